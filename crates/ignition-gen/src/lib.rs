@@ -1,0 +1,1 @@
+//! Butane configs translated to Ignition.

@@ -1,0 +1,15 @@
+//! The one error type of this crate.
+
+/// A string from outside that is not what it should be.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// The text is not a value of the wanted kind.
+    #[error(transparent)]
+    Malformed(#[from] version_discovery::Error),
+}
+
+impl Error {
+    pub(crate) fn malformed(kind: &'static str, value: &str, form: &'static str) -> Self {
+        Self::Malformed(version_discovery::Error::malformed(kind, value, form))
+    }
+}

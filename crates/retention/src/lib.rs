@@ -1,0 +1,1 @@
+//! Which versions of a container package may go.

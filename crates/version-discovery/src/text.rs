@@ -1,0 +1,44 @@
+//! Glue between a domain type's one textual form and serde.
+
+/// Implements `serde` for a type through its `FromStr` and `Display`, so that a
+/// value in a config, a lock or saved facts passes the same border as any
+/// other.
+#[macro_export]
+macro_rules! serde_as_text {
+    ($type:ty) => {
+        impl serde::Serialize for $type {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.collect_str(self)
+            }
+        }
+        impl<'de> serde::Deserialize<'de> for $type {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let text = <String as serde::Deserialize>::deserialize(deserializer)?;
+                text.parse().map_err(serde::de::Error::custom)
+            }
+        }
+    };
+}
+
+/// Parses a decimal number without sign, without leading zero and without
+/// white space, which `str::parse` would partly accept.
+pub(crate) fn number(text: &str) -> Option<u32> {
+    let plain = !text.is_empty()
+        && text.bytes().all(|b| b.is_ascii_digit())
+        && (text == "0" || !text.starts_with('0'));
+    plain.then(|| text.parse().ok()).flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::number;
+
+    #[test]
+    fn numbers_have_one_form() {
+        assert_eq!(number("0"), Some(0));
+        assert_eq!(number("40"), Some(40));
+        for bad in ["", "+4", "04", " 4", "4 ", "4.0", "٤", "99999999999"] {
+            assert_eq!(number(bad), None, "{bad:?}");
+        }
+    }
+}
