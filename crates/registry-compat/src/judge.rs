@@ -41,14 +41,14 @@ pub fn judge(wanted: &KmodTag, available: &BTreeSet<KmodTag>) -> Judgement {
         .filter(|tag| tag.kernel == wanted.kernel)
         .cloned()
         .collect();
-    same_kernel.sort_by(|a, b| b.zfs.cmp(&a.zfs));
+    same_kernel.sort_by_key(|tag| std::cmp::Reverse(tag.zfs));
     same_kernel.truncate(NEAREST);
     let mut same_zfs: Vec<KmodTag> = available
         .iter()
         .filter(|tag| tag.zfs == wanted.zfs && tag.kernel.arch() == wanted.kernel.arch())
         .cloned()
         .collect();
-    same_zfs.sort_by(|a, b| b.kernel.cmp(&a.kernel));
+    same_zfs.sort_by_key(|tag| std::cmp::Reverse(tag.kernel.clone()));
     same_zfs.truncate(NEAREST);
     Judgement::Missing(Missing {
         wanted: wanted.clone(),

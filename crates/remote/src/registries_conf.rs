@@ -392,7 +392,7 @@ mod tests {
 
     #[test]
     fn drop_ins_win_over_the_file() {
-        let etc = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/etc");
+        let etc = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/etc");
         let conf = RegistriesConf::load(None, None, &etc).unwrap();
         assert_eq!(
             places(&conf, "quay.io/x/y:t"),
