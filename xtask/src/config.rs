@@ -11,7 +11,7 @@ use registry_compat::{ImageRef, Repository, Tag, TagForm};
 use serde::{Deserialize, Serialize};
 use version_discovery::{Arch, Series, Stream};
 
-pub use types::{Name, Owner, PackageName, Reason, UnitName, Unique, Url};
+pub use types::{Name, Owner, PackageName, Reason, Unique, UnitName, Url};
 
 use crate::error::Error;
 
@@ -306,9 +306,11 @@ impl Config {
             }
             wrong(place, detail)
         })?;
-        config.contradictions().map_or(Ok(config.clone()), |(key, detail)| {
-            Err(wrong(place_of(text, key), detail))
-        })
+        config
+            .contradictions()
+            .map_or(Ok(config.clone()), |(key, detail)| {
+                Err(wrong(place_of(text, key), detail))
+            })
     }
 
     /// Values that are each fine but not together: the key at fault, and why.
@@ -321,15 +323,34 @@ impl Config {
         }
         if self.image.tags.contains(&self.image.candidate) {
             let tag = &self.image.candidate;
-            return Some(("tags", format!("`{tag}` is the candidate tag, which moves before an image is proven")));
+            return Some((
+                "tags",
+                format!("`{tag}` is the candidate tag, which moves before an image is proven"),
+            ));
         }
-        if let Some(unit) = self.units.enable.iter().find(|u| self.units.disable.contains(u)) {
+        if let Some(unit) = self
+            .units
+            .enable
+            .iter()
+            .find(|u| self.units.disable.contains(u))
+        {
             return Some(("units", format!("`{unit}` is both enabled and disabled")));
         }
-        if let Some(name) = self.packages.install.iter().find(|p| self.packages.remove.contains(p)) {
-            return Some(("packages", format!("`{name}` is both installed and removed")));
+        if let Some(name) = self
+            .packages
+            .install
+            .iter()
+            .find(|p| self.packages.remove.contains(p))
+        {
+            return Some((
+                "packages",
+                format!("`{name}` is both installed and removed"),
+            ));
         }
-        let whole = format!("{}/{}/{}", self.image.registry, self.image.owner, self.image.name);
+        let whole = format!(
+            "{}/{}/{}",
+            self.image.registry, self.image.owner, self.image.name
+        );
         if let Err(error) = whole.parse::<Repository>() {
             return Some(("image", error.to_string()));
         }
@@ -342,7 +363,12 @@ impl Config {
     /// # Errors
     /// Never for a config that was parsed: [`Config::parse`] has held it.
     pub fn repository(&self) -> Result<Repository, Error> {
-        let Image { registry, owner, name, .. } = &self.image;
+        let Image {
+            registry,
+            owner,
+            name,
+            ..
+        } = &self.image;
         Ok(format!("{registry}/{owner}/{name}").parse()?)
     }
 
@@ -407,20 +433,62 @@ kmods:
     #[test]
     fn errors_name_file_line_and_column() {
         let cases = [
-            (GOOD.replace("zfs:\n", "zfs:\n  seriess: x\n"), "image.yaml:7:3: zfs: unknown field `seriess`"),
-            (GOOD.replace("\"2.4\"", "2.4.1"), "image.yaml:7:11: zfs.series: `2.4.1` is not a ZFS series"),
-            (GOOD.replace("\"2.4\"", "[2]"), "image.yaml:7:11: zfs.series: invalid type: sequence"),
-            (GOOD.replace("ghcr.io/someone/kmods", "kmods"), "image.yaml:9:10: kmods.image: `kmods` is not an image repository"),
-            (GOOD.replace("owner: someone", "owner: a b"), "image.yaml:2:10: image.owner: `a b` is not"),
-            (GOOD.replace("https://example.org/kmods", "example.org"), "image.yaml:10:12: kmods.project: `example.org` is not a URL"),
-            (format!("{GOOD}architectures: [x86_64, x86_64]\n"), "image.yaml:11:16: architectures: `x86_64` twice"),
-            (format!("{GOOD}architectures: [riscv64]\n"), "image.yaml:11:17: architectures[0]: `riscv64` is not an architecture"),
-            (format!("{GOOD}retention:\n  days: -1\n"), "image.yaml:12:9: retention.days: invalid type"),
-            (format!("{GOOD}packages:\n  install: [\"a; rm -rf /\"]\n"), "image.yaml:12:13: packages.install[0]: `a; rm -rf /` is not a package name"),
-            (format!("{GOOD}units:\n  enable: [x]\n"), "image.yaml:12:12: units.enable[0]: `x` is not a unit name"),
-            (format!("{GOOD}units:\n  enable: [a.timer]\n  disable: [a.timer]\n"), "image.yaml:11:1: `a.timer` is both"),
-            (GOOD.replace("  name:", "  tags: [candidate]\n  name:"), "image.yaml:3:3: `candidate` is the candidate tag"),
-            (GOOD.replace("  name: custom-coreos\n", ""), "missing field `name`"),
+            (
+                GOOD.replace("zfs:\n", "zfs:\n  seriess: x\n"),
+                "image.yaml:7:3: zfs: unknown field `seriess`",
+            ),
+            (
+                GOOD.replace("\"2.4\"", "2.4.1"),
+                "image.yaml:7:11: zfs.series: `2.4.1` is not a ZFS series",
+            ),
+            (
+                GOOD.replace("\"2.4\"", "[2]"),
+                "image.yaml:7:11: zfs.series: invalid type: sequence",
+            ),
+            (
+                GOOD.replace("ghcr.io/someone/kmods", "kmods"),
+                "image.yaml:9:10: kmods.image: `kmods` is not an image repository",
+            ),
+            (
+                GOOD.replace("owner: someone", "owner: a b"),
+                "image.yaml:2:10: image.owner: `a b` is not",
+            ),
+            (
+                GOOD.replace("https://example.org/kmods", "example.org"),
+                "image.yaml:10:12: kmods.project: `example.org` is not a URL",
+            ),
+            (
+                format!("{GOOD}architectures: [x86_64, x86_64]\n"),
+                "image.yaml:11:16: architectures: `x86_64` twice",
+            ),
+            (
+                format!("{GOOD}architectures: [riscv64]\n"),
+                "image.yaml:11:17: architectures[0]: `riscv64` is not an architecture",
+            ),
+            (
+                format!("{GOOD}retention:\n  days: -1\n"),
+                "image.yaml:12:9: retention.days: invalid type",
+            ),
+            (
+                format!("{GOOD}packages:\n  install: [\"a; rm -rf /\"]\n"),
+                "image.yaml:12:13: packages.install[0]: `a; rm -rf /` is not a package name",
+            ),
+            (
+                format!("{GOOD}units:\n  enable: [x]\n"),
+                "image.yaml:12:12: units.enable[0]: `x` is not a unit name",
+            ),
+            (
+                format!("{GOOD}units:\n  enable: [a.timer]\n  disable: [a.timer]\n"),
+                "image.yaml:11:1: `a.timer` is both",
+            ),
+            (
+                GOOD.replace("  name:", "  tags: [candidate]\n  name:"),
+                "image.yaml:3:3: `candidate` is the candidate tag",
+            ),
+            (
+                GOOD.replace("  name: custom-coreos\n", ""),
+                "missing field `name`",
+            ),
             ("image: [".to_owned(), "image.yaml:"),
             (String::new(), "image.yaml:1:1: missing field `image`"),
         ];

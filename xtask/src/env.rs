@@ -69,8 +69,9 @@ impl Env {
         let terminal = std::io::stderr().is_terminal();
         Ok(Self {
             root: checkout(&here)?,
-            exe: std::env::current_exe()
-                .map_err(|error| Error::Usage(format!("the program does not know itself: {error}")))?,
+            exe: std::env::current_exe().map_err(|error| {
+                Error::Usage(format!("the program does not know itself: {error}"))
+            })?,
             path: var("PATH")
                 .map(|path| std::env::split_paths(&path).collect())
                 .unwrap_or_default(),
@@ -83,7 +84,9 @@ impl Env {
                 path("DOCKER_CONFIG").or_else(|| Some(home.as_ref()?.join(".docker"))),
             ),
             home,
-            github_token: var("GITHUB_TOKEN").or_else(|| var("GH_TOKEN")).map(Secret::new),
+            github_token: var("GITHUB_TOKEN")
+                .or_else(|| var("GH_TOKEN"))
+                .map(Secret::new),
             ci_owner: var("GITHUB_REPOSITORY_OWNER"),
             github_output: path("GITHUB_OUTPUT"),
             github_summary: path("GITHUB_STEP_SUMMARY"),
@@ -162,7 +165,10 @@ mod tests {
 
     #[test]
     fn the_checkout_is_found_from_below_and_not_from_outside() {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize().unwrap();
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("..")
+            .canonicalize()
+            .unwrap();
         assert_eq!(checkout(&root.join("xtask/src")).unwrap(), root);
         let error = checkout(Path::new("/")).unwrap_err().to_string();
         assert!(error.contains("not in a checkout"), "{error}");

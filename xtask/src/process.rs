@@ -114,6 +114,15 @@ pub fn interrupted() -> bool {
     interrupted_flag().load(Ordering::Relaxed)
 }
 
+/// Runs what must be done whatever happened, even after Ctrl-C: removing what
+/// the task has made. A second Ctrl-C ends that too.
+pub fn tidying<T>(work: impl FnOnce() -> T) -> T {
+    let was = interrupted_flag().swap(false, Ordering::Relaxed);
+    let outcome = work();
+    interrupted_flag().fetch_or(was, Ordering::Relaxed);
+    outcome
+}
+
 /// Runs a program and returns its standard output.
 ///
 /// # Errors
@@ -168,7 +177,9 @@ pub fn run(
     if interrupted() {
         return Err(Error::Interrupted);
     }
-    let stdout = kept.and_then(|thread| thread.join().ok()).unwrap_or_default();
+    let stdout = kept
+        .and_then(|thread| thread.join().ok())
+        .unwrap_or_default();
     if !status.success() && capture != Capture::StdoutAnyStatus {
         return Err(Error::Command {
             command: shortened(&invocation.to_string()),
@@ -291,7 +302,9 @@ pub fn credential_helper(name: &str, registry: &str) -> Result<Option<String>, S
             .write_all(registry.as_bytes())
             .map_err(|error| format!("{program}: {error}"))?;
     }
-    let output = child.wait_with_output().map_err(|error| format!("{program}: {error}"))?;
+    let output = child
+        .wait_with_output()
+        .map_err(|error| format!("{program}: {error}"))?;
     if output.status.success() {
         return Ok(Some(String::from_utf8_lossy(&output.stdout).into_owned()));
     }
@@ -312,7 +325,11 @@ impl Background {
     ///
     /// # Errors
     /// [`Error::Program`] if it cannot be started.
-    pub fn start(sh: &Shell, invocation: &Invocation, log: &std::path::Path) -> Result<Self, Error> {
+    pub fn start(
+        sh: &Shell,
+        invocation: &Invocation,
+        log: &std::path::Path,
+    ) -> Result<Self, Error> {
         let cannot = |error: std::io::Error| Error::Program {
             program: invocation.program.clone(),
             detail: error.to_string(),
@@ -381,8 +398,14 @@ mod tests {
         .unwrap_err();
         assert_eq!(shown.len(), 31);
         let text = error.to_string();
-        assert!(text.contains("exit status: 3") && text.contains("bad"), "{text}");
-        assert!(text.contains("line 30") && !text.contains("line 9\n"), "{text}");
+        assert!(
+            text.contains("exit status: 3") && text.contains("bad"),
+            "{text}"
+        );
+        assert!(
+            text.contains("line 30") && !text.contains("line 9\n"),
+            "{text}"
+        );
     }
 
     #[test]
@@ -397,7 +420,12 @@ mod tests {
     fn output_is_kept_whole() {
         let sh = Shell::new().unwrap();
         assert_eq!(read(&sh, &bash("printf 'a\\nb'")).unwrap(), "a\nb");
-        let finished = run(&sh, &bash("echo x; exit 1"), Capture::StdoutAnyStatus, &mut |_| {});
+        let finished = run(
+            &sh,
+            &bash("echo x; exit 1"),
+            Capture::StdoutAnyStatus,
+            &mut |_| {},
+        );
         assert!(!finished.unwrap().success);
     }
 }

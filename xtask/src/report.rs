@@ -30,9 +30,16 @@ pub struct Report {
 /// white space) or holds `##[` for a command, on either stream.
 /// Source: GitHub Actions, "Workflow commands".
 pub fn calm(line: &str) -> String {
-    let line: String = line.chars().filter(|c| !c.is_control() || *c == '\t').collect();
+    let line: String = line
+        .chars()
+        .filter(|c| !c.is_control() || *c == '\t')
+        .collect();
     let command = line.trim_start().starts_with("::") || line.contains("##[");
-    if command { format!("| {}", line.replace("##[", "## [")) } else { line }
+    if command {
+        format!("| {}", line.replace("##[", "## ["))
+    } else {
+        line
+    }
 }
 
 impl Report {
@@ -44,6 +51,27 @@ impl Report {
             github_output: env.github_output.clone(),
             github_summary: env.github_summary.clone(),
         }
+    }
+
+    /// For when the environment could not be read.
+    pub fn plain() -> Self {
+        Self {
+            json: false,
+            color: false,
+            github_output: None,
+            github_summary: None,
+        }
+    }
+
+    /// Tells an error; under `--json` it is the document as well.
+    pub fn failure(&self, error: &Error) {
+        self.error(&error.to_string());
+        // Without a document a reader of JSON would see an empty stream.
+        let document = serde_json::json!({
+            "error": error.to_string(),
+            "exit-code": error.exit_code(),
+        });
+        let _ = self.document(&document);
     }
 
     /// Whether the answer is to be one JSON document.
@@ -92,7 +120,11 @@ impl Report {
     pub fn error(&self, text: &str) {
         let mut lines = text.lines();
         let first = lines.next().unwrap_or_default();
-        let paint = if self.color { ("\u{1b}[1;31m", "\u{1b}[0m") } else { ("", "") };
+        let paint = if self.color {
+            ("\u{1b}[1;31m", "\u{1b}[0m")
+        } else {
+            ("", "")
+        };
         err(&format!("{}error:{} {}", paint.0, paint.1, calm(first)));
         for line in lines {
             err(&format!("  {}", calm(line)));

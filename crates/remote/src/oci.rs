@@ -51,6 +51,9 @@ pub struct Inspected {
     /// Digest of the manifest for the wanted architecture; the same as
     /// `digest` where there is no index.
     pub manifest: Digest,
+    /// Digest of that architecture's image config, which engines call the
+    /// image's id.
+    pub config: Digest,
     /// `config.Labels` of that architecture's image.
     pub labels: BTreeMap<String, String>,
     /// Sum of the compressed layers, in bytes.
@@ -237,8 +240,9 @@ impl Registries {
         let config = top
             .config
             .ok_or_else(|| garbled(target, "a manifest without config"))?;
+        let config_digest = parse_digest(target, &config.digest)?;
         let descriptor = OciDescriptor {
-            digest: parse_digest(target, &config.digest)?.to_string(),
+            digest: config_digest.to_string(),
             ..OciDescriptor::default()
         };
         let mut blob = Bounded::default();
@@ -249,6 +253,7 @@ impl Registries {
         Ok(Inspected {
             digest,
             manifest,
+            config: config_digest,
             labels: config.config.and_then(|c| c.labels).unwrap_or_default(),
             size: top.layers.iter().map(|layer| layer.size).sum(),
         })

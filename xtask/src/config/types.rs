@@ -170,7 +170,9 @@ mod tests {
 
     #[test]
     fn nothing_that_a_shell_or_a_runner_would_read() {
-        for bad in ["", "a b", "a\nb", "a'b", "a\"b", "$(x)", "a;b", "-x", "../x", "a/../b"] {
+        for bad in [
+            "", "a b", "a\nb", "a'b", "a\"b", "$(x)", "a;b", "-x", "../x", "a/../b",
+        ] {
             assert!(bad.parse::<Owner>().is_err(), "{bad:?}");
             assert!(bad.parse::<Name>().is_err(), "{bad:?}");
             assert!(bad.parse::<PackageName>().is_err(), "{bad:?}");
