@@ -139,7 +139,7 @@ check_packages() {
     fi
     same package-version:kmod-zfs "${zfs}" "${found}"
     for name in ${PACKAGES-}; do
-        if ask rpm --query "${name}"; then
+        if ask rpm --query -- "${name}"; then
             report ok "package:${name}" installed "${answer}"
         else
             report FAIL "package:${name}" installed "${answer}"
@@ -150,8 +150,8 @@ check_packages() {
 unit_state() { # UNIT
     # It prints the state also when that makes it fail; without a state the
     # unit does not exist, or there is no systemctl.
-    answer=$(systemctl --root=/ is-enabled "$1" 2>/dev/null </dev/null)
-    [[ -n ${answer} ]] || answer=$(systemctl --root=/ is-enabled "$1" 2>&1 </dev/null)
+    answer=$(systemctl --root=/ is-enabled -- "$1" 2>/dev/null </dev/null)
+    [[ -n ${answer} ]] || answer=$(systemctl --root=/ is-enabled -- "$1" 2>&1 </dev/null)
 }
 
 check_units() {

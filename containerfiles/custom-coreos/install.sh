@@ -169,7 +169,8 @@ done < <(find "${overlay}" -mindepth 1 ! -type d -print0)
 
 unsatisfied() {
     # `rpm --verify` fails when anything at all differs; only the lines count.
-    { rpm --verify --all --nofiles --noscripts 2>&1 || true; } | sort --unique
+    { rpm --verify --all --nofiles --noscripts || true; } |
+        sed --quiet 's/^[[:space:]]*\(.* is needed by .*\)/\1/p' | sort --unique
 }
 
 present=()

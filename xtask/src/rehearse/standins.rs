@@ -2,7 +2,7 @@
 //!
 //! They are small, but what the build relies on is real: the base is made of
 //! this machine's own `bash`, coreutils, `rpm`, `kmod` and `systemctl` with
-//! their libraries, its package database is written by `rpm --install` of RPMs
+//! their libraries, its package database is written by its `rpm --install` of RPMs
 //! from `rpmbuild`, and `zfs.ko` is an ELF object that `depmod` and `modinfo`
 //! read. Only `dnf` and `bootc` are played by two small scripts, inside the
 //! stand-in image alone. So the Containerfile, `install.sh` and `contract.sh`
@@ -57,7 +57,9 @@ pub enum Error {
         detail: String,
     },
     /// A program that goes into the base image is not on this machine.
-    #[error("`{0}` is needed for the stand-in base image and is not on PATH")]
+    #[error(
+        "`{0}` is needed for the stand-in base image, and is in neither /usr/bin nor /usr/sbin"
+    )]
     Missing(String),
     /// The kernel cannot be split into version, release and architecture.
     #[error("`{0}` is not a kernel as VERSION-RELEASE.ARCH")]
@@ -90,12 +92,20 @@ pub fn make(sh: &Shell, scratch: &Path, spec: &StandIn) -> Result<Images, Error>
         "containers.bootc=1",
         "ostree.bootable=1",
     ];
-    let base = image(sh, &spec.engine, scratch, &root, "base", &labels)?;
+    let base = image(
+        sh,
+        &spec.engine,
+        scratch,
+        &root,
+        "base",
+        host::INSTALL,
+        &labels,
+    )?;
 
     let good = rpms::kmods(sh, scratch, spec, &spec.kernel, "kmods")?;
-    let kmods = image(sh, &spec.engine, scratch, &good, "kmods", &[])?;
+    let kmods = image(sh, &spec.engine, scratch, &good, "kmods", "", &[])?;
     let broken = rpms::kmods(sh, scratch, spec, &spec.wrong_kernel, "broken-kmods")?;
-    let broken_kmods = image(sh, &spec.engine, scratch, &broken, "broken-kmods", &[])?;
+    let broken_kmods = image(sh, &spec.engine, scratch, &broken, "broken-kmods", "", &[])?;
     Ok(Images {
         base,
         kmods,
@@ -131,17 +141,19 @@ pub fn remove(sh: &Shell, engine: &str, images: &Images) -> Result<(), Error> {
     Ok(())
 }
 
-/// An image whose only layer is the directory `root`.
+/// An image of the directory `root`, after the steps in `more`.
 fn image(
     sh: &Shell,
     engine: &str,
     scratch: &Path,
     root: &Path,
     name: &str,
+    more: &str,
     labels: &[&str],
 ) -> Result<String, Error> {
     let containerfile = scratch.join(format!("{name}.Containerfile"));
-    write(&containerfile, b"FROM scratch\nCOPY . /\n")?;
+    let steps = format!("FROM scratch\nCOPY . /\n{more}");
+    write(&containerfile, steps.as_bytes())?;
     let tag = format!("localhost/custom-coreos-rehearsal/{name}:latest");
     // `docker` and `podman` spell these alike; `buildah` has both verbs too.
     let mut arguments = vec!["build", "--quiet", "--no-cache", "--tag", &tag];

@@ -1,7 +1,6 @@
 //! The root of the base image, out of this machine's own programs.
 
 use std::collections::BTreeSet;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use xshell::Shell;
@@ -65,7 +64,19 @@ const MAYBE_LINKS: [&str; 6] = ["bin", "sbin", "lib", "lib64", "usr/sbin", "usr/
 /// Where Fedora has its package database; ostree keeps `/usr` and `/etc` only.
 const RPM_DATABASE: &str = "/usr/lib/sysimage/rpm";
 
-/// Lays out the root directory and installs the packages in it.
+/// Where the stand-in for `dnf` finds what it installs by name.
+const REPOSITORY: &str = "/usr/share/stand-in-repo";
+
+/// Where the packages lie that the image is to have from the start. They are
+/// installed in a step of its build, by the rpm in it, and not from here with
+/// `rpm --root`: that would need root on this machine.
+const INSTALL_FROM: &str = "/usr/share/stand-in-base";
+
+/// The step of the image's build that installs them.
+pub(super) const INSTALL: &str =
+    "RUN cd /usr/share/stand-in-base && rpm --install --nosignature *.rpm && rm *.rpm\n";
+
+/// Lays out the root directory, with the packages in it that are to be installed.
 pub(super) fn make_root(
     sh: &Shell,
     scratch: &Path,
@@ -76,11 +87,26 @@ pub(super) fn make_root(
     make_skeleton(&root, spec)?;
     copy_programs(sh, &root)?;
     copy_rpm_configuration(sh, &root)?;
-    for path in &rpms.repository {
-        let name = path.file_name().unwrap_or_default();
-        copy(path, &root.join("usr/share/stand-in-repo").join(name))?;
+    for (paths, directory) in [
+        (&rpms.installed, INSTALL_FROM),
+        (&rpms.repository, REPOSITORY),
+    ] {
+        for path in paths {
+            let name = path.file_name().unwrap_or_default();
+            copy(path, &root.join(&directory[1..]).join(name))?;
+        }
     }
-    install(sh, &root, &rpms.installed)?;
+    // Whatever the umask of who rehearses: others than root use the image too.
+    run(sh, "chmod", &["-R", "u+rwX,go+rX,go-w", text(&root)?])?;
+    run(
+        sh,
+        "chmod",
+        &[
+            "1777",
+            text(&root.join("tmp"))?,
+            text(&root.join("var/tmp"))?,
+        ],
+    )?;
     // Fedora CoreOS has it enabled; we are to disable it.
     link(
         "/usr/lib/systemd/system/zincati.service",
@@ -120,11 +146,6 @@ fn make_skeleton(root: &Path, spec: &StandIn) -> Result<(), Error> {
     ] {
         make_dir(&root.join(name))?;
     }
-    for name in ["tmp", "var/tmp"] {
-        let path = root.join(name);
-        let mode = std::fs::Permissions::from_mode(0o1777);
-        std::fs::set_permissions(&path, mode).map_err(file_error(&path))?;
-    }
     link("sysroot/ostree", &root.join("ostree"))?;
     // As on Fedora CoreOS: a file that an image puts there is lost in /var.
     link("../var/usrlocal", &root.join("usr/local"))?;
@@ -144,8 +165,10 @@ fn make_skeleton(root: &Path, spec: &StandIn) -> Result<(), Error> {
 
 /// Copies the programs, and every library that the loader finds for them.
 fn copy_programs(sh: &Shell, root: &Path) -> Result<(), Error> {
-    // One call for all: `type -P` is the shell's own look along PATH.
-    let script = r#"for name; do printf '%s=%s\n' "$name" "$(type -P "$name")"; done"#;
+    // One call for all: `type -P` is the shell's own look along a path.
+    // Without /usr/local, since what a developer has there is nobody else's.
+    let script = r#"PATH=/usr/bin:/usr/sbin:/bin:/sbin
+        for name; do printf '%s=%s\n' "$name" "$(type -P "$name")"; done"#;
     let mut arguments = vec!["-c", script, "bash"];
     arguments.extend(PROGRAMS);
     let answer = run(sh, "bash", &arguments)?;
@@ -234,27 +257,6 @@ fn copy_tree(from: &Path, to: &Path) -> Result<(), Error> {
             copy(&path, &target)?;
         }
     }
-    Ok(())
-}
-
-fn install(sh: &Shell, root: &Path, rpms: &[PathBuf]) -> Result<(), Error> {
-    let database = format!("_dbpath {RPM_DATABASE}");
-    let mut arguments = vec![
-        "--root",
-        text(root)?,
-        "--define",
-        &database,
-        "--define",
-        "_db_backend sqlite",
-        "--define",
-        "_pkgverify_level none",
-        "--nosignature",
-        "--install",
-    ];
-    for path in rpms {
-        arguments.push(text(path)?);
-    }
-    run(sh, "rpm", &arguments)?;
     Ok(())
 }
 
