@@ -66,7 +66,11 @@ impl Engine {
         args.push(format!("--file={CONTEXT}/Containerfile"));
         args.push(format!("--tag={name}"));
         match self {
-            Self::Podman | Self::Buildah => args.push("--format=oci".to_owned()),
+            // One layer for each instruction that needs one, and no image for
+            // each step, which would stay behind on a laptop.
+            Self::Podman | Self::Buildah => {
+                args.extend(["--layers=false".to_owned(), "--format=oci".to_owned()]);
+            }
             // Without these, the "image" is an index with an attestation in it.
             Self::Docker => args.extend(["--provenance=false".into(), "--load".into()]),
         }

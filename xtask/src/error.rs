@@ -72,6 +72,9 @@ pub enum Error {
         /// What was found.
         detail: String,
     },
+    /// The stand-ins of a rehearsal could not be made.
+    #[error("stand-ins: {0}")]
+    StandIns(#[from] crate::rehearse::standins::Error),
     /// Ctrl-C, or SIGTERM. Exit code 130.
     #[error("interrupted")]
     Interrupted,

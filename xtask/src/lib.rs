@@ -12,6 +12,7 @@ pub mod gather;
 pub mod lock;
 pub mod plan;
 pub mod process;
+pub mod rehearse;
 pub mod report;
 pub mod resolve;
 pub mod tasks;
@@ -75,7 +76,7 @@ fn run(cli: &Cli, env: &Env, report: &Report) -> Result<Done, Error> {
         Task::Build(args) => tasks::build::build(&world, args),
         Task::TestBuild(args) => tasks::build::test_build(&world, args),
         Task::Verify(args) => tasks::verify::run(&world, args),
-        Task::Rehearse(_) => Ok(Done::Well),
+        Task::Rehearse(args) => rehearse::run(&world, args),
         Task::Config | Task::Doctor => Ok(Done::Well),
     }
 }

@@ -85,6 +85,8 @@ pub struct Finished {
     pub stdout: String,
     /// Its exit status was 0.
     pub success: bool,
+    /// Its exit code; `None` if a signal ended it.
+    pub code: Option<i32>,
 }
 
 /// Set by SIGINT and SIGTERM.
@@ -132,11 +134,27 @@ pub fn read(sh: &Shell, invocation: &Invocation) -> Result<String, Error> {
     Ok(finished.stdout)
 }
 
+/// Runs a program for its exit code alone; `None` if a signal ended it. Both of
+/// its streams are shown.
+///
+/// # Errors
+/// [`Error::Program`] if it can't be started, [`Error::Interrupted`] after
+/// SIGINT or SIGTERM.
+pub fn status(
+    sh: &Shell,
+    invocation: &Invocation,
+    show: &mut dyn FnMut(&str),
+) -> Result<Option<i32>, Error> {
+    Ok(run(sh, invocation, Capture::ShowAnyStatus, show)?.code)
+}
+
 /// What to do with the child's standard output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Capture {
     /// Show it, as standard error.
     Show,
+    /// The same; a failure is the caller's to judge.
+    ShowAnyStatus,
     /// Keep it whole; a failure is an error.
     Stdout,
     /// Keep it whole; a failure is the caller's to judge.
@@ -160,7 +178,7 @@ pub fn run(
     let (sender, lines) = channel();
     let mut kept = None;
     if let Some(stdout) = child.stdout.take() {
-        if capture == Capture::Show {
+        if matches!(capture, Capture::Show | Capture::ShowAnyStatus) {
             forward(stdout, sender.clone());
         } else {
             kept = Some(thread::spawn(move || whole(stdout)));
@@ -180,7 +198,7 @@ pub fn run(
     let stdout = kept
         .and_then(|thread| thread.join().ok())
         .unwrap_or_default();
-    if !status.success() && capture != Capture::StdoutAnyStatus {
+    if !status.success() && matches!(capture, Capture::Show | Capture::Stdout) {
         return Err(Error::Command {
             command: shortened(&invocation.to_string()),
             status: status.to_string(),
@@ -190,6 +208,7 @@ pub fn run(
     Ok(Finished {
         stdout,
         success: status.success(),
+        code: status.code(),
     })
 }
 
@@ -318,7 +337,11 @@ pub fn credential_helper(name: &str, registry: &str) -> Result<Option<String>, S
 /// A service that runs beside this program and ends with it.
 pub struct Background {
     child: Child,
+    program: String,
 }
+
+/// How long a service may take to be ready.
+const START: Duration = Duration::from_secs(60);
 
 impl Background {
     /// Starts a program whose output goes to a file.
@@ -341,12 +364,41 @@ impl Background {
             .stderr(log)
             .spawn()
             .map_err(cannot)?;
-        Ok(Self { child })
+        Ok(Self {
+            child,
+            program: invocation.program.clone(),
+        })
     }
 
-    /// Whether it has not ended by itself.
-    pub fn runs(&mut self) -> bool {
-        matches!(self.child.try_wait(), Ok(None))
+    /// Waits until a line of the log says what is wanted.
+    ///
+    /// # Errors
+    /// [`Error::Program`] with the log if the service ends first, or does not
+    /// say it within [`START`].
+    pub fn wait_for(
+        &mut self,
+        log: &std::path::Path,
+        wanted: impl Fn(&str) -> Option<String>,
+    ) -> Result<String, Error> {
+        let watch = Stopwatch::start();
+        loop {
+            let text = std::fs::read_to_string(log).unwrap_or_default();
+            if let Some(found) = text.lines().find_map(&wanted) {
+                return Ok(found);
+            }
+            let ended = !matches!(self.child.try_wait(), Ok(None));
+            if interrupted() {
+                return Err(Error::Interrupted);
+            }
+            if ended || watch.elapsed() > START {
+                let why = if ended { "it ended" } else { "it is not ready" };
+                return Err(Error::Program {
+                    program: self.program.clone(),
+                    detail: format!("{why}; {}", remote::one_line(&text)),
+                });
+            }
+            thread::sleep(Duration::from_millis(20));
+        }
     }
 }
 

@@ -9,6 +9,7 @@ mod auth;
 mod error;
 pub mod fcos;
 pub mod github;
+pub mod loopback;
 mod oci;
 mod registries_conf;
 mod secret;

@@ -99,10 +99,6 @@ pub fn run(env: &Env, report: &Report, config: &Path) -> Result<Done, Error> {
     lines.push(systemd(env));
     lines.push(space(env));
     lines.extend(policy(env, report, config));
-    let missing: Vec<&Tool> = TOOLS
-        .iter()
-        .filter(|tool| env.program(tool.program).is_none())
-        .collect();
     let mut rows = vec![
         ["", "WHAT", "FOUND", "WHAT TO DO"]
             .map(str::to_owned)
@@ -118,7 +114,7 @@ pub fn run(env: &Env, report: &Report, config: &Path) -> Result<Done, Error> {
         ]);
     }
     report.table(&rows);
-    if let Some(command) = install(env, &missing) {
+    if let Some(command) = install_command(env) {
         report.answer("");
         report.answer("One command brings what is missing:");
         report.answer(&format!("  {command}"));
@@ -144,7 +140,11 @@ fn tools(env: &Env) -> Vec<Line> {
 }
 
 /// The one package command, for the family of this machine.
-fn install(env: &Env, missing: &[&Tool]) -> Option<String> {
+pub fn install_command(env: &Env) -> Option<String> {
+    let missing: Vec<&Tool> = TOOLS
+        .iter()
+        .filter(|tool| env.program(tool.program).is_none())
+        .collect();
     let names = |pick: fn(&Tool) -> &'static str| {
         let mut names: Vec<&str> = missing.iter().map(|tool| pick(tool)).collect();
         names.sort_unstable();
