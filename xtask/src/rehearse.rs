@@ -175,7 +175,7 @@ fn engine_environment(world: &World<'_>, sh: &Shell, scratch: &Path) -> Result<(
     sh.set_var("CONTAINERS_STORAGE_CONF", storage);
     if !world.env.systemd && !world.env.containers_conf {
         let path = scratch.join("containers.conf");
-        write(&path, doctor::CONTAINERS_CONF)?;
+        write(&path, &doctor::containers_conf(world.env))?;
         sh.set_var("CONTAINERS_CONF", path);
     }
     Ok(())
