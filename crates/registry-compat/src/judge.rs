@@ -41,7 +41,7 @@ pub fn judge(wanted: &KmodTag, available: &BTreeSet<KmodTag>) -> Judgement {
         .filter(|tag| tag.kernel == wanted.kernel)
         .cloned()
         .collect();
-    same_kernel.sort_by(|a, b| b.zfs.cmp(&a.zfs));
+    same_kernel.sort_by_key(|tag| std::cmp::Reverse(tag.zfs));
     same_kernel.truncate(NEAREST);
     let mut same_zfs: Vec<KmodTag> = available
         .iter()

@@ -191,11 +191,15 @@ impl Walk {
                 self.decided = Some(Decision::Ask(gaps.clone()));
                 BaseVerdict::Unknown(gaps)
             }
-            // The answer is decided; nobody has to be asked for this.
-            Built::Gaps(gaps, _) if gaps.iter().any(|gap| gap.why.is_none()) => {
-                BaseVerdict::NotNeeded
+            Built::Gaps(gaps, otherwise) => {
+                self.spare = otherwise;
+                // The answer is decided; nobody has to be asked for this.
+                if gaps.iter().any(|gap| gap.why.is_none()) {
+                    BaseVerdict::NotNeeded
+                } else {
+                    BaseVerdict::Unknown(gaps)
+                }
             }
-            Built::Gaps(gaps, _) => BaseVerdict::Unknown(gaps),
         }
     }
 

@@ -12,8 +12,8 @@ use crate::{Error, FcosVersion, KernelVersion, Series, ZfsVersion};
 
 /// Days that a base may be held back where the configuration does not say.
 ///
-/// The longest hold that the history from 2021 to 2024 asks for is 36 days
-/// (2023-08-22 to 2023-09-26), 46 with kmods ten days late; the incident of
+/// The longest hold that the history from 2021 to 2024 asks for is 35 days
+/// (2023-08-22 to 2023-09-26), 45 with kmods ten days late; the incident of
 /// 2026-07 took 21 (aurora #2620).
 pub const DEFAULT_HOLD_DAYS: u32 = 60;
 
