@@ -165,7 +165,14 @@ struct Walk {
 
 impl Walk {
     fn step(&mut self, ctx: &Context<'_>, release: &FcosRelease) -> BaseVerdict {
-        if self.spare.is_some() || matches!(self.decided, Some(Decision::Take(_))) {
+        let strict = ctx.policy.rule == Rule::Newest;
+        let done = match self.decided {
+            Some(Decision::Take(_)) => true,
+            Some(Decision::Stop) => strict || self.spare.is_some(),
+            Some(Decision::Ask(_)) => self.spare.is_some(),
+            None => false,
+        };
+        if done {
             return BaseVerdict::NotNeeded;
         }
         let built = build(ctx, release);
@@ -267,7 +274,7 @@ impl Walk {
                 Outcome::Wait(match held {
                     Some(held) if ctx.policy.rule == Rule::Newest => Waiting::NewestNotBuildable {
                         held,
-                        last: self.spare,
+                        last: without_limit(ctx),
                     },
                     Some(held) => Waiting::HoldExceeded {
                         held,
@@ -323,6 +330,15 @@ impl Walk {
         }
         found
     }
+}
+
+/// What `hold` would build if it had all the time in the world.
+fn without_limit(ctx: &Context<'_>) -> Option<Pick> {
+    let policy = Policy {
+        series: ctx.policy.series,
+        rule: Rule::Hold { max_days: u32::MAX },
+    };
+    choose(ctx.upstream, &policy, ctx.now).pick().cloned()
 }
 
 /// Reasons to wait that do not depend on any release.

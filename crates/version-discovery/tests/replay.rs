@@ -107,7 +107,7 @@ fn hold_has_something_every_day_and_never_holds_longer_than_it_must() {
     let history = History::read();
     let scenario = Scenario::plain("", HOLD);
     replay(&history, &scenario, true, |day| {
-        assert_never_longer_than_it_must(&history, day)
+        assert_never_longer_than_it_must(&history, day);
     });
     let tally = Tally::of(&history, &scenario);
     assert_eq!(
