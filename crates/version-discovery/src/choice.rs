@@ -1,11 +1,13 @@
 //! The answer of [`crate::choose`], with its reasons.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use jiff::civil::Date;
 
 use crate::{
-    DigestRef, FcosVersion, Gap, KernelCeiling, KernelSource, KernelVersion, Question, Series,
-    ZfsVersion,
+    Arch, DigestRef, FcosVersion, Gap, KernelCeiling, KernelSource, KernelVersion, Question,
+    Series, ZfsVersion,
 };
 
 /// What to build, or why nothing, and how each candidate was judged.
@@ -15,11 +17,11 @@ pub struct Choice {
     pub outcome: Outcome,
     /// Every release of the stream, newest first.
     pub bases: Vec<BaseCandidate>,
-    /// The kernel for which `zfs` was judged: that of the chosen base, else of
-    /// the newest that came into question. `None` if no kernel is known.
-    pub zfs_kernel: Option<KernelVersion>,
+    /// The kernels for which `zfs` was judged: those of the chosen base, else of
+    /// the newest that came into question. Empty if none is known.
+    pub zfs_kernels: Vec<KernelVersion>,
     /// Every ZFS version of the series, and every other one that kmods exist of
-    /// for that kernel, newest first.
+    /// for those kernels, newest first.
     pub zfs: Vec<ZfsCandidate>,
     /// What a person should hear of, whatever the outcome is.
     pub warnings: Vec<Warning>,
@@ -70,16 +72,23 @@ pub enum Outcome {
 pub struct Pick {
     /// The Fedora CoreOS release.
     pub base: FcosVersion,
-    /// Its image by digest, where the index names one.
+    /// The ZFS version.
+    pub zfs: ZfsVersion,
+    /// The name of the kmods source.
+    pub kmods: String,
+    /// What differs between architectures.
+    pub targets: BTreeMap<Arch, PickTarget>,
+}
+
+/// One architecture of a [`Pick`].
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct PickTarget {
+    /// The base's image by digest, where the index names one.
     pub image: Option<DigestRef>,
     /// Its kernel.
     pub kernel: KernelVersion,
     /// How the kernel was learnt.
     pub kernel_source: KernelSource,
-    /// The ZFS version.
-    pub zfs: ZfsVersion,
-    /// The name of the kmods source.
-    pub kmods: String,
 }
 
 /// Bases that are newer and had to be passed over for want of kmods.
@@ -104,15 +113,16 @@ pub struct Held {
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Obstacle {
-    /// No source has an image for the kernel.
+    /// No source has an image for the kernel, or none for the kernels of all
+    /// architectures.
     NoKmods {
-        /// The kernel.
+        /// The kernel, or the first that is lacking.
         kernel: KernelVersion,
     },
     /// There are images for the kernel, but of no ZFS version that the policy
-    /// allows.
+    /// allows (and all architectures have).
     NoZfs {
-        /// The kernel.
+        /// The kernel, on the first architecture.
         kernel: KernelVersion,
         /// What was wanted: the newest of the series under `newest`, the pinned
         /// version under a pin, `None` for any of the series.
@@ -137,7 +147,7 @@ pub struct Offer {
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Waiting {
-    /// No release is out, alive and for the architecture.
+    /// No release is out, alive and for all architectures.
     NoRelease,
     /// The pinned base is not in the index of the stream.
     PinnedBaseMissing(FcosVersion),
@@ -206,8 +216,8 @@ pub enum Refusal {
 pub struct BaseCandidate {
     /// The release.
     pub version: FcosVersion,
-    /// Its kernel, where known.
-    pub kernel: Option<KernelVersion>,
+    /// Its kernels, where known.
+    pub kernels: Vec<KernelVersion>,
     /// If it is a barrier: the reason. It has no influence on the choice; a
     /// machine that updates across it has to stop there.
     pub barrier: Option<String>,
@@ -230,7 +240,7 @@ pub enum BaseVerdict {
         /// When the rollout begins, where that is known.
         starts: Option<Timestamp>,
     },
-    /// Passed over: not built for the architecture.
+    /// Passed over: not built for all architectures.
     NotForArch,
     /// Passed over: the pin names another.
     NotPinned,
@@ -252,7 +262,7 @@ pub enum BaseVerdict {
 pub struct ZfsCandidate {
     /// The version.
     pub version: ZfsVersion,
-    /// The sources that have modules of it for the kernel in question.
+    /// The sources that have modules of it for all kernels in question.
     pub sources: Vec<String>,
     /// The judgement.
     pub verdict: ZfsVerdict,

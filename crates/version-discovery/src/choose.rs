@@ -31,6 +31,15 @@ pub(crate) struct Context<'a> {
     pub(crate) finals: Option<BTreeSet<ZfsVersion>>,
 }
 
+impl Context<'_> {
+    /// Whether the release was built for every architecture. Without one there
+    /// is nothing to build.
+    pub(crate) fn has_all_arches(&self, release: &FcosRelease) -> bool {
+        let arches = &self.upstream.arches;
+        !arches.is_empty() && arches.iter().all(|arch| release.images.contains_key(arch))
+    }
+}
+
 /// Chooses what to build.
 ///
 /// `now` is the moment for which the answer is wanted; days are counted in UTC.
@@ -55,7 +64,7 @@ pub fn choose(upstream: &Upstream, policy: &Policy, now: Timestamp) -> Choice {
         };
         walk.bases.push(BaseCandidate {
             version: release.version,
-            kernel: release.kernel.known().map(|kernel| kernel.version.clone()),
+            kernels: release.known_kernels(&upstream.arches),
             barrier: release.barrier.clone(),
             verdict,
         });
@@ -65,16 +74,20 @@ pub fn choose(upstream: &Upstream, policy: &Policy, now: Timestamp) -> Choice {
         Some(Decision::Take(pick)) => Some(pick),
         _ => None,
     };
-    let zfs_kernel = taken.map(|pick| pick.kernel.clone()).or(walk.focus.clone());
-    let zfs = zfs_kernel
-        .as_ref()
-        .map(|kernel| crate::build::zfs_candidates(&ctx, kernel, taken))
-        .unwrap_or_default();
+    let zfs_kernels = match taken {
+        Some(pick) => pick
+            .targets
+            .values()
+            .map(|target| target.kernel.clone())
+            .collect(),
+        None => walk.focus.clone(),
+    };
+    let zfs = crate::build::zfs_candidates(&ctx, &zfs_kernels, taken);
     let bases = std::mem::take(&mut walk.bases);
     Choice {
         outcome: walk.outcome(&ctx),
         bases,
-        zfs_kernel,
+        zfs_kernels,
         zfs,
         warnings,
     }
@@ -110,7 +123,7 @@ fn finals(policy: &Policy, list: &[ZfsRelease]) -> BTreeSet<ZfsVersion> {
 
 /// Whether a release comes into question at all.
 fn admit(ctx: &Context<'_>, release: &FcosRelease) -> Result<(), BaseVerdict> {
-    if !release.images.contains_key(&ctx.upstream.arch) {
+    if !ctx.has_all_arches(release) {
         return Err(BaseVerdict::NotForArch);
     }
     // Whoever pins a base by name, with a reason and an expiry, means it; the
@@ -159,8 +172,8 @@ struct Walk {
     lag_at_stop: Option<Held>,
     /// Whether a release was passed over for being older than the published.
     behind: bool,
-    /// The newest kernel that came into question.
-    focus: Option<KernelVersion>,
+    /// The kernels of the newest release that came into question.
+    focus: Vec<KernelVersion>,
 }
 
 impl Walk {
@@ -176,8 +189,8 @@ impl Walk {
             return BaseVerdict::NotNeeded;
         }
         let built = build(ctx, release);
-        if self.focus.is_none() && !matches!(built, Built::AboveCeiling(_)) {
-            self.focus = release.kernel.known().map(|kernel| kernel.version.clone());
+        if self.focus.is_empty() && !matches!(built, Built::AboveCeiling(_)) {
+            self.focus = release.known_kernels(&ctx.upstream.arches);
         }
         match built {
             Built::AboveCeiling(ceiling) => BaseVerdict::AboveCeiling(ceiling),

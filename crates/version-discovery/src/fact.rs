@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::{FcosVersion, KernelVersion};
+use crate::{Arch, FcosVersion, KernelVersion};
 
 /// One thing that had to be asked from outside.
 ///
@@ -48,7 +48,12 @@ pub enum Question {
     /// The release index of the stream.
     Releases,
     /// The kernel of one release.
-    Kernel(FcosVersion),
+    Kernel {
+        /// The release.
+        version: FcosVersion,
+        /// The architecture.
+        arch: Arch,
+    },
     /// The list of OpenZFS releases.
     ZfsReleases,
     /// The list of kmods images of a source, by its name.
@@ -66,7 +71,7 @@ impl fmt::Display for Question {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Releases => f.write_str("the release index of the stream"),
-            Self::Kernel(version) => write!(f, "the kernel of {version}"),
+            Self::Kernel { version, arch } => write!(f, "the kernel of {version} on {arch}"),
             Self::ZfsReleases => f.write_str("the list of OpenZFS releases"),
             Self::Kmods(source) => write!(f, "the kmods images of {source}"),
             Self::ZfsOf { source, kernel } => {

@@ -14,9 +14,7 @@ use serde::Deserialize;
 
 use crate::outside::shown;
 use crate::text::number;
-use crate::{
-    Arch, DigestRef, Error, Fact, FcosRelease, FcosVersion, KernelVersion, Rollout, Stream,
-};
+use crate::{Arch, DigestRef, Error, FcosRelease, FcosVersion, KernelVersion, Rollout, Stream};
 
 const RELEASES: &str = "the release index (releases.json)";
 const UPDATES: &str = "the update metadata (updates/STREAM.json)";
@@ -263,7 +261,7 @@ pub fn join(index: &ReleaseIndex, updates: &Updates) -> Result<Vec<FcosRelease>,
         FcosRelease {
             version: release.version,
             images: release.images.clone(),
-            kernel: Fact::NotAsked,
+            kernels: BTreeMap::new(),
             barrier: entry.and_then(|entry| entry.barrier.clone()),
             dead_end: entry.and_then(|entry| entry.dead_end.clone()),
             rollout,

@@ -63,7 +63,7 @@ pub struct Coming {
     pub stream: Stream,
     /// The release that has it.
     pub release: FcosVersion,
-    /// The kernel.
+    /// The kernel, on the first architecture.
     pub kernel: KernelVersion,
     /// Whether it is of another major and minor version than today's, or
     /// today's is not known.
@@ -146,9 +146,7 @@ pub fn forecast(
     };
     let ctx = context(upstream, &policy, now);
     let own = upstream.releases.known().map_or(&[][..], Vec::as_slice);
-    let alive = |release: &&FcosRelease| {
-        release.dead_end.is_none() && release.images.contains_key(&upstream.arch)
-    };
+    let alive = |release: &&FcosRelease| release.dead_end.is_none() && ctx.has_all_arches(release);
     let newest = |out: bool| {
         own.iter()
             .filter(alive)
@@ -156,9 +154,13 @@ pub fn forecast(
             .max_by_key(|release| release.version)
     };
     let today = newest(true);
-    let kernel_today = today
-        .and_then(|release| release.kernel.known())
-        .map(|kernel| &kernel.version);
+    // All architectures of a release have the same kernel, but for the name of
+    // the architecture: one stands for all.
+    let first = upstream.arches.first().copied();
+    let kernel_of =
+        |release: &FcosRelease| first.map_or(Fact::NotAsked, |arch| release.kernel(arch).clone());
+    let kernel_today = today.and_then(|release| kernel_of(release).known().cloned());
+    let kernel_today = kernel_today.as_ref().map(|kernel| &kernel.version);
     let mut seen: BTreeSet<KernelVersion> = BTreeSet::new();
     let mut all = Vec::new();
     let mut look = |stream: &Stream, release: Option<&FcosRelease>| {
@@ -167,8 +169,14 @@ pub fn forecast(
                 stream: stream.clone(),
             };
         };
-        let Some(kernel) = release.kernel.known() else {
-            let gap = Gap::of(&release.kernel, || Question::Kernel(release.version));
+        let fact = kernel_of(release);
+        let Some(kernel) = fact.known() else {
+            let gap = first.and_then(|arch| {
+                Gap::of(&fact, || Question::Kernel {
+                    version: release.version,
+                    arch,
+                })
+            });
             return Forecast::Unknown {
                 stream: stream.clone(),
                 gaps: gap.into_iter().collect(),

@@ -25,8 +25,8 @@ mod words;
 mod zfs;
 
 pub use choice::{
-    BaseCandidate, BaseVerdict, Choice, Held, NotKnown, Obstacle, Offer, Outcome, Pick, Refusal,
-    Waiting, Warning, ZfsCandidate, ZfsVerdict,
+    BaseCandidate, BaseVerdict, Choice, Held, NotKnown, Obstacle, Offer, Outcome, Pick, PickTarget,
+    Refusal, Waiting, Warning, ZfsCandidate, ZfsVerdict,
 };
 pub use choose::choose;
 pub use error::Error;

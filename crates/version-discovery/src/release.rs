@@ -1,7 +1,7 @@
 //! A Fedora CoreOS release as the release index and the update metadata
 //! describe it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::str::FromStr;
 
@@ -126,8 +126,8 @@ pub struct FcosRelease {
     /// The architectures it was built for, with the container image of each.
     /// `None` where the index names no image: those of before 2025 have none.
     pub images: BTreeMap<Arch, Option<DigestRef>>,
-    /// The kernel on the architecture in question. The index does not say it.
-    pub kernel: Fact<ReleaseKernel>,
+    /// Its kernels, as far as anyone asked. The index does not say them.
+    pub kernels: BTreeMap<Arch, Fact<ReleaseKernel>>,
     /// Machines must not step over it on their way; the reason, safe to print.
     pub barrier: Option<String>,
     /// Machines cannot leave it by themselves; the reason, safe to print.
@@ -147,6 +147,17 @@ const OTHER_LAG_DAYS: i32 = 3;
 pub(crate) const STABLE: u32 = 3;
 
 impl FcosRelease {
+    /// The kernel on an architecture.
+    pub fn kernel(&self, arch: Arch) -> &Fact<ReleaseKernel> {
+        self.kernels.get(&arch).unwrap_or(&Fact::NotAsked)
+    }
+
+    /// The kernels that are known, on those architectures.
+    pub(crate) fn known_kernels(&self, arches: &BTreeSet<Arch>) -> Vec<KernelVersion> {
+        let known = arches.iter().filter_map(|arch| self.kernel(*arch).known());
+        known.map(|kernel| kernel.version.clone()).collect()
+    }
+
     /// The day on which the first machines could have it, and whether that is
     /// an estimate. Never later than `today`.
     pub(crate) fn available_since(&self, today: Date) -> (Date, bool) {
@@ -205,7 +216,7 @@ mod tests {
         let release = FcosRelease {
             version: "44.20260621.3.1".parse().unwrap(),
             images: BTreeMap::new(),
-            kernel: Fact::NotAsked,
+            kernels: BTreeMap::new(),
             barrier: None,
             dead_end: None,
             rollout: Rollout::Past,

@@ -9,8 +9,9 @@ use crate::{Arch, Fact, FcosRelease, FcosVersion, KernelVersion, Stream, ZfsRele
 pub struct Upstream {
     /// The stream that the releases are of.
     pub stream: Stream,
-    /// The architecture that the image is for.
-    pub arch: Arch,
+    /// The architectures that the image is for. All of them get the same base
+    /// and the same ZFS from the same source.
+    pub arches: BTreeSet<Arch>,
     /// All releases of the stream, in any order.
     pub releases: Fact<Vec<FcosRelease>>,
     /// The kmods sources in the order of preference.

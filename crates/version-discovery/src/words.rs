@@ -79,7 +79,7 @@ impl fmt::Display for Waiting {
         };
         match self {
             Self::NoRelease => f.write_str(
-                "the stream has no release that is rolled out, no dead end and for this architecture",
+                "the stream has no release that is rolled out, no dead end and for all architectures",
             ),
             Self::PinnedBaseMissing(version) => {
                 write!(f, "the stream has no release {version}, which the pin names")
@@ -134,7 +134,7 @@ impl fmt::Display for BaseVerdict {
             Self::NotRolledOut {
                 starts: Some(starts),
             } => write!(f, "its rollout begins at {starts}"),
-            Self::NotForArch => f.write_str("not built for this architecture"),
+            Self::NotForArch => f.write_str("not built for all architectures"),
             Self::NotPinned => f.write_str("the pin names another"),
             Self::AboveCeiling(ceiling) => {
                 write!(f, "its kernel is above the pinned ceiling {ceiling}")

@@ -3,13 +3,12 @@
 mod common;
 
 use common::{
-    K70, K71, K71B, V1, V2, V3, day, fact, go, hold, index, listed, now, pin, release, source,
-    upstream, version, zfs_list,
+    K70, K71, K71B, V1, V2, V3, day, fact, go, hold, index, known, listed, now, pin, release,
+    source, upstream, version, zfs_list,
 };
-use std::collections::BTreeSet;
 use version_discovery::{
-    BaseVerdict, Fact, KernelSource, KmodsSource, NotKnown, Obstacle, Offer, Outcome, Pin, Policy,
-    Question, ReleaseKernel, Rollout, Rule, Upstream, Waiting, Warning, ZfsVerdict, choose,
+    Arch, BaseVerdict, Fact, FcosRelease, KernelSource, KmodsSource, NotKnown, Obstacle, Offer,
+    Outcome, Pin, Policy, Question, Rollout, Rule, Upstream, Waiting, Warning, ZfsVerdict, choose,
 };
 
 fn policy(rule: Rule) -> Policy {
@@ -49,15 +48,19 @@ fn newest_base_with_newest_zfs_of_the_series() {
     let choice = choose(&up, &held_policy(), now());
     let pick = go(&choice);
     assert_eq!(
-        (pick.base, pick.kernel.to_string().as_str()),
+        (
+            pick.base,
+            pick.targets[&Arch::X86_64].kernel.to_string().as_str()
+        ),
         (version(V3), K71B)
     );
     assert_eq!(
         (pick.zfs.to_string().as_str(), pick.kmods.as_str()),
         ("2.4.4", "a")
     );
-    assert_eq!(pick.kernel_source, KernelSource::Commitmeta);
-    assert!(pick.image.is_some());
+    let target = &pick.targets[&Arch::X86_64];
+    assert_eq!(target.kernel_source, KernelSource::Commitmeta);
+    assert!(target.image.is_some());
     assert!(choice.warnings.is_empty(), "{:?}", choice.warnings);
     let verdicts: Vec<_> = choice
         .bases
@@ -223,148 +226,6 @@ fn dead_ends_and_rollouts_that_have_not_begun_do_not_count() {
 }
 
 #[test]
-fn absent_and_unknown_are_never_mixed() {
-    let down = || KmodsSource::unknown("a", "HTTP 503");
-    let has = |pairs: &[(&str, &str)]| source("b", pairs);
-    let unknown = |sources: Vec<KmodsSource>| {
-        let choice = choose(&upstream(index(), sources), &held_policy(), now());
-        let Outcome::Unknown(unknown) = choice.outcome else {
-            panic!("{:?}", choice.outcome);
-        };
-        unknown
-    };
-    // Not even an older base, nor a later source, is taken by itself.
-    let NotKnown { gaps, otherwise } = unknown(vec![down(), has(&[(K71B, "2.4.3")])]);
-    assert_eq!(gaps[0].question, Question::Kmods("a".to_owned()));
-    assert_eq!(
-        gaps[0].to_string(),
-        "could not ask for the kmods images of a: HTTP 503"
-    );
-    assert_eq!(otherwise.unwrap().kmods, "b");
-    let NotKnown { otherwise, .. } = unknown(vec![down(), has(&[(K70, "2.4.4")])]);
-    assert_eq!(otherwise.unwrap().base, version(V1));
-    assert_eq!(unknown(vec![down()]).otherwise, None);
-    assert_eq!(unknown(vec![has(&[]), down()]).otherwise, None);
-    // A source that comes after the one that has it need not answer.
-    let choice = choose(
-        &upstream(index(), vec![has(&[(K71B, "2.4.4")]), down()]),
-        &held_policy(),
-        now(),
-    );
-    assert_eq!(go(&choice).kmods, "b");
-    // Nor one whose answer comes too late for the number of days.
-    let mut late = upstream(index(), vec![has(&[])]);
-    if let Fact::Known(releases) = &mut late.releases {
-        releases[0].kernel = Fact::Unknown("HTTP 503".to_owned());
-    }
-    let choice = choose(&late, &policy(Rule::Hold { max_days: 3 }), now());
-    let Outcome::Wait(Waiting::HoldExceeded { last: None, .. }) = &choice.outcome else {
-        panic!("{:?}", choice.outcome);
-    };
-    let choice = choose(&late, &policy(Rule::Hold { max_days: 30 }), now());
-    let Outcome::Unknown(_) = &choice.outcome else {
-        panic!("{:?}", choice.outcome);
-    };
-}
-
-#[test]
-fn a_zfs_version_of_which_nothing_is_known_is_unknown_in_the_list_too() {
-    let sources = vec![
-        source("a", &[(K71B, "2.4.3")]),
-        KmodsSource::unknown("b", "reset"),
-    ];
-    let choice = choose(&upstream(index(), sources), &held_policy(), now());
-    assert_eq!(go(&choice).zfs.to_string(), "2.4.3");
-    assert_eq!(choice.zfs[0].version.to_string(), "2.4.4");
-    assert_eq!(choice.zfs[0].verdict, ZfsVerdict::Unknown);
-    let sources = vec![
-        source("a", &[(K71B, "2.4.3")]),
-        source("b", &[(K71B, "2.4.4")]),
-    ];
-    let choice = choose(&upstream(index(), sources), &held_policy(), now());
-    assert_eq!(go(&choice).zfs.to_string(), "2.4.3", "nothing is mixed");
-    assert_eq!(choice.zfs[0].verdict, ZfsVerdict::LaterSource);
-}
-
-#[test]
-fn questions_come_in_rounds_and_only_as_far_as_the_answer_needs_them() {
-    let mut up = upstream(index(), vec![source("a", &[(K71, "2.4.4")])]);
-    let full = up.clone();
-    let ask = |up: &Upstream| {
-        let choice = choose(up, &held_policy(), now());
-        choice.questions().into_iter().cloned().collect::<Vec<_>>()
-    };
-    let name = || "a".to_owned();
-    up.zfs = Fact::NotAsked;
-    up.kmods[0].kernels = Fact::NotAsked;
-    up.releases = Fact::NotAsked;
-    assert_eq!(
-        ask(&up),
-        [
-            Question::Releases,
-            Question::ZfsReleases,
-            Question::Kmods(name())
-        ]
-    );
-    let mut releases = index();
-    for release in &mut releases {
-        release.kernel = Fact::NotAsked;
-    }
-    up.releases = Fact::Known(releases);
-    assert_eq!(
-        ask(&up),
-        [
-            Question::Kernel(version(V3)),
-            Question::ZfsReleases,
-            Question::Kmods(name())
-        ]
-    );
-    up.zfs = full.zfs.clone();
-    up.kmods = full.kmods.clone();
-    assert_eq!(ask(&up), [Question::Kernel(version(V3))]);
-    let answer = |up: &mut Upstream, at: usize| {
-        if let (Fact::Known(to), Fact::Known(from)) = (&mut up.releases, &full.releases) {
-            to[at].kernel = from[at].kernel.clone();
-        }
-    };
-    answer(&mut up, 2);
-    assert_eq!(ask(&up), [Question::Kernel(version(V2))]);
-    answer(&mut up, 1);
-    // The oldest is never asked for.
-    assert_eq!(ask(&up), []);
-    assert_eq!(
-        hold(&choose(&up, &held_policy(), now())).0.base,
-        version(V2)
-    );
-}
-
-#[test]
-fn images_that_must_be_looked_into_are_the_last_resort() {
-    let kernels = |set: Fact<BTreeSet<_>>| {
-        let mut source = source("ublue", &[]);
-        source.kernels = Fact::Known([(K71B.parse().unwrap(), set)].into());
-        source
-    };
-    let question = Question::ZfsOf {
-        source: "ublue".to_owned(),
-        kernel: K71B.parse().unwrap(),
-    };
-    let run = |sources| choose(&upstream(index(), sources), &held_policy(), now());
-    let choice = run(vec![source("a", &[]), kernels(Fact::NotAsked)]);
-    assert_eq!(choice.questions(), [&question]);
-    // Not while the first is still open.
-    let mut open = source("a", &[]);
-    open.kernels = Fact::NotAsked;
-    let choice = run(vec![open, kernels(Fact::NotAsked)]);
-    assert_eq!(choice.questions(), [&Question::Kmods("a".to_owned())]);
-    let found = BTreeSet::from(["2.4.4".parse().unwrap()]);
-    assert_eq!(go(&run(vec![kernels(Fact::Known(found))])).kmods, "ublue");
-    let choice = run(vec![kernels(Fact::Unknown("reset".to_owned()))]);
-    assert!(choice.questions().is_empty());
-    assert!(matches!(choice.outcome, Outcome::Unknown(_)));
-}
-
-#[test]
 fn only_what_openzfs_stands_behind_is_taken() {
     let pairs = [(K71B, "2.4.4"), (K71B, "2.4.3")];
     let mut up = upstream(index(), vec![source("a", &pairs)]);
@@ -403,29 +264,11 @@ fn only_what_openzfs_stands_behind_is_taken() {
 }
 
 #[test]
-fn a_kernel_of_another_architecture_is_no_answer() {
-    let mut releases = index();
-    let wrong = K71B.replace("x86_64", "aarch64");
-    releases[2].kernel = Fact::Known(ReleaseKernel {
-        version: wrong.parse().unwrap(),
-        source: KernelSource::Label,
-    });
-    let up = upstream(releases, vec![source("a", &[(wrong.as_str(), "2.4.4")])]);
-    let choice = choose(&up, &held_policy(), now());
-    assert!(
-        matches!(choice.outcome, Outcome::Unknown(_)),
-        "{:?}",
-        choice.outcome
-    );
-    assert!(choice.questions().is_empty());
-}
-
-#[test]
 fn nothing_at_all() {
     let empty = upstream(Vec::new(), Vec::new());
     let choice = choose(&empty, &held_policy(), now());
     assert_eq!(choice.outcome, Outcome::Wait(Waiting::NoRelease));
-    assert!(choice.bases.is_empty() && choice.zfs_kernel.is_none());
+    assert!(choice.bases.is_empty() && choice.zfs_kernels.is_empty());
     let sourceless = upstream(vec![release(V3, "2026-07-22", K71B)], Vec::new());
     let choice = choose(&sourceless, &held_policy(), now());
     let Outcome::Wait(Waiting::NothingBuildable { held }) = &choice.outcome else {
@@ -459,4 +302,75 @@ fn a_choice_and_what_led_to_it_can_be_saved_and_read_back() {
         );
     }
     assert_eq!(fact(&up.zfs), 5);
+}
+
+#[test]
+fn all_architectures_get_the_same_base_and_zfs_from_one_source() {
+    let arm = |kernel: &str| kernel.replace("x86_64", "aarch64");
+    let mut releases = index();
+    for (release, kernel) in releases.iter_mut().zip([K70, K71, K71B]) {
+        release.images.insert(Arch::Aarch64, None);
+        release.kernels.insert(Arch::Aarch64, known(&arm(kernel)));
+    }
+    let run = |releases: &[FcosRelease], kmods: Vec<KmodsSource>| {
+        let mut up = upstream(releases.to_vec(), kmods);
+        up.arches.insert(Arch::Aarch64);
+        choose(&up, &held_policy(), now())
+    };
+    let (b, c) = (arm(K71B), arm(K71));
+    // The newest that both have, of a base that both have.
+    let choice = run(
+        &releases,
+        vec![source(
+            "a",
+            &[
+                (K71B, "2.4.4"),
+                (K71B, "2.4.3"),
+                (&b, "2.4.3"),
+                (K71, "2.4.4"),
+            ],
+        )],
+    );
+    let pick = go(&choice);
+    assert_eq!(
+        (pick.zfs.to_string().as_str(), pick.targets.len()),
+        ("2.4.3", 2)
+    );
+    assert_eq!(choice.zfs[0].version.to_string(), "2.4.4");
+    assert_eq!(choice.zfs[0].verdict, ZfsVerdict::NoKmods, "not for both");
+    // One kernel is lacking: the message names it.
+    let choice = run(
+        &releases,
+        vec![source(
+            "a",
+            &[(K71B, "2.4.4"), (K71, "2.4.4"), (&c, "2.4.4")],
+        )],
+    );
+    let (pick, held) = hold(&choice);
+    assert_eq!(pick.base, version(V2));
+    let Obstacle::NoKmods { kernel } = &held.obstacle else {
+        panic!("{held}");
+    };
+    assert_eq!(kernel.to_string(), b);
+    // Each source has one half: nothing is mixed.
+    let halves = vec![
+        source("a", &[(K71B, "2.4.4")]),
+        source("b", &[(&b, "2.4.4")]),
+    ];
+    let Outcome::Wait(Waiting::HoldExceeded { last: None, .. }) = run(&releases, halves).outcome
+    else {
+        panic!("nothing must be mixed");
+    };
+    // Both kernels are asked for at once.
+    releases[2].kernels.clear();
+    let choice = run(&releases, vec![source("a", &[])]);
+    assert_eq!(choice.questions().len(), 2);
+    // A release that lacks one of them does not count.
+    releases[2].images.remove(&Arch::Aarch64);
+    let choice = run(
+        &releases,
+        vec![source("a", &[(K71, "2.4.4"), (&c, "2.4.4")])],
+    );
+    assert_eq!(go(&choice).base, version(V2));
+    assert_eq!(choice.bases[0].verdict, BaseVerdict::NotForArch);
 }

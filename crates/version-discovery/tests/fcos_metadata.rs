@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use version_discovery::fcos_metadata::{
     join, kernel_from_commitmeta, parse_releases, parse_updates,
 };
-use version_discovery::{Arch, Error, Fact, FcosVersion, Rollout, Stream};
+use version_discovery::{Arch, Error, FcosVersion, Rollout, Stream};
 
 const RELEASES: &str = include_str!("fixtures/releases.json");
 const STABLE: &str = include_str!("fixtures/updates-stable.json");
@@ -144,11 +144,7 @@ fn the_two_documents_together() {
         Rollout::NotScheduled,
         "only in the index"
     );
-    assert!(
-        releases
-            .iter()
-            .all(|release| release.kernel == Fact::NotAsked)
-    );
+    assert!(releases.iter().all(|release| release.kernels.is_empty()));
     let testing = parse_updates(TESTING.as_bytes(), &"testing".parse().unwrap()).unwrap();
     let error = join(&index, &testing).unwrap_err().to_string();
     assert!(

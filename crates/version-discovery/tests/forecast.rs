@@ -4,10 +4,10 @@ mod common;
 
 use std::collections::BTreeMap;
 
-use common::{K70, K71, V1, index, now, release, source, upstream};
+use common::{K70, K71, V1, index, kernel_of, now, release, source, upstream};
 use version_discovery::{
     Coming, Fact, FcosRelease, Forecast, KernelVersion, KmodsAhead, KmodsSource, LinuxRange,
-    OpenZfsAhead, Policy, Question, Rollout, Rule, StreamAhead, Upstream, ZfsVersion, forecast,
+    OpenZfsAhead, Policy, Rollout, Rule, StreamAhead, Upstream, ZfsVersion, forecast,
 };
 
 const T: &str = "44.20260720.2.1";
@@ -26,14 +26,14 @@ fn ranges(all: &[(&str, u32, u32)]) -> BTreeMap<ZfsVersion, LinuxRange> {
             minimum: (4, 18),
             maximum: (*major, *minor),
         };
-        (version.parse().unwrap(), range)
+        (version.parse().expect("a version"), range)
     };
     all.iter().map(range).collect()
 }
 
 fn ahead(name: &str, releases: Vec<FcosRelease>) -> StreamAhead {
     StreamAhead {
-        stream: name.parse().unwrap(),
+        stream: name.parse().expect("a stream"),
         releases: Fact::Known(releases),
     }
 }
@@ -187,11 +187,11 @@ fn the_same_kernel_a_dead_end_and_what_was_not_asked() {
     dead.dead_end = Some("issue 1".to_owned());
     assert!(nothing(&run(Fact::Known(vec![dead]))));
     let mut blank = release(T, "2026-07-28", K71);
-    blank.kernel = Fact::NotAsked;
+    blank.kernels.clear();
     let Forecast::Unknown { gaps, .. } = run(Fact::Known(vec![blank])) else {
         panic!("a kernel is needed");
     };
-    assert_eq!(gaps[0].question, Question::Kernel(T.parse().unwrap()));
+    assert_eq!(gaps[0].question, kernel_of(T.parse().unwrap()));
     let Forecast::Unknown { gaps, .. } = run(Fact::Unknown("HTTP 503".to_owned())) else {
         panic!("the index is needed");
     };

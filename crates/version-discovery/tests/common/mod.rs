@@ -6,13 +6,13 @@
     reason = "clippy takes helpers of tests for no tests"
 )]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use jiff::civil::Date;
 use version_discovery::{
     Arch, Choice, Fact, FcosRelease, FcosVersion, Held, KernelSource, KmodsSource, Outcome, Pick,
-    Pin, ReleaseKernel, Rollout, Upstream, ZfsRelease,
+    Pin, Question, ReleaseKernel, Rollout, Upstream, ZfsRelease,
 };
 
 pub const V1: &str = "44.20260607.3.1";
@@ -35,6 +35,27 @@ pub fn version(text: &str) -> FcosVersion {
     text.parse().unwrap()
 }
 
+/// A kernel, as its `commitmeta.json` says it.
+pub fn known(kernel: &str) -> Fact<ReleaseKernel> {
+    Fact::Known(ReleaseKernel {
+        version: kernel.parse().unwrap(),
+        source: KernelSource::Commitmeta,
+    })
+}
+
+/// Sets the kernel of a release on x86_64.
+pub fn set_kernel(release: &mut FcosRelease, kernel: Fact<ReleaseKernel>) {
+    release.kernels.insert(Arch::X86_64, kernel);
+}
+
+/// The question for the kernel of a release on x86_64.
+pub fn kernel_of(version: FcosVersion) -> Question {
+    Question::Kernel {
+        version,
+        arch: Arch::X86_64,
+    }
+}
+
 /// A release that came out at 14:00 on a day.
 pub fn release(of: &str, out: &str, kernel: &str) -> FcosRelease {
     let hex = format!("{:0>64}", of.replace('.', ""));
@@ -42,10 +63,7 @@ pub fn release(of: &str, out: &str, kernel: &str) -> FcosRelease {
     FcosRelease {
         version: version(of),
         images: BTreeMap::from([(Arch::X86_64, Some(image.parse().unwrap()))]),
-        kernel: Fact::Known(ReleaseKernel {
-            version: kernel.parse().unwrap(),
-            source: KernelSource::Commitmeta,
-        }),
+        kernels: BTreeMap::from([(Arch::X86_64, known(kernel))]),
         barrier: None,
         dead_end: None,
         rollout: Rollout::Window {
@@ -76,7 +94,7 @@ pub fn zfs_list(versions: &[&str]) -> Fact<Vec<ZfsRelease>> {
 pub fn upstream(releases: Vec<FcosRelease>, kmods: Vec<KmodsSource>) -> Upstream {
     Upstream {
         stream: "stable".parse().unwrap(),
-        arch: Arch::X86_64,
+        arches: BTreeSet::from([Arch::X86_64]),
         releases: Fact::Known(releases),
         kmods,
         zfs: zfs_list(&["2.3.9", "2.4.4", "2.4.2", "2.5.0", "2.4.3"]),

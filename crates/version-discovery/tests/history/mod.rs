@@ -252,17 +252,20 @@ fn world(
     };
     let upstream = Upstream {
         stream: "stable".parse().expect("a stream"),
-        arch: Arch::X86_64,
+        arches: BTreeSet::from([Arch::X86_64]),
         releases: Fact::Known(
             bases
                 .iter()
                 .map(|base| FcosRelease {
                     version: base.version,
                     images: BTreeMap::from([(Arch::X86_64, None)]),
-                    kernel: Fact::Known(ReleaseKernel {
-                        version: base.kernel.clone(),
-                        source: KernelSource::Commitmeta,
-                    }),
+                    kernels: BTreeMap::from([(
+                        Arch::X86_64,
+                        Fact::Known(ReleaseKernel {
+                            version: base.kernel.clone(),
+                            source: KernelSource::Commitmeta,
+                        }),
+                    )]),
                     barrier: None,
                     dead_end: None,
                     rollout: Rollout::Window {
