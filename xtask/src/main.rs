@@ -1,3 +1,7 @@
-//! The task runner of this repository.
+//! `cargo xtask`.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    xtask::main()
+}

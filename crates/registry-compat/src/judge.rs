@@ -48,7 +48,7 @@ pub fn judge(wanted: &KmodTag, available: &BTreeSet<KmodTag>) -> Judgement {
         .filter(|tag| tag.zfs == wanted.zfs && tag.kernel.arch() == wanted.kernel.arch())
         .cloned()
         .collect();
-    same_zfs.sort_by(|a, b| b.kernel.cmp(&a.kernel));
+    same_zfs.sort_by_key(|tag| std::cmp::Reverse(tag.kernel.clone()));
     same_zfs.truncate(NEAREST);
     Judgement::Missing(Missing {
         wanted: wanted.clone(),

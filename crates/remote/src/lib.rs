@@ -1,1 +1,23 @@
-//! The network door.
+//! The network door: the only crate that opens sockets.
+//!
+//! GitHub and Fedora metadata go over `ureq`, registries over `oci-client`.
+//! Answers come back as plain domain values; the wire types stay private here.
+//! One TLS stack (`rustls` with `ring`) that trusts what the system trusts.
+
+mod agent;
+mod auth;
+mod error;
+pub mod fcos;
+pub mod github;
+pub mod loopback;
+mod oci;
+mod registries_conf;
+mod secret;
+mod tags;
+
+pub use agent::{Agent, Limits};
+pub use auth::{AuthFiles, Credential, HelperCall};
+pub use error::{Error, one_line};
+pub use oci::{Inspected, Registries};
+pub use registries_conf::{Endpoint, RegistriesConf};
+pub use secret::Secret;

@@ -1,0 +1,225 @@
+#!/usr/bin/env bash
+# What must hold inside the built image. Fed to `bash -s` in a container of it
+# that has no network, no capability and nothing to write to; the caller gives
+# KERNEL_VERSION, ZFS_VERSION, PACKAGES, ENABLE_UNITS, DISABLE_UNITS and
+# LINT_SKIPS in the environment.
+#
+# One line for each check, the fields separated by tabs:
+#
+#     ok|FAIL  check  expected  found
+#
+# and a last one, `end  N checks, M failed`. White space in a value becomes one
+# space. The exit status is 0 only when all passed. No check stops the others:
+# there is no `set -e` here, and whatever a tool does (it fails, it is missing)
+# is what was found.
+shopt -s nullglob globstar dotglob
+set -f
+
+checks=0
+failed=0
+
+plain() { # VALUE
+    local value=${1//[$'\t\n\r']/ }
+    printf '%s' "${value:-(nothing)}"
+}
+
+report() { # ok|FAIL CHECK EXPECTED FOUND
+    checks=$((checks + 1))
+    [[ $1 == ok ]] || failed=$((failed + 1))
+    printf '%s\t%s\t%s\t%s\n' "$1" "$(plain "$2")" "$(plain "$3")" "$(plain "$4")"
+}
+
+same() { # CHECK EXPECTED FOUND
+    # An expectation that is empty is fulfilled by nothing.
+    if [[ -n $2 && $2 == "$3" ]]; then
+        report ok "$@"
+    else
+        report FAIL "$@"
+    fi
+}
+
+# The answer of a command in `answer`: what it printed when it succeeded, else
+# its exit status and its complaint. It gets no input: ours is this script.
+ask() { # COMMAND [ARGUMENT…]
+    local status
+    answer=$("$@" 2>/dev/null </dev/null)
+    status=$?
+    ((status == 0)) && return 0
+    # Asked again for the complaint, so that warnings of a command that
+    # succeeds never mix with its answer.
+    answer="exit status ${status}: $("$@" 2>&1 </dev/null)"
+    return "${status}"
+}
+
+expand() { # PATTERN… -> files
+    local IFS=
+    set +f
+    # shellcheck disable=SC2206  # here the pattern is to be expanded
+    files=($1)
+    set -f
+}
+
+check_arguments() {
+    local name
+    for name in KERNEL_VERSION ZFS_VERSION; do
+        if [[ -n ${!name-} ]]; then
+            report ok "argument:${name}" 'a value' "${!name}"
+        else
+            report FAIL "argument:${name}" 'a value' ''
+        fi
+    done
+}
+
+check_kernel() {
+    local files=()
+    expand '/usr/lib/modules/*/'
+    files=("${files[@]%/}")
+    same kernel:directory "${kernel}" "${files[*]##*/}"
+    ask rpm --query --queryformat '%{VERSION}-%{RELEASE}.%{ARCH} ' kernel-core
+    same kernel:package "${kernel}" "${answer% }"
+}
+
+check_module() {
+    local files=() modules=() file line found=''
+    for file in '' .xz .zst .gz; do
+        expand "/usr/lib/modules/${kernel}/**/zfs.ko${file}"
+        [[ ! -e ${files[0]-} ]] || modules+=("${files[@]}")
+    done
+    if ((${#modules[@]} == 1)); then
+        report ok module:file 'one zfs.ko' "${modules[0]}"
+    else
+        report FAIL module:file 'one zfs.ko' "${modules[*]}"
+    fi
+    # Asked for a name, modinfo could answer for another kernel; so it is asked
+    # for the file, and without one for the path that ought to be there.
+    file=${modules[0]:-/usr/lib/modules/${kernel}/extra/zfs/zfs.ko}
+    if ask modinfo --field vermagic "${file}"; then
+        same module:vermagic "${kernel}" "${answer%% *}"
+    else
+        report FAIL module:vermagic "${kernel}" "${answer}"
+    fi
+    if [[ -r /usr/lib/modules/${kernel}/modules.dep ]]; then
+        while IFS= read -r line; do
+            [[ /${line%%:*} != */zfs.ko* ]] || found=${line%%:*}
+        done <"/usr/lib/modules/${kernel}/modules.dep"
+        same module:modules.dep "${file#"/usr/lib/modules/${kernel}/"}" "${found}"
+    else
+        report FAIL module:modules.dep 'a line for zfs.ko' 'no readable modules.dep'
+    fi
+}
+
+check_autoload() {
+    local files=() file line found=''
+    expand '/usr/lib/modules-load.d/*.conf'
+    for file in "${files[@]}"; do
+        while IFS= read -r line || [[ -n ${line} ]]; do
+            [[ ${line} != zfs ]] || found=${file}
+        done <"${file}"
+    done
+    if [[ -n ${found} ]]; then
+        report ok module:autoload 'zfs in /usr/lib/modules-load.d' "${found}"
+    else
+        report FAIL module:autoload 'zfs in /usr/lib/modules-load.d' 'in none of its files'
+    fi
+}
+
+check_packages() {
+    local name version count=0 found='no package kmod-zfs-…'
+    ask rpm --query --queryformat '%{VERSION} ' zfs
+    same package-version:zfs "${zfs}" "${answer% }"
+    if ask rpm --query --all --queryformat '%{NAME} %{VERSION}\n'; then
+        while read -r name version; do
+            [[ ${name} == "kmod-zfs-${kernel}" ]] || continue
+            count=$((count + 1))
+            found=${version}
+        done <<<"${answer}"
+        ((count <= 1)) || found="${count} packages"
+    else
+        found=${answer}
+    fi
+    same package-version:kmod-zfs "${zfs}" "${found}"
+    for name in ${PACKAGES-}; do
+        if ask rpm --query -- "${name}"; then
+            report ok "package:${name}" installed "${answer}"
+        else
+            report FAIL "package:${name}" installed "${answer}"
+        fi
+    done
+}
+
+unit_state() { # UNIT
+    # It prints the state also when that makes it fail; without a state the
+    # unit does not exist, or there is no systemctl.
+    answer=$(systemctl --root=/ is-enabled -- "$1" 2>/dev/null </dev/null)
+    [[ -n ${answer} ]] || answer=$(systemctl --root=/ is-enabled -- "$1" 2>&1 </dev/null)
+}
+
+check_units() {
+    local unit
+    for unit in ${ENABLE_UNITS-}; do
+        unit_state "${unit}"
+        same "unit-enabled:${unit}" enabled "${answer}"
+    done
+    for unit in ${DISABLE_UNITS-}; do
+        unit_state "${unit}"
+        if [[ ${answer} == disabled || ${answer} == masked ]]; then
+            report ok "unit-disabled:${unit}" 'disabled or masked' "${answer}"
+        else
+            report FAIL "unit-disabled:${unit}" 'disabled or masked' "${answer}"
+        fi
+    done
+}
+
+check_policy() {
+    local file=/etc/containers/policy.json
+    # Whether there has to be one, and what it says, is not judged here; but a
+    # broken one stops every later update of a host. Fedora CoreOS has jq.
+    [[ -e ${file} ]] && command -v jq >/dev/null || return 0
+    ask jq --exit-status --raw-output type "${file}"
+    same policy.json object "${answer}"
+}
+
+check_usr_local() {
+    local files=() file found=()
+    # A link into /var on Fedora CoreOS: what an image ships there is never
+    # updated on a host.
+    expand '/usr/local/**'
+    for file in "${files[@]}"; do
+        [[ -d ${file} && ! -L ${file} ]] || found+=("${file}")
+    done
+    same usr-local '0 files' "${#found[@]} files${found[0]:+: ${found[*]:0:3}}"
+}
+
+check_lint() {
+    local skip arguments=() expected='to pass'
+    for skip in ${LINT_SKIPS-}; do
+        arguments+=(--skip "${skip}")
+    done
+    ((${#arguments[@]} == 0)) || expected+=" without: ${LINT_SKIPS}"
+    if ask bootc container lint "${arguments[@]}"; then
+        report ok lint "${expected}" "${answer}"
+    else
+        report FAIL lint "${expected}" "${answer}"
+    fi
+}
+
+main() {
+    kernel=${KERNEL_VERSION-}
+    zfs=${ZFS_VERSION-}
+    check_arguments
+    check_kernel
+    check_module
+    check_autoload
+    check_packages
+    check_units
+    check_policy
+    check_usr_local
+    check_lint
+    printf 'end\t%d checks, %d failed\n' "${checks}" "${failed}"
+    ((failed == 0))
+}
+
+# Called in the last line, so that bash has read all of the script by then:
+# nothing that runs can eat the rest of it.
+main
+exit

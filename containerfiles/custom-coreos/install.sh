@@ -1,0 +1,289 @@
+#!/usr/bin/env bash
+# Turns the Fedora CoreOS base into our image, inside the one RUN step of the
+# Containerfile. The argument is the mounted kmods stage: the RPMs as upstream
+# lays them out, and our own files under custom-coreos/.
+#
+# Every section says what it expected and what it found when it stops.
+set -Eeuo pipefail
+shopt -s nullglob
+umask 022
+
+stage=${1:?usage: install.sh DIRECTORY-OF-THE-KMODS-STAGE}
+readonly stage
+readonly overlay=${stage}/custom-coreos/rootfs
+
+section='start'
+
+begin() {
+    section=$1
+    printf -- '== %s\n' "${section}"
+}
+
+fail() {
+    # The ERR trap would only repeat less precisely what is said here.
+    trap - ERR
+    printf 'install.sh: %s: %s\n' "${section}" "$*" >&2
+    exit 1
+}
+
+trap 'fail "expected \`${BASH_COMMAND}\` (line ${LINENO}) to succeed, found exit status $?"' ERR
+
+# --- arguments ---------------------------------------------------------------
+
+words() { # NAME-OF-ARRAY VALUE
+    # Any white space separates, also a newline; no pattern is expanded.
+    read -r -d '' -a "$1" <<<"$2" || true
+}
+
+expect_match() { # WHAT VALUE REGEX DESCRIPTION
+    [[ $2 =~ ^($3)$ ]] || fail "expected $1 to be $4, found \`$2\`"
+}
+
+begin 'arguments'
+for name in KMODS_IMAGE BASE_IMAGE KERNEL_VERSION ZFS_VERSION; do
+    [[ -n ${!name-} ]] || fail "expected a value for the build argument ${name}, found none"
+done
+for name in KMODS_IMAGE BASE_IMAGE; do
+    expect_match "${name}" "${!name}" '[^@ ]+@sha256:[0-9a-f]{64}' 'an image by digest (name@sha256:…)'
+done
+expect_match KERNEL_VERSION "${KERNEL_VERSION}" '[0-9]+\.[0-9]+\.[0-9]+-[A-Za-z0-9._]+\.(x86_64|aarch64)' \
+    'a kernel as VERSION-RELEASE.ARCH'
+expect_match ZFS_VERSION "${ZFS_VERSION}" '[0-9]+\.[0-9]+\.[0-9]+' 'a release as X.Y.Z'
+
+packages=() conflicting=() enable_units=() disable_units=()
+words packages "${PACKAGES-}"
+words conflicting "${CONFLICTING_PACKAGES-}"
+words enable_units "${ENABLE_UNITS-}"
+words disable_units "${DISABLE_UNITS-}"
+for name in "${packages[@]}" "${conflicting[@]}"; do
+    # In particular no leading dash: these words become arguments.
+    expect_match 'a package name' "${name}" '[A-Za-z0-9_][A-Za-z0-9._+-]*' 'letters, digits and ._+-'
+done
+for name in "${enable_units[@]}" "${disable_units[@]}"; do
+    expect_match 'a unit name' "${name}" '[A-Za-z0-9:_][A-Za-z0-9:_.\\@-]*\.[a-z]+' 'NAME.TYPE'
+done
+
+readonly architecture=${KERNEL_VERSION##*.}
+
+# --- the kernel --------------------------------------------------------------
+
+kernel_guard() {
+    local directories=(/usr/lib/modules/*/) found
+    found=${directories[*]#/usr/lib/modules/}
+    found=${found//\//}
+    [[ ${found} == "${KERNEL_VERSION}" ]] ||
+        fail "expected exactly one kernel under /usr/lib/modules, ${KERNEL_VERSION}, found \`${found}\`"
+    found=$(rpm --query --queryformat '%{VERSION}-%{RELEASE}.%{ARCH} ' kernel-core) ||
+        fail "expected the package kernel-core ${KERNEL_VERSION}, found: ${found}"
+    found=${found% }
+    [[ ${found} == "${KERNEL_VERSION}" ]] ||
+        fail "expected kernel-core ${KERNEL_VERSION}, found \`${found}\`: base and kmods are not of one kernel"
+}
+
+begin 'kernel guard'
+kernel_guard
+
+# --- which RPMs of the kmods image --------------------------------------------
+
+# Chosen by what their headers say. File names carry versions of libraries
+# (libzfs6, libzfs7), which change with any release.
+rpms=()
+zfs_rpms=()
+kmod_rpms=()
+dracut_rpms=()
+
+header() { # FILE QUERYFORMAT
+    rpm --query --package --nosignature --queryformat "$2" "$1"
+}
+
+choose_rpm() { # FILE DIRECTORY
+    local file=$1 directory=$2 name version arch source provides
+    IFS='|' read -r name version arch source < <(header "${file}" '%{NAME}|%{VERSION}|%{ARCH}|%{SOURCERPM}\n') ||
+        fail "expected an RPM, found that rpm cannot read ${file##*/}"
+    # A source RPM is the one without a source.
+    [[ ${source} != '(none)' ]] || return 0
+    [[ ${arch} == "${architecture}" || ${arch} == noarch ]] || return 0
+    case ${name} in
+        # zfs-dkms would compile the module again, and conflicts with kmod-zfs.
+        *-debuginfo* | *-debugsource* | *-devel | *-devel-* | zfs-test | zfs-dkms) return 0 ;;
+        zfs-dracut) dracut_rpms+=("${file}") ;;
+        *) [[ ${directory} == main ]] || return 0 ;;
+    esac
+    [[ ${name} != zfs ]] || zfs_rpms+=("${file}")
+    provides=$(header "${file}" '[%{PROVIDENAME} %{PROVIDEVERSION}\n]')
+    if [[ $'\n'${provides} == *$'\n'kmod-zfs-uname-r\ * ]]; then
+        kmod_rpms+=("${file}")
+        [[ $'\n'${provides}$'\n' == *$'\n'"kmod-zfs-uname-r ${KERNEL_VERSION}"$'\n'* ]] ||
+            fail "expected a kmod for kernel ${KERNEL_VERSION}, found ${file##*/}, which is for another"
+        [[ $'\n'$(rpm --query --package --nosignature --list "${file}") == */lib/modules/"${KERNEL_VERSION}"/*/zfs.ko* ]] ||
+            fail "expected lib/modules/${KERNEL_VERSION}/…/zfs.ko in ${file##*/}, found no such file"
+    fi
+    if [[ ${name} == zfs || ${name} == zfs-dracut || ${name} == kmod-zfs* ]]; then
+        [[ ${version} == "${ZFS_VERSION}" ]] ||
+            fail "expected ${name} ${ZFS_VERSION}, found ${version} in ${file##*/}"
+    fi
+    rpms+=("${file}")
+}
+
+begin 'kmods RPMs'
+for file in "${stage}"/*.rpm; do
+    choose_rpm "${file}" main
+done
+for file in "${stage}"/other/*.rpm; do
+    choose_rpm "${file}" other
+done
+((${#zfs_rpms[@]} == 1)) ||
+    fail "expected exactly one RPM named zfs for ${architecture}, found ${#zfs_rpms[@]}: ${zfs_rpms[*]##*/}"
+((${#kmod_rpms[@]} == 1)) ||
+    fail "expected exactly one RPM that provides kmod-zfs-uname-r, found ${#kmod_rpms[@]}: ${kmod_rpms[*]##*/}"
+((${#dracut_rpms[@]} == 1)) ||
+    fail "expected exactly one RPM named zfs-dracut, found ${#dracut_rpms[@]}: ${dracut_rpms[*]##*/}"
+printf '   %s\n' "${rpms[@]##*/}"
+
+# --- overlay -----------------------------------------------------------------
+
+# Before the packages, because it brings their repository; and by hand, not by
+# COPY, which would give /etc and /usr the modes of somebody's checkout (a umask
+# of 077 makes an image that nobody but root can use) and which may replace a
+# symbolic link such as /usr/local by a directory.
+begin 'overlay'
+while IFS= read -r -d '' file; do
+    path=/${file#"${overlay}"/}
+    case ${path} in
+        # On Fedora CoreOS these lead into /var, which an update never touches.
+        /usr/local/* | /opt/* | /var/* | /home/* | /root/*)
+            fail "expected only files that an update of the host replaces, found rootfs${path}"
+            ;;
+    esac
+    if [[ -L ${file} ]]; then
+        mkdir -p -- "${path%/*}"
+        cp --no-dereference -- "${file}" "${path}"
+    else
+        mode=0644
+        [[ ! -x ${file} ]] || mode=0755
+        install -D --mode="${mode}" -- "${file}" "${path}"
+    fi
+done < <(find "${overlay}" -mindepth 1 ! -type d -print0)
+
+# --- packages ----------------------------------------------------------------
+
+unsatisfied() {
+    # `rpm --verify` fails when anything at all differs; only the lines count.
+    { rpm --verify --all --nofiles --noscripts || true; } |
+        sed --quiet 's/^[[:space:]]*\(.* is needed by .*\)/\1/p' | sort --unique
+}
+
+present=()
+begin 'conflicting packages'
+for name in "${conflicting[@]}"; do
+    if rpm --query --quiet "${name}"; then
+        present+=("${name}")
+    else
+        printf '   %s is not in the base\n' "${name}"
+    fi
+done
+if ((${#present[@]})); then
+    unsatisfied_before=$(unsatisfied)
+    # Not `dnf remove`, which would take along whatever needs the package. What
+    # replaces it comes in the next step, and then nothing may be missing.
+    rpm --erase --nodeps "${present[@]}"
+fi
+
+begin 'packages'
+if command -v dnf >/dev/null; then
+    # One transaction: the solver sees ZFS, its dependencies and ours together.
+    dnf install --assumeyes --setopt=install_weak_deps=False "${rpms[@]}" "${packages[@]}"
+elif command -v rpm-ostree >/dev/null; then
+    rpm-ostree install --assumeyes "${rpms[@]}" "${packages[@]}"
+else
+    fail 'expected dnf or rpm-ostree in the base image, found neither'
+fi
+for name in zfs zfs-dracut "${packages[@]}"; do
+    rpm --query "${name}" || fail "expected the package ${name} to be installed, found that it is not"
+done
+if ((${#present[@]})); then
+    missing=$(comm -13 <(printf '%s\n' "${unsatisfied_before}") <(unsatisfied))
+    [[ -z ${missing} ]] ||
+        fail "expected nothing to need ${present[*]} any more, found: ${missing}"
+fi
+
+# Changes of the SELinux policy (`semodule`, `semanage`) belong exactly here:
+# after the RPMs whose scriptlets write to the policy store, and in the same
+# layer. In a later layer the store lies on the lower side of an overlay, its
+# directories cannot be renamed (EXDEV), and libsemanage fails. Copy the store
+# up first in any case: `cp -a`, `rm -r`, `mv`. None is needed today.
+
+# --- kernel modules ------------------------------------------------------------
+
+begin 'kernel modules'
+# Again: a package may have pulled in another kernel.
+kernel_guard
+depmod -a "${KERNEL_VERSION}"
+grep --quiet --extended-regexp '(^|/)zfs\.ko(\.[a-z0-9]+)?:' "/usr/lib/modules/${KERNEL_VERSION}/modules.dep" ||
+    fail 'expected depmod to find zfs.ko, found no line for it in modules.dep'
+
+# --- units ---------------------------------------------------------------------
+
+begin 'units'
+for unit in "${enable_units[@]}"; do
+    systemctl enable "${unit}" || fail "expected to enable ${unit}, found no such unit or no [Install] section in it"
+done
+for unit in "${disable_units[@]}"; do
+    systemctl disable "${unit}" || fail "expected to disable ${unit}, found no such unit; image.yaml need not name it"
+done
+
+# On its first boot a machine applies presets, and Fedora CoreOS's own
+# (40-coreos.preset) would enable Zincati again. Ours are read before them, but
+# after those of the machine's Ignition config (20-ignition.preset), which says
+# what this one machine wants. An instance is written behind its template, in
+# one line for each template: systemd takes the first that fits.
+declare -A instances=()
+presets=()
+collect_presets() { # VERB UNIT…
+    local verb=$1 unit template
+    shift
+    for unit in "$@"; do
+        template=${unit}
+        if [[ ${unit} == *@?*.* ]]; then
+            template=${unit%%@*}@.${unit##*.}
+            unit=${unit#*@}
+            if [[ -z ${instances[${verb} ${template}]-} ]]; then
+                presets+=("${verb} ${template}")
+            fi
+            instances["${verb} ${template}"]+=" ${unit%.*}"
+        else
+            presets+=("${verb} ${template}")
+        fi
+    done
+}
+collect_presets enable "${enable_units[@]}"
+collect_presets disable "${disable_units[@]}"
+preset_file=/usr/lib/systemd/system-preset/30-custom-coreos.preset
+mkdir -p -- "${preset_file%/*}"
+{
+    printf '# The services of image.yaml, for the first boot of a machine.\n'
+    for line in "${presets[@]}"; do
+        printf '%s%s\n' "${line}" "${instances[${line}]-}"
+    done
+} >"${preset_file}"
+chmod 0644 "${preset_file}"
+
+# --- caches --------------------------------------------------------------------
+
+begin 'caches'
+if command -v dnf >/dev/null; then
+    dnf clean all
+fi
+if command -v rpm-ostree >/dev/null; then
+    rpm-ostree cleanup --repomd || true
+fi
+# All of it is state of this build. /var/lib/pcp comes with a dependency of ZFS
+# (sysstat) and is filled again by its own tmpfiles.
+rm --recursive --force -- /var/lib/dnf /var/lib/rpm-state /var/lib/pcp /run/dnf /run/rpm-ostree
+for directory in /var/cache /var/tmp /tmp; do
+    [[ ! -d ${directory} ]] || find "${directory}" -xdev -mindepth 1 -delete
+done
+# Only the logs: a directory there may be one that its service wants to find.
+[[ ! -d /var/log ]] || find /var/log -xdev -type f -delete
+
+begin 'done'

@@ -1,0 +1,287 @@
+//! The HTTP client for everything that is not a registry, over `ureq`.
+
+use std::sync::{Arc, Once};
+use std::time::Duration;
+
+use registry_compat::Trouble;
+use ureq::http::HeaderMap;
+use ureq::tls::{RootCerts, TlsConfig};
+
+use crate::{Error, Secret};
+
+/// How long anything may take, and how often it is tried. One struct for both
+/// clients.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// To set up a connection.
+    pub connect: Duration,
+    /// Between two reads of a body, and until the first byte of an answer.
+    pub read: Duration,
+    /// For one request from name look-up to the last byte.
+    pub total: Duration,
+    /// How often a request is sent at the most. Only requests that change
+    /// nothing are sent again.
+    pub attempts: u32,
+    /// The pause before the second attempt; it doubles for each later one.
+    pub pause: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connect: Duration::from_secs(10),
+            read: Duration::from_secs(20),
+            total: Duration::from_secs(60),
+            attempts: 3,
+            pause: Duration::from_millis(500),
+        }
+    }
+}
+
+impl Limits {
+    /// Runs `ask` until it answers, its trouble is of the kind that does not
+    /// pass by itself, or the attempts are used up.
+    pub(crate) fn patiently<T>(
+        &self,
+        mut ask: impl FnMut() -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let mut pause = self.pause;
+        for _ in 1..self.attempts {
+            match ask() {
+                Err(Error::Unknown(why)) if passes_by(why.trouble) => wait(pause),
+                answer => return answer,
+            }
+            pause *= 2;
+        }
+        ask()
+    }
+}
+
+fn passes_by(trouble: Trouble) -> bool {
+    matches!(
+        trouble,
+        Trouble::RateLimited | Trouble::Unreachable | Trouble::ServerError
+    )
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the network door waits between attempts"
+)]
+fn wait(pause: Duration) {
+    std::thread::sleep(pause);
+}
+
+/// Makes `ring` the process's TLS provider, once. Both clients are built
+/// without one, so that only one is compiled.
+pub(crate) fn install_tls() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        // An error means that a provider is installed already, which will do.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+    });
+}
+
+/// Largest metadata document that is read, in bytes. Fedora's release index is
+/// under 1 MB, a page of 100 GitHub releases under 3 MB.
+const LARGEST: u64 = 32 * 1024 * 1024;
+
+/// One answer of a server, whatever its status.
+pub(crate) struct Reply {
+    pub status: u16,
+    pub headers: HeaderMap,
+    pub body: Vec<u8>,
+}
+
+impl Reply {
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+}
+
+/// A client with time-outs, retries and the system's certificates.
+#[derive(Clone)]
+pub struct Agent {
+    secure: ureq::Agent,
+    /// For registries that `registries.conf` calls insecure.
+    lax: ureq::Agent,
+    pub(crate) limits: Limits,
+}
+
+impl Agent {
+    /// Sets the client up.
+    pub fn new(limits: Limits) -> Self {
+        install_tls();
+        Self {
+            secure: agent(limits, false),
+            lax: agent(limits, true),
+            limits,
+        }
+    }
+
+    /// GET with retries. Statuses are for the caller to judge, except those
+    /// that mean "ask again" or "this is not about your question".
+    pub(crate) fn get(
+        &self,
+        url: &str,
+        headers: &[(&str, &str)],
+        authorization: Option<&Secret>,
+        insecure: bool,
+    ) -> Result<Reply, Error> {
+        let agent = if insecure { &self.lax } else { &self.secure };
+        self.limits.patiently(|| {
+            let mut request = agent.get(url);
+            for (name, value) in headers {
+                request = request.header(*name, *value);
+            }
+            if let Some(value) = authorization {
+                request = request.header("authorization", value.expose());
+            }
+            let mut response = request.call().map_err(|error| transport(url, &error))?;
+            let status = response.status().as_u16();
+            let headers = response.headers().clone();
+            let body = response
+                .body_mut()
+                .with_config()
+                .limit(LARGEST)
+                .read_to_vec()
+                .map_err(|error| transport(url, &error))?;
+            judge(
+                url,
+                Reply {
+                    status,
+                    headers,
+                    body,
+                },
+            )
+        })
+    }
+}
+
+fn agent(limits: Limits, insecure: bool) -> ureq::Agent {
+    let tls = TlsConfig::builder()
+        .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::ring::default_provider()))
+        .root_certs(RootCerts::PlatformVerifier)
+        .disable_verification(insecure)
+        .build();
+    ureq::Agent::config_builder()
+        .tls_config(tls)
+        .http_status_as_error(false)
+        .timeout_connect(Some(limits.connect))
+        .timeout_recv_response(Some(limits.read))
+        .timeout_per_read(Some(limits.read))
+        .timeout_global(Some(limits.total))
+        .user_agent(concat!("custom-coreos/", env!("CARGO_PKG_VERSION")))
+        .build()
+        .new_agent()
+}
+
+/// Statuses that say nothing about the thing asked for become errors here, so
+/// that no caller can take one for "not there".
+fn judge(url: &str, reply: Reply) -> Result<Reply, Error> {
+    let text = || crate::one_line(&String::from_utf8_lossy(&reply.body));
+    let remaining = reply.header("x-ratelimit-remaining");
+    let limited = reply.status == 429
+        || (reply.status == 403
+            && (remaining == Some("0") || reply.header("retry-after").is_some()));
+    let trouble = match reply.status {
+        _ if limited => Trouble::RateLimited,
+        401 | 403 => Trouble::Denied,
+        500.. => Trouble::ServerError,
+        _ => return Ok(reply),
+    };
+    let status = reply.status;
+    Err(Error::unknown(
+        trouble,
+        format!("{url}: HTTP {status}: {}", text()),
+    ))
+}
+
+fn transport(url: &str, error: &ureq::Error) -> Error {
+    let trouble = match error {
+        ureq::Error::BodyExceedsLimit(_) | ureq::Error::Protocol(_) | ureq::Error::Http(_) => {
+            Trouble::Garbled
+        }
+        _ => Trouble::Unreachable,
+    };
+    Error::unknown(trouble, format!("{url}: {error}"))
+}
+
+/// The target of `Link: <…>; rel="next"`, if the answer has one.
+///
+/// # Errors
+/// If the link leaves the origin of `url`: it would take a token with it.
+/// Source: RFC 8288; GitHub "Using pagination in the REST API"; OCI
+/// distribution specification, "Listing tags".
+pub(crate) fn next_page(url: &str, reply: &Reply) -> Result<Option<String>, Error> {
+    let Some(header) = reply.header("link") else {
+        return Ok(None);
+    };
+    for link in header.split(",<").flat_map(|l| l.split(", <")) {
+        let Some((target, parameters)) = link.trim_start_matches('<').split_once('>') else {
+            continue;
+        };
+        let next = parameters.split(';').any(|p| {
+            let p = p.trim();
+            p.eq_ignore_ascii_case("rel=\"next\"") || p.eq_ignore_ascii_case("rel=next")
+        });
+        if !next {
+            continue;
+        }
+        let absolute = if target.starts_with('/') {
+            format!("{}{target}", origin(url))
+        } else {
+            target.to_owned()
+        };
+        if origin(&absolute) != origin(url) {
+            return Err(Error::unknown(
+                Trouble::Garbled,
+                format!("{url}: the next page is on another host ({target})"),
+            ));
+        }
+        return Ok(Some(absolute));
+    }
+    Ok(None)
+}
+
+fn origin(url: &str) -> &str {
+    let host = url.find("://").map_or(0, |at| at + 3);
+    let end = url[host..]
+        .find(['/', '?'])
+        .map_or(url.len(), |at| host + at);
+    &url[..end]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn reply(link: &str) -> Reply {
+        let mut headers = HeaderMap::new();
+        headers.insert("link", link.parse().unwrap());
+        Reply {
+            status: 200,
+            headers,
+            body: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn next_links() {
+        let url = "https://api.example/repos/x?per_page=100";
+        let next = |link: &str| next_page(url, &reply(link));
+        assert_eq!(
+            next("<https://api.example/r?page=2>; rel=\"next\", <https://api.example/r?page=9>; rel=\"last\"").unwrap(),
+            Some("https://api.example/r?page=2".to_owned())
+        );
+        assert_eq!(
+            next("<https://api.example/r?page=1>; rel=\"prev\",</r?page=3>; foo=bar; rel=next")
+                .unwrap(),
+            Some("https://api.example/r?page=3".to_owned())
+        );
+        assert_eq!(next("<https://api.example/r>; rel=\"last\"").unwrap(), None);
+        assert_eq!(next("nonsense").unwrap(), None);
+        assert!(next("<https://evil.example/r>; rel=\"next\"").is_err());
+        assert!(next("<http://api.example/r>; rel=\"next\"").is_err());
+    }
+}

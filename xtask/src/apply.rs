@@ -1,0 +1,320 @@
+//! Performs plans: the only writer. It decides nothing; a step that needs a
+//! condition belongs in the plan.
+
+use std::path::Path;
+use std::time::Duration;
+
+use registry_compat::{Answer, Digest};
+use remote::Registries;
+use serde::Serialize;
+use version_discovery::Arch;
+use xshell::Shell;
+
+use crate::contract::{self, Check};
+use crate::env::Stopwatch;
+use crate::error::Error;
+use crate::plan::{Effect, Plan, Step};
+use crate::process::{self, Capture};
+use crate::report::Report;
+
+/// Where effects go.
+pub trait Sink {
+    /// Performs one effect, or writes it down.
+    ///
+    /// # Errors
+    /// Whatever keeps it from being performed.
+    fn perform(&mut self, effect: &Effect) -> Result<(), Error>;
+}
+
+/// A sink that only prints, which is all of a dry run.
+pub struct Dry<'a>(pub &'a Report);
+
+impl Sink for Dry<'_> {
+    fn perform(&mut self, effect: &Effect) -> Result<(), Error> {
+        self.0.answer(&effect.to_string());
+        Ok(())
+    }
+}
+
+/// The world.
+pub struct Live<'a> {
+    sh: Shell,
+    registries: &'a Registries,
+    report: &'a Report,
+    arch: Arch,
+    /// What `PUSHED` stands for, once it is known.
+    pub pushed: Option<Digest>,
+    /// Size of the pushed image's compressed layers, in bytes.
+    pub size: Option<u64>,
+    /// The checks of the last contract.
+    pub checks: Vec<Check>,
+    quiet: bool,
+}
+
+impl<'a> Live<'a> {
+    /// A sink that performs, with paths relative to the checkout.
+    ///
+    /// # Errors
+    /// If the checkout is gone.
+    pub fn new(
+        root: &Path,
+        registries: &'a Registries,
+        report: &'a Report,
+        arch: Arch,
+    ) -> Result<Self, Error> {
+        Ok(Self {
+            sh: shell(root)?,
+            registries,
+            report,
+            arch,
+            pushed: None,
+            size: None,
+            checks: Vec::new(),
+            quiet: false,
+        })
+    }
+
+    /// Effects and checks are not printed: the task has an answer of its own.
+    #[must_use]
+    pub fn quiet(self) -> Self {
+        Self {
+            quiet: true,
+            ..self
+        }
+    }
+
+    fn pushed(&self) -> Result<&Digest, Error> {
+        self.pushed
+            .as_ref()
+            .ok_or_else(|| step("promote", "nothing was read back"))
+    }
+
+    fn read_back(&mut self, effect: &Effect) -> Result<(), Error> {
+        let Effect::ReadBack {
+            candidate,
+            local,
+            engine,
+        } = effect
+        else {
+            return Ok(());
+        };
+        let id = process::read(&self.sh, &engine.image_id(&local.to_string()))?;
+        let id = id.trim().trim_start_matches("sha256:");
+        let there = match self.registries.inspect(candidate, self.arch) {
+            Answer::Present(found) => found,
+            Answer::Absent => {
+                return Err(step(
+                    "read back",
+                    &format!("{candidate} is not there after the push"),
+                ));
+            }
+            Answer::Unknown(why) => return Err(Error::Unknown(why)),
+        };
+        // Podman and buildah name an image by its config, docker with
+        // containerd's store by its manifest.
+        let names = [&there.config, &there.manifest, &there.digest];
+        if names.iter().all(|name| name.hex() != id) {
+            return Err(step(
+                "read back",
+                &format!(
+                    "{candidate} is another image than the one built here \
+                     (config {}, built {id}): does another run publish at the same time?",
+                    there.config.hex()
+                ),
+            ));
+        }
+        self.report.status(
+            "Pushed",
+            &format!("{}@{}", candidate.repository(), there.digest),
+        );
+        self.size = Some(there.size);
+        self.pushed = Some(there.digest);
+        Ok(())
+    }
+}
+
+impl Sink for Live<'_> {
+    fn perform(&mut self, effect: &Effect) -> Result<(), Error> {
+        if process::interrupted() {
+            return Err(Error::Interrupted);
+        }
+        if !self.quiet {
+            self.report.answer(&effect.to_string());
+        }
+        let report = self.report;
+        let mut show = |line: &str| report.foreign(line);
+        match effect {
+            Effect::Run(invocation) => {
+                process::run(&self.sh, invocation, Capture::Show, &mut show)?;
+            }
+            Effect::Contract(invocation) => {
+                let done = process::run(&self.sh, invocation, Capture::StdoutAnyStatus, &mut show)?;
+                let checks = contract::parse(&done.stdout)?;
+                if !self.quiet {
+                    for line in crate::report::columns(&contract::rows(&checks)) {
+                        report.note(&line);
+                    }
+                }
+                self.checks = checks;
+                if let Some(failures) = contract::failures(&self.checks) {
+                    return Err(step("contract", &failures));
+                }
+                if !done.success {
+                    return Err(step(
+                        "contract",
+                        "every check holds, but its exit status is not 0",
+                    ));
+                }
+            }
+            Effect::ReadBack { .. } => self.read_back(effect)?,
+            Effect::Promote { candidate, tag } => {
+                let from = candidate.repository().at(self.pushed()?.clone());
+                self.registries.retag(&from, tag)?;
+            }
+            Effect::Confirm { image } => match self.registries.digest(image) {
+                Answer::Present(found) if found == *self.pushed()? => {
+                    report.status("Promoted", &format!("{image} is {found}"));
+                }
+                Answer::Present(found) => {
+                    return Err(step(
+                        "promote",
+                        &format!(
+                            "{image} names {found}, not {}: somebody else moved it",
+                            self.pushed()?
+                        ),
+                    ));
+                }
+                Answer::Absent => return Err(step("promote", &format!("{image} is not there"))),
+                Answer::Unknown(why) => return Err(Error::Unknown(why)),
+            },
+        }
+        Ok(())
+    }
+}
+
+fn step(name: &str, detail: &str) -> Error {
+    Error::Step {
+        step: name.to_owned(),
+        detail: detail.to_owned(),
+    }
+}
+
+/// A shell in the checkout.
+///
+/// # Errors
+/// If the checkout is gone.
+pub fn shell(root: &Path) -> Result<Shell, Error> {
+    let sh = Shell::new().map_err(|error| Error::Program {
+        program: "shell".to_owned(),
+        detail: error.to_string(),
+    })?;
+    sh.change_dir(root);
+    Ok(sh)
+}
+
+/// How long a step took.
+#[derive(Debug, Clone, Serialize)]
+pub struct Timing {
+    /// The step's name.
+    pub step: &'static str,
+    /// Seconds.
+    pub seconds: f64,
+}
+
+/// Performs a whole plan. The first failure ends it; clean-ups run all the
+/// same, and the first error is the one that is told.
+///
+/// # Errors
+/// The first error of any step.
+pub fn apply(plan: &Plan, sink: &mut dyn Sink, timings: &mut Vec<Timing>) -> Result<(), Error> {
+    let mut outcome = Ok(());
+    for step in &plan.steps {
+        let watch = Stopwatch::start();
+        outcome = perform_step(step, sink);
+        timings.push(Timing {
+            step: step.name,
+            seconds: watch.elapsed().max(Duration::ZERO).as_secs_f64(),
+        });
+        if outcome.is_err() {
+            break;
+        }
+    }
+    cleanup(&plan.cleanup, sink, outcome)
+}
+
+fn perform_step(step: &Step, sink: &mut dyn Sink) -> Result<(), Error> {
+    let outcome = step
+        .effects
+        .iter()
+        .try_for_each(|effect| sink.perform(effect));
+    cleanup(&step.cleanup, sink, outcome)
+}
+
+fn cleanup(
+    effects: &[Effect],
+    sink: &mut dyn Sink,
+    mut outcome: Result<(), Error>,
+) -> Result<(), Error> {
+    for effect in effects {
+        let tidied = process::tidying(|| sink.perform(effect));
+        outcome = outcome.and(tidied);
+    }
+    outcome
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::{Goal, plan};
+    use crate::testing;
+
+    /// Fails at the nth effect.
+    struct Failing {
+        at: usize,
+        seen: Vec<String>,
+    }
+
+    impl Sink for Failing {
+        fn perform(&mut self, effect: &Effect) -> Result<(), Error> {
+            self.seen.push(effect.to_string());
+            if self.seen.len() == self.at {
+                return Err(step("test", "planted"));
+            }
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn whatever_fails_no_tag_moves_before_the_image_is_read_back() {
+        let (config, lock, local) = testing::locked();
+        let plan = plan(Goal::Publish, &config, &lock, &local).unwrap();
+        let total = plan.effects().count();
+        for at in 1..=total {
+            let mut sink = Failing {
+                at,
+                seen: Vec::new(),
+            };
+            apply(&plan, &mut sink, &mut Vec::new()).unwrap_err();
+            assert_eq!(sink.seen.len(), at, "nothing follows a failure");
+        }
+        let lines: Vec<String> = plan.effects().map(ToString::to_string).collect();
+        let first = |verb: &str| lines.iter().position(|l| l.starts_with(verb)).unwrap();
+        assert!(first("check") < first("run      podman push"));
+        assert!(first("read") < first("promote"));
+    }
+
+    #[test]
+    fn a_test_build_is_removed_whatever_came_of_it() {
+        let (config, lock, local) = testing::locked();
+        let plan = plan(Goal::TestBuild, &config, &lock, &local).unwrap();
+        for at in 1..=2 {
+            let mut sink = Failing {
+                at,
+                seen: Vec::new(),
+            };
+            apply(&plan, &mut sink, &mut Vec::new()).unwrap_err();
+            let last = sink.seen.last().unwrap();
+            assert_eq!(last, "run      podman rmi localhost/custom-coreos:test");
+        }
+    }
+}

@@ -1,0 +1,500 @@
+//! `image.yaml`: all policy, as written and as validated in one step.
+//!
+//! Every value is parsed into its type while the document is read, so that an
+//! error has the line and column of the value itself. Unknown keys are errors.
+
+mod types;
+
+use std::path::{Path, PathBuf};
+
+use registry_compat::{ImageRef, Repository, Tag, TagForm};
+use serde::{Deserialize, Serialize};
+use version_discovery::{Arch, Series, Stream};
+
+pub use types::{Name, Owner, PackageName, Reason, Unique, UnitName, Url};
+
+use crate::error::Error;
+
+/// The whole of `image.yaml`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Config {
+    /// What is published.
+    pub image: Image,
+    /// What it is built on.
+    #[serde(default)]
+    pub base: Base,
+    /// Which ZFS.
+    pub zfs: Zfs,
+    /// Where the kernel modules come from.
+    pub kmods: Kmods,
+    /// Architectures to build for.
+    #[serde(default = "defaults::architectures")]
+    pub architectures: Unique<Arch>,
+    /// Packages on top of the base.
+    #[serde(default)]
+    pub packages: Packages,
+    /// systemd units.
+    #[serde(default)]
+    pub units: Units,
+    /// Checks of `bootc container lint` that are not made.
+    #[serde(default)]
+    pub lint_skips: Vec<LintSkip>,
+    /// What the clean-up keeps.
+    #[serde(default)]
+    pub retention: Retention,
+    /// Where the Butane sources are.
+    #[serde(default)]
+    pub ignition: Ignition,
+    /// Services that are asked.
+    #[serde(default)]
+    pub urls: Urls,
+}
+
+/// What is published, and under which names.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Image {
+    /// Registry host.
+    #[serde(default = "defaults::registry")]
+    pub registry: Name,
+    /// Account or organisation.
+    pub owner: Owner,
+    /// Image name below the owner.
+    pub name: Name,
+    /// `org.opencontainers.image.title`.
+    pub title: Reason,
+    /// `org.opencontainers.image.description`.
+    pub description: Reason,
+    /// The tags that a publication moves.
+    #[serde(default = "defaults::tags")]
+    pub tags: Unique<Tag>,
+    /// The tag that an image is pushed under before it is proven. It moves with
+    /// every attempt, so that a failed one leaves no litter.
+    #[serde(default = "defaults::candidate")]
+    pub candidate: Tag,
+}
+
+/// The base image.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Base {
+    /// Repository of Fedora CoreOS.
+    #[serde(default = "defaults::base")]
+    pub image: Repository,
+    /// Stream, which is also the tag.
+    #[serde(default = "defaults::stream")]
+    pub stream: Stream,
+}
+
+/// The ZFS line.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Zfs {
+    /// `X.Y`.
+    pub series: Series,
+    /// Repository on GitHub whose releases are read.
+    #[serde(default = "defaults::zfs")]
+    pub repository: Name,
+}
+
+/// The source of kernel modules.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Kmods {
+    /// Repository.
+    pub image: Repository,
+    /// How its tags are made of the two versions.
+    #[serde(default = "defaults::tag_form")]
+    pub tag: TagForm,
+    /// Where to look when there are none.
+    pub project: Url,
+}
+
+/// Packages on top of the base.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Packages {
+    /// To install, with `dnf` or `rpm-ostree`.
+    #[serde(default)]
+    pub install: Unique<PackageName>,
+    /// To remove where they are installed.
+    #[serde(default)]
+    pub remove: Unique<PackageName>,
+}
+
+/// systemd units of the image.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Units {
+    /// Enabled.
+    #[serde(default)]
+    pub enable: Unique<UnitName>,
+    /// Disabled.
+    #[serde(default)]
+    pub disable: Unique<UnitName>,
+}
+
+/// A check that `bootc container lint` does not make, and why.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct LintSkip {
+    /// The lint's name, as `bootc container lint --list` has it.
+    pub lint: Name,
+    /// Why it does not apply here.
+    pub reason: Reason,
+}
+
+/// What the clean-up keeps.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Retention {
+    /// Age in days from which an image may go.
+    #[serde(default = "defaults::days")]
+    pub days: u32,
+    /// How many images stay whatever their age.
+    #[serde(default = "defaults::keep")]
+    pub keep: u32,
+    /// Globs of tags that never go.
+    #[serde(default = "defaults::protect")]
+    pub protect: Vec<Reason>,
+}
+
+/// The machine configuration.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Ignition {
+    /// Folder of the Butane sources, relative to the checkout.
+    #[serde(default = "defaults::ignition")]
+    pub sources: Name,
+}
+
+/// Services that are asked, for mirrors and rehearsals.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Urls {
+    /// GitHub's REST API.
+    #[serde(default = "defaults::github")]
+    pub github_api: Url,
+    /// Fedora CoreOS build metadata; `streams/…/builds/…` is below it.
+    #[serde(default = "defaults::fcos")]
+    pub fcos_builds: Url,
+}
+
+mod defaults {
+    //! The values that the stock `image.yaml` need not write. Each parses; a
+    //! test builds a config of them.
+    #![expect(clippy::expect_used, reason = "constants, held by a test")]
+
+    use super::*;
+
+    fn parsed<T: std::str::FromStr>(text: &str) -> T {
+        text.parse().ok().expect("a default is a valid value")
+    }
+
+    pub fn registry() -> Name {
+        parsed("ghcr.io")
+    }
+    pub fn tags() -> Unique<Tag> {
+        Unique::one(parsed("stable"))
+    }
+    pub fn candidate() -> Tag {
+        parsed("candidate")
+    }
+    pub fn base() -> Repository {
+        parsed("quay.io/fedora/fedora-coreos")
+    }
+    pub fn stream() -> Stream {
+        parsed("stable")
+    }
+    pub fn zfs() -> Name {
+        parsed("openzfs/zfs")
+    }
+    pub fn tag_form() -> TagForm {
+        parsed("zfs-{zfs}_kernel-{kernel}")
+    }
+    pub fn architectures() -> Unique<Arch> {
+        Unique::one(Arch::X86_64)
+    }
+    pub fn days() -> u32 {
+        90
+    }
+    pub fn keep() -> u32 {
+        3
+    }
+    pub fn protect() -> Vec<Reason> {
+        vec![parsed("stable"), parsed("latest")]
+    }
+    pub fn ignition() -> Name {
+        parsed("ignition")
+    }
+    pub fn github() -> Url {
+        parsed("https://api.github.com")
+    }
+    pub fn fcos() -> Url {
+        parsed("https://builds.coreos.fedoraproject.org/prod")
+    }
+}
+
+impl Default for Base {
+    fn default() -> Self {
+        Self {
+            image: defaults::base(),
+            stream: defaults::stream(),
+        }
+    }
+}
+
+impl Default for Retention {
+    fn default() -> Self {
+        Self {
+            days: defaults::days(),
+            keep: defaults::keep(),
+            protect: defaults::protect(),
+        }
+    }
+}
+
+impl Default for Ignition {
+    fn default() -> Self {
+        Self {
+            sources: defaults::ignition(),
+        }
+    }
+}
+
+impl Default for Urls {
+    fn default() -> Self {
+        Self {
+            github_api: defaults::github(),
+            fcos_builds: defaults::fcos(),
+        }
+    }
+}
+
+impl Config {
+    /// Reads and validates a file.
+    ///
+    /// # Errors
+    /// [`Error::Config`] with file, line and column.
+    pub fn load(path: &Path) -> Result<Self, Error> {
+        let text = std::fs::read_to_string(path).map_err(|source| Error::File {
+            verb: "read",
+            path: path.to_owned(),
+            source,
+        })?;
+        Self::parse(&text, path)
+    }
+
+    /// Validates a text; `path` is for the message.
+    ///
+    /// # Errors
+    /// [`Error::Config`] with line and column where there are any.
+    pub fn parse(text: &str, path: &Path) -> Result<Self, Error> {
+        let wrong = |place: Option<(usize, usize)>, detail: String| Error::Config {
+            path: PathBuf::from(path),
+            place,
+            detail,
+        };
+        let config: Self = serde_yaml::from_str(text).map_err(|error| {
+            let place = error.location().map(|l| (l.line(), l.column()));
+            // The library writes the place at the end; it stands in front here.
+            let mut detail = error.to_string();
+            if let Some((line, column)) = place {
+                let tail = format!(" at line {line} column {column}");
+                detail = detail.replace(&tail, "");
+            }
+            wrong(place, detail)
+        })?;
+        config
+            .contradictions()
+            .map_or(Ok(config.clone()), |(key, detail)| {
+                Err(wrong(place_of(text, key), detail))
+            })
+    }
+
+    /// Values that are each fine but not together: the key at fault, and why.
+    fn contradictions(&self) -> Option<(&'static str, String)> {
+        if self.architectures.is_empty() {
+            return Some(("architectures", "at least one architecture".into()));
+        }
+        if self.image.tags.is_empty() {
+            return Some(("tags", "at least one tag to publish under".into()));
+        }
+        if self.image.tags.contains(&self.image.candidate) {
+            let tag = &self.image.candidate;
+            return Some((
+                "tags",
+                format!("`{tag}` is the candidate tag, which moves before an image is proven"),
+            ));
+        }
+        if let Some(unit) = self
+            .units
+            .enable
+            .iter()
+            .find(|u| self.units.disable.contains(u))
+        {
+            return Some(("units", format!("`{unit}` is both enabled and disabled")));
+        }
+        if let Some(name) = self
+            .packages
+            .install
+            .iter()
+            .find(|p| self.packages.remove.contains(p))
+        {
+            return Some((
+                "packages",
+                format!("`{name}` is both installed and removed"),
+            ));
+        }
+        let whole = format!(
+            "{}/{}/{}",
+            self.image.registry, self.image.owner, self.image.name
+        );
+        if let Err(error) = whole.parse::<Repository>() {
+            return Some(("image", error.to_string()));
+        }
+        let stream = self.base.stream.as_str().parse::<Tag>();
+        stream.err().map(|error| ("stream", error.to_string()))
+    }
+
+    /// The repository that is published to.
+    ///
+    /// # Errors
+    /// Never for a config that was parsed: [`Config::parse`] has held it.
+    pub fn repository(&self) -> Result<Repository, Error> {
+        let Image {
+            registry,
+            owner,
+            name,
+            ..
+        } = &self.image;
+        Ok(format!("{registry}/{owner}/{name}").parse()?)
+    }
+
+    /// The moving tag of the base.
+    ///
+    /// # Errors
+    /// As [`Config::repository`].
+    pub fn base_tag(&self) -> Result<ImageRef, Error> {
+        Ok(self.base.image.tagged(self.base.stream.as_str().parse()?))
+    }
+}
+
+/// Line and column of a key in the document, for contradictions, which the
+/// YAML library cannot place. The first line that begins with it will do: our
+/// keys are unique but for `image`, which comes first.
+fn place_of(text: &str, key: &str) -> Option<(usize, usize)> {
+    text.lines().enumerate().find_map(|(number, line)| {
+        let rest = line.trim_start();
+        rest.starts_with(&format!("{key}:"))
+            .then(|| (number + 1, line.len() - rest.len() + 1))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GOOD: &str = "image:
+  owner: someone
+  name: custom-coreos
+  title: A title
+  description: A description
+zfs:
+  series: \"2.4\"
+kmods:
+  image: ghcr.io/someone/kmods
+  project: https://example.org/kmods
+";
+
+    fn parse(text: &str) -> Result<Config, String> {
+        Config::parse(text, Path::new("image.yaml")).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn defaults_fill_in_and_survive_a_round_trip() {
+        let config = parse(GOOD).unwrap();
+        assert_eq!(config.urls.github_api.as_str(), "https://api.github.com");
+        assert_eq!(
+            config.repository().unwrap().to_string(),
+            "ghcr.io/someone/custom-coreos"
+        );
+        let printed = serde_yaml::to_string(&config).unwrap();
+        assert_eq!(parse(&printed).unwrap(), config);
+    }
+
+    #[test]
+    fn the_stock_file_is_valid() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../image.yaml");
+        Config::load(&path).unwrap();
+    }
+
+    #[test]
+    fn errors_name_file_line_and_column() {
+        let cases = [
+            (
+                GOOD.replace("zfs:\n", "zfs:\n  seriess: x\n"),
+                "image.yaml:7:3: zfs: unknown field `seriess`",
+            ),
+            (
+                GOOD.replace("\"2.4\"", "2.4.1"),
+                "image.yaml:7:11: zfs.series: `2.4.1` is not a ZFS series",
+            ),
+            (
+                GOOD.replace("\"2.4\"", "[2]"),
+                "image.yaml:7:11: zfs.series: invalid type: sequence",
+            ),
+            (
+                GOOD.replace("ghcr.io/someone/kmods", "kmods"),
+                "image.yaml:9:10: kmods.image: `kmods` is not an image repository",
+            ),
+            (
+                GOOD.replace("owner: someone", "owner: a b"),
+                "image.yaml:2:10: image.owner: `a b` is not",
+            ),
+            (
+                GOOD.replace("https://example.org/kmods", "example.org"),
+                "image.yaml:10:12: kmods.project: `example.org` is not a URL",
+            ),
+            (
+                format!("{GOOD}architectures: [x86_64, x86_64]\n"),
+                "image.yaml:11:16: architectures: `x86_64` twice",
+            ),
+            (
+                format!("{GOOD}architectures: [riscv64]\n"),
+                "image.yaml:11:17: architectures[0]: `riscv64` is not an architecture",
+            ),
+            (
+                format!("{GOOD}retention:\n  days: -1\n"),
+                "image.yaml:12:9: retention.days: invalid type",
+            ),
+            (
+                format!("{GOOD}packages:\n  install: [\"a; rm -rf /\"]\n"),
+                "image.yaml:12:13: packages.install[0]: `a; rm -rf /` is not a package name",
+            ),
+            (
+                format!("{GOOD}units:\n  enable: [x]\n"),
+                "image.yaml:12:12: units.enable[0]: `x` is not a unit name",
+            ),
+            (
+                format!("{GOOD}units:\n  enable: [a.timer]\n  disable: [a.timer]\n"),
+                "image.yaml:11:1: `a.timer` is both",
+            ),
+            (
+                GOOD.replace("  name:", "  tags: [candidate]\n  name:"),
+                "image.yaml:3:3: `candidate` is the candidate tag",
+            ),
+            (
+                GOOD.replace("  name: custom-coreos\n", ""),
+                "missing field `name`",
+            ),
+            ("image: [".to_owned(), "image.yaml:"),
+            (String::new(), "image.yaml:1:1: missing field `image`"),
+        ];
+        for (text, expected) in cases {
+            let error = parse(&text).unwrap_err();
+            assert!(error.contains(expected), "wanted {expected:?} in {error:?}");
+        }
+    }
+}

@@ -1,0 +1,176 @@
+//! The door to the environment, the clock and standard input: the only module
+//! that reads them. Everything is read once, into plain values.
+#![expect(
+    clippy::disallowed_methods,
+    reason = "this module is the door to the environment and the clock"
+)]
+
+use std::io::{IsTerminal, Read};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use remote::{AuthFiles, Secret};
+
+use crate::error::Error;
+
+/// What the environment says. None of it reaches a plan.
+#[derive(Debug, Clone)]
+pub struct Env {
+    /// The checkout: the nearest folder upwards that holds `image.yaml` and
+    /// `containerfiles`.
+    pub root: PathBuf,
+    /// The running program.
+    pub exe: PathBuf,
+    /// `PATH`, for programs and credential helpers.
+    pub path: Vec<PathBuf>,
+    /// `HOME`.
+    pub home: Option<PathBuf>,
+    /// `CONTAINERS_REGISTRIES_CONF`.
+    pub registries_conf: Option<PathBuf>,
+    /// `CONTAINERS_CONF` is set: the person has configured the engine.
+    pub containers_conf: bool,
+    /// Where registry credentials are.
+    pub auth_files: AuthFiles,
+    /// `GITHUB_TOKEN`, else `GH_TOKEN`.
+    pub github_token: Option<Secret>,
+    /// `GITHUB_REPOSITORY_OWNER`: whose CI this is.
+    pub ci_owner: Option<String>,
+    /// The file that `GITHUB_OUTPUT` names.
+    pub github_output: Option<PathBuf>,
+    /// The file that `GITHUB_STEP_SUMMARY` names.
+    pub github_summary: Option<PathBuf>,
+    /// Standard error is a terminal.
+    pub terminal: bool,
+    /// Colours are wanted: a terminal, and no `NO_COLOR`.
+    pub color: bool,
+    /// The machine was booted by systemd, as sd_booted(3) finds out.
+    pub systemd: bool,
+}
+
+/// A variable that is set and not empty: CI runners set unused ones to "".
+fn var(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+fn path(name: &str) -> Option<PathBuf> {
+    var(name).map(PathBuf::from)
+}
+
+impl Env {
+    /// Reads the environment.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] outside a checkout.
+    pub fn read() -> Result<Self, Error> {
+        let here = std::env::current_dir()
+            .map_err(|error| Error::Usage(format!("there is no current folder: {error}")))?;
+        let home = path("HOME");
+        let config_home = path("XDG_CONFIG_HOME").or_else(|| Some(home.as_ref()?.join(".config")));
+        let terminal = std::io::stderr().is_terminal();
+        Ok(Self {
+            root: checkout(&here)?,
+            exe: std::env::current_exe().map_err(|error| {
+                Error::Usage(format!("the program does not know itself: {error}"))
+            })?,
+            path: var("PATH")
+                .map(|path| std::env::split_paths(&path).collect())
+                .unwrap_or_default(),
+            registries_conf: path("CONTAINERS_REGISTRIES_CONF"),
+            containers_conf: var("CONTAINERS_CONF").is_some(),
+            auth_files: AuthFiles::locate(
+                path("REGISTRY_AUTH_FILE"),
+                path("XDG_RUNTIME_DIR").or_else(runtime_dir),
+                config_home,
+                path("DOCKER_CONFIG").or_else(|| Some(home.as_ref()?.join(".docker"))),
+            ),
+            home,
+            github_token: var("GITHUB_TOKEN")
+                .or_else(|| var("GH_TOKEN"))
+                .map(Secret::new),
+            ci_owner: var("GITHUB_REPOSITORY_OWNER"),
+            github_output: path("GITHUB_OUTPUT"),
+            github_summary: path("GITHUB_STEP_SUMMARY"),
+            terminal,
+            color: terminal && var("NO_COLOR").is_none(),
+            systemd: Path::new("/run/systemd/system").is_dir(),
+        })
+    }
+
+    /// The first file of this name on `PATH` that can be run.
+    pub fn program(&self, name: &str) -> Option<PathBuf> {
+        use std::os::unix::fs::PermissionsExt;
+        let runs = |path: &PathBuf| {
+            std::fs::metadata(path)
+                .is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
+        };
+        self.path.iter().map(|dir| dir.join(name)).find(runs)
+    }
+}
+
+/// Where `podman` keeps credentials if `XDG_RUNTIME_DIR` is not set:
+/// `/run/containers/UID`.
+fn runtime_dir() -> Option<PathBuf> {
+    use std::os::unix::fs::MetadataExt;
+    let uid = std::fs::metadata("/proc/self").ok()?.uid();
+    Some(PathBuf::from(format!("/run/containers/{uid}")))
+}
+
+fn checkout(here: &Path) -> Result<PathBuf, Error> {
+    here.ancestors()
+        .find(|dir| dir.join("image.yaml").is_file() && dir.join("containerfiles").is_dir())
+        .map(Path::to_owned)
+        .ok_or_else(|| {
+            Error::Usage(format!(
+                "{} is not in a checkout: no folder upwards has image.yaml and containerfiles",
+                here.display()
+            ))
+        })
+}
+
+/// Standard input, to its end.
+///
+/// # Errors
+/// If it cannot be read or is not UTF-8.
+pub fn stdin() -> Result<String, Error> {
+    let mut text = String::new();
+    std::io::stdin()
+        .read_to_string(&mut text)
+        .map_err(|source| Error::File {
+            verb: "read",
+            path: PathBuf::from("standard input"),
+            source,
+        })?;
+    Ok(text)
+}
+
+/// Measures how long something takes.
+#[derive(Debug, Clone, Copy)]
+pub struct Stopwatch(Instant);
+
+impl Stopwatch {
+    /// Starts it.
+    pub fn start() -> Self {
+        Self(Instant::now())
+    }
+
+    /// The time since the start.
+    pub fn elapsed(&self) -> Duration {
+        self.0.elapsed()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_checkout_is_found_from_below_and_not_from_outside() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("..")
+            .canonicalize()
+            .unwrap();
+        assert_eq!(checkout(&root.join("xtask/src")).unwrap(), root);
+        let error = checkout(Path::new("/")).unwrap_err().to_string();
+        assert!(error.contains("not in a checkout"), "{error}");
+    }
+}

@@ -1,0 +1,115 @@
+//! The one error type of `xtask`, and what each error means for the exit code.
+
+use std::path::PathBuf;
+
+use registry_compat::Unknown;
+
+/// Everything that ends a task without its answer. Negative verdicts ("no kmods
+/// yet") are answers, not errors; they have exit codes of their own.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// `image.yaml` cannot be used. Exit code 2.
+    #[error("{}{}: {detail}", path.display(), place_text(*place))]
+    Config {
+        /// The file.
+        path: PathBuf,
+        /// Line and column, from 1.
+        place: Option<(usize, usize)>,
+        /// What is wrong.
+        detail: String,
+    },
+    /// The command line asks for something impossible. Exit code 2.
+    #[error("{0}")]
+    Usage(String),
+    /// Nothing could be found out. Exit code 3.
+    #[error("could not find out: {0}")]
+    Unknown(Unknown),
+    /// Going on could lose something. Exit code 4.
+    #[error("refused: {0}")]
+    Refused(String),
+    /// A value from outside is not what it must be.
+    #[error(transparent)]
+    Malformed(#[from] registry_compat::Error),
+    /// The same, of versions.
+    #[error(transparent)]
+    Version(#[from] version_discovery::Error),
+    /// The network door.
+    #[error(transparent)]
+    Remote(remote::Error),
+    /// A file could not be read or written.
+    #[error("cannot {verb} {}: {source}", path.display())]
+    File {
+        /// `read`, `write`, `remove`.
+        verb: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A program is not installed, or cannot be started.
+    #[error("cannot run `{program}`: {detail}; `cargo xtask doctor` says what is missing")]
+    Program {
+        /// Its name.
+        program: String,
+        /// Why.
+        detail: String,
+    },
+    /// A program ran and failed.
+    #[error("`{command}` failed ({status}){}", tail_text(tail))]
+    Command {
+        /// The command line, shortened.
+        command: String,
+        /// Its exit status.
+        status: String,
+        /// The last lines that it wrote.
+        tail: Vec<String>,
+    },
+    /// A step of a plan did not hold.
+    #[error("{step}: {detail}")]
+    Step {
+        /// Which one.
+        step: String,
+        /// What was found.
+        detail: String,
+    },
+    /// The stand-ins of a rehearsal could not be made.
+    #[error("stand-ins: {0}")]
+    StandIns(#[from] crate::rehearse::standins::Error),
+    /// Ctrl-C, or SIGTERM. Exit code 130.
+    #[error("interrupted")]
+    Interrupted,
+}
+
+impl Error {
+    /// The exit code, as README's table has it.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Config { .. } | Self::Usage(_) => 2,
+            Self::Unknown(_) | Self::Remote(remote::Error::Unknown(_)) => 3,
+            Self::Remote(remote::Error::ConfigFile { .. }) => 2,
+            Self::Refused(_) => 4,
+            Self::Interrupted => 130,
+            _ => 1,
+        }
+    }
+}
+
+impl From<remote::Error> for Error {
+    fn from(error: remote::Error) -> Self {
+        match error {
+            remote::Error::Unknown(why) => Self::Unknown(why),
+            other => Self::Remote(other),
+        }
+    }
+}
+
+fn place_text(place: Option<(usize, usize)>) -> String {
+    place.map_or_else(String::new, |(line, column)| format!(":{line}:{column}"))
+}
+
+fn tail_text(tail: &[String]) -> String {
+    if tail.is_empty() {
+        return String::new();
+    }
+    format!("; its last lines:\n  {}", tail.join("\n  "))
+}

@@ -1,0 +1,82 @@
+//! The tasks of this repository. See ARCHITECTURE.md for the map.
+
+pub mod apply;
+pub mod cli;
+pub mod config;
+pub mod contract;
+pub mod engine;
+pub mod env;
+pub mod error;
+pub mod facts;
+pub mod gather;
+pub mod lock;
+pub mod plan;
+pub mod process;
+pub mod rehearse;
+pub mod report;
+pub mod resolve;
+pub mod tasks;
+#[doc(hidden)]
+pub mod testing;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use cli::{Cli, Task};
+use config::Config;
+use env::Env;
+use error::Error;
+use gather::World;
+use report::Report;
+use tasks::Done;
+
+/// Reads the command line, does the task, and turns its outcome into an exit
+/// code.
+pub fn main() -> ExitCode {
+    // Usage errors end here, with clap's exit code 2.
+    let cli = Cli::parse();
+    let env = match Env::read() {
+        Ok(env) => env,
+        Err(error) => return fail(&Report::plain(), &error),
+    };
+    let report = Report::new(&env, cli.global.json);
+    match process::catch_signals().and_then(|()| run(&cli, &env, &report)) {
+        Ok(done) => ExitCode::from(done.code()),
+        Err(error) => fail(&report, &error),
+    }
+}
+
+fn fail(report: &Report, error: &Error) -> ExitCode {
+    report.failure(error);
+    ExitCode::from(error.exit_code())
+}
+
+fn run(cli: &Cli, env: &Env, report: &Report) -> Result<Done, Error> {
+    let path = cli
+        .global
+        .config
+        .clone()
+        .unwrap_or_else(|| env.root.join("image.yaml"));
+    let config = || Config::load(&path);
+    match &cli.task {
+        Task::Doctor => return tasks::doctor::run(env, report, &path),
+        Task::Config => return tasks::config::run(&config()?, report),
+        _ => {}
+    }
+    let config = config()?;
+    let world = World::new(env, &config, report);
+    match &cli.task {
+        Task::Versions(facts) => tasks::versions::table(&world, facts),
+        Task::ZfsVersion => tasks::versions::zfs(&world),
+        Task::KernelVersion => tasks::versions::kernel(&world),
+        Task::KernelMajorMinor => tasks::versions::kernel_major_minor(&world),
+        Task::CheckZfsAvailable(facts) => tasks::versions::check(&world, facts),
+        Task::Resolve(args) => tasks::versions::resolve(&world, args),
+        Task::Build(args) => tasks::build::build(&world, args),
+        Task::TestBuild(args) => tasks::build::test_build(&world, args),
+        Task::Verify(args) => tasks::verify::run(&world, args),
+        Task::Rehearse(args) => rehearse::run(&world, args),
+        Task::Config | Task::Doctor => Ok(Done::Well),
+    }
+}

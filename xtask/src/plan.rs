@@ -1,0 +1,315 @@
+//! From facts to a plan: a pure function. No clock, no environment, no network.
+//!
+//! A plan is a short list of effects, each printed and performed from the same
+//! value: a dry run prints exactly what a real run does. The one thing that no
+//! plan can know, the digest that an engine's push will have, is a name in it
+//! (`PUSHED`), filled in by the step that reads it back.
+
+use std::fmt;
+
+use registry_compat::{ImageRef, Tag};
+use serde::Serialize;
+
+use crate::config::{Config, LintSkip};
+use crate::engine::Engine;
+use crate::error::Error;
+use crate::facts::Local;
+use crate::lock::{Lock, Policy, Target};
+use crate::process::Invocation;
+
+/// What a person or CI wants.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Goal {
+    /// An image on this machine, verified.
+    Build,
+    /// The same, then it is removed again.
+    TestBuild,
+    /// The same image, published.
+    Publish,
+}
+
+/// One change to the world, or one look at it that a later step stands on.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Effect {
+    /// Run a program; its output streams through.
+    Run(Invocation),
+    /// Run a program whose standard output is a contract's report.
+    Contract(Invocation),
+    /// Read what a tag names now, which becomes `PUSHED`; its image must be the
+    /// one built here.
+    ReadBack {
+        /// The tag that was pushed.
+        candidate: ImageRef,
+        /// The local image.
+        local: ImageRef,
+        /// The program that knows the local image.
+        engine: Engine,
+    },
+    /// Move a tag to `PUSHED`, by copying the manifest.
+    Promote {
+        /// A name in the repository.
+        candidate: ImageRef,
+        /// The tag that moves.
+        tag: Tag,
+    },
+    /// Read a tag and compare it with `PUSHED`.
+    Confirm {
+        /// The tag.
+        image: ImageRef,
+    },
+}
+
+impl fmt::Display for Effect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Run(invocation) => write!(f, "run      {invocation}"),
+            Self::Contract(invocation) => write!(f, "check    {invocation}"),
+            Self::ReadBack {
+                candidate, local, ..
+            } => {
+                write!(f, "read     {candidate} as PUSHED; it must be {local}")
+            }
+            Self::Promote { candidate, tag } => {
+                write!(f, "promote  {}:{tag} to PUSHED", candidate.repository())
+            }
+            Self::Confirm { image } => write!(f, "confirm  {image} is PUSHED"),
+        }
+    }
+}
+
+/// A named part of a plan; durations are counted by it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Step {
+    /// `build`, `contract`, `push`, `read back`, `promote`.
+    pub name: &'static str,
+    /// In order.
+    pub effects: Vec<Effect>,
+    /// Performed after them, whatever came of them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub cleanup: Vec<Effect>,
+}
+
+/// What is going to be done.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Plan {
+    /// In order; the first failure ends it.
+    pub steps: Vec<Step>,
+    /// Performed at the end, whatever came of the steps.
+    pub cleanup: Vec<Effect>,
+}
+
+impl Plan {
+    /// Every effect in the order in which a run without failure performs them.
+    pub fn effects(&self) -> impl Iterator<Item = &Effect> {
+        self.steps
+            .iter()
+            .flat_map(|step| step.effects.iter().chain(&step.cleanup))
+            .chain(&self.cleanup)
+    }
+}
+
+impl fmt::Display for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for effect in self.effects() {
+            writeln!(f, "{effect}")?;
+        }
+        Ok(())
+    }
+}
+
+/// Label that holds the lock, as one line of JSON.
+pub const LOCK_LABEL: &str = "custom-coreos.lock";
+
+/// Plans a build.
+///
+/// # Errors
+/// [`Error::Usage`] if the lock has nothing for this machine's architecture,
+/// or publishing is asked for more than one; [`Error::Refused`] if the lock was
+/// made from other files than the checkout has.
+pub fn plan(goal: Goal, config: &Config, lock: &Lock, local: &Local) -> Result<Plan, Error> {
+    let target = lock.target(local.arch)?;
+    if lock.containerfiles != local.containerfiles {
+        return Err(Error::Refused(format!(
+            "the lock was made from {} in another state ({}, now {}); \
+             check out the commit it was made from, or resolve again",
+            crate::engine::CONTEXT,
+            lock.containerfiles.short(),
+            local.containerfiles.short()
+        )));
+    }
+    if goal == Goal::Publish && lock.targets.len() > 1 {
+        return Err(Error::Usage(
+            "publishing an index of several architectures is not possible yet; \
+             list one under `architectures` in image.yaml"
+                .to_owned(),
+        ));
+    }
+    let local_tag = if goal == Goal::TestBuild {
+        "test"
+    } else {
+        "stable"
+    };
+    let name: ImageRef = format!("localhost/{}:{local_tag}", config.image.name).parse()?;
+    let mut steps = vec![
+        Step {
+            name: "build",
+            effects: vec![Effect::Run(local.engine.build(
+                &name,
+                &arguments(lock, target),
+                &labels(config, lock, target, local)?,
+            ))],
+            cleanup: Vec::new(),
+        },
+        contract(local.engine, &name.to_string(), target, lock),
+    ];
+    if goal == Goal::Publish {
+        steps.extend(publication(config, local, &name)?);
+    }
+    let cleanup = match goal {
+        Goal::TestBuild => vec![Effect::Run(local.engine.remove(&name))],
+        Goal::Build | Goal::Publish => Vec::new(),
+    };
+    Ok(Plan { steps, cleanup })
+}
+
+/// Push under the candidate tag, read back, move the tags, read them back.
+fn publication(config: &Config, local: &Local, name: &ImageRef) -> Result<Vec<Step>, Error> {
+    let repository = config.repository()?;
+    let candidate = repository.tagged(config.image.candidate.clone());
+    let there = local
+        .destination
+        .repository()
+        .tagged(config.image.candidate.clone());
+    let step = |name, effects| Step {
+        name,
+        effects,
+        cleanup: Vec::new(),
+    };
+    let push = local.engine.push(name, &there, local.insecure);
+    let mut promote = Vec::new();
+    for tag in config.image.tags.iter() {
+        promote.push(Effect::Promote {
+            candidate: candidate.clone(),
+            tag: tag.clone(),
+        });
+        promote.push(Effect::Confirm {
+            image: repository.tagged(tag.clone()),
+        });
+    }
+    Ok(vec![
+        step("push", push.into_iter().map(Effect::Run).collect()),
+        step(
+            "read back",
+            vec![Effect::ReadBack {
+                candidate,
+                local: name.clone(),
+                engine: local.engine,
+            }],
+        ),
+        step("promote", promote),
+    ])
+}
+
+/// The step that tries an image against its contract.
+pub fn contract(engine: Engine, image: &str, target: &Target, lock: &Lock) -> Step {
+    let mut calls = engine.contract(image, &variables(lock, target));
+    let report = calls.pop().map(Effect::Contract);
+    Step {
+        name: "contract",
+        effects: calls.into_iter().map(Effect::Run).chain(report).collect(),
+        cleanup: engine
+            .contract_cleanup()
+            .map(Effect::Run)
+            .into_iter()
+            .collect(),
+    }
+}
+
+fn words<T: fmt::Display>(list: &[T]) -> String {
+    list.iter().map(T::to_string).collect::<Vec<_>>().join(" ")
+}
+
+fn lint_skips(skips: &[LintSkip]) -> String {
+    skips
+        .iter()
+        .map(|skip| skip.lint.as_str())
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
+/// The build arguments: exactly the `ARG`s of the Containerfile, which a test
+/// holds.
+pub fn arguments(lock: &Lock, target: &Target) -> Vec<(&'static str, String)> {
+    let Policy { packages, .. } = &lock.policy;
+    let mut all = vec![
+        ("KMODS_IMAGE", target.kmods_pinned().to_string()),
+        ("BASE_IMAGE", lock.base_pinned().to_string()),
+    ];
+    all.extend(variables(lock, target));
+    all.push(("CONFLICTING_PACKAGES", words(&packages.remove)));
+    all
+}
+
+/// What the contract is held against.
+fn variables(lock: &Lock, target: &Target) -> Vec<(&'static str, String)> {
+    let Policy {
+        packages,
+        units,
+        lint_skips: skips,
+    } = &lock.policy;
+    vec![
+        ("KERNEL_VERSION", target.kernel.to_string()),
+        ("ZFS_VERSION", lock.zfs.to_string()),
+        ("PACKAGES", words(&packages.install)),
+        ("ENABLE_UNITS", words(&units.enable)),
+        ("DISABLE_UNITS", words(&units.disable)),
+        ("LINT_SKIPS", lint_skips(skips)),
+    ]
+}
+
+/// The version of an image, `44.20260707.3.1-zfs2.4.4`; without a version of
+/// the base, its digest stands in.
+pub fn image_version(lock: &Lock) -> String {
+    let base = match &lock.base.version {
+        Some(version) => version.to_string(),
+        None => lock.base.digest.short().to_owned(),
+    };
+    format!("{base}-zfs{}", lock.zfs)
+}
+
+fn labels(
+    config: &Config,
+    lock: &Lock,
+    target: &Target,
+    local: &Local,
+) -> Result<Vec<(&'static str, String)>, Error> {
+    let mut labels = vec![
+        (
+            "org.opencontainers.image.title",
+            config.image.title.to_string(),
+        ),
+        (
+            "org.opencontainers.image.description",
+            config.image.description.to_string(),
+        ),
+        ("org.opencontainers.image.version", image_version(lock)),
+        (
+            "org.opencontainers.image.base.name",
+            lock.base.image.to_string(),
+        ),
+        (
+            "org.opencontainers.image.base.digest",
+            lock.base.digest.to_string(),
+        ),
+        // The name that other tools of this field read the kernel from.
+        ("ostree.linux", target.kernel.to_string()),
+        ("custom-coreos.kernel-version", target.kernel.to_string()),
+        ("custom-coreos.zfs-version", lock.zfs.to_string()),
+        (LOCK_LABEL, lock.to_line()?),
+    ];
+    if let Some(commit) = &local.commit {
+        labels.push(("org.opencontainers.image.revision", commit.clone()));
+    }
+    Ok(labels)
+}

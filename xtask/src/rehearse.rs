@@ -1,0 +1,447 @@
+//! `rehearse`: the whole main job on this machine, against throw-away
+//! stand-ins. No account, no upstream.
+//!
+//! The program that runs is this very program, as a child, with the commands
+//! that CI types. It is told about the stand-ins the way a person would tell it:
+//! by an `image.yaml` whose `urls` point to loopback, and by a `registries.conf`
+//! that maps the registries onto a local one. References, Containerfile, plan
+//! and code are those of production.
+
+mod nights;
+pub mod standins;
+
+use std::path::{Path, PathBuf};
+
+use registry_compat::{Answer, Digest, ImageRef, KmodTag};
+use remote::loopback::{Loopback, Reply, Request, nobody};
+use remote::{Agent, AuthFiles, Limits, Registries, RegistriesConf};
+use version_discovery::{Arch, FcosVersion};
+use xshell::Shell;
+
+use crate::cli::RehearseArgs;
+use crate::config::Config;
+use crate::env::Stopwatch;
+use crate::error::Error;
+use crate::gather::World;
+use crate::process::{self, Background, Invocation};
+use crate::tasks::Done;
+use crate::tasks::doctor;
+use nights::Night;
+use standins::{Images, StandIn};
+
+/// What the stand-ins claim to be. The numbers have no meaning beyond being
+/// well-formed; the architecture is this machine's.
+const ZFS: &str = "2.4.4";
+const FCOS: &str = "44.20260720.3.1";
+const KERNEL: &str = "7.1.4-200.fc44";
+const WRONG_KERNEL: &str = "7.1.3-200.fc44";
+
+/// A folder that is removed at the end, unless it is to be kept.
+struct Scratch {
+    path: PathBuf,
+    keep: bool,
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        if !self.keep {
+            remove(&self.path);
+        }
+    }
+}
+
+/// Removes a folder. A rootless engine leaves files in it that belong to other
+/// user ids of the person; only in the engine's own user namespace may they go.
+fn remove(path: &Path) {
+    if std::fs::remove_dir_all(path).is_err() && path.exists() {
+        let path = path.display().to_string();
+        let unshare = Invocation::new("podman", ["unshare", "rm", "-rf", path.as_str()]);
+        // What is left is in the target folder, where `cargo clean` finds it.
+        let _ = process::tidying(|| {
+            let sh = Shell::new().ok()?;
+            process::status(&sh, &unshare, &mut |_| {}).ok()
+        });
+    }
+}
+
+/// Everything that stands in for the world.
+pub(crate) struct Stage<'a> {
+    world: &'a World<'a>,
+    sh: Shell,
+    scratch: PathBuf,
+    arch: Arch,
+    /// `127.0.0.1:PORT` of the registry.
+    registry: String,
+    /// `127.0.0.1:PORT` of the metadata server.
+    metadata: String,
+    images: Images,
+    wanted: KmodTag,
+}
+
+/// Runs the rehearsal.
+///
+/// # Errors
+/// If the stand-ins could not be made. A night that ends otherwise than it
+/// should is an answer: [`Done::Badly`].
+pub fn run(world: &World<'_>, args: &RehearseArgs) -> Result<Done, Error> {
+    tools(world)?;
+    let scratch = Scratch {
+        path: world.env.root.join("target/rehearsal"),
+        keep: args.keep,
+    };
+    remove(&scratch.path);
+    make_dir(&scratch.path)?;
+    let sh = crate::apply::shell(&world.env.root)?;
+    engine_environment(world, &sh, &scratch.path)?;
+    let watch = Stopwatch::start();
+    let (registry, _service) = start_registry(world, &sh, &scratch.path)?;
+    world
+        .report
+        .status("Started", &format!("a registry on {registry}"));
+    let arch: Arch = std::env::consts::ARCH.parse()?;
+    let wanted = KmodTag {
+        kernel: format!("{KERNEL}.{arch}").parse()?,
+        zfs: ZFS.parse()?,
+    };
+    let server = metadata_server(world.config, &wanted, arch)?;
+    world
+        .report
+        .status("Making", "stand-ins for Fedora CoreOS and the kmods image");
+    let images = standins::make(
+        &sh,
+        &scratch.path,
+        &StandIn {
+            engine: "podman".to_owned(),
+            kernel: wanted.kernel.to_string(),
+            zfs: ZFS.to_owned(),
+            fcos: FCOS.to_owned(),
+            stream: world.config.base.stream.to_string(),
+            wrong_kernel: format!("{WRONG_KERNEL}.{arch}"),
+        },
+    )?;
+    let stage = Stage {
+        world,
+        sh,
+        scratch: scratch.path.clone(),
+        arch,
+        registry,
+        metadata: server.address().to_string(),
+        images,
+        wanted,
+    };
+    let done = stage.play(&watch)?;
+    if args.keep {
+        world
+            .report
+            .status("Kept", &stage.scratch.display().to_string());
+    }
+    Ok(done)
+}
+
+fn tools(world: &World<'_>) -> Result<(), Error> {
+    let missing: Vec<&str> = doctor::REHEARSAL
+        .into_iter()
+        .filter(|program| world.env.program(program).is_none())
+        .collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    Err(Error::Program {
+        program: missing.join("`, `"),
+        detail: doctor::install_command(world.env).map_or_else(
+            || "not installed".to_owned(),
+            |command| format!("not installed; {command}"),
+        ),
+    })
+}
+
+/// The rehearsal's images live and die in a storage of their own; and where
+/// systemd does not run, podman needs a word about it (a person who has given
+/// one already is not overruled).
+fn engine_environment(world: &World<'_>, sh: &Shell, scratch: &Path) -> Result<(), Error> {
+    let ask = ["info", "--format={{.Store.GraphDriverName}}"];
+    let driver = process::read(sh, &Invocation::new("podman", ask))?;
+    let storage = scratch.join("storage.conf");
+    let place = |name: &str| scratch.join(name).display().to_string();
+    write(
+        &storage,
+        &format!(
+            "[storage]\ndriver = \"{}\"\ngraphroot = \"{}\"\nrunroot = \"{}\"\n",
+            remote::one_line(&driver),
+            place("storage"),
+            place("run"),
+        ),
+    )?;
+    sh.set_var("CONTAINERS_STORAGE_CONF", storage);
+    if !world.env.systemd && !world.env.containers_conf {
+        let path = scratch.join("containers.conf");
+        write(&path, doctor::CONTAINERS_CONF)?;
+        sh.set_var("CONTAINERS_CONF", path);
+    }
+    Ok(())
+}
+
+/// Debian calls the program `docker-registry`, Fedora and others `registry`.
+/// Without either, its container through the engine (which needs a network).
+fn start_registry(
+    world: &World<'_>,
+    sh: &Shell,
+    scratch: &Path,
+) -> Result<(String, Background), Error> {
+    let storage = scratch.join("registry");
+    let config = scratch.join("registry.yaml");
+    write(
+        &config,
+        &format!(
+            "version: 0.1\nlog: {{level: info}}\nstorage:\n  filesystem: {{rootdirectory: {}}}\n  \
+             delete: {{enabled: true}}\nhttp: {{addr: '127.0.0.1:0'}}\n",
+            storage.display()
+        ),
+    )?;
+    let log = scratch.join("registry.log");
+    let config = config.display().to_string();
+    let program = ["docker-registry", "registry"]
+        .into_iter()
+        .find(|program| world.env.program(program).is_some());
+    let Some(program) = program else {
+        return container_registry(sh, &log);
+    };
+    let invocation = Invocation::new(program, ["serve", config.as_str()]);
+    let mut service = Background::start(sh, &invocation, &log)?;
+    let address = service.wait_for(&log, |line| {
+        let (_, rest) = line.split_once("listening on ")?;
+        rest.split(['"', ' ', ',']).next().map(str::to_owned)
+    })?;
+    Ok((address, service))
+}
+
+/// The registry's own image. Tried where the program is not packaged; it has to
+/// be pulled, so it does not serve a machine without a network.
+fn container_registry(sh: &Shell, log: &Path) -> Result<(String, Background), Error> {
+    let address = nobody()?;
+    let publish = format!("--publish={address}:5000");
+    let image = "docker.io/library/registry:2";
+    let invocation = Invocation::new("podman", ["run", "--rm", publish.as_str(), image]);
+    let mut service = Background::start(sh, &invocation, log)?;
+    service.wait_for(log, |line| line.contains("listening on").then(String::new))?;
+    Ok((address.to_string(), service))
+}
+
+/// GitHub and Fedora, each night under a path of its own.
+fn metadata_server(config: &Config, wanted: &KmodTag, arch: Arch) -> Result<Loopback, Error> {
+    let releases = format!("/repos/{}/releases", config.zfs.repository);
+    let version: FcosVersion = FCOS.parse()?;
+    let stream = &config.base.stream;
+    let meta = format!("/streams/{stream}/builds/{version}/{arch}/commitmeta.json");
+    let kernel = wanted.kernel.to_string();
+    let zfs = wanted.zfs;
+    Ok(Loopback::start(move |request: &Request| {
+        let path = request.path.split('?').next().unwrap_or_default();
+        let Some((night, path)) = path.trim_start_matches('/').split_once('/') else {
+            return Reply::new(404, "application/json", "{}");
+        };
+        let path = format!("/{path}");
+        if path == releases {
+            // On the bad night OpenZFS has released what nobody has built yet.
+            let newest = match night {
+                "ahead" => format!("zfs-{}.{}.{}", zfs.major, zfs.minor, zfs.patch + 1),
+                _ => zfs.tag(),
+            };
+            let release = |tag: &str, prerelease| serde_json::json!({"tag_name": tag, "draft": false, "prerelease": prerelease});
+            let list = serde_json::json!([
+                release("zfs-2.2.9", false),
+                release(&newest, false),
+                release("zfs-9.0.0-rc1", true),
+            ]);
+            Reply::new(200, "application/json", list.to_string())
+        } else if path == meta {
+            let (version, rest) = kernel.split_once('-').unwrap_or_default();
+            let (release, arch) = rest.rsplit_once('.').unwrap_or_default();
+            let packages = serde_json::json!({"rpmostree.rpmdb.pkglist": [
+                ["bash", "0", "5.3.0", "2.fc44", arch],
+                ["kernel-core", "0", version, release, arch],
+            ]});
+            Reply::new(200, "application/json", packages.to_string())
+        } else {
+            Reply::new(404, "text/html", "<html>not here</html>")
+        }
+    })?)
+}
+
+impl Stage<'_> {
+    fn play(&self, watch: &Stopwatch) -> Result<Done, Error> {
+        let config = self.world.config;
+        let base = config.base_tag()?;
+        let kmods = config
+            .kmods
+            .image
+            .tagged(config.kmods.tag.render(&self.wanted)?);
+        self.push(&self.images.base, &base)?;
+        self.push(&self.images.kmods, &kmods)?;
+        let made = watch.elapsed();
+        let mut rows = vec![
+            ["", "NIGHT", "EXIT", "WANTED", "SECONDS", "TAG"]
+                .map(str::to_owned)
+                .to_vec(),
+        ];
+        let mut well = true;
+        let mut published: Option<Digest> = None;
+        for night in nights::ALL {
+            self.world.report.status("Night", night.title);
+            if night.broken_kmods {
+                self.push(&self.images.broken_kmods, &kmods)?;
+            }
+            let watch = Stopwatch::start();
+            let code = self.night(&night)?;
+            let now = self.tag_now()?;
+            let held = if night.publishes {
+                now.is_some()
+            } else {
+                now == published
+            };
+            let good = code == Some(night.code) && held;
+            well &= good;
+            if night.publishes {
+                published = now;
+            }
+            rows.push(vec![
+                if good { "ok" } else { "FAIL" }.to_owned(),
+                night.title.to_owned(),
+                code.map_or_else(|| "signal".to_owned(), |code| code.to_string()),
+                night.code.to_string(),
+                format!("{:.1}", watch.elapsed().as_secs_f64()),
+                if held {
+                    night.tag
+                } else {
+                    "moved, and should not have"
+                }
+                .to_owned(),
+            ]);
+        }
+        self.world.report.table(&rows);
+        let repository = config.repository()?;
+        let digest = published.map_or_else(|| "nothing".to_owned(), |digest| digest.to_string());
+        self.world
+            .report
+            .answer(&format!("published: {repository}@{digest}"));
+        self.world.report.document(&serde_json::json!({
+            "well": well,
+            "published": format!("{repository}@{digest}"),
+            "nights": rows,
+        }))?;
+        self.world.report.status(
+            "Took",
+            &format!(
+                "{:.1} s, {:.1} s of it for the stand-ins",
+                watch.elapsed().as_secs_f64(),
+                made.as_secs_f64()
+            ),
+        );
+        Ok(if well { Done::Well } else { Done::Badly })
+    }
+
+    /// Pushes a stand-in to where `registries.conf` will look for the original.
+    fn push(&self, image: &str, original: &ImageRef) -> Result<(), Error> {
+        let place = format!("{}/{original}", self.registry);
+        Ok(standins::push(&self.sh, "podman", image, &place)?)
+    }
+
+    /// Types one command, as CI would, in the world of one night.
+    fn night(&self, night: &Night) -> Result<Option<i32>, Error> {
+        let folder = self.scratch.join(night.world);
+        make_dir(&folder)?;
+        let mut config = self.world.config.clone();
+        let place = format!("http://{}/{}", self.metadata, night.world);
+        config.urls.github_api = place.parse()?;
+        config.urls.fcos_builds = place.parse()?;
+        let yaml = serde_yaml::to_string(&config).map_err(|e| Error::Usage(e.to_string()))?;
+        let image_yaml = folder.join("image.yaml");
+        write(&image_yaml, &yaml)?;
+        let conf = folder.join("registries.conf");
+        let registry = if night.unreachable {
+            nobody()?.to_string()
+        } else {
+            self.registry.clone()
+        };
+        write(&conf, &self.registries_conf(&registry)?)?;
+        self.sh.set_var("CONTAINERS_REGISTRIES_CONF", &conf);
+        // The rehearsal's own run in CI must not report as the real job.
+        for name in [
+            "GITHUB_OUTPUT",
+            "GITHUB_STEP_SUMMARY",
+            "GITHUB_REPOSITORY_OWNER",
+            "GITHUB_TOKEN",
+            "GH_TOKEN",
+        ] {
+            self.sh.set_var(name, "");
+        }
+        let exe = self.world.env.exe.display().to_string();
+        let yaml = image_yaml.display().to_string();
+        let invocation = Invocation::new(
+            &exe,
+            [
+                "build",
+                "--publish",
+                "--engine=podman",
+                "--config",
+                yaml.as_str(),
+            ],
+        );
+        let report = self.world.report;
+        report.note(&format!("$ cargo xtask build --publish --config {yaml}"));
+        process::status(&self.sh, &invocation, &mut |line| report.foreign(line))
+    }
+
+    fn registries_conf(&self, registry: &str) -> Result<String, Error> {
+        let config = self.world.config;
+        let repository = config.repository()?;
+        let mut hosts = vec![
+            config.base.image.registry(),
+            config.kmods.image.registry(),
+            repository.registry(),
+        ];
+        hosts.sort_unstable();
+        hosts.dedup();
+        let entry = |host: &&str| {
+            format!(
+                "[[registry]]\nprefix = \"{host}\"\nlocation = \"{registry}/{host}\"\ninsecure = true\n\n"
+            )
+        };
+        let local = format!("[[registry]]\nlocation = \"{registry}\"\ninsecure = true\n");
+        Ok(hosts.iter().map(entry).collect::<String>() + &local)
+    }
+
+    /// What the first published tag names now.
+    fn tag_now(&self) -> Result<Option<Digest>, Error> {
+        let config = self.world.config;
+        let conf = self.scratch.join("stage.conf");
+        write(&conf, &self.registries_conf(&self.registry)?)?;
+        let registries = Registries::new(
+            Agent::new(Limits::default()),
+            RegistriesConf::load(Some(&conf), None, Path::new("/nonexistent"))?,
+            AuthFiles::default(),
+            Box::new(|_, _| Ok(None)),
+            Limits::default(),
+        )?;
+        let Some(tag) = config.image.tags.first() else {
+            return Ok(None);
+        };
+        match registries.inspect(&config.repository()?.tagged(tag.clone()), self.arch) {
+            Answer::Present(found) => Ok(Some(found.digest)),
+            Answer::Absent => Ok(None),
+            Answer::Unknown(why) => Err(Error::Unknown(why)),
+        }
+    }
+}
+
+fn make_dir(path: &Path) -> Result<(), Error> {
+    std::fs::create_dir_all(path).map_err(|source| Error::File {
+        verb: "write",
+        path: path.to_owned(),
+        source,
+    })
+}
+
+fn write(path: &Path, text: &str) -> Result<(), Error> {
+    crate::tasks::versions::write(path, text)
+}

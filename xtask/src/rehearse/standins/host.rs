@@ -1,0 +1,285 @@
+//! The root of the base image, out of this machine's own programs.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use xshell::Shell;
+
+use super::rpms::BaseRpms;
+use super::{Error, StandIn, copy, file_error, link, list, make_dir, run, text, write};
+
+/// What `install.sh`, `contract.sh`, scriptlets and the two stand-in scripts
+/// call, and a little for whoever looks around in the image.
+const PROGRAMS: &[&str] = &[
+    "bash",
+    "basename",
+    "cat",
+    "chmod",
+    "chown",
+    "comm",
+    "cp",
+    "cut",
+    "date",
+    "depmod",
+    "dirname",
+    "env",
+    "false",
+    "find",
+    "grep",
+    "head",
+    "id",
+    "install",
+    "ln",
+    "ls",
+    "mkdir",
+    "mktemp",
+    "modinfo",
+    "mv",
+    "printf",
+    "readlink",
+    "realpath",
+    "rm",
+    "rmdir",
+    "rpm",
+    "sed",
+    "sleep",
+    "sort",
+    "stat",
+    "systemctl",
+    "tail",
+    "tee",
+    "test",
+    "touch",
+    "tr",
+    "true",
+    "uname",
+    "uniq",
+    "wc",
+];
+
+/// Directories that a distribution with a merged `/usr` has as symbolic links;
+/// the image has them as this machine does, since its libraries name them.
+const MAYBE_LINKS: [&str; 6] = ["bin", "sbin", "lib", "lib64", "usr/sbin", "usr/lib64"];
+
+/// Where Fedora has its package database; ostree keeps `/usr` and `/etc` only.
+const RPM_DATABASE: &str = "/usr/lib/sysimage/rpm";
+
+/// Where the stand-in for `dnf` finds what it installs by name.
+const REPOSITORY: &str = "/usr/share/stand-in-repo";
+
+/// Where the packages lie that the image is to have from the start. They are
+/// installed in a step of its build, by the rpm in it, and not from here with
+/// `rpm --root`: that would need root on this machine.
+const INSTALL_FROM: &str = "/usr/share/stand-in-base";
+
+/// The step of the image's build that installs them.
+pub(super) const INSTALL: &str =
+    "RUN cd /usr/share/stand-in-base && rpm --install --nosignature *.rpm && rm *.rpm\n";
+
+/// Lays out the root directory, with the packages in it that are to be installed.
+pub(super) fn make_root(
+    sh: &Shell,
+    scratch: &Path,
+    spec: &StandIn,
+    rpms: &BaseRpms,
+) -> Result<PathBuf, Error> {
+    let root = scratch.join("base-root");
+    make_skeleton(&root, spec)?;
+    copy_programs(sh, &root)?;
+    copy_rpm_configuration(sh, &root)?;
+    for (paths, directory) in [
+        (&rpms.installed, INSTALL_FROM),
+        (&rpms.repository, REPOSITORY),
+    ] {
+        for path in paths {
+            let name = path.file_name().unwrap_or_default();
+            copy(path, &root.join(&directory[1..]).join(name))?;
+        }
+    }
+    // Whatever the umask of who rehearses: others than root use the image too.
+    run(sh, "chmod", &["-R", "u+rwX,go+rX,go-w", text(&root)?])?;
+    run(
+        sh,
+        "chmod",
+        &[
+            "1777",
+            text(&root.join("tmp"))?,
+            text(&root.join("var/tmp"))?,
+        ],
+    )?;
+    // Fedora CoreOS has it enabled; we are to disable it.
+    link(
+        "/usr/lib/systemd/system/zincati.service",
+        &root.join("etc/systemd/system/multi-user.target.wants/zincati.service"),
+    )?;
+    Ok(root)
+}
+
+fn make_skeleton(root: &Path, spec: &StandIn) -> Result<(), Error> {
+    for name in MAYBE_LINKS {
+        let here = Path::new("/").join(name);
+        match std::fs::read_link(&here) {
+            Ok(target) => {
+                // Where the link leads to must be there as well.
+                let parent = here.parent().unwrap_or(Path::new("/"));
+                let directory = parent.join(&target);
+                make_dir(&root.join(directory.strip_prefix("/").unwrap_or(&directory)))?;
+                link(text(&target)?, &root.join(name))?;
+            }
+            Err(_) if here.is_dir() => make_dir(&root.join(name))?,
+            Err(_) => {}
+        }
+    }
+    for name in [
+        "boot",
+        "dev",
+        "etc",
+        "proc",
+        "run",
+        "sys",
+        "sysroot/ostree",
+        "tmp",
+        "usr/bin",
+        "usr/lib/systemd/system",
+        "var/tmp",
+        "var/usrlocal",
+    ] {
+        make_dir(&root.join(name))?;
+    }
+    link("sysroot/ostree", &root.join("ostree"))?;
+    // As on Fedora CoreOS: a file that an image puts there is lost in /var.
+    link("../var/usrlocal", &root.join("usr/local"))?;
+    write(
+        &root.join("etc/passwd"),
+        b"root:x:0:0:root:/root:/bin/bash\n",
+    )?;
+    write(&root.join("etc/group"), b"root:x:0:\n")?;
+    let release = spec.fcos.split('.').next().unwrap_or_default();
+    let os_release = format!(
+        "NAME=\"Fedora Linux\"\nID=fedora\nVARIANT_ID=coreos\nVERSION_ID={release}\nOSTREE_VERSION='{}'\n",
+        spec.fcos
+    );
+    write(&root.join("usr/lib/os-release"), os_release.as_bytes())?;
+    link("../usr/lib/os-release", &root.join("etc/os-release"))
+}
+
+/// Copies the programs, and every library that the loader finds for them.
+fn copy_programs(sh: &Shell, root: &Path) -> Result<(), Error> {
+    // One call for all: `type -P` is the shell's own look along a path.
+    // Without /usr/local, since what a developer has there is nobody else's.
+    let script = r#"PATH=/usr/bin:/usr/sbin:/bin:/sbin
+        for name; do printf '%s=%s\n' "$name" "$(type -P "$name")"; done"#;
+    let mut arguments = vec!["-c", script, "bash"];
+    arguments.extend(PROGRAMS);
+    let answer = run(sh, "bash", &arguments)?;
+    let mut programs = BTreeSet::new();
+    for line in answer.lines() {
+        let (name, path) = line.split_once('=').unwrap_or((line, ""));
+        if path.is_empty() {
+            return Err(Error::Missing(name.to_owned()));
+        }
+        programs.insert(PathBuf::from(path));
+        // Where coreutils is one program, `ls` can be a script for it.
+        programs.extend(interpreter(Path::new(path))?);
+    }
+    let mut ldd = Vec::new();
+    for path in &programs {
+        copy(path, &inside(root, path)?)?;
+        ldd.push(text(path)?);
+    }
+    link("bash", &root.join("usr/bin/sh"))?;
+    // It fails if one of them is a script, and answers for the others.
+    let script = r#"ldd "$@" || true"#;
+    let mut arguments = vec!["-c", script, "bash"];
+    arguments.extend(ldd);
+    for library in libraries(&run(sh, "bash", &arguments)?) {
+        let library = Path::new(library);
+        copy(library, &inside(root, library)?)?;
+    }
+    Ok(())
+}
+
+/// The place of a host's file in the image: its directory without symbolic
+/// links, since the image has those too, and the name under which it is asked
+/// for.
+fn inside(root: &Path, path: &Path) -> Result<PathBuf, Error> {
+    let parent = path.parent().unwrap_or(Path::new("/"));
+    let parent = std::fs::canonicalize(parent).map_err(file_error(parent))?;
+    let parent = parent.strip_prefix("/").unwrap_or(&parent);
+    Ok(root.join(parent).join(path.file_name().unwrap_or_default()))
+}
+
+/// The program in the first line of a script.
+fn interpreter(path: &Path) -> Result<Option<PathBuf>, Error> {
+    let contents = std::fs::read(path).map_err(file_error(path))?;
+    let line = contents.split(|byte| *byte == b'\n').next();
+    Ok(line
+        .and_then(|line| std::str::from_utf8(line).ok())
+        .and_then(|line| line.strip_prefix("#!"))
+        .and_then(|line| line.split_whitespace().next())
+        .map(PathBuf::from))
+}
+
+/// The files in the output of `ldd`: `name => /path (0x…)`, or for the loader
+/// itself `/path (0x…)`.
+fn libraries(ldd: &str) -> BTreeSet<&str> {
+    ldd.lines()
+        .filter(|line| line.starts_with(char::is_whitespace))
+        .filter_map(|line| {
+            let found = line.split_once("=>").map_or(line, |(_, found)| found);
+            let path = found.split_whitespace().next()?;
+            path.starts_with('/').then_some(path)
+        })
+        .collect()
+}
+
+/// What rpm reads at its start, and where its database is: Debian's default is
+/// in the home directory.
+fn copy_rpm_configuration(sh: &Shell, root: &Path) -> Result<(), Error> {
+    let directory = run(sh, "rpm", &["--eval", "%{_rpmconfigdir}"])?;
+    let directory = Path::new(directory.trim());
+    copy_tree(directory, &inside(root, directory)?)?;
+    let macros = format!(
+        "%_dbpath {RPM_DATABASE}\n%_db_backend sqlite\n\
+         # The stand-ins' packages are not signed.\n%_pkgverify_level none\n"
+    );
+    write(&root.join("etc/rpm/macros"), macros.as_bytes())
+}
+
+fn copy_tree(from: &Path, to: &Path) -> Result<(), Error> {
+    make_dir(to)?;
+    for path in list(from)? {
+        let target = to.join(path.file_name().unwrap_or_default());
+        // Through symbolic links, but not those that lead nowhere.
+        if path.is_dir() {
+            copy_tree(&path, &target)?;
+        } else if path.is_file() {
+            copy(&path, &target)?;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn libraries_are_read_from_ldd() {
+        let ldd = "/usr/bin/rpm:\n\
+                   \tlinux-vdso.so.1 (0x00007ffd)\n\
+                   \tlibrpm.so.9 => /lib/x86_64-linux-gnu/librpm.so.9 (0x00007f)\n\
+                   \tlibgone.so => not found\n\
+                   \t/lib64/ld-linux-x86-64.so.2 (0x00007f)\n\
+                   /usr/bin/script:\n\
+                   \tnot a dynamic executable\n";
+        let found: Vec<&str> = libraries(ldd).into_iter().collect();
+        assert_eq!(
+            found,
+            [
+                "/lib/x86_64-linux-gnu/librpm.so.9",
+                "/lib64/ld-linux-x86-64.so.2"
+            ]
+        );
+    }
+}

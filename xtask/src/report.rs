@@ -1,0 +1,267 @@
+//! The door to the terminal and to CI's files: the only printer.
+//!
+//! stdout is the answer, stderr the story. With `--json` stdout is exactly one
+//! document. Verbs stand right-aligned in twelve columns, as cargo's do.
+#![expect(
+    clippy::disallowed_methods,
+    reason = "this module is the door to the terminal"
+)]
+
+use std::fmt::Write as _;
+use std::fs::OpenOptions;
+use std::io::Write as _;
+use std::path::Path;
+
+use serde::Serialize;
+
+use crate::env::Env;
+use crate::error::Error;
+
+/// Where the answers go, and in which form.
+#[derive(Debug, Clone)]
+pub struct Report {
+    json: bool,
+    color: bool,
+    github_output: Option<std::path::PathBuf>,
+    github_summary: Option<std::path::PathBuf>,
+}
+
+/// Makes a line harmless: CI runners take a line that begins with `::` (after
+/// white space) or holds `##[` for a command, on either stream.
+/// Source: GitHub Actions, "Workflow commands".
+pub fn calm(line: &str) -> String {
+    let line: String = line
+        .chars()
+        .filter(|c| !c.is_control() || *c == '\t')
+        .collect();
+    let command = line.trim_start().starts_with("::") || line.contains("##[");
+    if command {
+        format!("| {}", line.replace("##[", "## ["))
+    } else {
+        line
+    }
+}
+
+impl Report {
+    /// For the terminal and CI files of this environment.
+    pub fn new(env: &Env, json: bool) -> Self {
+        Self {
+            json,
+            color: env.color,
+            github_output: env.github_output.clone(),
+            github_summary: env.github_summary.clone(),
+        }
+    }
+
+    /// For when the environment could not be read.
+    pub fn plain() -> Self {
+        Self {
+            json: false,
+            color: false,
+            github_output: None,
+            github_summary: None,
+        }
+    }
+
+    /// Tells an error; under `--json` it is the document as well.
+    pub fn failure(&self, error: &Error) {
+        self.error(&error.to_string());
+        // Without a document a reader of JSON would see an empty stream.
+        let document = serde_json::json!({
+            "error": error.to_string(),
+            "exit-code": error.exit_code(),
+        });
+        let _ = self.document(&document);
+    }
+
+    /// Whether the answer is to be one JSON document.
+    pub fn json(&self) -> bool {
+        self.json
+    }
+
+    /// A line of the answer. Silent under `--json`.
+    pub fn answer(&self, line: &str) {
+        if !self.json {
+            out(line);
+        }
+    }
+
+    /// The answer as one document, under `--json` only.
+    ///
+    /// # Errors
+    /// Never for the types of this crate.
+    pub fn document(&self, value: &impl Serialize) -> Result<(), Error> {
+        if self.json {
+            let text = serde_json::to_string_pretty(value)
+                .map_err(|error| Error::Usage(format!("no JSON for this: {error}")))?;
+            out(&text);
+        }
+        Ok(())
+    }
+
+    /// Rows of columns, the answer of a task that lists things.
+    pub fn table(&self, rows: &[Vec<String>]) {
+        for line in columns(rows) {
+            self.answer(&calm(&line));
+        }
+    }
+
+    /// A step of the story: `     Pushing ghcr.io/…`.
+    pub fn status(&self, verb: &str, text: &str) {
+        self.verb("\u{1b}[1;32m", verb, text);
+    }
+
+    /// Something a person should know but that does not end the task.
+    pub fn warning(&self, text: &str) {
+        self.verb("\u{1b}[1;33m", "Warning", text);
+    }
+
+    /// Why the task ended.
+    pub fn error(&self, text: &str) {
+        let mut lines = text.lines();
+        let first = lines.next().unwrap_or_default();
+        let paint = if self.color {
+            ("\u{1b}[1;31m", "\u{1b}[0m")
+        } else {
+            ("", "")
+        };
+        err(&format!("{}error:{} {}", paint.0, paint.1, calm(first)));
+        for line in lines {
+            err(&format!("  {}", calm(line)));
+        }
+    }
+
+    /// A line that another program wrote.
+    pub fn foreign(&self, line: &str) {
+        err(&calm(line));
+    }
+
+    /// A line of the story without a verb.
+    pub fn note(&self, line: &str) {
+        err(&calm(line));
+    }
+
+    fn verb(&self, color: &str, verb: &str, text: &str) {
+        let text = calm(text);
+        if self.color {
+            err(&format!("{color}{verb:>12}\u{1b}[0m {text}"));
+        } else {
+            err(&format!("{verb:>12} {text}"));
+        }
+    }
+
+    /// Values for the steps that follow in a workflow, if there is one.
+    ///
+    /// The heredoc form with a delimiter that the value does not contain, so
+    /// that no value can end it early and set another.
+    /// Source: GitHub Actions, "Setting an output parameter".
+    ///
+    /// # Errors
+    /// [`Error::File`] if the runner's file cannot be written.
+    pub fn outputs(&self, values: &[(&str, String)]) -> Result<(), Error> {
+        let Some(path) = &self.github_output else {
+            return Ok(());
+        };
+        let mut text = String::new();
+        for (key, value) in values {
+            let delimiter = delimiter(value);
+            let _ = write!(text, "{key}<<{delimiter}\n{value}\n{delimiter}\n");
+        }
+        append(path, &text)
+    }
+
+    /// Markdown for the page of the run, if there is one.
+    ///
+    /// # Errors
+    /// [`Error::File`] if the runner's file cannot be written.
+    pub fn summary(&self, markdown: &str) -> Result<(), Error> {
+        match &self.github_summary {
+            Some(path) => append(path, markdown),
+            None => Ok(()),
+        }
+    }
+}
+
+fn delimiter(value: &str) -> String {
+    let mut number = 0u32;
+    loop {
+        let candidate = format!("END_{number}");
+        if !value.contains(&candidate) {
+            return candidate;
+        }
+        number += 1;
+    }
+}
+
+fn append(path: &Path, text: &str) -> Result<(), Error> {
+    OpenOptions::new()
+        .append(true)
+        .create(true)
+        .open(path)
+        .and_then(|mut file| file.write_all(text.as_bytes()))
+        .map_err(|source| Error::File {
+            verb: "write",
+            path: path.to_owned(),
+            source,
+        })
+}
+
+/// A closed pipe (`| head`) is no reason to fail or to panic.
+fn out(line: &str) {
+    let _ = writeln!(std::io::stdout().lock(), "{line}");
+}
+
+fn err(line: &str) {
+    let _ = writeln!(std::io::stderr().lock(), "{line}");
+}
+
+/// Rows padded to columns, without white space at the end of a line.
+pub fn columns(rows: &[Vec<String>]) -> Vec<String> {
+    let mut widths: Vec<usize> = Vec::new();
+    for row in rows {
+        for (column, cell) in row.iter().enumerate() {
+            let width = cell.chars().count();
+            match widths.get_mut(column) {
+                Some(known) => *known = (*known).max(width),
+                None => widths.push(width),
+            }
+        }
+    }
+    let line = |row: &Vec<String>| {
+        let mut line = String::new();
+        for (cell, width) in row.iter().zip(&widths) {
+            let _ = write!(line, "{cell:<width$}  ");
+        }
+        line.trim_end().to_owned()
+    };
+    rows.iter().map(line).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn foreign_lines_start_no_command() {
+        assert_eq!(calm("::error::x"), "| ::error::x");
+        assert_eq!(calm("  ::set-output x"), "|   ::set-output x");
+        assert_eq!(calm("x ##[error]y"), "| x ## [error]y");
+        assert_eq!(calm("a::b\u{1b}[2J"), "a::b[2J");
+    }
+
+    #[test]
+    fn no_value_ends_its_heredoc() {
+        let value = "x\nEND_0\nevil=1";
+        assert_eq!(delimiter(value), "END_1");
+        assert_eq!(delimiter("plain"), "END_0");
+    }
+
+    #[test]
+    fn columns_line_up() {
+        let rows = [
+            vec!["a".to_owned(), "bb".to_owned()],
+            vec!["ccc".to_owned(), "d".to_owned()],
+        ];
+        assert_eq!(columns(&rows), ["a    bb", "ccc  d"]);
+    }
+}

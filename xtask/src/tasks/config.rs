@@ -1,0 +1,18 @@
+//! `config`: image.yaml as understood.
+
+use crate::config::Config;
+use crate::error::Error;
+use crate::report::Report;
+use crate::tasks::Done;
+
+/// Prints the policy with every default filled in; as YAML, which could be
+/// used as `image.yaml` again, or as JSON.
+///
+/// # Errors
+/// Never for a config that was parsed.
+pub fn run(config: &Config, report: &Report) -> Result<Done, Error> {
+    let text = serde_yaml::to_string(config).map_err(|error| Error::Usage(error.to_string()))?;
+    report.answer(text.trim_end());
+    report.document(config)?;
+    Ok(Done::Well)
+}

@@ -1,0 +1,310 @@
+//! `doctor`: what is missing on this machine, and what brings it.
+
+use std::path::Path;
+
+use serde::Serialize;
+
+use crate::config::Config;
+use crate::engine::Engine;
+use crate::env::Env;
+use crate::error::Error;
+use crate::gather::World;
+use crate::process::{self, Invocation};
+use crate::report::Report;
+use crate::tasks::Done;
+
+/// A program and what it is for.
+struct Tool {
+    program: &'static str,
+    purpose: &'static str,
+    debian: &'static str,
+    fedora: &'static str,
+}
+
+const fn tool(
+    program: &'static str,
+    purpose: &'static str,
+    debian: &'static str,
+    fedora: &'static str,
+) -> Tool {
+    Tool {
+        program,
+        purpose,
+        debian,
+        fedora,
+    }
+}
+
+/// What a rehearsal and the tests need beside an engine.
+pub const REHEARSAL: [&str; 6] = ["podman", "rpmbuild", "rpm", "depmod", "systemctl", "cc"];
+
+const TOOLS: [Tool; 9] = [
+    tool("git", "labels the image with its commit", "git", "git-core"),
+    tool(
+        "podman",
+        "builds, runs and pushes the image",
+        "podman",
+        "podman",
+    ),
+    tool("skopeo", "second opinion in the tests", "skopeo", "skopeo"),
+    tool(
+        "docker-registry",
+        "registry of the rehearsal",
+        "docker-registry",
+        "docker-distribution",
+    ),
+    tool("rpmbuild", "stand-ins of the rehearsal", "rpm", "rpm-build"),
+    tool("rpm", "stand-ins of the rehearsal", "rpm", "rpm"),
+    tool("depmod", "stand-ins of the rehearsal", "kmod", "kmod"),
+    tool(
+        "systemctl",
+        "stand-ins of the rehearsal",
+        "systemd",
+        "systemd",
+    ),
+    tool("cc", "stand-ins of the rehearsal", "gcc", "gcc"),
+];
+
+/// What must be in `containers.conf` where systemd does not run: podman would
+/// ask it for a cgroup and the journal.
+pub const CONTAINERS_CONF: &str = "\
+[engine]
+runtime = \"runc\"
+cgroup_manager = \"cgroupfs\"
+events_logger = \"file\"
+
+[containers]
+default_ulimits = [\"nofile=4096:4096\", \"nproc=4096:4096\"]
+";
+
+/// Free space that a build of the real image wants, in bytes: base, layers and
+/// the copy that is pushed.
+const WANTED_SPACE: u64 = 20_000_000_000;
+
+#[derive(Serialize)]
+struct Line {
+    ok: bool,
+    name: String,
+    found: String,
+    mend: String,
+}
+
+/// Looks at everything and stops at nothing.
+///
+/// # Errors
+/// Only if the answer cannot be printed.
+pub fn run(env: &Env, report: &Report, config: &Path) -> Result<Done, Error> {
+    let mut lines = tools(env);
+    lines.push(engine(env));
+    lines.push(systemd(env));
+    lines.push(space(env));
+    lines.extend(policy(env, report, config));
+    let mut rows = vec![
+        ["", "WHAT", "FOUND", "WHAT TO DO"]
+            .map(str::to_owned)
+            .to_vec(),
+    ];
+    for line in &lines {
+        let verdict = if line.ok { "ok" } else { "MISSING" };
+        rows.push(vec![
+            verdict.into(),
+            line.name.clone(),
+            line.found.clone(),
+            line.mend.clone(),
+        ]);
+    }
+    report.table(&rows);
+    if let Some(command) = install_command(env) {
+        report.answer("");
+        report.answer("One command brings what is missing:");
+        report.answer(&format!("  {command}"));
+    }
+    report.document(&lines)?;
+    let well = lines.iter().all(|line| line.ok);
+    Ok(if well { Done::Well } else { Done::Badly })
+}
+
+fn tools(env: &Env) -> Vec<Line> {
+    TOOLS
+        .iter()
+        .map(|tool| {
+            let found = env.program(tool.program);
+            Line {
+                ok: found.is_some(),
+                name: format!("{} ({})", tool.program, tool.purpose),
+                found: found.map_or_else(|| "no".to_owned(), |path| path.display().to_string()),
+                mend: String::new(),
+            }
+        })
+        .collect()
+}
+
+/// The one package command, for the family of this machine.
+pub fn install_command(env: &Env) -> Option<String> {
+    let missing: Vec<&Tool> = TOOLS
+        .iter()
+        .filter(|tool| env.program(tool.program).is_none())
+        .collect();
+    let names = |pick: fn(&Tool) -> &'static str| {
+        let mut names: Vec<&str> = missing.iter().map(|tool| pick(tool)).collect();
+        names.sort_unstable();
+        names.dedup();
+        names.join(" ")
+    };
+    if missing.is_empty() {
+        None
+    } else if env.program("apt-get").is_some() {
+        let packages = names(|tool| tool.debian);
+        Some(format!(
+            "sudo apt-get install --no-install-recommends {packages}"
+        ))
+    } else {
+        Some(format!("sudo dnf install {}", names(|tool| tool.fedora)))
+    }
+}
+
+fn engine(env: &Env) -> Line {
+    let found = Engine::ALL
+        .into_iter()
+        .find(|engine| env.program(engine.program()).is_some());
+    let version = found.and_then(|engine| {
+        let sh = crate::apply::shell(&env.root).ok()?;
+        process::read(&sh, &engine.version()).ok()
+    });
+    Line {
+        ok: version.is_some(),
+        name: "container engine".to_owned(),
+        found: version.map_or_else(|| "none that runs".to_owned(), |v| remote::one_line(&v)),
+        mend: if found.is_none() {
+            "install podman"
+        } else {
+            ""
+        }
+        .to_owned(),
+    }
+}
+
+/// Podman needs words about a machine that systemd did not boot (a container,
+/// a chroot): without them every `RUN` step of a build fails.
+fn systemd(env: &Env) -> Line {
+    let ok = env.systemd || env.containers_conf || env.program("podman").is_none();
+    Line {
+        ok,
+        name: "podman without systemd".to_owned(),
+        found: match (env.systemd, env.containers_conf) {
+            (true, _) => "systemd runs".to_owned(),
+            (false, true) => "no systemd, but CONTAINERS_CONF is set".to_owned(),
+            (false, false) => "no systemd".to_owned(),
+        },
+        mend: if ok {
+            String::new()
+        } else {
+            format!(
+                "set CONTAINERS_CONF to a file with: {}",
+                CONTAINERS_CONF
+                    .split_whitespace()
+                    .collect::<Vec<_>>()
+                    .join(" ")
+            )
+        },
+    }
+}
+
+/// Asks `df`, as POSIX has it, for the free space under the engine's storage.
+fn space(env: &Env) -> Line {
+    let place = ["/var/lib/containers", "/var/lib", "/"]
+        .into_iter()
+        .find(|path| Path::new(path).is_dir())
+        .unwrap_or("/");
+    let free = crate::apply::shell(&env.root)
+        .and_then(|sh| process::read(&sh, &Invocation::new("df", ["-Pk", place])))
+        .ok()
+        .and_then(|text| {
+            let line = text.lines().nth(1)?.to_owned();
+            line.split_whitespace().nth(3)?.parse::<u64>().ok()
+        })
+        .map(|kilobytes| kilobytes * 1024);
+    let gigabytes = |bytes: u64| format!("{} GB", bytes / 1_000_000_000);
+    Line {
+        ok: free.is_some_and(|free| free >= WANTED_SPACE),
+        name: format!("disk space under {place}"),
+        found: free.map_or_else(|| "not known".to_owned(), gigabytes),
+        mend: match free {
+            Some(free) if free < WANTED_SPACE => {
+                format!(
+                    "a build wants {}; `podman system prune`",
+                    gigabytes(WANTED_SPACE)
+                )
+            }
+            _ => String::new(),
+        },
+    }
+}
+
+/// `image.yaml`, `registries.conf` and the credentials for the published name.
+fn policy(env: &Env, report: &Report, path: &Path) -> Vec<Line> {
+    let line = |name: &str, outcome: Result<String, (String, String)>| {
+        let ok = outcome.is_ok();
+        let (found, mend) = outcome.map_or_else(|wrong| wrong, |found| (found, String::new()));
+        Line {
+            ok,
+            name: name.to_owned(),
+            found,
+            mend,
+        }
+    };
+    let config = match Config::load(path) {
+        Ok(config) => config,
+        Err(error) => {
+            return vec![line(
+                "image.yaml",
+                Err((error.to_string(), "mend it".into())),
+            )];
+        }
+    };
+    let mut lines = vec![line("image.yaml", Ok("valid".to_owned()))];
+    let world = World::new(env, &config, report);
+    let place = world.registries().and_then(|registries| {
+        let repository = config.repository()?;
+        let tag = repository.tagged(config.image.candidate.clone());
+        Ok(registries.home_of(&tag)?.image.repository().clone())
+    });
+    match place {
+        Err(error) => lines.push(line(
+            "registries.conf",
+            Err((error.to_string(), "mend it".into())),
+        )),
+        Ok(repository) => {
+            let name = format!("credentials for {repository}");
+            let login = format!("podman login {} (only to publish)", repository.registry());
+            lines.push(
+                match env
+                    .auth_files
+                    .find(&repository, &process::credential_helper)
+                {
+                    Ok(Some(found)) => line(&name, Ok(format!("user {}", found.user))),
+                    // Without them one can build, test and rehearse.
+                    Ok(None) => Line {
+                        mend: login,
+                        ..line(&name, Ok("none".to_owned()))
+                    },
+                    Err(error) => line(&name, Err((error.to_string(), login))),
+                },
+            );
+        }
+    }
+    let token = if env.github_token.is_some() {
+        "set"
+    } else {
+        "none"
+    };
+    lines.push(Line {
+        mend: if env.github_token.is_some() {
+            String::new()
+        } else {
+            "GITHUB_TOKEN raises GitHub's limit of 60 requests an hour".to_owned()
+        },
+        ..line("GitHub token", Ok(token.to_owned()))
+    });
+    lines
+}

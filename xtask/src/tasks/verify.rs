@@ -1,0 +1,99 @@
+//! `verify`: an image in a registry against its own labels and lock.
+
+use registry_compat::Answer;
+
+use crate::apply::{Live, apply};
+use crate::cli::VerifyArgs;
+use crate::contract::Check;
+use crate::error::Error;
+use crate::gather::World;
+use crate::lock::Lock;
+use crate::plan::{Effect, LOCK_LABEL, Plan, Step, contract, image_version};
+use crate::tasks::Done;
+
+/// Reads the image by digest, pulls exactly that, runs the contract in it, and
+/// holds its labels against its lock.
+///
+/// # Errors
+/// If the image is not there, could not be read, or has no lock. A check that
+/// does not hold is an answer: [`Done::Badly`].
+pub fn run(world: &World<'_>, args: &VerifyArgs) -> Result<Done, Error> {
+    let arch: version_discovery::Arch = std::env::consts::ARCH.parse()?;
+    let step = |detail: String| Error::Step {
+        step: format!("verify {}", args.image),
+        detail,
+    };
+    world.report.status("Reading", &args.image.to_string());
+    let registries = world.registries()?;
+    let found = match registries.inspect(&args.image, arch) {
+        Answer::Present(found) => found,
+        Answer::Absent => return Err(step(format!("it is not there for {arch}"))),
+        Answer::Unknown(why) => return Err(Error::Unknown(why)),
+    };
+    let text = found.labels.get(LOCK_LABEL).ok_or_else(|| {
+        step(format!(
+            "it has no label {LOCK_LABEL}, so it was not built by this project"
+        ))
+    })?;
+    let lock = Lock::parse(text, &format!("label {LOCK_LABEL} of {}", args.image))?;
+    let target = lock.target(arch)?;
+    let engine = world.engine(args.engine)?;
+    let pinned = args.image.repository().at(found.digest.clone());
+    let home = registries.home_of(&pinned)?;
+    let plan = Plan {
+        steps: vec![
+            Step {
+                name: "pull",
+                effects: vec![Effect::Run(engine.pull(&home.image, home.insecure))],
+                cleanup: Vec::new(),
+            },
+            contract(engine, &home.image.to_string(), target, &lock),
+        ],
+        cleanup: Vec::new(),
+    };
+    let mut live = Live::new(&world.env.root, registries, world.report, arch)?.quiet();
+    let outcome = apply(&plan, &mut live, &mut Vec::new());
+    let mut checks = std::mem::take(&mut live.checks);
+    if checks.is_empty() {
+        // The contract was not reached, or did not come to its end.
+        outcome?;
+    }
+    let label = |key: &str, expected: String| {
+        let found = found
+            .labels
+            .get(key)
+            .cloned()
+            .unwrap_or_else(|| "(none)".to_owned());
+        Check {
+            ok: found == expected,
+            name: format!("label {key}"),
+            found: remote::one_line(&found),
+            expected,
+        }
+    };
+    checks.extend([
+        label("org.opencontainers.image.version", image_version(&lock)),
+        label(
+            "org.opencontainers.image.base.digest",
+            lock.base.digest.to_string(),
+        ),
+        label("ostree.linux", target.kernel.to_string()),
+        label("custom-coreos.kernel-version", target.kernel.to_string()),
+        label("custom-coreos.zfs-version", lock.zfs.to_string()),
+    ]);
+    world.report.table(&crate::contract::rows(&checks));
+    world.report.document(&checks)?;
+    let failed = checks.iter().filter(|check| !check.ok).count();
+    world
+        .report
+        .outputs(&[("digest", found.digest.to_string())])?;
+    if failed == 0 {
+        world.report.status("Verified", &pinned.to_string());
+        Ok(Done::Well)
+    } else {
+        world
+            .report
+            .status("Failed", &format!("{failed} of {} checks", checks.len()));
+        Ok(Done::Badly)
+    }
+}

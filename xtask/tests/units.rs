@@ -1,0 +1,96 @@
+//! Our unit files, judged by systemd itself.
+#![expect(clippy::unwrap_used, reason = "the helpers here are part of the tests")]
+
+use std::path::{Path, PathBuf};
+
+use xshell::{Shell, cmd};
+
+const UNITS: &str = concat!(
+    env!("CARGO_MANIFEST_DIR"),
+    "/../containerfiles/custom-coreos/rootfs/usr/lib/systemd/system"
+);
+
+fn units(sh: &Shell) -> Vec<PathBuf> {
+    let mut units = sh.read_dir(UNITS).unwrap();
+    units.sort();
+    units
+}
+
+/// What `systemd-analyze verify` says of our units after `edit`, or nothing
+/// where there is no systemd to ask.
+fn verify(edit: impl Fn(String) -> String) -> Option<Result<(), String>> {
+    let sh = Shell::new().unwrap();
+    // Its own targets have to be there too, or nothing at all is right.
+    let version = cmd!(sh, "systemd-analyze --version")
+        .quiet()
+        .ignore_stderr();
+    let targets = Path::new("/usr/lib/systemd/system/sysinit.target");
+    if version.read().is_err() || !targets.exists() {
+        return None;
+    }
+    let dir = sh.create_temp_dir().unwrap();
+    let mut files = Vec::new();
+    for unit in units(&sh) {
+        let file = dir.path().join(unit.file_name().unwrap());
+        // The program exists in the image only.
+        let text = sh.read_file(&unit).unwrap();
+        let text = text.replace("/usr/libexec/custom-coreos/zfs-snapshot %I", "/bin/true %I");
+        sh.write_file(&file, edit(text)).unwrap();
+        files.push(file);
+    }
+    let target = dir.path().join("zfs.target");
+    sh.write_file(&target, "[Unit]\nDescription=Of the package zfs\n")
+        .unwrap();
+    let output = cmd!(sh, "systemd-analyze --man=no verify {files...}")
+        .quiet()
+        .ignore_status()
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    // Of an unknown key it only warns.
+    Some(if output.status.success() && said.is_empty() {
+        Ok(())
+    } else {
+        Err(said)
+    })
+}
+
+#[test]
+fn systemd_accepts_them() {
+    assert_eq!(verify(|text| text).unwrap_or(Ok(())), Ok(()));
+}
+
+#[test]
+fn systemd_would_see_a_mistake() {
+    for (right, wrong) in [("OnCalendar=daily", "OnCalendar=dayly"), ("Type=", "Tipe=")] {
+        if let Some(said) = verify(|text| text.replace(right, wrong)) {
+            assert!(said.is_err(), "{wrong}");
+        }
+    }
+}
+
+#[test]
+fn every_cadence_of_the_script_has_its_timer() {
+    let sh = Shell::new().unwrap();
+    let names: Vec<String> = units(&sh)
+        .iter()
+        .map(|path| path.file_name().unwrap().to_string_lossy().into_owned())
+        .collect();
+    let script = Path::new(UNITS).join("../../../libexec/custom-coreos/zfs-snapshot");
+    let script = sh.read_file(script).unwrap();
+    let mut cadences = 0;
+    for line in script.lines() {
+        let Some((cadence, _)) = line.trim().split_once(") keep=") else {
+            continue;
+        };
+        cadences += 1;
+        let timer = format!("zfs-snapshot-{cadence}@.timer");
+        assert!(names.contains(&timer), "{timer}");
+        let text = sh.read_file(Path::new(UNITS).join(&timer)).unwrap();
+        assert!(
+            text.contains(&format!("\nUnit=zfs-snapshot@{cadence}:%i.service\n")),
+            "{timer}"
+        );
+    }
+    assert_eq!(names.len(), cadences + 1);
+}
