@@ -185,8 +185,8 @@ pub fn replay(history: &History, scenario: &Scenario, oracle: bool, mut see: imp
     }
 }
 
-/// Kernels and versions that the walk can reach: a release half a year old has
-/// been superseded a dozen times. Keeps a replay of thousands of days short.
+/// How far back a world goes: a release half a year old has been superseded a
+/// dozen times. Keeps a replay of thousands of days short.
 const REACH_DAYS: i32 = 200;
 
 fn world(
@@ -204,12 +204,12 @@ fn world(
     let bases: Vec<&Base> = history
         .bases
         .iter()
-        .filter(|base| base.date <= day)
+        .filter(|base| (reach..=day).contains(&base.date))
         .collect();
     let zfs: Vec<&Zfs> = history.zfs.iter().filter(|zfs| zfs.date <= day).collect();
     let mut kmods: BTreeMap<KernelVersion, Fact<BTreeSet<ZfsVersion>>> = BTreeMap::new();
     let mut pairs = BTreeSet::new();
-    for base in bases.iter().filter(|base| base.date >= reach) {
+    for base in &bases {
         let mut versions = BTreeSet::new();
         for zfs in &zfs {
             let ready = base.date.max(zfs.date).saturating_add(scenario.late.days());
@@ -227,7 +227,7 @@ fn world(
         }
     }
     if oracle {
-        for base in bases.iter().filter(|base| base.date >= reach) {
+        for base in &bases {
             let versions = kmods.get(&base.kernel).and_then(Fact::known);
             let final_ones = versions.into_iter().flatten().filter(|v| !withdrawn(v));
             pairs.extend(final_ones.map(|version| (base.version, *version)));
