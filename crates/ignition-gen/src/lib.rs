@@ -1,1 +1,3 @@
 //! Butane configs translated to Ignition.
+
+pub mod gzip;
