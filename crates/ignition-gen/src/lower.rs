@@ -1,0 +1,152 @@
+//! Butane to Ignition: what each struct becomes. Most fields keep their
+//! names, so the tree is changed in place and keeps its origins.
+
+use crate::context::Context;
+use crate::resource;
+use crate::tree::Name::*;
+use crate::tree::{Node, PathId, Value};
+use crate::{boot, merge, mount, partitions, quadlets, schema, trees};
+
+/// The Ignition version that each version of `fcos` becomes.
+const SPECS: [&str; 9] = ["3.0.0", "3.1.0", "3.2.0", "3.2.0", "3.3.0", "3.4.0", "3.5.0", "3.6.0", "3.7.0-experimental"];
+
+/// The Ignition version of a minor version of `fcos`.
+pub(crate) fn spec(minor: u8) -> &'static str {
+    SPECS[usize::from(minor).min(SPECS.len() - 1)]
+}
+
+/// Translates the config. Errors are in the report.
+pub(crate) fn lower(context: &mut Context, mut root: Node, safe: bool) -> Node {
+    let variant = root.take(Variant);
+    let version = root.take(Version);
+    drop((variant, version));
+    let boot_device = root.take(BootDevice);
+    let grub = root.take(Grub);
+    ignition(context, &mut root);
+    passwd(context, &mut root);
+    let mounts = mount::units(context, &root);
+    let trees = root.get_mut(Storage).and_then(|node| node.take(Trees));
+    storage(context, &mut root);
+    let quadlet_list = root.get_mut(Systemd).and_then(|node| node.take(Quadlets));
+    systemd(context, &mut root);
+    if let Some(units) = mounts {
+        root = merge::merge(&schema::CONFIG, units, root, context.minor);
+    }
+    if let Some(list) = trees {
+        trees::add(context, &mut root, &list, safe);
+    }
+    if let Some(list) = quadlet_list {
+        quadlets::add(context, &mut root, &list, safe);
+    }
+    if context.report.is_fatal() {
+        return root;
+    }
+    if let Some(node) = boot_device {
+        if let Some(rendered) = boot::device(context, &node) {
+            root = merge::merge(&schema::CONFIG, rendered, root, context.minor);
+        }
+    }
+    partitions::check(context, &root);
+    if let Some(rendered) = grub.and_then(|node| boot::grub(context, &node)) {
+        root = merge::merge(&schema::CONFIG, rendered, root, context.minor);
+    }
+    root
+}
+
+fn ignition(context: &mut Context, root: &mut Node) {
+    let mut node = root.take(Ignition).unwrap_or_else(|| Node::fields(Vec::new(), PathId::NONE));
+    if let Some(config) = node.get_mut(Config) {
+        for merge in config.items_mut(Merge) {
+            resource::lower(context, merge);
+        }
+        if let Some(replace) = config.get_mut(Replace) {
+            resource::lower(context, replace);
+        }
+    }
+    if let Some(tls) = node.get_mut(Security).and_then(|security| security.get_mut(Tls)) {
+        for authority in tls.items_mut(CertificateAuthorities) {
+            resource::lower(context, authority);
+        }
+    }
+    let from = context.paths.child(PathId::ROOT, Version);
+    node.set(Version, Node::text(spec(context.minor), from));
+    root.set(Ignition, node);
+}
+
+fn passwd(context: &mut Context, root: &mut Node) {
+    let Some(passwd) = root.get_mut(Passwd) else {
+        return;
+    };
+    for user in passwd.items_mut(Users) {
+        let Some(local) = user.take(SshAuthorizedKeysLocal) else {
+            continue;
+        };
+        if local.entries().is_empty() {
+            continue;
+        }
+        if context.files.name().is_none() {
+            context.error(local.from, &[], resource::NO_FILES_DIR);
+            continue;
+        }
+        let mut keys = user.take(SshAuthorizedKeys).unwrap_or_else(|| Node::list(Vec::new(), local.from));
+        for file in local.entries() {
+            match resource::read(context, file.as_text().map_or("", |path| &**path)) {
+                Ok(contents) => {
+                    if let Value::List(items) = &mut keys.value {
+                        let lines = contents.split(|byte| *byte == b'\n');
+                        let lines = lines.map(|line| line.strip_suffix(b"\r").unwrap_or(line));
+                        let lines = lines.filter(|line| !line.is_empty());
+                        items.extend(lines.map(|line| Node::new(Value::from_bytes(line.to_vec()), file.from)));
+                    }
+                }
+                Err(message) => context.error(file.from, &[], message),
+            }
+        }
+        user.set(SshAuthorizedKeys, keys);
+    }
+}
+
+fn storage(context: &mut Context, root: &mut Node) {
+    let Some(storage) = root.get_mut(Storage) else {
+        return;
+    };
+    for file in storage.items_mut(Files) {
+        for append in file.items_mut(Append) {
+            resource::lower(context, append);
+        }
+        if let Some(contents) = file.get_mut(Contents) {
+            resource::lower(context, contents);
+        }
+    }
+    for filesystem in storage.items_mut(Filesystems) {
+        filesystem.take(WithMountUnit);
+    }
+    for luks in storage.items_mut(Luks) {
+        if let Some(key) = luks.get_mut(KeyFile) {
+            resource::lower(context, key);
+        }
+    }
+}
+
+fn systemd(context: &mut Context, root: &mut Node) {
+    let Some(systemd) = root.get_mut(Systemd) else {
+        return;
+    };
+    for unit in systemd.items_mut(Units) {
+        local_contents(context, unit);
+        for dropin in unit.items_mut(Dropins) {
+            local_contents(context, dropin);
+        }
+    }
+}
+
+/// Replaces `contents_local` by the contents, as they are.
+pub(crate) fn local_contents(context: &mut Context, node: &mut Node) {
+    let Some(local) = node.take(ContentsLocal) else {
+        return;
+    };
+    match resource::read(context, local.as_text().map_or("", |path| &**path)) {
+        Ok(contents) => node.set(Contents, Node::new(Value::from_bytes(contents), local.from)),
+        Err(message) => context.error(local.from, &[], message),
+    }
+}

@@ -1,0 +1,216 @@
+//! The rules of Butane's own structs, checked before anything is translated.
+//! Parents come before children and lists in order, as in the reference.
+
+use crate::context::Context;
+use crate::modes;
+use crate::tree::Name::{self, *};
+use crate::tree::Node;
+
+const NOWHERE: &[Name] = &[];
+const LAYOUTS_OLD: &str = "layout must be one of: aarch64, ppc64le, x86_64";
+const LAYOUTS: &str = "layout must be one of: aarch64, ppc64le, s390x-eckd, s390x-virt, s390x-zfcp, x86_64";
+/// The name of the disk that a host booted from; its labels are known.
+const BOOT_DISK: &str = "/dev/disk/by-id/coreos-boot-disk";
+
+/// Checks the whole config.
+pub(crate) fn check(context: &mut Context, root: &Node) {
+    config(context, root);
+    if let Some(config) = root.at(&[Ignition, Config]) {
+        for merge in config.items(Merge).iter().chain(config.get(Replace)) {
+            resource(context, merge);
+            if let Some(inline) = merge.get(Inline) {
+                crate::inner::check(context, merge, inline.from, inline.as_bytes().unwrap_or_default());
+            }
+        }
+    }
+    if let Some(tls) = root.at(&[Ignition, Security, Tls]) {
+        for authority in tls.items(CertificateAuthorities) {
+            resource(context, authority);
+        }
+    }
+    if let Some(node) = root.get(Storage) {
+        storage(context, node);
+    }
+    if let Some(node) = root.get(Systemd) {
+        systemd(context, node);
+    }
+    if let Some(node) = root.get(BootDevice) {
+        boot_device(context, node);
+    }
+    if let Some(grub) = root.get(Grub) {
+        for user in grub.items(Users) {
+            if user.str_or_empty(NameOf).is_empty() {
+                context.error(user.from, &[NameOf], "field \"name\" is required");
+            }
+            if user.str_or_empty(PasswordHash).is_empty() {
+                context.error(user.from, &[PasswordHash], "field \"password_hash\" is required");
+            }
+        }
+    }
+}
+
+/// Rules that need more than one part of the config; since 1.6.0.
+fn config(context: &mut Context, root: &Node) {
+    let Some(storage) = root.get(Storage).filter(|_| context.minor >= 6) else {
+        return;
+    };
+    for disk in storage.items(Disks) {
+        if disk.str_or_empty(Device) == BOOT_DISK || disk.is_true(WipeTable) {
+            continue;
+        }
+        for partition in disk.items(Partitions) {
+            if partition.int_of(Number).unwrap_or(0) == 0 && partition.get(Label).is_some() {
+                context.warn(
+                    partition.from,
+                    &[Number],
+                    "partitions cannot be reused by label; number must be specified except on boot disk \
+                     (/dev/disk/by-id/coreos-boot-disk) or when wipe_table is true",
+                );
+            }
+        }
+    }
+    for filesystem in storage.items(Filesystems) {
+        let Some(path) = filesystem.str(Path).filter(|_| filesystem.is_true(WithMountUnit)) else {
+            continue;
+        };
+        let below = |root: &str| path.strip_prefix(root).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+        if !path.is_empty() && !below("/etc") && !below("/var") {
+            context.error(filesystem.from, &[Path], "path must be under /etc or /var if with_mount_unit is true");
+        }
+    }
+}
+
+fn resource(context: &mut Context, node: &Node) {
+    let mut set = [Local, Inline, Source].into_iter().filter(|name| node.get(*name).is_some());
+    let (first, second) = (set.next(), set.next());
+    if let (Some(_), Some(second)) = (first, second) {
+        let last = set.next().unwrap_or(second);
+        context.error(node.from, &[last], "only one of the following can be set: inline, local, source");
+    }
+}
+
+fn mode(context: &mut Context, node: &Node, name: Name, directory: bool) {
+    if node.int_of(name).is_some_and(|mode| modes::looks_decimal(mode, directory)) {
+        context.warn(
+            node.from,
+            &[name],
+            "unreasonable mode would be reasonable if specified in octal; remember to add a leading zero",
+        );
+    }
+}
+
+fn storage(context: &mut Context, storage: &Node) {
+    for directory in storage.items(Directories) {
+        mode(context, directory, Mode, true);
+    }
+    for file in storage.items(Files) {
+        mode(context, file, Mode, false);
+        for append in file.items(Append) {
+            resource(context, append);
+        }
+        if let Some(contents) = file.get(Contents) {
+            resource(context, contents);
+        }
+    }
+    for filesystem in storage.items(Filesystems) {
+        if !filesystem.is_true(WithMountUnit) {
+            continue;
+        }
+        let format = filesystem.str_or_empty(Format);
+        if format.is_empty() {
+            context.error(filesystem.from, &[Format], "format is required if with_mount_unit is true");
+        } else if filesystem.str_or_empty(Path).is_empty() && (context.minor < 4 || format != "swap") {
+            context.error(filesystem.from, &[Path], "path is required if with_mount_unit is true and format is not swap");
+        }
+    }
+    for luks in storage.items(Luks) {
+        if let Some(key) = luks.get(KeyFile) {
+            resource(context, key);
+        }
+    }
+    for tree in storage.items(Trees) {
+        if tree.str_or_empty(Local).is_empty() {
+            context.error(tree.from, NOWHERE, "local is required");
+        }
+        mode(context, tree, FileMode, false);
+        mode(context, tree, DirMode, true);
+    }
+}
+
+fn one_source(context: &mut Context, node: &Node) {
+    if node.get(Contents).is_some() && node.get(ContentsLocal).is_some() {
+        context.error(node.from, &[ContentsLocal], "only one of the following can be set: contents, contents_local");
+    }
+}
+
+fn systemd(context: &mut Context, systemd: &Node) {
+    for unit in systemd.items(Units) {
+        one_source(context, unit);
+        for dropin in unit.items(Dropins) {
+            one_source(context, dropin);
+        }
+    }
+    for quadlet in systemd.items(Quadlets) {
+        crate::quadlets::check(context, quadlet);
+        for dropin in quadlet.items(Dropins) {
+            one_source(context, dropin);
+        }
+    }
+}
+
+fn boot_device(context: &mut Context, node: &Node) {
+    let at = node.from;
+    let newer = context.minor >= 6;
+    let layout = node.str(Layout);
+    let s390x = layout.is_some_and(|layout| layout.starts_with("s390x"));
+    let luks = node.get(Luks);
+    let luks_device = luks.map_or("", |luks| luks.str_or_empty(Device));
+    let mirrored = node.get(Mirror).map_or(0, |mirror| mirror.items(Devices).len());
+    if let Some(layout) = layout {
+        match layout {
+            "aarch64" | "ppc64le" | "x86_64" => {}
+            "s390x-virt" if newer => {}
+            "s390x-eckd" | "s390x-zfcp" if newer => {
+                let prefix = if layout == "s390x-eckd" { "/dev/dasd" } else { "/dev/sd" };
+                let letter = luks_device.rsplit_once(prefix).map_or("", |(_, letter)| letter);
+                if luks_device.is_empty() {
+                    context.error(at, &[Layout], "device is required for layouts: s390x-eckd, s390x-zfcp");
+                } else if letter.len() != 1 || !letter.bytes().all(|byte| byte.is_ascii_lowercase()) {
+                    context.error(
+                        at,
+                        &[Layout],
+                        "device name must start with /dev/dasd on s390x-eckd layout or /dev/sd on s390x-zfcp layout",
+                    );
+                }
+            }
+            _ => context.error(at, &[Layout], if newer { LAYOUTS } else { LAYOUTS_OLD }),
+        }
+        if newer && s390x && mirrored > 0 {
+            context.error(at, &[Layout], "mirroring not supported on layouts: s390x-eckd, s390x-zfcp, s390x-virt");
+        }
+    }
+    if let Some(luks) = luks.filter(|luks| luks.get(Cex).is_some_and(|cex| cex.is_true(Enabled))) {
+        if layout.is_none() {
+            context.error(at, &[Luks, Cex], "when using cex the targeted architecture must match s390x");
+        } else if !s390x {
+            context.error(at, &[Layout], "when using cex the targeted architecture must match s390x");
+        }
+        if !luks.items(Tang).is_empty() || luks.is_true(Tpm2) {
+            context.error(at, &[Luks], "cannot use cex with clevis");
+        }
+    }
+    if layout.is_none() && mirrored > 0 {
+        let message = "boot_device.layout should be specified when boot_device.mirror is specified";
+        if context.minor >= 7 {
+            context.error(at, &[Mirror], message);
+        } else {
+            context.warn(at, &[Mirror], message);
+        }
+    }
+    // The reference checks the mirror both with the device and on its own.
+    for _ in 0..2 {
+        if mirrored == 1 {
+            context.error(at, &[Mirror, Devices], "mirroring requires at least two devices");
+        }
+    }
+}
