@@ -1,9 +1,11 @@
 //! One module for each task, or family of tasks.
 
 pub mod build;
+pub mod butane;
 pub mod config;
 pub mod doctor;
 pub mod help;
+pub mod ignition;
 pub mod verify;
 pub mod versions;
 
@@ -16,6 +18,8 @@ pub enum Done {
     Badly,
     /// Nothing can be built now.
     NotYet,
+    /// Ended as another program's command line says.
+    Code(u8),
 }
 
 impl Done {
@@ -25,6 +29,7 @@ impl Done {
             Self::Well => 0,
             Self::Badly => 1,
             Self::NotYet => 10,
+            Self::Code(code) => code,
         }
     }
 }
