@@ -105,6 +105,6 @@ pub(crate) fn place(document: &Document, id: NodeId) -> Position {
 
 /// Key and value of an entry; of equal keys (they are errors) the last one.
 pub(crate) fn find(document: &Document, items: &[NodeId], name: &str) -> Option<(NodeId, NodeId)> {
-    let named = |pair: &&[NodeId]| document.scalar(pair[0]).is_some_and(|key| &**key == name);
+    let named = |pair: &&[NodeId]| document.key(pair[0]) == name;
     items.rchunks_exact(2).find(named).map(|pair| (pair[0], pair[1]))
 }

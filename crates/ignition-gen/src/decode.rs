@@ -280,7 +280,7 @@ impl Decoder<'_> {
 
     fn value(&mut self, id: NodeId, kind: Kind, from: PathId) -> Result<Option<Node>, Fault> {
         match kind {
-            Kind::Required | Kind::Filled | Kind::Text => Ok(self.text(id)?.map(|text| Node::new(text, from))),
+            Kind::Required | Kind::Filled | Kind::Text | Kind::Nullable => Ok(self.text(id)?.map(|text| Node::new(text, from))),
             Kind::Int | Kind::Count => Ok(self.int(id)?.map(|value| Node::int(value, from))),
             Kind::Bool => Ok(self.bool(id)?.map(|value| Node::bool(value, from))),
             Kind::Sub(def) | Kind::Optional(def) => {

@@ -19,17 +19,21 @@ struct Writer {
 
 /// Whether a field is left out.
 fn omitted(kind: Kind, node: Option<&Node>, minor: u8) -> bool {
+    !matches!(kind, Kind::Required | Kind::Nullable) && empty(kind, node, minor)
+}
+
+/// Whether a value is the zero value of its type.
+fn empty(kind: Kind, node: Option<&Node>, minor: u8) -> bool {
     let Some(node) = node else {
-        return !matches!(kind, Kind::Required);
+        return true;
     };
     match (kind, &node.value) {
-        (Kind::Required | Kind::Text | Kind::Int | Kind::Bool | Kind::Optional(_), _) => false,
-        (Kind::Filled, Value::Text(text)) => text.is_empty(),
+        (Kind::Required | Kind::Filled, Value::Text(text)) => text.is_empty(),
         (Kind::Count, value) => *value == Value::Int(0),
         (Kind::List(_) | Kind::Texts(_), Value::List(items)) => items.is_empty(),
         (Kind::Sub(def), _) => {
-            let omitted = |name, kind| omitted(kind, node.get(name), minor);
-            def.fields.iter().filter(|field| field.in_ignition(minor)).all(|field| omitted(field.name, field.kind))
+            let empty = |name, kind| empty(kind, node.get(name), minor);
+            def.fields.iter().filter(|field| field.in_ignition(minor)).all(|field| empty(field.name, field.kind))
         }
         _ => false,
     }
@@ -65,6 +69,7 @@ impl Writer {
             self.out.push_str(if self.pretty { "\": " } else { "\":" });
             match value {
                 Some(value) => self.value(field.kind, value),
+                None if matches!(field.kind, Kind::Nullable) => self.out.push_str("null"),
                 // Required text that is not set.
                 None => self.out.push_str("\"\""),
             }

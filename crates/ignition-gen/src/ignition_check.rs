@@ -67,7 +67,7 @@ impl Checker<'_, '_> {
     }
 
     /// The Butane path that a value of the generated config comes from.
-    fn origin(&mut self, steps: &[Step]) -> Option<Vec<Step>> {
+    fn origin(&self, steps: &[Step]) -> Option<Vec<Step>> {
         let mut from = PathId::NONE;
         let mut node = Some(self.root);
         let mut kind = Kind::Sub(&CONFIG);
@@ -79,14 +79,8 @@ impl Checker<'_, '_> {
                     };
                     kind = def.field(*name, self.context.minor, true)?.kind;
                     node = node.and_then(|node| node.get(*name));
-                    match node {
-                        Some(node) => from = node.from,
-                        // What cannot be unset is there even if nobody set it.
-                        None if matches!(kind, Kind::Required | Kind::Filled | Kind::Count | Kind::Sub(_)) => {
-                            from = self.context.paths.child(from, *name);
-                        }
-                        None => return None,
-                    }
+                    // What is not set has no origin, even if its parent has one.
+                    from = node?.from;
                 }
                 Step::Index(index) => {
                     node = Some(node?.entries().get(*index)?);
@@ -137,7 +131,6 @@ impl Checker<'_, '_> {
         for field in def.fields.iter().filter(|field| field.in_ignition(minor)) {
             let depth = self.path.len();
             self.path.push(field.name.into());
-            self.before_field(def, field.name, node);
             match field.kind {
                 // Structs are checked even if they are empty.
                 Kind::Sub(def) => visit(self, def, node.get(field.name).unwrap_or(&absent)),
@@ -159,6 +152,4 @@ impl Checker<'_, '_> {
         }
     }
 
-    /// Room for rules that stand between the fields of a struct.
-    fn before_field(&mut self, _: &'static Def, _: Name, _: &Node) {}
 }

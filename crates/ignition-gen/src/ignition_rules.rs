@@ -48,8 +48,13 @@ impl Checker<'_, '_> {
             let list = if def == &schema::TLS { CertificateAuthorities } else { Merge };
             if self.minor() >= 1 {
                 for (index, item) in node.items(list).iter().enumerate() {
-                    if item.str_or_empty(Source).is_empty() {
-                        self.error(&[list.into(), index.into()], "source is required");
+                    let source = item.str_or_empty(Source);
+                    let fault = match source {
+                        "" => Some("source is required".to_string()),
+                        source => url::check_source(source, self.minor()).err().map(|error| error.to_string()),
+                    };
+                    if let Some(fault) = fault {
+                        self.error(&[list.into(), index.into()], fault);
                     }
                 }
             }
@@ -57,7 +62,7 @@ impl Checker<'_, '_> {
             self.proxy(node, HttpProxy, true);
             self.proxy(node, HttpsProxy, false);
         } else if def == &schema::RESOURCE || def == &schema::CONTENTS || def == &schema::AUTHORITY {
-            self.resource(node);
+            self.resource(def, node);
         } else if def == &schema::HEADER {
             self.header(node);
         } else if def == &schema::VERIFICATION {
@@ -121,7 +126,12 @@ impl Checker<'_, '_> {
         }
     }
 
-    fn resource(&mut self, node: &Node) {
+    fn resource(&mut self, def: &'static Def, node: &Node) {
+        if def == &schema::AUTHORITY && self.minor() == 0 {
+            // In 1.0.0 the source cannot be unset, only empty, and is all that counts.
+            let fault = url::check_source(node.str_or_empty(Source), 0).err().map(|error| error.to_string());
+            return self.fault(&[Source], fault);
+        }
         if !matches!(node.str_or_empty(Compression), "" | "gzip") {
             self.error(&steps([Compression]), "invalid compression method");
         }
@@ -150,7 +160,7 @@ impl Checker<'_, '_> {
         if node.str_or_empty(NameOf).is_empty() {
             self.error(&steps([NameOf]), "HTTP header name can't be empty");
         }
-        if node.str_or_empty(Value).is_empty() {
+        if node.str(Value) == Some("") {
             self.error(&steps([Value]), "unable to parse HTTP header");
         }
     }

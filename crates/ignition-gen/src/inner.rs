@@ -137,7 +137,7 @@ impl Decoder<'_> {
     fn value(&mut self, json: &Json, kind: Kind, owner: &str) -> Option<Node> {
         match (kind, json) {
             (_, Json::Null) => None,
-            (Kind::Required | Kind::Filled | Kind::Text, Json::Text(text)) => Some(Node::text(text.as_str(), NONE)),
+            (Kind::Required | Kind::Filled | Kind::Text | Kind::Nullable, Json::Text(text)) => Some(Node::text(text.as_str(), NONE)),
             (Kind::Bool, Json::Bool(value)) => Some(Node::bool(*value, NONE)),
             (Kind::Int | Kind::Count, Json::Number(number)) => match number.parse() {
                 Ok(value) => Some(Node::int(value, NONE)),

@@ -133,10 +133,10 @@ fn systemd(context: &mut Context, root: &mut Node) {
         return;
     };
     for unit in systemd.items_mut(Units) {
-        local_contents(context, unit);
         for dropin in unit.items_mut(Dropins) {
             local_contents(context, dropin);
         }
+        local_contents(context, unit);
     }
 }
 
@@ -145,7 +145,12 @@ pub(crate) fn local_contents(context: &mut Context, node: &mut Node) {
     let Some(local) = node.take(ContentsLocal) else {
         return;
     };
-    match resource::read(context, local.as_text().map_or("", |path| &**path)) {
+    let path = local.as_text().map_or("", |path| &**path);
+    // An empty path is none, unlike those of files.
+    if path.is_empty() {
+        return;
+    }
+    match resource::read(context, path) {
         Ok(contents) => node.set(Contents, Node::new(Value::from_bytes(contents), local.from)),
         Err(message) => context.error(local.from, &[], message),
     }

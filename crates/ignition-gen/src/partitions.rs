@@ -10,7 +10,7 @@ const ROOT_SIZE: i64 = 8192;
 /// The numbers of the partitions that come with the system.
 fn reserved(label: &str) -> Option<i64> {
     match label {
-        "BIOS-BOOT" | "PowerPC-PReP-boot" | "reserved" => Some(1),
+        "BIOS-BOOT" | "PowerPC-PReP-boot" => Some(1),
         "EFI-SYSTEM" => Some(2),
         "boot" => Some(3),
         "root" => Some(4),

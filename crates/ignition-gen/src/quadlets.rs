@@ -30,15 +30,14 @@ pub(crate) fn check(context: &mut Context, node: &Node) {
              .build, .pod, or .artifact",
         );
     }
-    if node.get(Contents).is_some() && node.get(ContentsLocal).is_some() {
-        context.error(node.from, &[ContentsLocal], "only one of the following can be set: contents, contents_local");
-    }
     if template(name).is_some() {
         for field in [Contents, ContentsLocal] {
             if node.get(field).is_some() {
                 context.error(node.from, &[field], "template instances cannot have contents or contents_local");
             }
         }
+    } else if node.get(Contents).is_some() && node.get(ContentsLocal).is_some() {
+        context.error(node.from, &[ContentsLocal], "only one of the following can be set: contents, contents_local");
     }
 }
 

@@ -27,6 +27,8 @@ pub(crate) enum Kind {
     Filled,
     /// Text that can be unset.
     Text,
+    /// Text that is written as `null` when unset.
+    Nullable,
     Int,
     /// A number that is zero when unset and then left out.
     Count,
@@ -142,7 +144,7 @@ macro_rules! def {
     };
 }
 
-use Kind::{Bool, Count, Filled, Int, List, Optional, Required, Sub, Text, Texts};
+use Kind::{Bool, Count, Filled, Int, List, Nullable, Optional, Required, Sub, Text, Texts};
 
 def!(COMMON "config.commonFields" Key::None, [field(Version, Required).butane(), field(Variant, Required).butane()]);
 
@@ -174,7 +176,8 @@ def!(TIMEOUTS "Timeouts" Key::None, [field(HttpResponseHeaders, Int), field(Http
 def!(RESOURCE "ConfigReference|Resource" Key::Field(Source), [
     field(Compression, Text).since(1),
     field(HttpHeaders, List(&HEADER)).since(1),
-    field(Source, Text),
+    field(Source, Nullable).until(0),
+    field(Source, Text).since(1),
     field(Inline, Text).since(1).butane(),
     field(Local, Text).since(1).butane(),
     field(Verification, Sub(&VERIFICATION)),

@@ -54,8 +54,12 @@ fn config(context: &mut Context, root: &Node) {
     let Some(storage) = root.get(Storage).filter(|_| context.minor >= 6) else {
         return;
     };
+    // A mirror brings its own partitions, which are wiped.
+    let mirror = root.at(&[BootDevice, Mirror]).map_or(&[][..], |mirror| mirror.items(Devices));
     for disk in storage.items(Disks) {
-        if disk.str_or_empty(Device) == BOOT_DISK || disk.is_true(WipeTable) {
+        let device = disk.str_or_empty(Device);
+        let mirrored = mirror.iter().any(|other| other.as_text().is_some_and(|other| &**other == device));
+        if device == BOOT_DISK || mirrored || disk.is_true(WipeTable) {
             continue;
         }
         for partition in disk.items(Partitions) {
@@ -74,18 +78,25 @@ fn config(context: &mut Context, root: &Node) {
             continue;
         };
         let below = |root: &str| path.strip_prefix(root).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
-        if !path.is_empty() && !below("/etc") && !below("/var") {
+        if !below("/etc") && !below("/var") {
             context.error(filesystem.from, &[Path], "path must be under /etc or /var if with_mount_unit is true");
         }
     }
 }
 
 fn resource(context: &mut Context, node: &Node) {
+    let message = "only one of the following can be set: inline, local, source";
+    if context.minor == 0 {
+        if node.get(Inline).is_some() && node.get(Source).is_some() {
+            context.error(node.from, &[Inline], message);
+        }
+        return;
+    }
     let mut set = [Local, Inline, Source].into_iter().filter(|name| node.get(*name).is_some());
     let (first, second) = (set.next(), set.next());
     if let (Some(_), Some(second)) = (first, second) {
         let last = set.next().unwrap_or(second);
-        context.error(node.from, &[last], "only one of the following can be set: inline, local, source");
+        context.error(node.from, &[last], message);
     }
 }
 
@@ -117,10 +128,14 @@ fn storage(context: &mut Context, storage: &Node) {
             continue;
         }
         let format = filesystem.str_or_empty(Format);
+        let pathless = filesystem.str_or_empty(Path).is_empty();
+        // Swap came with 1.4.0, and with it another order of the two rules.
+        let swaps = context.minor >= 4;
+        if pathless && (!swaps || !format.is_empty() && format != "swap") {
+            context.error(filesystem.from, &[Path], "path is required if with_mount_unit is true and format is not swap");
+        }
         if format.is_empty() {
             context.error(filesystem.from, &[Format], "format is required if with_mount_unit is true");
-        } else if filesystem.str_or_empty(Path).is_empty() && (context.minor < 4 || format != "swap") {
-            context.error(filesystem.from, &[Path], "path is required if with_mount_unit is true and format is not swap");
         }
     }
     for luks in storage.items(Luks) {

@@ -104,6 +104,7 @@ impl Checker<'_, '_> {
     }
 
     fn node(&mut self, def: &'static Def, node: &Node) {
+        self.path(Path, node.str_or_empty(Path));
         if def != &schema::LINK {
             if let Some(mode) = node.int_of(Mode) {
                 if !(0..=0o7777).contains(&mode) {
@@ -123,7 +124,6 @@ impl Checker<'_, '_> {
         {
             self.error(&at([Overwrite]), "overwrite must be false if source is unspecified");
         }
-        self.path(Path, node.str_or_empty(Path));
     }
 
     fn disk(&mut self, disk: &Node) {
@@ -141,10 +141,9 @@ impl Checker<'_, '_> {
             self.error(&[Partitions.into(), index.into()], "partitions overlap");
         }
         let absent = |node: &Node| node.bool_of(ShouldExist) == Some(false);
-        let automatic = |node: &Node| {
-            !absent(node) && (node.int_of(StartMib) == Some(0) || node.int_of(SizeMib) == Some(0))
-        };
-        if partitions.iter().any(absent) && partitions.iter().any(automatic) {
+        // Whatever the message says, what counts is that a number is missing.
+        let unnumbered = |node: &Node| node.int_of(Number).unwrap_or(0) == 0;
+        if partitions.iter().any(absent) && partitions.iter().any(unnumbered) {
             self.error(
                 &at([Partitions]),
                 "shouldExist is false for a partition and other partition(s) has start or size 0",

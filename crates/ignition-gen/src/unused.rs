@@ -29,7 +29,7 @@ fn structure(context: &mut Context, def: &'static Def, node: Option<&Node>, path
     let minor = context.minor;
     let known = |name: &str| def.fields.iter().find(|field| field.in_butane(minor) && field.name.yaml() == name);
     for pair in items.chunks_exact(2) {
-        let key = document.scalar(pair[0]).cloned().unwrap_or_else(|| "".into());
+        let key: std::rc::Rc<str> = document.key(pair[0]).into();
         if known(&key).is_none() {
             let mut steps = context.paths.steps(path);
             steps.push(Step::Key(key.clone()));

@@ -176,6 +176,15 @@ impl Document {
         }
     }
 
+    /// What a key is called: aliases go by their own names here.
+    pub(crate) fn key(&self, id: NodeId) -> &str {
+        match &self.node(id).content {
+            Content::Scalar { value, .. } => value,
+            Content::Alias(target) => self.anchor(*target),
+            _ => "",
+        }
+    }
+
     /// Where an alias leads; any other node is itself.
     pub(crate) fn target(&self, id: NodeId) -> NodeId {
         match self.node(id).content {
