@@ -69,13 +69,6 @@ pub(crate) fn device(context: &mut Context, node: &Node) -> Option<Node> {
     let cex = luks.and_then(|luks| luks.get(Cex)).is_some_and(|cex| cex.is_true(Enabled));
     let encrypted = luks.filter(|luks| luks.is_true(Tpm2) || !luks.items(Tang).is_empty() || cex);
     let mirrored = !disks.is_empty();
-    if context.minor >= 7 {
-        if let Some(luks) = luks.filter(|luks| encrypted.is_none() && !luks.str_or_empty(Device).is_empty()) {
-            let path = context.from(luks, Luks);
-            context.error(path, &[], "no method specified for luks");
-            return None;
-        }
-    }
     if encrypted.is_none() && !mirrored {
         return None;
     }
@@ -92,7 +85,8 @@ pub(crate) fn device(context: &mut Context, node: &Node) -> Option<Node> {
             array("md-boot", "boot", disks.len(), &["--metadata=1.0"], from),
             array("md-root", "root", disks.len(), &[], from),
         ];
-        storage.set(Disks, Node::list(disk_list, from));
+        let devices = context.from(node.get(Mirror).unwrap_or(node), Devices);
+        storage.set(Disks, Node::list(disk_list, devices));
         storage.set(Raid, Node::list(arrays, from));
         filesystems.push(filesystem("/dev/md/md-boot", "ext4", "boot", from));
     }
@@ -145,7 +139,7 @@ fn root_luks(luks: &Node, device: String, cex: bool) -> Node {
         ],
         from,
     );
-    let mut copy = |target: &mut Node, name: Name| {
+    let copy = |target: &mut Node, name: Name| {
         if let Some(value) = luks.get(name) {
             target.set(name, value.clone());
         }

@@ -154,7 +154,7 @@ where
     let Parser { mut invocation, mut files, help, version } = parser;
     match files.len() {
         0 => {}
-        1 if !invocation.deprecated_input => invocation.input = files.pop(),
+        1 if invocation.input.is_none() => invocation.input = files.pop(),
         _ => return Err(Usage { message: None }),
     }
     Ok(if help {
@@ -248,7 +248,7 @@ impl Parser {
             "output" => invocation.output = Some(value).filter(|value| !value.is_empty()),
             "input" => {
                 invocation.deprecated_input = true;
-                invocation.input = Some(value);
+                invocation.input = Some(value).filter(|value| !value.is_empty());
             }
             _ => {
                 invocation.color = match value.as_str() {

@@ -23,7 +23,7 @@ fn omitted(kind: Kind, node: Option<&Node>, minor: u8) -> bool {
 }
 
 /// Whether a value is the zero value of its type.
-fn empty(kind: Kind, node: Option<&Node>, minor: u8) -> bool {
+pub(crate) fn empty(kind: Kind, node: Option<&Node>, minor: u8) -> bool {
     let Some(node) = node else {
         return true;
     };

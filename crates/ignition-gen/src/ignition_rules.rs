@@ -58,6 +58,8 @@ impl Checker<'_, '_> {
                     }
                 }
             }
+        } else if def == &schema::IGNITION {
+            self.own_version(node);
         } else if def == &schema::PROXY {
             self.proxy(node, HttpProxy, true);
             self.proxy(node, HttpsProxy, false);
@@ -110,6 +112,13 @@ impl Checker<'_, '_> {
         }
     }
 
+    /// Only an embedded config can have a wrong version.
+    fn own_version(&mut self, node: &Node) {
+        if crate::version::normalize(node.str_or_empty(Version)).is_none() {
+            self.error(&steps([Version]), "invalid config version (couldn't parse)");
+        }
+    }
+
     fn proxy(&mut self, node: &Node, name: Name, plain: bool) {
         let Some(text) = node.str(name) else {
             return;
@@ -130,6 +139,10 @@ impl Checker<'_, '_> {
         if def == &schema::AUTHORITY && self.minor() == 0 {
             // In 1.0.0 the source cannot be unset, only empty, and is all that counts.
             let fault = url::check_source(node.str_or_empty(Source), 0).err().map(|error| error.to_string());
+            return self.fault(&[Source], fault);
+        }
+        if def == &schema::RESOURCE && self.minor() == 0 {
+            let fault = self.optional_source_fault(node.str(Source)).map(|error| error.to_string());
             return self.fault(&[Source], fault);
         }
         if !matches!(node.str_or_empty(Compression), "" | "gzip") {
@@ -187,7 +200,7 @@ impl Checker<'_, '_> {
             units.iter().map(|unit| (unit.str_or_empty(NameOf), unit)).collect();
         for (index, unit) in units.iter().enumerate() {
             let name = unit.str_or_empty(NameOf);
-            let Some(template) = service_template(name) else {
+            let Some(template) = service_template(name).filter(|_| unit.is_true(Enabled)) else {
                 continue;
             };
             let contents = by_name.get(template.as_str()).and_then(|unit| unit.get(Contents)).and_then(Node::as_bytes);

@@ -93,10 +93,7 @@ fn passwd(context: &mut Context, root: &mut Node) {
             match resource::read(context, file.as_text().map_or("", |path| &**path)) {
                 Ok(contents) => {
                     if let Value::List(items) = &mut keys.value {
-                        let lines = contents.split(|byte| *byte == b'\n');
-                        let lines = lines.map(|line| line.strip_suffix(b"\r").unwrap_or(line));
-                        let lines = lines.filter(|line| !line.is_empty());
-                        items.extend(lines.map(|line| Node::new(Value::from_bytes(line.to_vec()), file.from)));
+                        items.extend(key_lines(&contents).map(|line| Node::new(Value::from_bytes(line.to_vec()), file.from)));
                     }
                 }
                 Err(message) => context.error(file.from, &[], message),
@@ -104,6 +101,17 @@ fn passwd(context: &mut Context, root: &mut Node) {
         }
         user.set(SshAuthorizedKeys, keys);
     }
+}
+
+/// The lines of a key file that are not empty. A carriage return belongs to
+/// the line break only if there is one.
+fn key_lines(contents: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let lines = contents.split_inclusive(|byte| *byte == b'\n');
+    let lines = lines.map(|line| match line.strip_suffix(b"\n") {
+        Some(line) => line.strip_suffix(b"\r").unwrap_or(line),
+        None => line,
+    });
+    lines.filter(|line| !line.is_empty())
 }
 
 fn storage(context: &mut Context, root: &mut Node) {
@@ -153,5 +161,16 @@ pub(crate) fn local_contents(context: &mut Context, node: &mut Node) {
     match resource::read(context, path) {
         Ok(contents) => node.set(Contents, Node::new(Value::from_bytes(contents), local.from)),
         Err(message) => context.error(local.from, &[], message),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn key_files_are_split_at_line_breaks() {
+        let lines: Vec<_> = key_lines(b"a\r\n\n# c\nb\r").collect();
+        assert_eq!(lines, [&b"a"[..], b"# c", b"b\r"]);
     }
 }

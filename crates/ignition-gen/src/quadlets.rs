@@ -6,16 +6,16 @@ use crate::files::clean;
 use crate::tree::Name::*;
 use crate::tree::Node;
 use crate::trees::{Nodes, storage};
-use crate::{lower, resource};
+use crate::resource;
 
 const EXTENSIONS: [&str; 8] = ["container", "volume", "network", "kube", "image", "build", "pod", "artifact"];
 const CONFLICT: &str = "matching filesystem node has existing contents or different type";
 
 /// The template of an instance: `foo@.container` for `foo@bar.container`.
 fn template(name: &str) -> Option<String> {
-    let (stem, extension) = name.rsplit_once('.')?;
-    let (unit, instance) = stem.split_once('@')?;
-    (!unit.is_empty() && !instance.is_empty()).then(|| format!("{unit}@.{extension}"))
+    let (unit, rest) = name.split_once('@')?;
+    let (instance, extension) = rest.rsplit_once('.')?;
+    (!instance.is_empty()).then(|| format!("{unit}@.{extension}"))
 }
 
 /// The rules of a quadlet's own fields.
@@ -23,7 +23,7 @@ pub(crate) fn check(context: &mut Context, node: &Node) {
     let name = node.str_or_empty(NameOf);
     let known = name.rsplit_once('.').is_some_and(|(_, extension)| EXTENSIONS.contains(&extension));
     if !known {
-        context.error(
+        return context.error(
             node.from,
             &[NameOf],
             "unsupported file extension for quadlet: must be one of .container, .volume, .network, .kube, .image, \
@@ -64,38 +64,56 @@ pub(crate) fn add(context: &mut Context, root: &mut Node, list: &Node, safe: boo
                 context.error(from, &[], CONFLICT);
                 continue;
             }
-            let link = Node::fields(vec![(Path, Node::text(path.as_str(), from)), (Target, Node::text(template, from))], from);
+            let name = context.from(quadlet, NameOf);
+            let link =
+                Node::fields(vec![(Path, Node::text(path.as_str(), name)), (Target, Node::text(template, from))], from);
             nodes.entry(&mut storage, Links, &path, link);
         } else {
-            file(context, &mut storage, &mut nodes, quadlet, quadlet, &path);
+            file(context, &mut storage, &mut nodes, quadlet, &path);
         }
         for dropin in quadlet.items(Dropins) {
-            let path = clean(&format!("{folder}/{name}.d/{}", dropin.str_or_empty(NameOf)));
-            file(context, &mut storage, &mut nodes, quadlet, dropin, &path);
+            let path = format!("{path}.d/{}", dropin.str_or_empty(NameOf));
+            file(context, &mut storage, &mut nodes, dropin, &path);
         }
     }
     root.set(Storage, storage);
 }
 
-fn file(context: &mut Context, storage: &mut Node, nodes: &mut Nodes, quadlet: &Node, node: &Node, path: &str) {
-    let mut source = node.clone();
-    let before = context.report.entries.len();
-    lower::local_contents(context, &mut source);
-    if context.report.entries.len() > before {
-        return;
-    }
-    if nodes.has(path) {
-        context.error(quadlet.from, &[], CONFLICT);
-        return;
-    }
+/// Adds one file with the contents of a quadlet or of one of its drop-ins.
+fn file(context: &mut Context, storage: &mut Node, nodes: &mut Nodes, node: &Node, path: &str) {
     let from = node.from;
-    let text = source.get(Contents);
-    let mut contents = Node::fields(Vec::new(), from);
-    let origin = text.map_or(from, |text| text.from);
-    resource::set_contents(context, &mut contents, text.and_then(Node::as_bytes).unwrap_or_default(), "", origin);
-    let file = Node::fields(
-        vec![(Path, Node::text(path, from)), (Contents, contents), (Mode, Node::int(0o644, from))],
-        from,
-    );
-    nodes.entry(storage, Files, path, file);
+    if nodes.has(path) {
+        return context.error(from, &[], CONFLICT);
+    }
+    let name = context.from(node, NameOf);
+    let new = Node::fields(vec![(Path, Node::text(path, name)), (Mode, Node::int(0o644, from))], from);
+    let Some(file) = nodes.entry(storage, Files, path, new) else {
+        return;
+    };
+    let local = node.get(ContentsLocal).and_then(Node::as_text).filter(|path| !path.is_empty());
+    let inline = node.get(Contents).and_then(Node::as_bytes).filter(|text| !text.is_empty());
+    let (text, origin) = match (inline, local) {
+        (Some(text), _) => (text.to_vec(), context.from(node, Contents)),
+        (None, Some(local)) => match resource::read(context, local) {
+            Ok(text) => (text, context.from(node, ContentsLocal)),
+            Err(message) => return context.error(from, &[ContentsLocal], message),
+        },
+        (None, None) => (Vec::new(), from),
+    };
+    let mut contents = Node::fields(Vec::new(), origin);
+    resource::set_contents(context, &mut contents, &text, "", origin);
+    file.set(Contents, contents);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn instances_have_templates() {
+        assert_eq!(template("foo@bar.container").as_deref(), Some("foo@.container"));
+        assert_eq!(template("foo@bar.baz.container").as_deref(), Some("foo@.container"));
+        assert_eq!(template("foo@.container"), None);
+        assert_eq!(template("foo.container"), None);
+    }
 }

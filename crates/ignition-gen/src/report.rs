@@ -121,8 +121,7 @@ fn excerpt(entry: &Entry, name: &str, lines: &[&[u8]], color: bool) -> Option<St
     // The column counts characters and is used as if it counted bytes, as in
     // the reference: after a character beyond ASCII the line is underlined
     // too far to the left.
-    let blank = |byte: &u8| matches!(byte, b' ' | b'\t' | b'\r' | b'\n' | 0x0b | 0x0c);
-    let length = text[start..].iter().position(blank).unwrap_or(text.len() - start);
+    let length = word(&text[start..]);
     let first = line.saturating_sub(CONTEXT);
     let last = (line + CONTEXT).min(lines.len() - 1);
     let gutter = (last + 1).to_string().len();
@@ -133,12 +132,12 @@ fn excerpt(entry: &Entry, name: &str, lines: &[&[u8]], color: bool) -> Option<St
     };
     let path = if entry.path.is_empty() { String::new() } else { format!("[{}]", entry.path) };
     let mut out = format!("{severity}{path}:\n  {} {name}:{}:{}\n", blue("-->"), at.line, at.column);
-    let bar = format!(" {} {}", " ".repeat(gutter), blue("|"));
+    let bar = format!(" {} |", " ".repeat(gutter));
     out.push_str(&format!("{bar}\n"));
     for (offset, text) in lines[first..=last].iter().enumerate() {
         let number = first + offset;
         let label = format!("{:>gutter$}", number + 1);
-        out.push_str(&format!(" {} {} {}\n", blue(&label), blue("|"), String::from_utf8_lossy(text)));
+        out.push_str(&format!(" {} | {}\n", blue(&label), String::from_utf8_lossy(text)));
         if number == line {
             let underline = blue(&"^".repeat(length));
             out.push_str(&format!("{bar} {}{underline} {}\n", " ".repeat(start), entry.message));
@@ -146,6 +145,18 @@ fn excerpt(entry: &Entry, name: &str, lines: &[&[u8]], color: bool) -> Option<St
     }
     out.push_str(&format!("{bar}\n"));
     Some(out)
+}
+
+/// Bytes up to the next blank.
+fn word(text: &[u8]) -> usize {
+    let mut length = 0;
+    for chunk in text.utf8_chunks() {
+        match chunk.valid().find(char::is_whitespace) {
+            Some(blank) => return length + blank,
+            None => length += chunk.valid().len() + chunk.invalid().len(),
+        }
+    }
+    length
 }
 
 #[cfg(test)]

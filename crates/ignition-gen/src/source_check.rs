@@ -4,9 +4,10 @@
 use crate::context::Context;
 use crate::modes;
 use crate::tree::Name::{self, *};
-use crate::tree::Node;
+use crate::tree::{self, Node};
 
 const NOWHERE: &[Name] = &[];
+const FEW_DISKS: &str = "mirroring requires at least two devices";
 const LAYOUTS_OLD: &str = "layout must be one of: aarch64, ppc64le, x86_64";
 const LAYOUTS: &str = "layout must be one of: aarch64, ppc64le, s390x-eckd, s390x-virt, s390x-zfcp, x86_64";
 /// The name of the disk that a host booted from; its labels are known.
@@ -17,8 +18,8 @@ pub(crate) fn check(context: &mut Context, root: &Node) {
     config(context, root);
     if let Some(config) = root.at(&[Ignition, Config]) {
         for merge in config.items(Merge).iter().chain(config.get(Replace)) {
-            resource(context, merge);
-            if let Some(inline) = merge.get(Inline) {
+            let alone = resource(context, merge);
+            if let Some(inline) = merge.get(Inline).filter(|_| alone) {
                 crate::inner::check(context, merge, inline.from, inline.as_bytes().unwrap_or_default());
             }
         }
@@ -84,20 +85,24 @@ fn config(context: &mut Context, root: &Node) {
     }
 }
 
-fn resource(context: &mut Context, node: &Node) {
+/// Whether the resource has no more than one source.
+fn resource(context: &mut Context, node: &Node) -> bool {
     let message = "only one of the following can be set: inline, local, source";
     if context.minor == 0 {
         if node.get(Inline).is_some() && node.get(Source).is_some() {
             context.error(node.from, &[Inline], message);
+            return false;
         }
-        return;
+        return true;
     }
     let mut set = [Local, Inline, Source].into_iter().filter(|name| node.get(*name).is_some());
     let (first, second) = (set.next(), set.next());
     if let (Some(_), Some(second)) = (first, second) {
         let last = set.next().unwrap_or(second);
         context.error(node.from, &[last], message);
+        return false;
     }
+    true
 }
 
 fn mode(context: &mut Context, node: &Node, name: Name, directory: bool) {
@@ -147,8 +152,6 @@ fn storage(context: &mut Context, storage: &Node) {
         if tree.str_or_empty(Local).is_empty() {
             context.error(tree.from, NOWHERE, "local is required");
         }
-        mode(context, tree, FileMode, false);
-        mode(context, tree, DirMode, true);
     }
 }
 
@@ -181,6 +184,14 @@ fn boot_device(context: &mut Context, node: &Node) {
     let luks = node.get(Luks);
     let luks_device = luks.map_or("", |luks| luks.str_or_empty(Device));
     let mirrored = node.get(Mirror).map_or(0, |mirror| mirror.items(Devices).len());
+    if layout.is_none() && mirrored > 0 {
+        let message = "boot_device.layout should be specified when boot_device.mirror is specified";
+        if context.minor >= 7 {
+            context.error(at, &[Mirror], message);
+        } else {
+            context.warn(at, &[Mirror], message);
+        }
+    }
     if let Some(layout) = layout {
         match layout {
             "aarch64" | "ppc64le" | "x86_64" => {}
@@ -214,18 +225,20 @@ fn boot_device(context: &mut Context, node: &Node) {
             context.error(at, &[Luks], "cannot use cex with clevis");
         }
     }
-    if layout.is_none() && mirrored > 0 {
-        let message = "boot_device.layout should be specified when boot_device.mirror is specified";
-        if context.minor >= 7 {
-            context.error(at, &[Mirror], message);
-        } else {
-            context.warn(at, &[Mirror], message);
-        }
-    }
     // The reference checks the mirror both with the device and on its own.
-    for _ in 0..2 {
-        if mirrored == 1 {
-            context.error(at, &[Mirror, Devices], "mirroring requires at least two devices");
-        }
+    if mirrored == 1 {
+        context.error(at, &[Mirror, Devices], FEW_DISKS);
     }
+    if context.minor >= 7 && !luks_device.is_empty() && !luks.is_some_and(has_method) {
+        context.error(at, &[Luks, Luks], "no method specified for luks");
+    }
+    if mirrored == 1 {
+        context.error(at, &[Mirror, Devices], FEW_DISKS);
+    }
+}
+
+/// Whether anything unlocks the volume; an empty server does not.
+fn has_method(luks: &Node) -> bool {
+    let filled = |tang: &Node| matches!(&tang.value, tree::Value::Fields(fields) if !fields.is_empty());
+    luks.items(Tang).iter().any(filled) || luks.is_true(Tpm2) || luks.get(Cex).is_some_and(|cex| cex.is_true(Enabled))
 }

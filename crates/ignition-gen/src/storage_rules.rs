@@ -235,11 +235,10 @@ impl Checker<'_, '_> {
             self.path(Device, device);
         }
         let clevis = node.get(Clevis);
-        let binding = |clevis: &Node| !clevis.items(Tang).is_empty() || clevis.is_true(Tpm2);
+        let threshold = |clevis: &Node| clevis.int_of(Threshold).is_some_and(|threshold| threshold != 0);
+        let binding = |clevis: &Node| !clevis.items(Tang).is_empty() || clevis.is_true(Tpm2) || threshold(clevis);
         if let Some(clevis) = clevis {
-            let custom = clevis.get(Custom).is_some_and(|custom| !custom.str_or_empty(Pin).is_empty());
-            let threshold = clevis.int_of(Threshold).is_some_and(|threshold| threshold != 0);
-            if custom && (binding(clevis) || threshold) {
+            if custom_pin(clevis, self.minor()) && binding(clevis) {
                 self.error(&at([Clevis]), "cannot use custom clevis config with tpm2, tang, or threshold");
             }
         }
@@ -248,7 +247,7 @@ impl Checker<'_, '_> {
             self.error(&[Step::Key("keys".into())], "invalid key-file source");
         }
         if node.get(Cex).is_some_and(|cex| cex.is_true(Enabled)) {
-            if clevis.is_some_and(binding) {
+            if clevis.is_some_and(|clevis| binding(clevis) || custom_pin(clevis, self.minor())) {
                 self.error(&at([Cex]), "cannot use cex with clevis");
             }
             if key.is_some_and(|key| !key.is_empty()) {
@@ -260,7 +259,7 @@ impl Checker<'_, '_> {
     fn custom(&mut self, node: &Node) {
         let (pin, config) = (node.str_or_empty(Pin), node.str_or_empty(Config));
         let required = self.minor() >= 4;
-        if required && pin.is_empty() && config.is_empty() && !node.is_true(NeedsNetwork) {
+        if pin.is_empty() && config.is_empty() && !(required && node.is_true(NeedsNetwork)) {
             return;
         }
         match pin {
@@ -314,6 +313,11 @@ impl Checker<'_, '_> {
             }
         }
     }
+}
+
+/// Whether another way to unlock is configured; up to 1.3.0 an empty one counts.
+fn custom_pin(clevis: &Node, minor: u8) -> bool {
+    clevis.get(Custom).is_some_and(|custom| minor < 4 || !custom.str_or_empty(Pin).is_empty())
 }
 
 /// The paths of all links, to find those above another path.

@@ -133,6 +133,11 @@ impl Walk<'_, '_> {
     }
 
     fn directory(&mut self, inside: &str, shown: &str, target: &str) {
+        let mut names = match self.context.files.list(inside) {
+            Ok(names) => names,
+            Err(error) => return self.error(format!("open {shown}: {error}")),
+        };
+        names.sort_unstable();
         let owned = |name| self.tree.get(name).is_some_and(|node| matches!(&node.value, Value::Fields(fields) if !fields.is_empty()));
         let mode = self.tree.int_of(DirMode);
         if owned(User) || owned(Group) || mode.is_some() {
@@ -145,11 +150,6 @@ impl Walk<'_, '_> {
                 self.nodes.entry(self.storage, Directories, target, node);
             }
         }
-        let mut names = match self.context.files.list(inside) {
-            Ok(names) => names,
-            Err(error) => return self.error(format!("open {shown}: {error}")),
-        };
-        names.sort_unstable();
         for name in names {
             let join = |base: &str| match base {
                 "" => name.clone(),

@@ -22,7 +22,7 @@ fn openshift(version: &str) -> bool {
 }
 
 /// A version in its normal form: `1.5.0` for `01.5.00-`.
-fn normalize(version: &str) -> Option<String> {
+pub(crate) fn normalize(version: &str) -> Option<String> {
     let (rest, metadata) = version.split_once('+').unwrap_or((version, ""));
     let (numbers, suffix) = rest.split_once('-').unwrap_or((rest, ""));
     let identifier = |text: &str| text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-'));
