@@ -54,7 +54,11 @@ impl From<io::Error> for FileError {
                 let text = text.split(" (os error").next().unwrap_or_default();
                 // The reference prints the same words without a capital.
                 let mut rest = text.chars();
-                FileError::Other(rest.next().map(|first| first.to_lowercase().chain(rest).collect()).unwrap_or_default())
+                FileError::Other(
+                    rest.next()
+                        .map(|first| first.to_lowercase().chain(rest).collect())
+                        .unwrap_or_default(),
+                )
             }
         }
     }
@@ -131,12 +135,18 @@ impl DirFiles {
     /// The files below `directory`, which need not exist until one is wanted.
     #[must_use]
     pub fn new(directory: impl Into<String>) -> Self {
-        DirFiles { name: directory.into() }
+        DirFiles {
+            name: directory.into(),
+        }
     }
 
     fn path(&self, path: &str) -> PathBuf {
         let base = PathBuf::from(&self.name);
-        if path.is_empty() { base } else { base.join(path) }
+        if path.is_empty() {
+            base
+        } else {
+            base.join(path)
+        }
     }
 }
 
@@ -151,28 +161,38 @@ impl Files for DirFiles {
 
     fn kind(&self, path: &str, follow: bool) -> Result<FileKind, FileError> {
         let path = self.path(path);
-        let metadata = if follow { fs::metadata(path)? } else { fs::symlink_metadata(path)? };
+        let metadata = if follow {
+            fs::metadata(path)?
+        } else {
+            fs::symlink_metadata(path)?
+        };
         let kind = metadata.file_type();
         Ok(if kind.is_dir() {
             FileKind::Directory
         } else if kind.is_symlink() {
             FileKind::Link
         } else if kind.is_file() {
-            FileKind::File { executable: executable(&metadata) }
+            FileKind::File {
+                executable: executable(&metadata),
+            }
         } else {
             FileKind::Other
         })
     }
 
     fn link(&self, path: &str) -> Result<String, FileError> {
-        Ok(fs::read_link(self.path(path))?.to_string_lossy().into_owned())
+        Ok(fs::read_link(self.path(path))?
+            .to_string_lossy()
+            .into_owned())
     }
 
     fn list(&self, path: &str) -> Result<Vec<String>, FileError> {
         let mut names = Vec::new();
         for entry in fs::read_dir(self.path(path))? {
             let name = entry?.file_name();
-            let name = name.into_string().map_err(|name| FileError::Other(format!("file name {} is not UTF-8", name.display())))?;
+            let name = name.into_string().map_err(|name| {
+                FileError::Other(format!("file name {} is not UTF-8", name.display()))
+            })?;
             names.push(name);
         }
         Ok(names)
@@ -236,10 +256,16 @@ mod tests {
     #[test]
     fn errors_read_like_the_system() {
         let files = DirFiles::new(env!("CARGO_MANIFEST_DIR"));
-        assert_eq!(files.read("nope").unwrap_err().to_string(), "no such file or directory");
+        assert_eq!(
+            files.read("nope").unwrap_err().to_string(),
+            "no such file or directory"
+        );
         assert_eq!(files.read("src").unwrap_err().to_string(), "is a directory");
         assert_eq!(files.kind("src", false), Ok(FileKind::Directory));
-        assert_eq!(files.kind("src/lib.rs", false), Ok(FileKind::File { executable: false }));
+        assert_eq!(
+            files.kind("src/lib.rs", false),
+            Ok(FileKind::File { executable: false })
+        );
         assert!(files.list("").unwrap().contains(&"Cargo.toml".to_string()));
     }
 }

@@ -11,8 +11,10 @@ use crate::tree::{Name, Node, PathId, Step, path_text};
 
 /// Lists that share their keys: a path is one kind of node only, and an
 /// argument is wanted or unwanted.
-const SHARED: [&[Name]; 2] =
-    [&[Name::Directories, Name::Files, Name::Links], &[Name::ShouldExist, Name::ShouldNotExist]];
+const SHARED: [&[Name]; 2] = [
+    &[Name::Directories, Name::Files, Name::Links],
+    &[Name::ShouldExist, Name::ShouldNotExist],
+];
 
 /// A walk through a generated config, or through one that a config embeds.
 pub(crate) struct Checker<'c, 'a> {
@@ -25,7 +27,12 @@ pub(crate) struct Checker<'c, 'a> {
 
 /// Checks the generated config.
 pub(crate) fn check(context: &mut Context, root: &Node) {
-    let mut checker = Checker { context, root, path: Vec::new(), inner: false };
+    let mut checker = Checker {
+        context,
+        root,
+        path: Vec::new(),
+        inner: false,
+    };
     checker.duplicates(&CONFIG, root);
     checker.structure(&CONFIG, root);
 }
@@ -33,7 +40,12 @@ pub(crate) fn check(context: &mut Context, root: &Node) {
 /// Checks a config that is embedded in this one. Its messages carry its own
 /// paths, and the places that those have in this config.
 pub(crate) fn check_inner(context: &mut Context, root: &Node) {
-    let mut checker = Checker { context, root, path: Vec::new(), inner: true };
+    let mut checker = Checker {
+        context,
+        root,
+        path: Vec::new(),
+        inner: true,
+    };
     checker.structure(&CONFIG, root);
     checker.duplicates(&CONFIG, root);
 }
@@ -56,10 +68,21 @@ impl Checker<'_, '_> {
         full.extend_from_slice(steps);
         if self.inner {
             let path = path_text(&full, true);
-            let named = |step: &Step| if let Step::Field(name) = step { Step::Key(name.json().into()) } else { step.clone() };
+            let named = |step: &Step| {
+                if let Step::Field(name) = step {
+                    Step::Key(name.json().into())
+                } else {
+                    step.clone()
+                }
+            };
             let steps: Vec<Step> = full.iter().map(named).collect();
             let position = self.context.position_of_values(&steps);
-            self.context.report.entries.push(Entry { severity, path, position, message });
+            self.context.report.entries.push(Entry {
+                severity,
+                path,
+                position,
+                message,
+            });
             return;
         }
         let steps = self.origin(&full).unwrap_or(full);
@@ -114,7 +137,10 @@ impl Checker<'_, '_> {
                 }
             }
             for index in twice {
-                self.error(&[field.name.into(), index.into()], "duplicate entry defined");
+                self.error(
+                    &[field.name.into(), index.into()],
+                    "duplicate entry defined",
+                );
             }
         }
         self.children(def, node, Checker::duplicates);
@@ -125,7 +151,12 @@ impl Checker<'_, '_> {
         self.children(def, node, Checker::structure);
     }
 
-    fn children(&mut self, def: &'static Def, node: &Node, visit: fn(&mut Self, &'static Def, &Node)) {
+    fn children(
+        &mut self,
+        def: &'static Def,
+        node: &Node,
+        visit: fn(&mut Self, &'static Def, &Node),
+    ) {
         let minor = self.context.minor;
         let absent = Node::fields(Vec::new(), PathId::NONE);
         for field in def.fields.iter().filter(|field| field.in_ignition(minor)) {
@@ -151,5 +182,4 @@ impl Checker<'_, '_> {
             self.path.truncate(depth);
         }
     }
-
 }

@@ -16,8 +16,14 @@ const NONE: PathId = PathId::NONE;
 /// Checks the embedded config `contents`, which is a resource's `inline`.
 pub(crate) fn check(context: &mut Context, resource: &Node, field: PathId, contents: &[u8]) {
     let parsed = go_json::parse(contents).and_then(|json| {
-        let mut decoder = Decoder { minor: context.minor, path: Vec::new(), error: None };
-        let root = decoder.structure(&json, &CONFIG, "Config").unwrap_or_else(|| Node::fields(Vec::new(), NONE));
+        let mut decoder = Decoder {
+            minor: context.minor,
+            path: Vec::new(),
+            error: None,
+        };
+        let root = decoder
+            .structure(&json, &CONFIG, "Config")
+            .unwrap_or_else(|| Node::fields(Vec::new(), NONE));
         match decoder.error {
             Some(error) => Err(error),
             None => Ok((root, json)),
@@ -31,7 +37,9 @@ pub(crate) fn check(context: &mut Context, resource: &Node, field: PathId, conte
             return;
         }
     };
-    let version = root.get(Ignition).map_or("", |ignition| ignition.str_or_empty(Version));
+    let version = root
+        .get(Ignition)
+        .map_or("", |ignition| ignition.str_or_empty(Version));
     if version::normalize(version).is_some_and(|version| version != spec(context.minor)) {
         context.warn(
             resource.from,
@@ -58,7 +66,11 @@ fn unknown_keys(context: &mut Context, json: &Json, def: &'static Def, path: &mu
         }
     };
     let minor = context.minor;
-    let known = |name: &str| def.fields.iter().find(|field| field.in_ignition(minor) && field.name.json() == name);
+    let known = |name: &str| {
+        def.fields
+            .iter()
+            .find(|field| field.in_ignition(minor) && field.name.json() == name)
+    };
     for (key, _) in fields.iter().filter(|(key, _)| known(key).is_none()) {
         path.push(Step::Key(key.as_str().into()));
         warn(context, path, format!("unused key {key}"));
@@ -71,7 +83,9 @@ fn unknown_keys(context: &mut Context, json: &Json, def: &'static Def, path: &mu
         path.push(Step::Key(field.name.json().into()));
         match (field.kind, value) {
             (Kind::Optional(_), Json::Null) => {}
-            (Kind::Sub(def) | Kind::Optional(def), value) => unknown_keys(context, value, def, path),
+            (Kind::Sub(def) | Kind::Optional(def), value) => {
+                unknown_keys(context, value, def, path);
+            }
             (Kind::List(def), Json::List(items)) => {
                 for (index, item) in items.iter().enumerate() {
                     path.push(Step::Index(index));
@@ -87,7 +101,12 @@ fn unknown_keys(context: &mut Context, json: &Json, def: &'static Def, path: &mu
 
 fn warn(context: &mut Context, path: &[Step], message: String) {
     let position = context.position_of_values(path);
-    context.report.entries.push(Entry { severity: Severity::Warning, path: path_text(path, true), position, message });
+    context.report.entries.push(Entry {
+        severity: Severity::Warning,
+        path: path_text(path, true),
+        position,
+        message,
+    });
 }
 
 struct Decoder {
@@ -100,14 +119,29 @@ struct Decoder {
 impl Decoder {
     fn mismatch(&mut self, json: &Json, owner: &str, wanted: &str) {
         if self.error.is_none() {
-            let names: Vec<&str> =
-                self.path.iter().filter_map(|step| if let Step::Key(key) = step { Some(&**key) } else { None }).collect();
+            let names: Vec<&str> = self
+                .path
+                .iter()
+                .filter_map(|step| {
+                    if let Step::Key(key) = step {
+                        Some(&**key)
+                    } else {
+                        None
+                    }
+                })
+                .collect();
             let value = match json {
                 Json::Number(number) if wanted == "int" => format!("number {number}"),
                 json => json.kind(),
             };
-            let field = if names.is_empty() { "value".into() } else { format!("struct field {owner}.{}", names.join(".")) };
-            self.error = Some(JsonError(format!("json: cannot unmarshal {value} into Go {field} of type {wanted}")));
+            let field = if names.is_empty() {
+                "value".into()
+            } else {
+                format!("struct field {owner}.{}", names.join("."))
+            };
+            self.error = Some(JsonError(format!(
+                "json: cannot unmarshal {value} into Go {field} of type {wanted}"
+            )));
         }
     }
 
@@ -123,19 +157,26 @@ impl Decoder {
         let mut node = Node::fields(Vec::new(), NONE);
         for (key, value) in fields {
             let known = |exact: bool| {
-                def.fields.iter().filter(|field| field.in_ignition(self.minor)).find(|field| {
-                    let name = field.name.json();
-                    if exact { name == key } else { name.eq_ignore_ascii_case(key) }
-                })
+                def.fields
+                    .iter()
+                    .filter(|field| field.in_ignition(self.minor))
+                    .find(|field| {
+                        let name = field.name.json();
+                        if exact {
+                            name == key
+                        } else {
+                            name.eq_ignore_ascii_case(key)
+                        }
+                    })
             };
             let field = known(true).or_else(|| known(false));
             // Keys are matched without regard to case.
             let name = field.map_or(key.as_str(), |field| field.name.json());
             self.path.push(Step::Key(name.into()));
-            if let Some(field) = field {
-                if let Some(value) = self.value(value, field.kind, go_name(def)) {
-                    node.set(field.name, value);
-                }
+            if let Some(field) = field
+                && let Some(value) = self.value(value, field.kind, go_name(def))
+            {
+                node.set(field.name, value);
             }
             self.path.pop();
         }
@@ -145,7 +186,9 @@ impl Decoder {
     fn value(&mut self, json: &Json, kind: Kind, owner: &str) -> Option<Node> {
         match (kind, json) {
             (_, Json::Null) => None,
-            (Kind::Required | Kind::Filled | Kind::Text | Kind::Nullable, Json::Text(text)) => Some(Node::text(text.as_str(), NONE)),
+            (Kind::Required | Kind::Filled | Kind::Text | Kind::Nullable, Json::Text(text)) => {
+                Some(Node::text(text.as_str(), NONE))
+            }
             (Kind::Bool, Json::Bool(value)) => Some(Node::bool(*value, NONE)),
             (Kind::Int | Kind::Count, Json::Number(number)) => match number.parse() {
                 Ok(value) => Some(Node::int(value, NONE)),
@@ -157,7 +200,10 @@ impl Decoder {
             (Kind::Sub(def) | Kind::Optional(def), json) => self.structure(json, def, owner),
             (Kind::List(def), Json::List(items)) => {
                 let item = |this: &mut Self, item: &Json| {
-                    Some(this.structure(item, def, owner).unwrap_or_else(|| Node::fields(Vec::new(), NONE)))
+                    Some(
+                        this.structure(item, def, owner)
+                            .unwrap_or_else(|| Node::fields(Vec::new(), NONE)),
+                    )
                 };
                 self.list(items, item)
             }
@@ -174,7 +220,9 @@ impl Decoder {
                     Kind::Bool => "bool".into(),
                     Kind::List(def) => format!("[]types.{}", go_name(def)),
                     Kind::Texts("string") => "[]string".into(),
-                    Kind::Texts(name) => format!("[]types.{}", name.split('|').next_back().unwrap_or(name)),
+                    Kind::Texts(name) => {
+                        format!("[]types.{}", name.split('|').next_back().unwrap_or(name))
+                    }
                     _ => "string".into(),
                 };
                 self.mismatch(json, owner, &wanted);
@@ -183,7 +231,11 @@ impl Decoder {
         }
     }
 
-    fn list(&mut self, items: &[Json], mut item: impl FnMut(&mut Self, &Json) -> Option<Node>) -> Option<Node> {
+    fn list(
+        &mut self,
+        items: &[Json],
+        mut item: impl FnMut(&mut Self, &Json) -> Option<Node>,
+    ) -> Option<Node> {
         let mut nodes = Vec::new();
         for (index, value) in items.iter().enumerate() {
             self.path.push(Step::Index(index));
@@ -209,7 +261,12 @@ mod tests {
         let mut context = Context::new(7, None, &NoFiles);
         let resource = Node::fields(Vec::new(), NONE);
         check(&mut context, &resource, NONE, config.as_bytes());
-        context.report.entries.iter().map(ToString::to_string).collect()
+        context
+            .report
+            .entries
+            .iter()
+            .map(ToString::to_string)
+            .collect()
     }
 
     #[test]
@@ -221,7 +278,11 @@ mod tests {
 
     #[test]
     fn only_the_own_version_is_checked() {
-        let config = |version: &str| format!(r#"{{"ignition": {{"version": "{version}"}}, "Storage": {{"files": [{{"path": "x"}}]}}}}"#);
+        let config = |version: &str| {
+            format!(
+                r#"{{"ignition": {{"version": "{version}"}}, "Storage": {{"files": [{{"path": "x"}}]}}}}"#
+            )
+        };
         let relative = "error at $.storage.files.0.path: path not absolute";
         let unused = "warning at $.Storage: unused key Storage";
         assert_eq!(messages(&config("3.6.0")), [relative, unused]);

@@ -25,6 +25,7 @@ mod resource;
 mod schema;
 mod source_check;
 mod storage_rules;
+mod text;
 mod tree;
 mod trees;
 mod unit;
@@ -53,7 +54,10 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Options { pretty: false, safe: true }
+        Options {
+            pretty: false,
+            safe: true,
+        }
     }
 }
 
@@ -80,7 +84,9 @@ pub enum Failure {
         version: String,
     },
     /// The reference has this variant, this crate has not.
-    #[error("variant {variant} with version {version} is not supported; this compiler knows variant fcos only")]
+    #[error(
+        "variant {variant} with version {version} is not supported; this compiler knows variant fcos only"
+    )]
     Unsupported {
         /// The variant of the config.
         variant: String,
@@ -88,7 +94,9 @@ pub enum Failure {
         version: String,
     },
     /// The variant of old that the reference refuses with a hint.
-    #[error("rhcos variant has been removed; use openshift variant instead: https://coreos.github.io/butane/upgrading-openshift/")]
+    #[error(
+        "rhcos variant has been removed; use openshift variant instead: https://coreos.github.io/butane/upgrading-openshift/"
+    )]
     Rhcos,
     /// A value has the wrong type.
     #[error("{0}")]
@@ -115,7 +123,11 @@ pub struct Translation {
 
 impl Translation {
     fn failed(failure: Failure) -> Self {
-        Translation { ignition: None, report: Report::default(), failure: Some(failure) }
+        Translation {
+            ignition: None,
+            report: Report::default(),
+            failure: Some(failure),
+        }
     }
 }
 
@@ -133,30 +145,54 @@ pub fn translate(source: impl AsRef<[u8]>, files: &dyn Files, options: Options) 
         Err(failure) => return Translation::failed(failure),
     };
     let mut context = Context::new(minor, document.as_ref(), files);
-    let root = match decode::decode(document.as_ref(), &schema::CONFIG, minor, &mut context.paths) {
+    let root = match decode::decode(
+        document.as_ref(),
+        &schema::CONFIG,
+        minor,
+        &mut context.paths,
+    ) {
         Ok(root) => root,
         Err(fault) => return Translation::failed(Failure::Decode(fault.to_string())),
     };
     unused::check(&mut context, &schema::CONFIG, &root);
     source_check::check(&mut context, &root);
     if context.report.is_fatal() {
-        return Translation { ignition: None, report: context.report, failure: Some(Failure::Source) };
+        return Translation {
+            ignition: None,
+            report: context.report,
+            failure: Some(Failure::Source),
+        };
     }
     let root = lower::lower(&mut context, root, options.safe);
     if context.report.is_fatal() {
-        return Translation { ignition: None, report: context.report, failure: Some(Failure::Source) };
+        return Translation {
+            ignition: None,
+            report: context.report,
+            failure: Some(Failure::Source),
+        };
     }
     ignition_check::check(&mut context, &root);
     if context.report.is_fatal() {
-        return Translation { ignition: None, report: context.report, failure: Some(Failure::Generated) };
+        return Translation {
+            ignition: None,
+            report: context.report,
+            failure: Some(Failure::Generated),
+        };
     }
     let ignition = emit::json(&schema::CONFIG, &root, minor, options.pretty);
-    Translation { ignition: Some(ignition), report: context.report, failure: None }
+    Translation {
+        ignition: Some(ignition),
+        report: context.report,
+        failure: None,
+    }
 }
 
 /// Variant and version, before the schema is known.
 fn common(document: Option<&Document>) -> Result<(String, String), Failure> {
     let root = decode::decode(document, &schema::COMMON, 0, &mut Paths::new());
     let root = root.map_err(|fault| Failure::Unmarshal(fault.to_string()))?;
-    Ok((root.str_or_empty(Name::Variant).into(), root.str_or_empty(Name::Version).into()))
+    Ok((
+        root.str_or_empty(Name::Variant).into(),
+        root.str_or_empty(Name::Version).into(),
+    ))
 }

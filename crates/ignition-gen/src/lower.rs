@@ -8,7 +8,17 @@ use crate::tree::{Node, PathId, Value};
 use crate::{boot, merge, mount, partitions, quadlets, schema, trees};
 
 /// The Ignition version that each version of `fcos` becomes.
-const SPECS: [&str; 9] = ["3.0.0", "3.1.0", "3.2.0", "3.2.0", "3.3.0", "3.4.0", "3.5.0", "3.6.0", "3.7.0-experimental"];
+const SPECS: [&str; 9] = [
+    "3.0.0",
+    "3.1.0",
+    "3.2.0",
+    "3.2.0",
+    "3.3.0",
+    "3.4.0",
+    "3.5.0",
+    "3.6.0",
+    "3.7.0-experimental",
+];
 
 /// The Ignition version of a minor version of `fcos`.
 pub(crate) fn spec(minor: u8) -> &'static str {
@@ -41,10 +51,10 @@ pub(crate) fn lower(context: &mut Context, mut root: Node, safe: bool) -> Node {
     if context.report.is_fatal() {
         return root;
     }
-    if let Some(node) = boot_device {
-        if let Some(rendered) = boot::device(context, &node) {
-            root = merge::merge(&schema::CONFIG, rendered, root, context.minor);
-        }
+    if let Some(node) = boot_device
+        && let Some(rendered) = boot::device(context, &node)
+    {
+        root = merge::merge(&schema::CONFIG, rendered, root, context.minor);
     }
     partitions::check(context, &root);
     if let Some(rendered) = grub.and_then(|node| boot::grub(context, &node)) {
@@ -54,7 +64,9 @@ pub(crate) fn lower(context: &mut Context, mut root: Node, safe: bool) -> Node {
 }
 
 fn ignition(context: &mut Context, root: &mut Node) {
-    let mut node = root.take(Ignition).unwrap_or_else(|| Node::fields(Vec::new(), PathId::NONE));
+    let mut node = root
+        .take(Ignition)
+        .unwrap_or_else(|| Node::fields(Vec::new(), PathId::NONE));
     if let Some(config) = node.get_mut(Config) {
         for merge in config.items_mut(Merge) {
             resource::lower(context, merge);
@@ -63,7 +75,10 @@ fn ignition(context: &mut Context, root: &mut Node) {
             resource::lower(context, replace);
         }
     }
-    if let Some(tls) = node.get_mut(Security).and_then(|security| security.get_mut(Tls)) {
+    if let Some(tls) = node
+        .get_mut(Security)
+        .and_then(|security| security.get_mut(Tls))
+    {
         for authority in tls.items_mut(CertificateAuthorities) {
             resource::lower(context, authority);
         }
@@ -88,12 +103,17 @@ fn passwd(context: &mut Context, root: &mut Node) {
             context.error(local.from, &[], resource::NO_FILES_DIR);
             continue;
         }
-        let mut keys = user.take(SshAuthorizedKeys).unwrap_or_else(|| Node::list(Vec::new(), local.from));
+        let mut keys = user
+            .take(SshAuthorizedKeys)
+            .unwrap_or_else(|| Node::list(Vec::new(), local.from));
         for file in local.entries() {
             match resource::read(context, file.as_text().map_or("", |path| &**path)) {
                 Ok(contents) => {
                     if let Value::List(items) = &mut keys.value {
-                        items.extend(key_lines(&contents).map(|line| Node::new(Value::from_bytes(line.to_vec()), file.from)));
+                        items
+                            .extend(key_lines(&contents).map(|line| {
+                                Node::new(Value::from_bytes(line.to_vec()), file.from)
+                            }));
                     }
                 }
                 Err(message) => context.error(file.from, &[], message),

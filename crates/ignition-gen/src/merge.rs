@@ -4,8 +4,8 @@
 use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
-use crate::schema::{Def, Field, Key, Kind};
 use crate::emit::empty;
+use crate::schema::{Def, Field, Key, Kind};
 use crate::tree::{Name, Node, PathId, Value};
 
 /// The lists whose items are one namespace: a path is one kind of node only.
@@ -21,15 +21,25 @@ pub(crate) enum ItemKey {
 
 /// The key of an item in a list of structs.
 pub(crate) fn struct_key(def: &Def, item: &Node) -> Option<ItemKey> {
-    let text = |name| item.get(name).and_then(Node::as_text).cloned().unwrap_or_else(|| "".into());
+    let text = |name| {
+        item.get(name)
+            .and_then(Node::as_text)
+            .cloned()
+            .unwrap_or_else(|| "".into())
+    };
     match def.key {
         Key::None => None,
         Key::Field(name) => Some(ItemKey::Text(text(name))),
-        Key::Partition => Some(match (item.int_of(Name::Number).unwrap_or(0), item.str(Name::Label)) {
-            (0, Some(label)) => ItemKey::Label(label.into()),
-            (0, None) => ItemKey::Text("".into()),
-            (number, _) => ItemKey::Number(number),
-        }),
+        Key::Partition => Some(
+            match (
+                item.int_of(Name::Number).unwrap_or(0),
+                item.str(Name::Label),
+            ) {
+                (0, Some(label)) => ItemKey::Label(label.into()),
+                (0, None) => ItemKey::Text("".into()),
+                (number, _) => ItemKey::Number(number),
+            },
+        ),
     }
 }
 
@@ -52,13 +62,19 @@ pub(crate) fn item_key(field: &Field, item: &Node) -> Option<ItemKey> {
 /// Merges two structs. The result forgets where empty values come from, as
 /// the reference does.
 pub(crate) fn merge(def: &'static Def, parent: Node, child: Node, minor: u8) -> Node {
-    let from = if child.from.is_some() { child.from } else { parent.from };
+    let from = if child.from.is_some() {
+        child.from
+    } else {
+        parent.from
+    };
     let (mut parent, mut child) = (parent, child);
     for field in def.fields.iter().filter(|field| field.in_ignition(minor)) {
         let merged = match (parent.take(field.name), child.take(field.name), field.kind) {
             (None, None, _) => continue,
             // What cannot be unset is always the child's, even if empty.
-            (_, new, Kind::Required | Kind::Filled | Kind::Count) => new.map(|node| settled(field, node, minor)),
+            (_, new, Kind::Required | Kind::Filled | Kind::Count) => {
+                new.map(|node| settled(field, node, minor))
+            }
             (Some(old), Some(new), Kind::Optional(def)) => Some(merge(def, old, new, minor)),
             (Some(old), Some(new), Kind::Sub(_)) if empty(field.kind, Some(&new), minor) => {
                 drop(new);
@@ -69,7 +85,9 @@ pub(crate) fn merge(def: &'static Def, parent: Node, child: Node, minor: u8) -> 
                 Some(settled(field, new, minor))
             }
             (Some(old), Some(new), Kind::Sub(def)) => Some(merge(def, old, new, minor)),
-            (Some(old), Some(new), Kind::List(_) | Kind::Texts(_)) => Some(merge_lists(field, old, new, &child, minor)),
+            (Some(old), Some(new), Kind::List(_) | Kind::Texts(_)) => {
+                Some(merge_lists(field, old, new, &child, minor))
+            }
             (_, Some(new), _) => Some(settled(field, new, minor)),
             (Some(old), None, Kind::List(_)) => {
                 let none = Node::list(Vec::new(), PathId::NONE);
@@ -105,7 +123,9 @@ fn settle(kind: Kind, node: &mut Node, minor: u8) -> bool {
             }
             filled
         }
-        (kind, Value::List(items)) => items.iter_mut().fold(false, |filled, item| settle(kind, item, minor) | filled),
+        (kind, Value::List(items)) => items
+            .iter_mut()
+            .fold(false, |filled, item| settle(kind, item, minor) | filled),
         _ => true,
     };
     if !filled {
@@ -118,7 +138,11 @@ fn merge_lists(field: &Field, parent: Node, child: Node, siblings: &Node, minor:
     let (Value::List(old), Value::List(mut new)) = (parent.value, child.value) else {
         return Node::list(Vec::new(), PathId::NONE);
     };
-    let mut from = if new.is_empty() || !child.from.is_some() { parent.from } else { child.from };
+    let mut from = if new.is_empty() || !child.from.is_some() {
+        parent.from
+    } else {
+        child.from
+    };
     // Of several items with one key the last one counts.
     let mut index: HashMap<ItemKey, usize> = HashMap::new();
     for (at, item) in new.iter().enumerate() {
@@ -152,7 +176,9 @@ fn elsewhere(list: Name, key: Option<&ItemKey>, siblings: &Node) -> bool {
         return false;
     };
     let others = NODE_LISTS.iter().filter(|other| **other != list);
-    others.flat_map(|other| siblings.items(*other)).any(|node| node.str_or_empty(Name::Path) == &**path)
+    others
+        .flat_map(|other| siblings.items(*other))
+        .any(|node| node.str_or_empty(Name::Path) == &**path)
 }
 
 #[cfg(test)]
@@ -162,7 +188,7 @@ mod tests {
 
     fn unit(name: &str, contents: Option<&str>, enabled: Option<bool>) -> Node {
         let none = PathId::NONE;
-        let mut node = Node::fields(vec![(Name::NameOf, Node::text(name, none))], none);
+        let mut node = Node::fields(vec![(Name::Called, Node::text(name, none))], none);
         if let Some(contents) = contents {
             node.set(Name::Contents, Node::text(contents, none));
         }
@@ -173,17 +199,30 @@ mod tests {
     }
 
     fn units(items: Vec<Node>) -> Node {
-        Node::fields(vec![(Name::Units, Node::list(items, PathId::NONE))], PathId::NONE)
+        Node::fields(
+            vec![(Name::Units, Node::list(items, PathId::NONE))],
+            PathId::NONE,
+        )
     }
 
     #[test]
     fn the_childs_fields_win_in_the_parents_order() {
-        let parent = units(vec![unit("a", Some("old"), Some(true)), unit("b", None, None)]);
+        let parent = units(vec![
+            unit("a", Some("old"), Some(true)),
+            unit("b", None, None),
+        ]);
         let child = units(vec![unit("c", None, None), unit("a", None, Some(false))]);
         let merged = merge(&SYSTEMD, parent, child, 7);
-        let names: Vec<_> = merged.items(Name::Units).iter().map(|unit| unit.str_or_empty(Name::NameOf)).collect();
+        let names: Vec<_> = merged
+            .items(Name::Units)
+            .iter()
+            .map(|unit| unit.str_or_empty(Name::Called))
+            .collect();
         assert_eq!(names, ["a", "b", "c"]);
         let first = &merged.items(Name::Units)[0];
-        assert_eq!((first.str(Name::Contents), first.bool_of(Name::Enabled)), (Some("old"), Some(false)));
+        assert_eq!(
+            (first.str(Name::Contents), first.bool_of(Name::Enabled)),
+            (Some("old"), Some(false))
+        );
     }
 }

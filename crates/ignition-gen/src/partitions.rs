@@ -37,7 +37,10 @@ pub(crate) fn check(context: &mut Context, root: &Node) {
             let size = partition.int_of(SizeMib).unwrap_or(0);
             if context.minor >= 3 && label == "root" {
                 let anywhere = |other: &Node| other.int_of(StartMib).unwrap_or(0) == 0;
-                let others = partitions.iter().enumerate().filter(|(other, _)| *other != index);
+                let others = partitions
+                    .iter()
+                    .enumerate()
+                    .filter(|(other, _)| *other != index);
                 if size == 0 && others.map(|(_, other)| other).any(anywhere) {
                     context.warn(
                         from,
@@ -47,9 +50,19 @@ pub(crate) fn check(context: &mut Context, root: &Node) {
                     );
                 } else if size != 0 && size < ROOT_SIZE {
                     // The reference names the place in the generated config.
-                    let steps =
-                        [Storage.into(), Disks.into(), disk_index.into(), Partitions.into(), index.into(), SizeMib.into()];
-                    context.add(Severity::Warning, &steps, "root should have 8GiB of space assigned".into());
+                    let steps = [
+                        Storage.into(),
+                        Disks.into(),
+                        disk_index.into(),
+                        Partitions.into(),
+                        index.into(),
+                        SizeMib.into(),
+                    ];
+                    context.add(
+                        Severity::Warning,
+                        &steps,
+                        "root should have 8GiB of space assigned".into(),
+                    );
                 }
             }
             // A disk that is wiped has no partitions to find again.

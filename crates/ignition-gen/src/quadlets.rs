@@ -3,12 +3,21 @@
 
 use crate::context::Context;
 use crate::files::clean;
+use crate::resource;
 use crate::tree::Name::*;
 use crate::tree::Node;
 use crate::trees::{Nodes, storage};
-use crate::resource;
 
-const EXTENSIONS: [&str; 8] = ["container", "volume", "network", "kube", "image", "build", "pod", "artifact"];
+const EXTENSIONS: [&str; 8] = [
+    "container",
+    "volume",
+    "network",
+    "kube",
+    "image",
+    "build",
+    "pod",
+    "artifact",
+];
 const CONFLICT: &str = "matching filesystem node has existing contents or different type";
 
 /// The template of an instance: `foo@.container` for `foo@bar.container`.
@@ -20,12 +29,14 @@ fn template(name: &str) -> Option<String> {
 
 /// The rules of a quadlet's own fields.
 pub(crate) fn check(context: &mut Context, node: &Node) {
-    let name = node.str_or_empty(NameOf);
-    let known = name.rsplit_once('.').is_some_and(|(_, extension)| EXTENSIONS.contains(&extension));
+    let name = node.str_or_empty(Called);
+    let known = name
+        .rsplit_once('.')
+        .is_some_and(|(_, extension)| EXTENSIONS.contains(&extension));
     if !known {
         return context.error(
             node.from,
-            &[NameOf],
+            &[Called],
             "unsupported file extension for quadlet: must be one of .container, .volume, .network, .kube, .image, \
              .build, .pod, or .artifact",
         );
@@ -33,11 +44,19 @@ pub(crate) fn check(context: &mut Context, node: &Node) {
     if template(name).is_some() {
         for field in [Contents, ContentsLocal] {
             if node.get(field).is_some() {
-                context.error(node.from, &[field], "template instances cannot have contents or contents_local");
+                context.error(
+                    node.from,
+                    &[field],
+                    "template instances cannot have contents or contents_local",
+                );
             }
         }
     } else if node.get(Contents).is_some() && node.get(ContentsLocal).is_some() {
-        context.error(node.from, &[ContentsLocal], "only one of the following can be set: contents, contents_local");
+        context.error(
+            node.from,
+            &[ContentsLocal],
+            "only one of the following can be set: contents, contents_local",
+        );
     }
 }
 
@@ -49,14 +68,26 @@ pub(crate) fn add(context: &mut Context, root: &mut Node, list: &Node, safe: boo
     let mut storage = storage(root);
     let mut nodes = Nodes::new(&storage);
     for quadlet in list.entries() {
-        let name = quadlet.str_or_empty(NameOf);
-        let names = quadlet.items(Dropins).iter().map(|dropin| dropin.str_or_empty(NameOf)).chain([name]);
+        let name = quadlet.str_or_empty(Called);
+        let names = quadlet
+            .items(Dropins)
+            .iter()
+            .map(|dropin| dropin.str_or_empty(Called))
+            .chain([name]);
         // With a slash a name leads out of the directory of quadlets.
         if safe && names.into_iter().any(|name| name.contains('/')) {
-            context.error(quadlet.from, &[NameOf], "quadlet names cannot contain slashes");
+            context.error(
+                quadlet.from,
+                &[Called],
+                "quadlet names cannot contain slashes",
+            );
             continue;
         }
-        let folder = if quadlet.is_true(Rootful) { "/etc/containers/systemd" } else { "/etc/containers/systemd/users" };
+        let folder = if quadlet.is_true(Rootful) {
+            "/etc/containers/systemd"
+        } else {
+            "/etc/containers/systemd/users"
+        };
         let path = clean(&format!("{folder}/{name}"));
         if let Some(template) = template(name) {
             let from = quadlet.from;
@@ -64,15 +95,20 @@ pub(crate) fn add(context: &mut Context, root: &mut Node, list: &Node, safe: boo
                 context.error(from, &[], CONFLICT);
                 continue;
             }
-            let name = context.from(quadlet, NameOf);
-            let link =
-                Node::fields(vec![(Path, Node::text(path.as_str(), name)), (Target, Node::text(template, from))], from);
+            let name = context.from(quadlet, Called);
+            let link = Node::fields(
+                vec![
+                    (Path, Node::text(path.as_str(), name)),
+                    (Target, Node::text(template, from)),
+                ],
+                from,
+            );
             nodes.entry(&mut storage, Links, &path, link);
         } else {
             file(context, &mut storage, &mut nodes, quadlet, &path);
         }
         for dropin in quadlet.items(Dropins) {
-            let path = format!("{path}.d/{}", dropin.str_or_empty(NameOf));
+            let path = format!("{path}.d/{}", dropin.str_or_empty(Called));
             file(context, &mut storage, &mut nodes, dropin, &path);
         }
     }
@@ -85,13 +121,25 @@ fn file(context: &mut Context, storage: &mut Node, nodes: &mut Nodes, node: &Nod
     if nodes.has(path) {
         return context.error(from, &[], CONFLICT);
     }
-    let name = context.from(node, NameOf);
-    let new = Node::fields(vec![(Path, Node::text(path, name)), (Mode, Node::int(0o644, from))], from);
+    let name = context.from(node, Called);
+    let new = Node::fields(
+        vec![
+            (Path, Node::text(path, name)),
+            (Mode, Node::int(0o644, from)),
+        ],
+        from,
+    );
     let Some(file) = nodes.entry(storage, Files, path, new) else {
         return;
     };
-    let local = node.get(ContentsLocal).and_then(Node::as_text).filter(|path| !path.is_empty());
-    let inline = node.get(Contents).and_then(Node::as_bytes).filter(|text| !text.is_empty());
+    let local = node
+        .get(ContentsLocal)
+        .and_then(Node::as_text)
+        .filter(|path| !path.is_empty());
+    let inline = node
+        .get(Contents)
+        .and_then(Node::as_bytes)
+        .filter(|text| !text.is_empty());
     let (text, origin) = match (inline, local) {
         (Some(text), _) => (text.to_vec(), context.from(node, Contents)),
         (None, Some(local)) => match resource::read(context, local) {
@@ -111,8 +159,14 @@ mod tests {
 
     #[test]
     fn instances_have_templates() {
-        assert_eq!(template("foo@bar.container").as_deref(), Some("foo@.container"));
-        assert_eq!(template("foo@bar.baz.container").as_deref(), Some("foo@.container"));
+        assert_eq!(
+            template("foo@bar.container").as_deref(),
+            Some("foo@.container")
+        );
+        assert_eq!(
+            template("foo@bar.baz.container").as_deref(),
+            Some("foo@.container")
+        );
         assert_eq!(template("foo@.container"), None);
         assert_eq!(template("foo.container"), None);
     }

@@ -1,7 +1,7 @@
 //! Contents of files, keys and configs: from `inline` and `local` to a URL.
 
-use crate::context::Context;
 use crate::contents;
+use crate::context::Context;
 use crate::files::{FileError, clean};
 use crate::tree::Name::*;
 use crate::tree::Node;
@@ -47,7 +47,10 @@ pub(crate) fn set_contents(
     let (url, compressed) = contents::shortest(contents, compression.is_empty(), &mut context.gzip);
     node.set(Source, Node::text(url, from));
     if compression.is_empty() {
-        node.set(Compression, Node::text(if compressed { "gzip" } else { "" }, from));
+        node.set(
+            Compression,
+            Node::text(if compressed { "gzip" } else { "" }, from),
+        );
     }
 }
 
@@ -65,10 +68,14 @@ pub(crate) fn resolve(context: &Context, path: &str) -> Result<(String, String),
     let inside = match base.as_str() {
         "." => Some(shown.as_str()).filter(|path| !path.starts_with('/')),
         "/" => shown.strip_prefix('/'),
-        base => shown.strip_prefix(base).and_then(|rest| rest.strip_prefix('/')),
+        base => shown
+            .strip_prefix(base)
+            .and_then(|rest| rest.strip_prefix('/')),
     };
     match inside {
-        Some(inside) if inside != ".." && !inside.starts_with("../") => Ok((inside.to_string(), shown)),
+        Some(inside) if inside != ".." && !inside.starts_with("../") => {
+            Ok((inside.to_string(), shown))
+        }
         _ => Err(OUTSIDE.into()),
     }
 }

@@ -9,7 +9,8 @@ use crate::tree::{self, Node};
 const NOWHERE: &[Name] = &[];
 const FEW_DISKS: &str = "mirroring requires at least two devices";
 const LAYOUTS_OLD: &str = "layout must be one of: aarch64, ppc64le, x86_64";
-const LAYOUTS: &str = "layout must be one of: aarch64, ppc64le, s390x-eckd, s390x-virt, s390x-zfcp, x86_64";
+const LAYOUTS: &str =
+    "layout must be one of: aarch64, ppc64le, s390x-eckd, s390x-virt, s390x-zfcp, x86_64";
 /// The name of the disk that a host booted from; its labels are known.
 const BOOT_DISK: &str = "/dev/disk/by-id/coreos-boot-disk";
 
@@ -20,7 +21,12 @@ pub(crate) fn check(context: &mut Context, root: &Node) {
         for merge in config.items(Merge).iter().chain(config.get(Replace)) {
             let alone = resource(context, merge);
             if let Some(inline) = merge.get(Inline).filter(|_| alone) {
-                crate::inner::check(context, merge, inline.from, inline.as_bytes().unwrap_or_default());
+                crate::inner::check(
+                    context,
+                    merge,
+                    inline.from,
+                    inline.as_bytes().unwrap_or_default(),
+                );
             }
         }
     }
@@ -40,11 +46,15 @@ pub(crate) fn check(context: &mut Context, root: &Node) {
     }
     if let Some(grub) = root.get(Grub) {
         for user in grub.items(Users) {
-            if user.str_or_empty(NameOf).is_empty() {
-                context.error(user.from, &[NameOf], "field \"name\" is required");
+            if user.str_or_empty(Called).is_empty() {
+                context.error(user.from, &[Called], "field \"name\" is required");
             }
             if user.str_or_empty(PasswordHash).is_empty() {
-                context.error(user.from, &[PasswordHash], "field \"password_hash\" is required");
+                context.error(
+                    user.from,
+                    &[PasswordHash],
+                    "field \"password_hash\" is required",
+                );
             }
         }
     }
@@ -56,10 +66,14 @@ fn config(context: &mut Context, root: &Node) {
         return;
     };
     // A mirror brings its own partitions, which are wiped.
-    let mirror = root.at(&[BootDevice, Mirror]).map_or(&[][..], |mirror| mirror.items(Devices));
+    let mirror = root
+        .at(&[BootDevice, Mirror])
+        .map_or(&[][..], |mirror| mirror.items(Devices));
     for disk in storage.items(Disks) {
         let device = disk.str_or_empty(Device);
-        let mirrored = mirror.iter().any(|other| other.as_text().is_some_and(|other| &**other == device));
+        let mirrored = mirror
+            .iter()
+            .any(|other| other.as_text().is_some_and(|other| &**other == device));
         if device == BOOT_DISK || mirrored || disk.is_true(WipeTable) {
             continue;
         }
@@ -75,12 +89,22 @@ fn config(context: &mut Context, root: &Node) {
         }
     }
     for filesystem in storage.items(Filesystems) {
-        let Some(path) = filesystem.str(Path).filter(|_| filesystem.is_true(WithMountUnit)) else {
+        let Some(path) = filesystem
+            .str(Path)
+            .filter(|_| filesystem.is_true(WithMountUnit))
+        else {
             continue;
         };
-        let below = |root: &str| path.strip_prefix(root).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+        let below = |root: &str| {
+            path.strip_prefix(root)
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
         if !below("/etc") && !below("/var") {
-            context.error(filesystem.from, &[Path], "path must be under /etc or /var if with_mount_unit is true");
+            context.error(
+                filesystem.from,
+                &[Path],
+                "path must be under /etc or /var if with_mount_unit is true",
+            );
         }
     }
 }
@@ -95,7 +119,9 @@ fn resource(context: &mut Context, node: &Node) -> bool {
         }
         return true;
     }
-    let mut set = [Local, Inline, Source].into_iter().filter(|name| node.get(*name).is_some());
+    let mut set = [Local, Inline, Source]
+        .into_iter()
+        .filter(|name| node.get(*name).is_some());
     let (first, second) = (set.next(), set.next());
     if let (Some(_), Some(second)) = (first, second) {
         let last = set.next().unwrap_or(second);
@@ -106,7 +132,10 @@ fn resource(context: &mut Context, node: &Node) -> bool {
 }
 
 fn mode(context: &mut Context, node: &Node, name: Name, directory: bool) {
-    if node.int_of(name).is_some_and(|mode| modes::looks_decimal(mode, directory)) {
+    if node
+        .int_of(name)
+        .is_some_and(|mode| modes::looks_decimal(mode, directory))
+    {
         context.warn(
             node.from,
             &[name],
@@ -137,10 +166,18 @@ fn storage(context: &mut Context, storage: &Node) {
         // Swap came with 1.4.0, and with it another order of the two rules.
         let swaps = context.minor >= 4;
         if pathless && (!swaps || !format.is_empty() && format != "swap") {
-            context.error(filesystem.from, &[Path], "path is required if with_mount_unit is true and format is not swap");
+            context.error(
+                filesystem.from,
+                &[Path],
+                "path is required if with_mount_unit is true and format is not swap",
+            );
         }
         if format.is_empty() {
-            context.error(filesystem.from, &[Format], "format is required if with_mount_unit is true");
+            context.error(
+                filesystem.from,
+                &[Format],
+                "format is required if with_mount_unit is true",
+            );
         }
     }
     for luks in storage.items(Luks) {
@@ -157,7 +194,11 @@ fn storage(context: &mut Context, storage: &Node) {
 
 fn one_source(context: &mut Context, node: &Node) {
     if node.get(Contents).is_some() && node.get(ContentsLocal).is_some() {
-        context.error(node.from, &[ContentsLocal], "only one of the following can be set: contents, contents_local");
+        context.error(
+            node.from,
+            &[ContentsLocal],
+            "only one of the following can be set: contents, contents_local",
+        );
     }
 }
 
@@ -183,7 +224,9 @@ fn boot_device(context: &mut Context, node: &Node) {
     let s390x = layout.is_some_and(|layout| layout.starts_with("s390x"));
     let luks = node.get(Luks);
     let luks_device = luks.map_or("", |luks| luks.str_or_empty(Device));
-    let mirrored = node.get(Mirror).map_or(0, |mirror| mirror.items(Devices).len());
+    let mirrored = node
+        .get(Mirror)
+        .map_or(0, |mirror| mirror.items(Devices).len());
     if layout.is_none() && mirrored > 0 {
         let message = "boot_device.layout should be specified when boot_device.mirror is specified";
         if context.minor >= 7 {
@@ -197,11 +240,22 @@ fn boot_device(context: &mut Context, node: &Node) {
             "aarch64" | "ppc64le" | "x86_64" => {}
             "s390x-virt" if newer => {}
             "s390x-eckd" | "s390x-zfcp" if newer => {
-                let prefix = if layout == "s390x-eckd" { "/dev/dasd" } else { "/dev/sd" };
-                let letter = luks_device.rsplit_once(prefix).map_or("", |(_, letter)| letter);
+                let prefix = if layout == "s390x-eckd" {
+                    "/dev/dasd"
+                } else {
+                    "/dev/sd"
+                };
+                let letter = luks_device
+                    .rsplit_once(prefix)
+                    .map_or("", |(_, letter)| letter);
                 if luks_device.is_empty() {
-                    context.error(at, &[Layout], "device is required for layouts: s390x-eckd, s390x-zfcp");
-                } else if letter.len() != 1 || !letter.bytes().all(|byte| byte.is_ascii_lowercase()) {
+                    context.error(
+                        at,
+                        &[Layout],
+                        "device is required for layouts: s390x-eckd, s390x-zfcp",
+                    );
+                } else if letter.len() != 1 || !letter.bytes().all(|byte| byte.is_ascii_lowercase())
+                {
                     context.error(
                         at,
                         &[Layout],
@@ -212,14 +266,26 @@ fn boot_device(context: &mut Context, node: &Node) {
             _ => context.error(at, &[Layout], if newer { LAYOUTS } else { LAYOUTS_OLD }),
         }
         if newer && s390x && mirrored > 0 {
-            context.error(at, &[Layout], "mirroring not supported on layouts: s390x-eckd, s390x-zfcp, s390x-virt");
+            context.error(
+                at,
+                &[Layout],
+                "mirroring not supported on layouts: s390x-eckd, s390x-zfcp, s390x-virt",
+            );
         }
     }
     if let Some(luks) = luks.filter(|luks| luks.get(Cex).is_some_and(|cex| cex.is_true(Enabled))) {
         if layout.is_none() {
-            context.error(at, &[Luks, Cex], "when using cex the targeted architecture must match s390x");
+            context.error(
+                at,
+                &[Luks, Cex],
+                "when using cex the targeted architecture must match s390x",
+            );
         } else if !s390x {
-            context.error(at, &[Layout], "when using cex the targeted architecture must match s390x");
+            context.error(
+                at,
+                &[Layout],
+                "when using cex the targeted architecture must match s390x",
+            );
         }
         if !luks.items(Tang).is_empty() || luks.is_true(Tpm2) {
             context.error(at, &[Luks], "cannot use cex with clevis");
@@ -239,6 +305,9 @@ fn boot_device(context: &mut Context, node: &Node) {
 
 /// Whether anything unlocks the volume; an empty server does not.
 fn has_method(luks: &Node) -> bool {
-    let filled = |tang: &Node| matches!(&tang.value, tree::Value::Fields(fields) if !fields.is_empty());
-    luks.items(Tang).iter().any(filled) || luks.is_true(Tpm2) || luks.get(Cex).is_some_and(|cex| cex.is_true(Enabled))
+    let filled =
+        |tang: &Node| matches!(&tang.value, tree::Value::Fields(fields) if !fields.is_empty());
+    luks.items(Tang).iter().any(filled)
+        || luks.is_true(Tpm2)
+        || luks.get(Cex).is_some_and(|cex| cex.is_true(Enabled))
 }
