@@ -272,7 +272,7 @@ mod tests {
             ("a: \"x\\\n  y\\tz\"\n", "{str:a str:xy\tz}"),
             (
                 "a\n  b: c",
-                "yaml: mapping values are not allowed in this context",
+                "yaml: line 2: mapping values are not allowed in this context",
             ),
             ("--- a\n--- b\n", "str:a"),
             (
@@ -326,7 +326,7 @@ mod tests {
             ("a: *x\n", "yaml: unknown anchor 'x' referenced"),
             (
                 "x:\n a: 1\n\tb: 2\n",
-                "yaml: line 3: found a tab character that violates indentation",
+                "yaml: line 2: found a tab character that violates indentation",
             ),
             ("%YAML 1.2\n---\n", "yaml: found incompatible YAML document"),
         ] {
