@@ -17,10 +17,17 @@ pub(crate) struct Context<'a> {
     pub files: &'a dyn Files,
     /// Reused for every file: setting one up costs more than a small file.
     pub gzip: Gzip,
+    /// Refuse what can only hurt, see the documentation of the crate.
+    pub safe: bool,
 }
 
 impl<'a> Context<'a> {
-    pub(crate) fn new(minor: u8, document: Option<&'a Document>, files: &'a dyn Files) -> Self {
+    pub(crate) fn new(
+        minor: u8,
+        document: Option<&'a Document>,
+        files: &'a dyn Files,
+        safe: bool,
+    ) -> Self {
         Context {
             minor,
             document,
@@ -28,6 +35,7 @@ impl<'a> Context<'a> {
             report: Report::default(),
             files,
             gzip: Gzip::new(),
+            safe,
         }
     }
 

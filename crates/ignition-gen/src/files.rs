@@ -37,6 +37,9 @@ pub enum FileError {
     /// No permission.
     #[error("permission denied")]
     PermissionDenied,
+    /// A link out of the directory, where that is refused.
+    #[error("link leads outside the files directory")]
+    Outside,
     /// Anything else.
     #[error("{0}")]
     Other(String),
@@ -126,9 +129,15 @@ impl Files for NoFiles {
 }
 
 /// The files below a real directory.
+///
+/// Links are followed wherever they lead, as the reference does;
+/// [`DirFiles::confined`] refuses those that leave the directory. Anything
+/// that is no regular file is refused: reading a pipe or a device might never
+/// end.
 #[derive(Clone, Debug)]
 pub struct DirFiles {
     name: String,
+    confined: bool,
 }
 
 impl DirFiles {
@@ -137,7 +146,30 @@ impl DirFiles {
     pub fn new(directory: impl Into<String>) -> Self {
         DirFiles {
             name: directory.into(),
+            confined: false,
         }
+    }
+
+    /// The files below `directory`; what links lead to outside of it is
+    /// refused with [`FileError::Outside`].
+    #[must_use]
+    pub fn confined(directory: impl Into<String>) -> Self {
+        DirFiles {
+            confined: true,
+            ..DirFiles::new(directory)
+        }
+    }
+
+    /// The path of something that will be read.
+    fn checked(&self, path: &str) -> Result<PathBuf, FileError> {
+        let path = self.path(path);
+        let outside = || {
+            Ok::<_, FileError>(!fs::canonicalize(&path)?.starts_with(fs::canonicalize(&self.name)?))
+        };
+        if self.confined && outside()? {
+            return Err(FileError::Outside);
+        }
+        Ok(path)
     }
 
     fn path(&self, path: &str) -> PathBuf {
@@ -156,15 +188,19 @@ impl Files for DirFiles {
     }
 
     fn read(&self, path: &str) -> Result<Vec<u8>, FileError> {
-        Ok(fs::read(self.path(path))?)
+        let path = self.checked(path)?;
+        let kind = fs::metadata(&path)?.file_type();
+        if !kind.is_file() && !kind.is_dir() {
+            return Err(FileError::Other("not a regular file".into()));
+        }
+        Ok(fs::read(path)?)
     }
 
     fn kind(&self, path: &str, follow: bool) -> Result<FileKind, FileError> {
-        let path = self.path(path);
         let metadata = if follow {
-            fs::metadata(path)?
+            fs::metadata(self.checked(path)?)?
         } else {
-            fs::symlink_metadata(path)?
+            fs::symlink_metadata(self.path(path))?
         };
         let kind = metadata.file_type();
         Ok(if kind.is_dir() {
@@ -188,7 +224,7 @@ impl Files for DirFiles {
 
     fn list(&self, path: &str) -> Result<Vec<String>, FileError> {
         let mut names = Vec::new();
-        for entry in fs::read_dir(self.path(path))? {
+        for entry in fs::read_dir(self.checked(path)?)? {
             let name = entry?.file_name();
             let name = name.into_string().map_err(|name| {
                 FileError::Other(format!("file name {} is not UTF-8", name.display()))

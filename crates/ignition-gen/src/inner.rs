@@ -258,7 +258,7 @@ mod tests {
     use crate::NoFiles;
 
     fn messages(config: &str) -> Vec<String> {
-        let mut context = Context::new(7, None, &NoFiles);
+        let mut context = Context::new(7, None, &NoFiles, false);
         let resource = Node::fields(Vec::new(), NONE);
         check(&mut context, &resource, NONE, config.as_bytes());
         context

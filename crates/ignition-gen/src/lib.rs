@@ -1,5 +1,56 @@
 //! Butane configs translated to Ignition, answer for answer with the
 //! reference compiler (coreos/butane 0.29.0).
+//!
+//! [`translate`] takes the text of a config and gives the text of the Ignition
+//! config, with the same messages at the same places. All versions of the
+//! variant `fcos` are known, 1.0.0 to 1.7.0 and 1.8.0-experimental; other
+//! variants are refused with [`Failure::Unsupported`]. [`command`] is the
+//! command line around it. Nothing is read but through [`Files`], and the same
+//! input always gives the same answer.
+//!
+//! ```
+//! use ignition_gen::{NoFiles, Options, translate};
+//!
+//! let config = "variant: fcos\nversion: 1.6.0\nunknown: 1\n";
+//! let translation = translate(config, &NoFiles, Options::default());
+//! assert_eq!(translation.ignition.as_deref(), Some(r#"{"ignition":{"version":"3.5.0"}}"#));
+//! assert_eq!(translation.report.raw(), "warning at $.unknown, line 3 col 1: unused key unknown\n");
+//! ```
+//!
+//! # What differs from the reference
+//!
+//! With [`Options::safe`], which is the default of the library and off in the
+//! drop-in command, what the reference accepts although it can only hurt is an
+//! error:
+//!
+//! * a tree whose root is a symbolic link: the reference turns it into a link
+//!   at the root of the host;
+//! * names of units, drop-ins and quadlets with slashes, by which a file is
+//!   written outside its directory;
+//! * local configs to merge or replace that are invalid: the reference checks
+//!   inline ones only;
+//! * local units that are not UTF-8: the reference embeds them with
+//!   replacement characters;
+//! * a tree's file over an entry that has a `compression` and no contents is
+//!   embedded with the compression that it really has; the reference keeps the
+//!   word and embeds the file as it is. This is no error.
+//!
+//! [`DirFiles::confined`] refuses links that lead out of the files directory,
+//! which [`DirFiles::new`] follows like the reference.
+//!
+//! Everywhere:
+//!
+//! * unused keys of one mapping are reported in the order of the config, and of
+//!   several colliding partition numbers the first is; the reference's order is
+//!   random;
+//! * of a key that a mapping repeats, at most a hundred repetitions are
+//!   reported, each with at most a hundred others;
+//! * reading a pipe or a device as a local file is an error, where the
+//!   reference waits or reads on forever, and so is a tree with a file name
+//!   that is not UTF-8;
+//! * lines of configs that are not UTF-8 (but UTF-16) are shown with
+//!   replacement characters in the default form of messages;
+//! * the text of the help is another one.
 
 mod boot;
 pub mod command;
@@ -144,7 +195,7 @@ pub fn translate(source: impl AsRef<[u8]>, files: &dyn Files, options: Options) 
         Ok(minor) => minor,
         Err(failure) => return Translation::failed(failure),
     };
-    let mut context = Context::new(minor, document.as_ref(), files);
+    let mut context = Context::new(minor, document.as_ref(), files, options.safe);
     let root = match decode::decode(
         document.as_ref(),
         &schema::CONFIG,
@@ -163,7 +214,7 @@ pub fn translate(source: impl AsRef<[u8]>, files: &dyn Files, options: Options) 
             failure: Some(Failure::Source),
         };
     }
-    let root = lower::lower(&mut context, root, options.safe);
+    let root = lower::lower(&mut context, root);
     if context.report.is_fatal() {
         return Translation {
             ignition: None,

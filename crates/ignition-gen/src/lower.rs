@@ -26,7 +26,7 @@ pub(crate) fn spec(minor: u8) -> &'static str {
 }
 
 /// Translates the config. Errors are in the report.
-pub(crate) fn lower(context: &mut Context, mut root: Node, safe: bool) -> Node {
+pub(crate) fn lower(context: &mut Context, mut root: Node) -> Node {
     let variant = root.take(Variant);
     let version = root.take(Version);
     drop((variant, version));
@@ -43,10 +43,10 @@ pub(crate) fn lower(context: &mut Context, mut root: Node, safe: bool) -> Node {
         root = merge::merge(&schema::CONFIG, units, root, context.minor);
     }
     if let Some(list) = trees {
-        trees::add(context, &mut root, &list, safe);
+        trees::add(context, &mut root, &list);
     }
     if let Some(list) = quadlet_list {
-        quadlets::add(context, &mut root, &list, safe);
+        quadlets::add(context, &mut root, &list);
     }
     if context.report.is_fatal() {
         return root;
@@ -69,10 +69,10 @@ fn ignition(context: &mut Context, root: &mut Node) {
         .unwrap_or_else(|| Node::fields(Vec::new(), PathId::NONE));
     if let Some(config) = node.get_mut(Config) {
         for merge in config.items_mut(Merge) {
-            resource::lower(context, merge);
+            resource::lower_config(context, merge);
         }
         if let Some(replace) = config.get_mut(Replace) {
-            resource::lower(context, replace);
+            resource::lower_config(context, replace);
         }
     }
     if let Some(tls) = node
@@ -161,10 +161,19 @@ fn systemd(context: &mut Context, root: &mut Node) {
         return;
     };
     for unit in systemd.items_mut(Units) {
+        plain_name(context, unit);
         for dropin in unit.items_mut(Dropins) {
+            plain_name(context, dropin);
             local_contents(context, dropin);
         }
         local_contents(context, unit);
+    }
+}
+
+/// Refuses names that lead out of the directory of units.
+pub(crate) fn plain_name(context: &mut Context, node: &Node) {
+    if context.safe && node.str_or_empty(Called).contains('/') {
+        context.error(node.from, &[Called], "names cannot contain slashes");
     }
 }
 
@@ -179,6 +188,9 @@ pub(crate) fn local_contents(context: &mut Context, node: &mut Node) {
         return;
     }
     match resource::read(context, path) {
+        Ok(contents) if context.safe && str::from_utf8(&contents).is_err() => {
+            context.error(local.from, &[], "file is not valid UTF-8");
+        }
         Ok(contents) => node.set(Contents, Node::new(Value::from_bytes(contents), local.from)),
         Err(message) => context.error(local.from, &[], message),
     }

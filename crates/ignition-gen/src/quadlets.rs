@@ -3,10 +3,10 @@
 
 use crate::context::Context;
 use crate::files::clean;
-use crate::resource;
 use crate::tree::Name::*;
 use crate::tree::Node;
 use crate::trees::{Nodes, storage};
+use crate::{lower, resource};
 
 const EXTENSIONS: [&str; 8] = [
     "container",
@@ -61,7 +61,7 @@ pub(crate) fn check(context: &mut Context, node: &Node) {
 }
 
 /// Adds the files and links of every quadlet to the config.
-pub(crate) fn add(context: &mut Context, root: &mut Node, list: &Node, safe: bool) {
+pub(crate) fn add(context: &mut Context, root: &mut Node, list: &Node) {
     if list.entries().is_empty() {
         return;
     }
@@ -69,20 +69,7 @@ pub(crate) fn add(context: &mut Context, root: &mut Node, list: &Node, safe: boo
     let mut nodes = Nodes::new(&storage);
     for quadlet in list.entries() {
         let name = quadlet.str_or_empty(Called);
-        let names = quadlet
-            .items(Dropins)
-            .iter()
-            .map(|dropin| dropin.str_or_empty(Called))
-            .chain([name]);
-        // With a slash a name leads out of the directory of quadlets.
-        if safe && names.into_iter().any(|name| name.contains('/')) {
-            context.error(
-                quadlet.from,
-                &[Called],
-                "quadlet names cannot contain slashes",
-            );
-            continue;
-        }
+        lower::plain_name(context, quadlet);
         let folder = if quadlet.is_true(Rootful) {
             "/etc/containers/systemd"
         } else {
@@ -108,6 +95,7 @@ pub(crate) fn add(context: &mut Context, root: &mut Node, list: &Node, safe: boo
             file(context, &mut storage, &mut nodes, quadlet, &path);
         }
         for dropin in quadlet.items(Dropins) {
+            lower::plain_name(context, dropin);
             let path = format!("{path}.d/{}", dropin.str_or_empty(Called));
             file(context, &mut storage, &mut nodes, dropin, &path);
         }

@@ -3,6 +3,7 @@
 use crate::contents;
 use crate::context::Context;
 use crate::files::{FileError, clean};
+use crate::inner;
 use crate::tree::Name::*;
 use crate::tree::Node;
 
@@ -33,6 +34,18 @@ pub(crate) fn lower(context: &mut Context, node: &mut Node) {
             set_contents(context, node, contents, &compression, inline.from);
         }
     }
+}
+
+/// Like [`lower`], for a config. The reference checks inline ones only.
+pub(crate) fn lower_config(context: &mut Context, node: &mut Node) {
+    if context.safe
+        && context.minor >= 1
+        && let Some(local) = node.get(Local)
+        && let Ok(contents) = read(context, local.as_text().map_or("", |path| &**path))
+    {
+        inner::check(context, node, local.from, &contents);
+    }
+    lower(context, node);
 }
 
 /// Sets source and compression; `compression` is what the user asked for, and

@@ -68,7 +68,7 @@ pub(crate) fn storage(root: &mut Node) -> Node {
 }
 
 /// Adds the files of every tree to the config.
-pub(crate) fn add(context: &mut Context, root: &mut Node, list: &Node, safe: bool) {
+pub(crate) fn add(context: &mut Context, root: &mut Node, list: &Node) {
     if list.entries().is_empty() {
         return;
     }
@@ -104,7 +104,6 @@ pub(crate) fn add(context: &mut Context, root: &mut Node, list: &Node, safe: boo
             storage: &mut storage,
             nodes: &mut nodes,
             tree,
-            safe,
         };
         walk.visit(&inside, &shown, &clean(target), true);
     }
@@ -116,7 +115,6 @@ struct Walk<'a, 'b> {
     storage: &'a mut Node,
     nodes: &'a mut Nodes,
     tree: &'a Node,
-    safe: bool,
 }
 
 impl Walk<'_, '_> {
@@ -143,7 +141,7 @@ impl Walk<'_, '_> {
             Err(error) => self.error(format!("lstat {shown}: {error}")),
             Ok(FileKind::Directory) => self.directory(inside, shown, target),
             Ok(FileKind::File { executable }) => self.file(inside, shown, target, executable),
-            Ok(FileKind::Link) if root && self.safe => {
+            Ok(FileKind::Link) if root && self.context.safe => {
                 self.error("root of tree must be a directory");
             }
             Ok(FileKind::Link) => self.link(inside, shown, target),
@@ -210,7 +208,7 @@ impl Walk<'_, '_> {
             .take(Contents)
             .unwrap_or_else(|| Node::fields(Vec::new(), from));
         let mut compression = resource.str_or_empty(Compression).to_string();
-        if self.safe {
+        if self.context.safe {
             // The reference would keep the word and embed the file as it is.
             compression.clear();
             resource.take(Compression);

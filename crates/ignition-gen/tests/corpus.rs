@@ -5,6 +5,8 @@
 //! versions with the same answer, the newest. Beside the workspace there may
 //! be the whole corpus, with cases of other origins; it is run too.
 
+#[path = "support/load.rs"]
+mod load;
 mod support;
 
 use std::collections::HashMap;
@@ -13,8 +15,9 @@ use std::io::Read as _;
 use std::path::Path;
 
 use ignition_gen::command::{self, Outcome, Request};
+use load::bytes;
 use serde_json::Value;
-use support::{Item, MemFiles, Tree, bytes};
+use support::{Item, MemFiles, Tree};
 
 struct Case {
     name: String,
@@ -122,7 +125,7 @@ fn judge(cases: &[Case], tree: &Tree) -> HashMap<&'static str, Vec<String>> {
 fn own_cases() {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
     let tree =
-        support::described(&fs::read_to_string(directory.join("files.json")).expect("the files"));
+        load::described(&fs::read_to_string(directory.join("files.json")).expect("the files"));
     let cases = cases(&fs::read_to_string(directory.join("cases.jsonl")).expect("the cases"));
     assert!(cases.len() > 1000, "only {} cases", cases.len());
     let failed = judge(&cases, &tree);
@@ -152,7 +155,7 @@ fn whole_corpus() {
     flate2::read::GzDecoder::new(packed.as_slice())
         .read_to_end(&mut archive)
         .expect("a valid archive");
-    let mut tree = support::unpacked(&archive);
+    let mut tree = load::unpacked(&archive);
     // Archives cannot hold sockets; these directories had one.
     let lost: Vec<String> = tree
         .keys()
