@@ -1,5 +1,8 @@
 //! The command of the reference compiler, for measurements against it.
-#![expect(clippy::disallowed_methods, reason = "the shell around the library opens the doors")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "the shell around the library opens the doors"
+)]
 
 use std::fs;
 use std::io::{self, IsTerminal as _, Read as _, Write as _};
@@ -12,7 +15,11 @@ fn main() -> ExitCode {
     let (output, messages, code) = match command::parse(std::env::args().skip(1)) {
         Err(usage) => (None, usage.to_string(), command::USAGE),
         Ok(Request::Help) => (Some(command::HELP.to_string()), String::new(), command::OK),
-        Ok(Request::Version) => (Some(format!("Butane {}\n", env!("CARGO_PKG_VERSION"))), String::new(), command::OK),
+        Ok(Request::Version) => (
+            Some(format!("Butane {}\n", env!("CARGO_PKG_VERSION"))),
+            String::new(),
+            command::OK,
+        ),
         Ok(Request::Translate(invocation)) => translate(&invocation),
     };
     // Nobody is left to hear of a closed terminal.
@@ -34,7 +41,11 @@ fn translate(invocation: &Invocation) -> (Option<String>, String, u8) {
         (Some(path), Some(text)) => match fs::write(path, text) {
             Ok(()) => (None, outcome.messages, outcome.code),
             Err(error) => {
-                let message = format!("{}failed to open {path}: open {path}: {}\n", outcome.messages, FileError::from(error));
+                let message = format!(
+                    "{}failed to open {path}: open {path}: {}\n",
+                    outcome.messages,
+                    FileError::from(error)
+                );
                 (None, message, command::FAILED)
             }
         },
@@ -45,12 +56,22 @@ fn translate(invocation: &Invocation) -> (Option<String>, String, u8) {
 fn read(path: Option<&str>) -> Result<Vec<u8>, String> {
     let mut source = Vec::new();
     let Some(path) = path else {
-        io::stdin().read_to_end(&mut source).map_err(|error| format!("failed to read stdin: {}\n", FileError::from(error)))?;
+        io::stdin()
+            .read_to_end(&mut source)
+            .map_err(|error| format!("failed to read stdin: {}\n", FileError::from(error)))?;
         return Ok(source);
     };
-    let mut file =
-        fs::File::open(path).map_err(|error| format!("failed to open {path}: open {path}: {}\n", FileError::from(error)))?;
-    file.read_to_end(&mut source)
-        .map_err(|error| format!("failed to read {path}: read {path}: {}\n", FileError::from(error)))?;
+    let mut file = fs::File::open(path).map_err(|error| {
+        format!(
+            "failed to open {path}: open {path}: {}\n",
+            FileError::from(error)
+        )
+    })?;
+    file.read_to_end(&mut source).map_err(|error| {
+        format!(
+            "failed to read {path}: read {path}: {}\n",
+            FileError::from(error)
+        )
+    })?;
     Ok(source)
 }

@@ -19,7 +19,13 @@ fn leading_partitions(layout: &str) -> [(&'static str, i64, &'static str); 2] {
 }
 
 fn texts(items: impl IntoIterator<Item = String>, from: PathId) -> Node {
-    Node::list(items.into_iter().map(|text| Node::text(text, from)).collect(), from)
+    Node::list(
+        items
+            .into_iter()
+            .map(|text| Node::text(text, from))
+            .collect(),
+        from,
+    )
 }
 
 fn partition(label: String, size: Option<i64>, kind: Option<&str>, from: PathId) -> Node {
@@ -51,12 +57,15 @@ fn array(name: &str, prefix: &str, disks: usize, options: &[&str], from: PathId)
         vec![
             (Devices, texts(devices, from)),
             (Level, Node::text("raid1", from)),
-            (NameOf, Node::text(name, from)),
+            (Called, Node::text(name, from)),
         ],
         from,
     );
     if !options.is_empty() {
-        node.set(Options, texts(options.iter().map(|option| (*option).to_string()), from));
+        node.set(
+            Options,
+            texts(options.iter().map(|option| (*option).to_string()), from),
+        );
     }
     node
 }
@@ -65,17 +74,14 @@ fn array(name: &str, prefix: &str, disks: usize, options: &[&str], from: PathId)
 pub(crate) fn device(context: &mut Context, node: &Node) -> Option<Node> {
     let layout = node.str_or_empty(Layout);
     let luks = node.get(Luks);
-    let disks = node.get(Mirror).map_or(&[][..], |mirror| mirror.items(Devices));
-    let cex = luks.and_then(|luks| luks.get(Cex)).is_some_and(|cex| cex.is_true(Enabled));
+    let disks = node
+        .get(Mirror)
+        .map_or(&[][..], |mirror| mirror.items(Devices));
+    let cex = luks
+        .and_then(|luks| luks.get(Cex))
+        .is_some_and(|cex| cex.is_true(Enabled));
     let encrypted = luks.filter(|luks| luks.is_true(Tpm2) || !luks.items(Tang).is_empty() || cex);
     let mirrored = !disks.is_empty();
-    if context.minor >= 7 {
-        if let Some(luks) = luks.filter(|luks| encrypted.is_none() && !luks.str_or_empty(Device).is_empty()) {
-            let path = context.from(luks, Luks);
-            context.error(path, &[], "no method specified for luks");
-            return None;
-        }
-    }
     if encrypted.is_none() && !mirrored {
         return None;
     }
@@ -92,7 +98,8 @@ pub(crate) fn device(context: &mut Context, node: &Node) -> Option<Node> {
             array("md-boot", "boot", disks.len(), &["--metadata=1.0"], from),
             array("md-root", "root", disks.len(), &[], from),
         ];
-        storage.set(Disks, Node::list(disk_list, from));
+        let devices = context.from(node.get(Mirror).unwrap_or(node), Devices);
+        storage.set(Disks, Node::list(disk_list, devices));
         storage.set(Raid, Node::list(arrays, from));
         filesystems.push(filesystem("/dev/md/md-boot", "ext4", "boot", from));
     }
@@ -103,23 +110,46 @@ pub(crate) fn device(context: &mut Context, node: &Node) -> Option<Node> {
             _ if mirrored => "/dev/md/md-root".into(),
             _ => "/dev/disk/by-partlabel/root".into(),
         };
-        storage.set(Luks, Node::list(vec![root_luks(luks, underlying, cex)], luks.from));
+        storage.set(
+            Luks,
+            Node::list(vec![root_luks(luks, underlying, cex)], luks.from),
+        );
     }
-    let root = if encrypted.is_some() { "/dev/mapper/root" } else { "/dev/md/md-root" };
+    let root = if encrypted.is_some() {
+        "/dev/mapper/root"
+    } else {
+        "/dev/md/md-root"
+    };
     filesystems.push(filesystem(root, "xfs", "root", node.from));
     storage.set(Filesystems, Node::list(filesystems, node.from));
     Some(Node::fields(vec![(Storage, storage)], PathId::NONE))
 }
 
-fn mirror_disk(device: &Node, number: usize, layout: &str, disks: &mut Vec<Node>, filesystems: &mut Vec<Node>) {
+fn mirror_disk(
+    device: &Node,
+    number: usize,
+    layout: &str,
+    disks: &mut Vec<Node>,
+    filesystems: &mut Vec<Node>,
+) {
     let from = device.from;
     let path = device.as_text().map_or("", |path| &**path);
     let mut partitions = Vec::new();
     for (label, size, kind) in leading_partitions(layout) {
-        partitions.push(partition(format!("{label}-{number}"), Some(size), Some(kind), from));
+        partitions.push(partition(
+            format!("{label}-{number}"),
+            Some(size),
+            Some(kind),
+            from,
+        ));
         if label == "esp" {
             let label = format!("esp-{number}");
-            filesystems.push(filesystem(&format!("/dev/disk/by-partlabel/{label}"), "vfat", &label, from));
+            filesystems.push(filesystem(
+                &format!("/dev/disk/by-partlabel/{label}"),
+                "vfat",
+                &label,
+                from,
+            ));
         }
     }
     partitions.push(partition(format!("boot-{number}"), Some(384), None, from));
@@ -140,12 +170,12 @@ fn root_luks(luks: &Node, device: String, cex: bool) -> Node {
         vec![
             (Device, Node::text(device, from)),
             (Label, Node::text("luks-root", from)),
-            (NameOf, Node::text("root", from)),
+            (Called, Node::text("root", from)),
             (WipeVolume, Node::bool(true, from)),
         ],
         from,
     );
-    let mut copy = |target: &mut Node, name: Name| {
+    let copy = |target: &mut Node, name: Name| {
         if let Some(value) = luks.get(name) {
             target.set(name, value.clone());
         }
@@ -170,15 +200,25 @@ pub(crate) fn grub(context: &mut Context, node: &Node) -> Option<Node> {
         return None;
     }
     let from = context.from(node, Users);
-    let names: Vec<&str> = users.iter().map(|user| user.str_or_empty(NameOf)).collect();
-    let mut contents = format!("# Generated by Butane\n\nset superusers=\"{}\"\n", names.join(" "));
+    let names: Vec<&str> = users.iter().map(|user| user.str_or_empty(Called)).collect();
+    let mut contents = format!(
+        "# Generated by Butane\n\nset superusers=\"{}\"\n",
+        names.join(" ")
+    );
     for user in users {
-        contents.push_str(&format!("password_pbkdf2 {} {}\n", user.str_or_empty(NameOf), user.str_or_empty(PasswordHash)));
+        contents.push_str(&format!(
+            "password_pbkdf2 {} {}\n",
+            user.str_or_empty(Called),
+            user.str_or_empty(PasswordHash)
+        ));
     }
     let mut append = Node::fields(Vec::new(), from);
     crate::resource::set_contents(context, &mut append, contents.as_bytes(), "", from);
     let file = Node::fields(
-        vec![(Path, Node::text("/boot/grub2/user.cfg", from)), (Append, Node::list(vec![append], from))],
+        vec![
+            (Path, Node::text("/boot/grub2/user.cfg", from)),
+            (Append, Node::list(vec![append], from)),
+        ],
         from,
     );
     let boot = Node::fields(
@@ -190,7 +230,10 @@ pub(crate) fn grub(context: &mut Context, node: &Node) -> Option<Node> {
         from,
     );
     let storage = Node::fields(
-        vec![(Files, Node::list(vec![file], from)), (Filesystems, Node::list(vec![boot], from))],
+        vec![
+            (Files, Node::list(vec![file], from)),
+            (Filesystems, Node::list(vec![boot], from)),
+        ],
         from,
     );
     Some(Node::fields(vec![(Storage, storage)], PathId::NONE))

@@ -145,16 +145,24 @@ where
             parser.files.extend(arguments.by_ref());
         } else if let Some(long) = argument.strip_prefix("--") {
             parser.long(long, &mut arguments)?;
-        } else if let Some(shorts) = argument.strip_prefix('-').filter(|shorts| !shorts.is_empty()) {
+        } else if let Some(shorts) = argument
+            .strip_prefix('-')
+            .filter(|shorts| !shorts.is_empty())
+        {
             parser.shorts(shorts, &mut arguments)?;
         } else {
             parser.files.push(argument);
         }
     }
-    let Parser { mut invocation, mut files, help, version } = parser;
+    let Parser {
+        mut invocation,
+        mut files,
+        help,
+        version,
+    } = parser;
     match files.len() {
         0 => {}
-        1 if !invocation.deprecated_input => invocation.input = files.pop(),
+        1 if invocation.input.is_none() => invocation.input = files.pop(),
         _ => return Err(Usage { message: None }),
     }
     Ok(if help {
@@ -167,7 +175,9 @@ where
 }
 
 fn wrong(message: String) -> Usage {
-    Usage { message: Some(message) }
+    Usage {
+        message: Some(message),
+    }
 }
 
 impl Parser {
@@ -175,7 +185,9 @@ impl Parser {
         if text.starts_with(['-', '=']) {
             return Err(wrong(format!("bad flag syntax: --{text}")));
         }
-        let (name, value) = text.split_once('=').map_or((text, None), |(name, value)| (name, Some(value.to_string())));
+        let (name, value) = text.split_once('=').map_or((text, None), |(name, value)| {
+            (name, Some(value.to_string()))
+        });
         let flag = FLAGS.iter().find(|(long, ..)| *long == name);
         let Some((_, short, takes)) = flag else {
             return Err(wrong(format!("unknown flag: --{name}")));
@@ -184,9 +196,9 @@ impl Parser {
             (Some(value), _) => value,
             (None, Takes::Bool) => "true".into(),
             (None, Takes::Color) => "always".into(),
-            (None, Takes::Text) => {
-                rest.next().ok_or_else(|| wrong(format!("flag needs an argument: --{name}")))?
-            }
+            (None, Takes::Text) => rest
+                .next()
+                .ok_or_else(|| wrong(format!("flag needs an argument: --{name}")))?,
         };
         self.set(name, *short, *takes, value)
     }
@@ -195,9 +207,13 @@ impl Parser {
         let mut left = text;
         while let Some(short) = left.chars().next() {
             let after = &left[short.len_utf8()..];
-            let flag = FLAGS.iter().find(|(_, other, _)| *other == short && short != '\0');
+            let flag = FLAGS
+                .iter()
+                .find(|(_, other, _)| *other == short && short != '\0');
             let Some((name, _, takes)) = flag else {
-                return Err(wrong(format!("unknown shorthand flag: '{short}' in -{left}")));
+                return Err(wrong(format!(
+                    "unknown shorthand flag: '{short}' in -{left}"
+                )));
             };
             if let Some(value) = after.strip_prefix('=').filter(|_| left.len() > 2) {
                 return self.set(name, short, *takes, value.into());
@@ -208,7 +224,9 @@ impl Parser {
                 continue;
             }
             let value = match after {
-                "" => rest.next().ok_or_else(|| wrong(format!("flag needs an argument: '{short}' in -{left}")))?,
+                "" => rest.next().ok_or_else(|| {
+                    wrong(format!("flag needs an argument: '{short}' in -{left}"))
+                })?,
                 value => value.into(),
             };
             return self.set(name, short, *takes, value);
@@ -223,8 +241,12 @@ impl Parser {
                 "1" | "t" | "T" | "true" | "TRUE" | "True" => true,
                 "0" | "f" | "F" | "false" | "FALSE" | "False" => false,
                 value => {
-                    let flag = if short == '\0' { format!("--{name}") } else { format!("-{short}, --{name}") };
-                    let value = crate::decode::quoted(value);
+                    let flag = if short == '\0' {
+                        format!("--{name}")
+                    } else {
+                        format!("-{short}, --{name}")
+                    };
+                    let value = crate::text::quoted(value);
                     return Err(wrong(format!(
                         "invalid argument {value} for \"{flag}\" flag: strconv.ParseBool: parsing {value}: invalid syntax"
                     )));
@@ -248,7 +270,7 @@ impl Parser {
             "output" => invocation.output = Some(value).filter(|value| !value.is_empty()),
             "input" => {
                 invocation.deprecated_input = true;
-                invocation.input = Some(value);
+                invocation.input = Some(value).filter(|value| !value.is_empty());
             }
             _ => {
                 invocation.color = match value.as_str() {
@@ -279,14 +301,25 @@ impl Invocation {
     /// this is the drop-in for it.
     #[must_use]
     pub fn run(&self, source: &[u8], files: &dyn Files, terminal: bool) -> Outcome {
-        let translation = translate(source, files, Options { pretty: self.pretty, safe: false });
+        let translation = translate(
+            source,
+            files,
+            Options {
+                pretty: self.pretty,
+                safe: false,
+            },
+        );
         self.render(source, translation, terminal)
     }
 
     /// Renders a translation the way the options ask for.
     #[must_use]
     pub fn render(&self, source: &[u8], translation: Translation, terminal: bool) -> Outcome {
-        let Translation { ignition, report, failure } = translation;
+        let Translation {
+            ignition,
+            report,
+            failure,
+        } = translation;
         let color = match self.color {
             Color::Auto => terminal,
             Color::Always => true,
@@ -294,26 +327,44 @@ impl Invocation {
         };
         let mut messages = String::new();
         if self.deprecated_input {
-            messages.push_str("Flag --input has been deprecated, specify filename directly on command line\n");
+            messages.push_str(
+                "Flag --input has been deprecated, specify filename directly on command line\n",
+            );
         }
         if self.raw_errors {
             messages.push_str(&report.raw());
         } else {
-            messages.push_str(&report.pretty(self.input.as_deref().unwrap_or("<stdin>"), source, color));
+            messages.push_str(&report.pretty(
+                self.input.as_deref().unwrap_or("<stdin>"),
+                source,
+                color,
+            ));
         }
         if let Some(failure) = failure {
             messages.push_str(&format!("Error translating config: {failure}\n"));
-            return Outcome { output: None, messages, code: FAILED };
+            return Outcome {
+                output: None,
+                messages,
+                code: FAILED,
+            };
         }
         if self.strict && !report.entries.is_empty() {
             messages.push_str("Config produced warnings and --strict was specified\n");
-            return Outcome { output: None, messages, code: FAILED };
+            return Outcome {
+                output: None,
+                messages,
+                code: FAILED,
+            };
         }
         let output = ignition.filter(|_| !self.check).map(|mut text| {
             text.push('\n');
             text
         });
-        Outcome { output, messages, code: OK }
+        Outcome {
+            output,
+            messages,
+            code: OK,
+        }
     }
 }
 
@@ -330,15 +381,28 @@ mod tests {
     }
 
     fn message(arguments: &[&str]) -> String {
-        parse(arguments.iter().copied()).unwrap_err().message.unwrap_or_default()
+        parse(arguments.iter().copied())
+            .unwrap_err()
+            .message
+            .unwrap_or_default()
     }
 
     #[test]
     fn grammar() {
         let all = invocation(&["-psc", "-dDIR", "--output=x", "--color", "in.bu"]);
         assert!(all.pretty && all.strict && all.check && all.color == Color::Always);
-        assert_eq!((all.files_dir.as_deref(), all.output.as_deref(), all.input.as_deref()), (Some("DIR"), Some("x"), Some("in.bu")));
-        assert_eq!(invocation(&["-c=false", "--", "-x"]).input.as_deref(), Some("-x"));
+        assert_eq!(
+            (
+                all.files_dir.as_deref(),
+                all.output.as_deref(),
+                all.input.as_deref()
+            ),
+            (Some("DIR"), Some("x"), Some("in.bu"))
+        );
+        assert_eq!(
+            invocation(&["-c=false", "--", "-x"]).input.as_deref(),
+            Some("-x")
+        );
         assert_eq!(invocation(&["-"]).input.as_deref(), Some("-"));
         assert_eq!(invocation(&["-o", "", "-d", ""]), Invocation::default());
         assert!(invocation(&["--input", "x"]).deprecated_input);
@@ -364,12 +428,22 @@ mod tests {
         let source = b"variant: fcos\nversion: 1.7.0\nfoo: 1\n";
         let run = |arguments: &[&str]| invocation(arguments).run(source, &NoFiles, false);
         let plain = run(&["--raw-errors"]);
-        assert_eq!(plain.output.as_deref(), Some("{\"ignition\":{\"version\":\"3.6.0\"}}\n"));
-        assert_eq!(plain.messages, "warning at $.foo, line 3 col 1: unused key foo\n");
+        assert_eq!(
+            plain.output.as_deref(),
+            Some("{\"ignition\":{\"version\":\"3.6.0\"}}\n")
+        );
+        assert_eq!(
+            plain.messages,
+            "warning at $.foo, line 3 col 1: unused key foo\n"
+        );
         assert_eq!(plain.code, OK);
         let strict = run(&["--strict", "--raw-errors"]);
         assert_eq!((strict.output, strict.code), (None, FAILED));
-        assert!(strict.messages.ends_with("\nConfig produced warnings and --strict was specified\n"));
+        assert!(
+            strict
+                .messages
+                .ends_with("\nConfig produced warnings and --strict was specified\n")
+        );
         assert_eq!(run(&["--check"]).output, None);
     }
 }

@@ -16,12 +16,19 @@ const ADVANTAGE: usize = 4;
 const HOPELESS: usize = ";base64,".len() + 24usize.div_ceil(3) * 4 + ADVANTAGE;
 
 fn unreserved(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'!' | b'~' | b'*' | b'\'' | b'(' | b')')
+    byte.is_ascii_alphanumeric()
+        || matches!(
+            byte,
+            b'-' | b'_' | b'.' | b'!' | b'~' | b'*' | b'\'' | b'(' | b')'
+        )
 }
 
 /// Contents as a `data:` URL without a media type, percent-escaped.
 pub(crate) fn escaped(contents: &[u8]) -> String {
-    let length = contents.iter().map(|byte| if unreserved(*byte) { 1 } else { 3 }).sum::<usize>();
+    let length = contents
+        .iter()
+        .map(|byte| if unreserved(*byte) { 1 } else { 3 })
+        .sum::<usize>();
     let mut url = String::with_capacity("data:,".len() + length);
     url.push_str("data:,");
     escape_into(contents, &mut url);
@@ -44,7 +51,10 @@ fn escape_into(contents: &[u8], url: &mut String) {
 /// Contents as the shortest `data:` URL, and whether they are compressed in
 /// it. With `compress` unset they are taken as they are.
 pub(crate) fn shortest(contents: &[u8], compress: bool, gzip: &mut Gzip) -> (String, bool) {
-    let escaped_length = 1 + contents.iter().map(|byte| if unreserved(*byte) { 1 } else { 3 }).sum::<usize>();
+    let escaped_length = 1 + contents
+        .iter()
+        .map(|byte| if unreserved(*byte) { 1 } else { 3 })
+        .sum::<usize>();
     let base64_length = |bytes: usize| ";base64,".len() + bytes.div_ceil(3) * 4;
     let best = escaped_length.min(base64_length(contents.len()));
     if compress && best > HOPELESS {

@@ -17,15 +17,26 @@ pub(crate) struct Context<'a> {
     pub files: &'a dyn Files,
     /// Reused for every file: setting one up costs more than a small file.
     pub gzip: Gzip,
+    /// Refuse what can only hurt, see the documentation of the crate.
+    pub safe: bool,
 }
 
 impl<'a> Context<'a> {
-    pub(crate) fn new(minor: u8, document: Option<&'a Document>, files: &'a dyn Files) -> Self {
-        Context { minor, document, paths: Paths::new(), report: Report::default(), files, gzip: Gzip::new() }
-    }
-
-    pub(crate) fn path(&mut self, parent: PathId, names: &[Name]) -> PathId {
-        self.paths.descend(parent, names.iter().map(|name| Step::Field(*name)))
+    pub(crate) fn new(
+        minor: u8,
+        document: Option<&'a Document>,
+        files: &'a dyn Files,
+        safe: bool,
+    ) -> Self {
+        Context {
+            minor,
+            document,
+            paths: Paths::new(),
+            report: Report::default(),
+            files,
+            gzip: Gzip::new(),
+            safe,
+        }
     }
 
     /// An error at the path, or at a field below it.
@@ -48,8 +59,17 @@ impl<'a> Context<'a> {
     /// Adds a message about a field of the Butane config.
     pub(crate) fn add(&mut self, severity: Severity, steps: &[Step], message: String) {
         let position = self.position(steps);
-        let path = if steps.is_empty() { String::new() } else { path_text(steps, false) };
-        self.report.entries.push(Entry { severity, path, position, message });
+        let path = if steps.is_empty() {
+            String::new()
+        } else {
+            path_text(steps, false)
+        };
+        self.report.entries.push(Entry {
+            severity,
+            path,
+            position,
+            message,
+        });
     }
 
     /// The place of the deepest node that exists on the way.
@@ -58,8 +78,12 @@ impl<'a> Context<'a> {
         let mut at: NodeId = 0;
         for step in steps {
             let next = match (step, &document.node(at).content) {
-                (Step::Field(name), Content::Mapping(items)) => find(document, items, name.yaml()).map(|(_, value)| value),
-                (Step::Key(key), Content::Mapping(items)) => find(document, items, key).map(|(key, _)| key),
+                (Step::Field(name), Content::Mapping(items)) => {
+                    find(document, items, name.yaml()).map(|(_, value)| value)
+                }
+                (Step::Key(key), Content::Mapping(items)) => {
+                    find(document, items, key).map(|(key, _)| key)
+                }
                 (Step::Index(index), Content::Sequence(items)) => items.get(*index).copied(),
                 _ => None,
             };
@@ -77,7 +101,9 @@ impl<'a> Context<'a> {
         let mut at: NodeId = 0;
         for step in steps {
             let next = match (step, &document.node(at).content) {
-                (Step::Key(key), Content::Mapping(items)) => find(document, items, key).map(|(_, value)| value),
+                (Step::Key(key), Content::Mapping(items)) => {
+                    find(document, items, key).map(|(_, value)| value)
+                }
                 (Step::Index(index), Content::Sequence(items)) => items.get(*index).copied(),
                 _ => None,
             };
@@ -100,11 +126,17 @@ impl<'a> Context<'a> {
 
 pub(crate) fn place(document: &Document, id: NodeId) -> Position {
     let node = document.node(id);
-    Position { line: node.line, column: node.column }
+    Position {
+        line: node.line,
+        column: node.column,
+    }
 }
 
 /// Key and value of an entry; of equal keys (they are errors) the last one.
 pub(crate) fn find(document: &Document, items: &[NodeId], name: &str) -> Option<(NodeId, NodeId)> {
-    let named = |pair: &&[NodeId]| document.scalar(pair[0]).is_some_and(|key| &**key == name);
-    items.rchunks_exact(2).find(named).map(|pair| (pair[0], pair[1]))
+    let named = |pair: &&[NodeId]| document.key(pair[0]) == name;
+    items
+        .rchunks_exact(2)
+        .find(named)
+        .map(|pair| (pair[0], pair[1]))
 }

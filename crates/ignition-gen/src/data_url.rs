@@ -75,7 +75,11 @@ pub(crate) fn check(url: &str) -> Result<(), DataError> {
     let data = rest.strip_prefix(',').ok_or(DataError::Comma)?;
     let valid = |c: char| {
         c.is_ascii_alphanumeric()
-            || if base64 { "+/=".contains(c) } else { "-_.!~*'();/?:@&=+$,%".contains(c) }
+            || if base64 {
+                "+/=".contains(c)
+            } else {
+                "-_.!~*'();/?:@&=+$,%".contains(c)
+            }
     };
     if !data.chars().all(valid) {
         return Err(DataError::Character);
@@ -83,7 +87,11 @@ pub(crate) fn check(url: &str) -> Result<(), DataError> {
     for value in values {
         unescape(value)?;
     }
-    if base64 { check_base64(data.as_bytes()) } else { unescape(data) }
+    if base64 {
+        check_base64(data.as_bytes())
+    } else {
+        unescape(data)
+    }
 }
 
 fn media_type(text: &str) -> Result<&str, DataError> {
@@ -91,7 +99,11 @@ fn media_type(text: &str) -> Result<&str, DataError> {
     let subtype = text[end..].strip_prefix('/').ok_or(DataError::MediaType)?;
     let end = subtype.find(|c| !token(c)).ok_or(DataError::Incomplete)?;
     let rest = &subtype[end..];
-    if rest.starts_with([';', ',']) { Ok(rest) } else { Err(DataError::Subtype) }
+    if rest.starts_with([';', ',']) {
+        Ok(rest)
+    } else {
+        Err(DataError::Subtype)
+    }
 }
 
 /// The value of a parameter, quoted or not.
@@ -137,7 +149,11 @@ fn unescape(text: &str) -> Result<(), DataError> {
         }
         if byte == b'%' {
             for _ in 0..2 {
-                if !bytes.next().ok_or(DataError::EscapeEnd)?.is_ascii_hexdigit() {
+                if !bytes
+                    .next()
+                    .ok_or(DataError::EscapeEnd)?
+                    .is_ascii_hexdigit()
+                {
                     return Err(DataError::Escape);
                 }
             }
@@ -165,7 +181,11 @@ fn check_base64(data: &[u8]) -> Result<(), DataError> {
             _ => Err(DataError::Base64(at + 1)),
         };
     }
-    if group == 0 { Ok(()) } else { Err(DataError::Base64(at - group)) }
+    if group == 0 {
+        Ok(())
+    } else {
+        Err(DataError::Base64(at - group))
+    }
 }
 
 #[cfg(test)]
@@ -194,14 +214,26 @@ mod tests {
             ("data:", "missing comma before data"),
             ("data:x", "missing media type slash"),
             ("data:/plain,x", "invalid character after data prefix"),
-            ("data:;base64;foo=bar,x", "invalid character for parameter attribute"),
+            (
+                "data:;base64;foo=bar,x",
+                "invalid character for parameter attribute",
+            ),
             ("data:,a#b", "invalid data character"),
             ("data:;base64,__--", "invalid data character"),
-            ("data:;base64,aGVsbG8", "illegal base64 data at input byte 4"),
+            (
+                "data:;base64,aGVsbG8",
+                "illegal base64 data at input byte 4",
+            ),
             ("data:;base64,a===", "illegal base64 data at input byte 1"),
-            ("data:;base64,aGVsbG8=x", "illegal base64 data at input byte 8"),
+            (
+                "data:;base64,aGVsbG8=x",
+                "illegal base64 data at input byte 8",
+            ),
             ("data:,%4", "rfc2396: unexpected end of unescape sequence"),
-            ("data:,%zz", "rfc2396: invalid char 0x25 in unescape sequence"),
+            (
+                "data:,%zz",
+                "rfc2396: invalid char 0x25 in unescape sequence",
+            ),
         ] {
             assert_eq!(check(url).unwrap_err().to_string(), message, "{url}");
         }

@@ -7,6 +7,7 @@ use std::rc::Rc;
 use base64::Engine as _;
 
 use crate::schema::{Def, Kind};
+use crate::text::{cut, quoted};
 use crate::tree::{Name, Node, PathId, Paths, Value};
 use crate::yaml::{Content, Document, Fault, NodeId, Resolved, Tag, resolve};
 
@@ -29,7 +30,12 @@ struct Decoder<'a> {
 ///
 /// # Errors
 /// A [`Fault`]: either the first fatal one or all type errors in one message.
-pub(crate) fn decode(document: Option<&Document>, def: &'static Def, minor: u8, paths: &mut Paths) -> Result<Node, Fault> {
+pub(crate) fn decode(
+    document: Option<&Document>,
+    def: &'static Def,
+    minor: u8,
+    paths: &mut Paths,
+) -> Result<Node, Fault> {
     let mut root = Node::fields(Vec::new(), PathId::ROOT);
     let Some(document) = document else {
         return Ok(root);
@@ -48,7 +54,10 @@ pub(crate) fn decode(document: Option<&Document>, def: &'static Def, minor: u8, 
     if decoder.errors.is_empty() {
         return Ok(root);
     }
-    Err(Fault::plain(format!("unmarshal errors:\n  {}", decoder.errors.join("\n  "))))
+    Err(Fault::plain(format!(
+        "unmarshal errors:\n  {}",
+        decoder.errors.join("\n  ")
+    )))
 }
 
 /// Share of decoded values that may come from aliases: generous for small
@@ -79,13 +88,19 @@ impl Decoder<'_> {
     }
 
     /// Follows an alias; `Err` if it leads into itself.
-    fn follow<T>(&mut self, id: NodeId, then: impl FnOnce(&mut Self, NodeId) -> Result<T, Fault>) -> Result<T, Fault> {
+    fn follow<T>(
+        &mut self,
+        id: NodeId,
+        then: impl FnOnce(&mut Self, NodeId) -> Result<T, Fault>,
+    ) -> Result<T, Fault> {
         let Content::Alias(target) = self.document.node(id).content else {
             return then(self, id);
         };
         if self.following.contains(&target) {
             let name = self.document.anchor(target);
-            return Err(Fault::plain(format!("anchor '{name}' value contains itself")));
+            return Err(Fault::plain(format!(
+                "anchor '{name}' value contains itself"
+            )));
         }
         self.following.push(target);
         self.count()?;
@@ -96,13 +111,21 @@ impl Decoder<'_> {
 
     fn type_error(&mut self, id: NodeId, tag: &Tag, wanted: &str) {
         let node = self.document.node(id);
-        let tag = if matches!(node.tag, Tag::None | Tag::NonSpecific) { tag } else { &node.tag };
+        let tag = if matches!(node.tag, Tag::None | Tag::NonSpecific) {
+            tag
+        } else {
+            &node.tag
+        };
         let value = match &node.content {
-            Content::Scalar { value, .. } if value.len() > 10 => format!(" `{}...`", cut(value, 7)),
-            Content::Scalar { value, .. } => format!(" `{value}`"),
+            Content::Scalar(value) if value.len() > 10 => format!(" `{}...`", cut(value, 7)),
+            Content::Scalar(value) => format!(" `{value}`"),
             _ => String::new(),
         };
-        self.errors.push(format!("line {}: cannot unmarshal {}{value} into {wanted}", node.line, tag.short()));
+        self.errors.push(format!(
+            "line {}: cannot unmarshal {}{value} into {wanted}",
+            node.line,
+            tag.short()
+        ));
     }
 
     /// A struct from a mapping. `false` if there is nothing to keep.
@@ -145,7 +168,11 @@ impl Decoder<'_> {
     /// Tag, meaning and text of a scalar.
     fn scalar(&self, id: NodeId) -> Result<(Tag, Resolved, Value), Fault> {
         let node = self.document.node(id);
-        let text = self.document.scalar(id).cloned().unwrap_or_else(|| Rc::from(""));
+        let text = self
+            .document
+            .scalar(id)
+            .cloned()
+            .unwrap_or_else(|| Rc::from(""));
         let resolved = resolve::tagged(&node.tag, &text)?;
         if node.tag == Tag::Binary {
             // Line breaks are part of the encoding, other blanks are not.
@@ -158,7 +185,12 @@ impl Decoder<'_> {
         Ok((node.tag.clone(), resolved, Value::Text(text)))
     }
 
-    fn mapping(&mut self, items: &[NodeId], def: &'static Def, into: &mut Node) -> Result<bool, Fault> {
+    fn mapping(
+        &mut self,
+        items: &[NodeId],
+        def: &'static Def,
+        into: &mut Node,
+    ) -> Result<bool, Fault> {
         if self.duplicates(items) {
             return Ok(false);
         }
@@ -175,13 +207,16 @@ impl Decoder<'_> {
             let Some(Value::Text(name)) = self.text(key)? else {
                 continue;
             };
-            if let Some(known) = &mut known {
-                if !known.insert(name.clone()) {
-                    continue;
-                }
+            if let Some(known) = &mut known
+                && !known.insert(name.clone())
+            {
+                continue;
             }
             let minor = self.minor;
-            let field = def.fields.iter().find(|field| field.in_butane(minor) && field.name.yaml() == &*name);
+            let field = def
+                .fields
+                .iter()
+                .find(|field| field.in_butane(minor) && field.name.yaml() == &*name);
             if let Some(field) = field {
                 self.field(value, field.name, field.kind, into)?;
             }
@@ -200,7 +235,7 @@ impl Decoder<'_> {
         let mut twice = false;
         for key in items.iter().step_by(2) {
             let id = match &document.node(*key).content {
-                Content::Scalar { value, .. } => (0, &**value),
+                Content::Scalar(value) => (0, &**value),
                 Content::Mapping(_) => (1, ""),
                 Content::Sequence(_) => (2, ""),
                 Content::Alias(target) => (3, document.anchor(*target)),
@@ -212,7 +247,10 @@ impl Decoder<'_> {
         if !twice {
             return false;
         }
-        let mut groups: Vec<_> = seen.into_iter().filter(|(_, keys)| keys.len() > 1).collect();
+        let mut groups: Vec<_> = seen
+            .into_iter()
+            .filter(|(_, keys)| keys.len() > 1)
+            .collect();
         groups.sort_by_key(|(_, keys)| keys[0]);
         // Every pair is named by the reference; that would be quadratic here.
         let mut errors = Vec::new();
@@ -220,16 +258,31 @@ impl Decoder<'_> {
             for (at, first) in keys.iter().enumerate().take(MAX_REPEATS) {
                 for later in keys[at + 1..].iter().take(MAX_REPEATS) {
                     let lines = (document.node(*later).line, document.node(*first).line);
-                    errors.push((*first, format!("line {}: mapping key {} already defined at line {}", lines.0, quoted(name), lines.1)));
+                    errors.push((
+                        *first,
+                        format!(
+                            "line {}: mapping key {} already defined at line {}",
+                            lines.0,
+                            quoted(name),
+                            lines.1
+                        ),
+                    ));
                 }
             }
         }
         errors.sort_by_key(|(first, _)| *first);
-        self.errors.extend(errors.into_iter().map(|(_, error)| error));
+        self.errors
+            .extend(errors.into_iter().map(|(_, error)| error));
         true
     }
 
-    fn merge(&mut self, parent: &[NodeId], merge: NodeId, def: &'static Def, into: &mut Node) -> Result<(), Fault> {
+    fn merge(
+        &mut self,
+        parent: &[NodeId],
+        merge: NodeId,
+        def: &'static Def,
+        into: &mut Node,
+    ) -> Result<(), Fault> {
         let document = self.document;
         let outermost = self.merged.is_none();
         if outermost {
@@ -241,7 +294,12 @@ impl Decoder<'_> {
             }
             self.merged = Some(names);
         }
-        let is_mapping = |id: NodeId| matches!(document.node(document.target(id)).content, Content::Mapping(_));
+        let is_mapping = |id: NodeId| {
+            matches!(
+                document.node(document.target(id)).content,
+                Content::Mapping(_)
+            )
+        };
         let wrong = || Fault::plain("map merge requires map or sequence of maps as the value");
         match &document.node(merge).content {
             Content::Mapping(_) => {
@@ -280,7 +338,9 @@ impl Decoder<'_> {
 
     fn value(&mut self, id: NodeId, kind: Kind, from: PathId) -> Result<Option<Node>, Fault> {
         match kind {
-            Kind::Required | Kind::Filled | Kind::Text => Ok(self.text(id)?.map(|text| Node::new(text, from))),
+            Kind::Required | Kind::Filled | Kind::Text | Kind::Nullable => {
+                Ok(self.text(id)?.map(|text| Node::new(text, from)))
+            }
             Kind::Int | Kind::Count => Ok(self.int(id)?.map(|value| Node::int(value, from))),
             Kind::Bool => Ok(self.bool(id)?.map(|value| Node::bool(value, from))),
             Kind::Sub(def) | Kind::Optional(def) => {
@@ -295,9 +355,19 @@ impl Decoder<'_> {
                 })
             }
             Kind::Texts(go) => {
-                let def = Def { go, key: crate::schema::Key::None, fields: &[] };
-                let go = if go == "string" { "[]string".into() } else { format!("[]{}", def.go_type(self.minor)) };
-                self.list(id, &go, from, |this, item, from| Ok(this.text(item)?.map(|text| Node::new(text, from))))
+                let def = Def {
+                    go,
+                    key: crate::schema::Key::None,
+                    fields: &[],
+                };
+                let go = if go == "string" {
+                    "[]string".into()
+                } else {
+                    format!("[]{}", def.go_type(self.minor))
+                };
+                self.list(id, &go, from, |this, item, from| {
+                    Ok(this.text(item)?.map(|text| Node::new(text, from)))
+                })
             }
         }
     }
@@ -377,7 +447,9 @@ impl Decoder<'_> {
                 Resolved::Int(value) => Ok(Some(value)),
                 // What is out of range ends as the least number on the
                 // processors that the reference runs on.
-                Resolved::Float(value) if value < -I64_LIMIT || value == I64_LIMIT => Ok(Some(i64::MIN)),
+                Resolved::Float(value) if value < -I64_LIMIT || value == I64_LIMIT => {
+                    Ok(Some(i64::MIN))
+                }
                 Resolved::Float(value) if value < I64_LIMIT => Ok(Some(value as i64)),
                 _ => {
                     this.type_error(id, &tag, "int");
@@ -394,12 +466,20 @@ impl Decoder<'_> {
                 return Ok(None);
             }
             let (tag, resolved, text) = this.scalar(id)?;
-            let text = if let Value::Text(text) = &text { text } else { "" };
+            let text = if let Value::Text(text) = &text {
+                text
+            } else {
+                ""
+            };
             match (&resolved, text) {
                 (Resolved::Null, _) => Ok(None),
                 (Resolved::Bool(value), _) => Ok(Some(*value)),
-                (Resolved::Str, "y" | "Y" | "yes" | "Yes" | "YES" | "on" | "On" | "ON") => Ok(Some(true)),
-                (Resolved::Str, "n" | "N" | "no" | "No" | "NO" | "off" | "Off" | "OFF") => Ok(Some(false)),
+                (Resolved::Str, "y" | "Y" | "yes" | "Yes" | "YES" | "on" | "On" | "ON") => {
+                    Ok(Some(true))
+                }
+                (Resolved::Str, "n" | "N" | "no" | "No" | "NO" | "off" | "Off" | "OFF") => {
+                    Ok(Some(false))
+                }
                 _ => {
                     this.type_error(id, &tag, "bool");
                     Ok(None)
@@ -414,37 +494,3 @@ const I64_LIMIT: f64 = 9_223_372_036_854_775_808.0;
 
 /// Repetitions of one key that are reported, each way.
 const MAX_REPEATS: usize = 100;
-
-/// The first bytes of a text, at most one character short.
-fn cut(text: &str, bytes: usize) -> &str {
-    let mut end = bytes;
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
-    &text[..end]
-}
-
-/// A text in Go's double quotes.
-pub(crate) fn quoted(text: &str) -> String {
-    let mut out = String::from("\"");
-    for c in text.chars() {
-        match c {
-            '"' => out.push_str("\\\""),
-            '\\' => out.push_str("\\\\"),
-            '\n' => out.push_str("\\n"),
-            '\r' => out.push_str("\\r"),
-            '\t' => out.push_str("\\t"),
-            '\x07' => out.push_str("\\a"),
-            '\x08' => out.push_str("\\b"),
-            '\x0b' => out.push_str("\\v"),
-            '\x0c' => out.push_str("\\f"),
-            c if (c as u32) < 0x20 || c == '\x7f' => out.push_str(&format!("\\x{:02x}", c as u32)),
-            c if c.is_control() || matches!(c, '\u{a0}' | '\u{2028}' | '\u{2029}' | '\u{feff}') => {
-                out.push_str(&format!("\\u{:04x}", c as u32));
-            }
-            c => out.push(c),
-        }
-    }
-    out.push('"');
-    out
-}

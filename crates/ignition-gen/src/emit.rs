@@ -5,7 +5,12 @@ use crate::tree::{Node, Value};
 
 /// Writes the struct; `pretty` indents by two blanks. No line break at the end.
 pub(crate) fn json(def: &'static Def, node: &Node, minor: u8, pretty: bool) -> String {
-    let mut writer = Writer { out: String::new(), minor, pretty, depth: 0 };
+    let mut writer = Writer {
+        out: String::new(),
+        minor,
+        pretty,
+        depth: 0,
+    };
     writer.structure(def, Some(node));
     writer.out
 }
@@ -19,17 +24,24 @@ struct Writer {
 
 /// Whether a field is left out.
 fn omitted(kind: Kind, node: Option<&Node>, minor: u8) -> bool {
+    !matches!(kind, Kind::Required | Kind::Nullable) && empty(kind, node, minor)
+}
+
+/// Whether a value is the zero value of its type.
+pub(crate) fn empty(kind: Kind, node: Option<&Node>, minor: u8) -> bool {
     let Some(node) = node else {
-        return !matches!(kind, Kind::Required);
+        return true;
     };
     match (kind, &node.value) {
-        (Kind::Required | Kind::Text | Kind::Int | Kind::Bool | Kind::Optional(_), _) => false,
-        (Kind::Filled, Value::Text(text)) => text.is_empty(),
+        (Kind::Required | Kind::Filled, Value::Text(text)) => text.is_empty(),
         (Kind::Count, value) => *value == Value::Int(0),
         (Kind::List(_) | Kind::Texts(_), Value::List(items)) => items.is_empty(),
         (Kind::Sub(def), _) => {
-            let omitted = |name, kind| omitted(kind, node.get(name), minor);
-            def.fields.iter().filter(|field| field.in_ignition(minor)).all(|field| omitted(field.name, field.kind))
+            let empty = |name, kind| empty(kind, node.get(name), minor);
+            def.fields
+                .iter()
+                .filter(|field| field.in_ignition(minor))
+                .all(|field| empty(field.name, field.kind))
         }
         _ => false,
     }
@@ -65,6 +77,7 @@ impl Writer {
             self.out.push_str(if self.pretty { "\": " } else { "\":" });
             match value {
                 Some(value) => self.value(field.kind, value),
+                None if matches!(field.kind, Kind::Nullable) => self.out.push_str("null"),
                 // Required text that is not set.
                 None => self.out.push_str("\"\""),
             }
@@ -82,7 +95,9 @@ impl Writer {
             (Value::Int(value), _) => self.out.push_str(&value.to_string()),
             (Value::Text(text), _) => string(text, &mut self.out),
             (Value::Raw { bytes, .. }, _) => raw_string(bytes, &mut self.out),
-            (Value::Fields(_), Kind::Sub(def) | Kind::Optional(def) | Kind::List(def)) => self.structure(def, Some(node)),
+            (Value::Fields(_), Kind::Sub(def) | Kind::Optional(def) | Kind::List(def)) => {
+                self.structure(def, Some(node));
+            }
             (Value::Fields(_), _) => self.out.push_str("{}"),
             (Value::List(items), kind) => {
                 self.out.push('[');
@@ -163,14 +178,32 @@ mod tests {
             vec![
                 (Name::Mode, Node::int(420, none)),
                 (Name::Path, Node::text("/a<", none)),
-                (Name::Contents, Node::fields(vec![(Name::HttpHeaders, Node::list(Vec::new(), none))], none)),
-                (Name::Append, Node::list(vec![Node::fields(Vec::new(), none)], none)),
+                (
+                    Name::Contents,
+                    Node::fields(
+                        vec![(Name::HttpHeaders, Node::list(Vec::new(), none))],
+                        none,
+                    ),
+                ),
+                (
+                    Name::Append,
+                    Node::list(vec![Node::fields(Vec::new(), none)], none),
+                ),
             ],
             none,
         );
-        assert_eq!(json(&FILE, &file, 7, false), r#"{"path":"/a\u003c","append":[{}],"mode":420}"#);
-        assert_eq!(json(&FILE, &file, 7, true), "{\n  \"path\": \"/a\\u003c\",\n  \"append\": [\n    {}\n  ],\n  \"mode\": 420\n}");
-        assert_eq!(json(&CONFIG, &Node::fields(Vec::new(), none), 7, true), "{}");
+        assert_eq!(
+            json(&FILE, &file, 7, false),
+            r#"{"path":"/a\u003c","append":[{}],"mode":420}"#
+        );
+        assert_eq!(
+            json(&FILE, &file, 7, true),
+            "{\n  \"path\": \"/a\\u003c\",\n  \"append\": [\n    {}\n  ],\n  \"mode\": 420\n}"
+        );
+        assert_eq!(
+            json(&CONFIG, &Node::fields(Vec::new(), none), 7, true),
+            "{}"
+        );
     }
 
     #[test]

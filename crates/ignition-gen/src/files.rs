@@ -37,6 +37,9 @@ pub enum FileError {
     /// No permission.
     #[error("permission denied")]
     PermissionDenied,
+    /// A link out of the directory, where that is refused.
+    #[error("link leads outside the files directory")]
+    Outside,
     /// Anything else.
     #[error("{0}")]
     Other(String),
@@ -54,7 +57,11 @@ impl From<io::Error> for FileError {
                 let text = text.split(" (os error").next().unwrap_or_default();
                 // The reference prints the same words without a capital.
                 let mut rest = text.chars();
-                FileError::Other(rest.next().map(|first| first.to_lowercase().chain(rest).collect()).unwrap_or_default())
+                FileError::Other(
+                    rest.next()
+                        .map(|first| first.to_lowercase().chain(rest).collect())
+                        .unwrap_or_default(),
+                )
             }
         }
     }
@@ -122,21 +129,56 @@ impl Files for NoFiles {
 }
 
 /// The files below a real directory.
+///
+/// Links are followed wherever they lead, as the reference does;
+/// [`DirFiles::confined`] refuses those that leave the directory. Anything
+/// that is no regular file is refused: reading a pipe or a device might never
+/// end.
 #[derive(Clone, Debug)]
 pub struct DirFiles {
     name: String,
+    confined: bool,
 }
 
 impl DirFiles {
     /// The files below `directory`, which need not exist until one is wanted.
     #[must_use]
     pub fn new(directory: impl Into<String>) -> Self {
-        DirFiles { name: directory.into() }
+        DirFiles {
+            name: directory.into(),
+            confined: false,
+        }
+    }
+
+    /// The files below `directory`; what links lead to outside of it is
+    /// refused with [`FileError::Outside`].
+    #[must_use]
+    pub fn confined(directory: impl Into<String>) -> Self {
+        DirFiles {
+            confined: true,
+            ..DirFiles::new(directory)
+        }
+    }
+
+    /// The path of something that will be read.
+    fn checked(&self, path: &str) -> Result<PathBuf, FileError> {
+        let path = self.path(path);
+        let outside = || {
+            Ok::<_, FileError>(!fs::canonicalize(&path)?.starts_with(fs::canonicalize(&self.name)?))
+        };
+        if self.confined && outside()? {
+            return Err(FileError::Outside);
+        }
+        Ok(path)
     }
 
     fn path(&self, path: &str) -> PathBuf {
         let base = PathBuf::from(&self.name);
-        if path.is_empty() { base } else { base.join(path) }
+        if path.is_empty() {
+            base
+        } else {
+            base.join(path)
+        }
     }
 }
 
@@ -146,33 +188,47 @@ impl Files for DirFiles {
     }
 
     fn read(&self, path: &str) -> Result<Vec<u8>, FileError> {
-        Ok(fs::read(self.path(path))?)
+        let path = self.checked(path)?;
+        let kind = fs::metadata(&path)?.file_type();
+        if !kind.is_file() && !kind.is_dir() {
+            return Err(FileError::Other("not a regular file".into()));
+        }
+        Ok(fs::read(path)?)
     }
 
     fn kind(&self, path: &str, follow: bool) -> Result<FileKind, FileError> {
-        let path = self.path(path);
-        let metadata = if follow { fs::metadata(path)? } else { fs::symlink_metadata(path)? };
+        let metadata = if follow {
+            fs::metadata(self.checked(path)?)?
+        } else {
+            fs::symlink_metadata(self.path(path))?
+        };
         let kind = metadata.file_type();
         Ok(if kind.is_dir() {
             FileKind::Directory
         } else if kind.is_symlink() {
             FileKind::Link
         } else if kind.is_file() {
-            FileKind::File { executable: executable(&metadata) }
+            FileKind::File {
+                executable: executable(&metadata),
+            }
         } else {
             FileKind::Other
         })
     }
 
     fn link(&self, path: &str) -> Result<String, FileError> {
-        Ok(fs::read_link(self.path(path))?.to_string_lossy().into_owned())
+        Ok(fs::read_link(self.path(path))?
+            .to_string_lossy()
+            .into_owned())
     }
 
     fn list(&self, path: &str) -> Result<Vec<String>, FileError> {
         let mut names = Vec::new();
-        for entry in fs::read_dir(self.path(path))? {
+        for entry in fs::read_dir(self.checked(path)?)? {
             let name = entry?.file_name();
-            let name = name.into_string().map_err(|name| FileError::Other(format!("file name {} is not UTF-8", name.display())))?;
+            let name = name.into_string().map_err(|name| {
+                FileError::Other(format!("file name {} is not UTF-8", name.display()))
+            })?;
             names.push(name);
         }
         Ok(names)
@@ -236,10 +292,16 @@ mod tests {
     #[test]
     fn errors_read_like_the_system() {
         let files = DirFiles::new(env!("CARGO_MANIFEST_DIR"));
-        assert_eq!(files.read("nope").unwrap_err().to_string(), "no such file or directory");
+        assert_eq!(
+            files.read("nope").unwrap_err().to_string(),
+            "no such file or directory"
+        );
         assert_eq!(files.read("src").unwrap_err().to_string(), "is a directory");
         assert_eq!(files.kind("src", false), Ok(FileKind::Directory));
-        assert_eq!(files.kind("src/lib.rs", false), Ok(FileKind::File { executable: false }));
+        assert_eq!(
+            files.kind("src/lib.rs", false),
+            Ok(FileKind::File { executable: false })
+        );
         assert!(files.list("").unwrap().contains(&"Cargo.toml".to_string()));
     }
 }

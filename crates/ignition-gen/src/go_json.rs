@@ -62,7 +62,7 @@ fn invalid(byte: u8, place: &str) -> JsonError {
         b'"' => "'\"'".to_string(),
         // Bytes beyond ASCII are shown as if they were characters.
         byte => {
-            let inner = crate::decode::quoted(&char::from(byte).to_string());
+            let inner = crate::text::quoted(&char::from(byte).to_string());
             format!("'{}'", &inner[1..inner.len() - 1])
         }
     };
@@ -151,7 +151,9 @@ impl Parser<'_> {
                         break;
                     }
                     (b',', false) => break,
-                    (b'}', true) | (b']', false) => done = open.pop().map_or(Json::Null, |(value, _)| value),
+                    (b'}', true) | (b']', false) => {
+                        done = open.pop().map_or(Json::Null, |(value, _)| value);
+                    }
                     (byte, true) => return Err(invalid(byte, "after object key:value pair")),
                     (byte, false) => return Err(invalid(byte, "after array element")),
                 }
@@ -160,7 +162,11 @@ impl Parser<'_> {
     }
 
     fn bound(open: &[(Json, String)]) -> Result<(), JsonError> {
-        if open.len() > MAX_DEPTH { Err(JsonError("exceeded max depth".into())) } else { Ok(()) }
+        if open.len() > MAX_DEPTH {
+            Err(JsonError("exceeded max depth".into()))
+        } else {
+            Ok(())
+        }
     }
 
     fn key(&mut self, place: &str) -> Result<String, JsonError> {
@@ -191,7 +197,10 @@ impl Parser<'_> {
         for wanted in word.bytes().skip(1) {
             let byte = self.next()?;
             if byte != wanted {
-                return Err(invalid(byte, &format!("in literal {word} (expecting '{}')", wanted as char)));
+                return Err(invalid(
+                    byte,
+                    &format!("in literal {word} (expecting '{}')", wanted as char),
+                ));
             }
         }
         Ok(value)
@@ -220,7 +229,9 @@ impl Parser<'_> {
             }
             self.some_digits("in exponent of numeric literal")?;
         }
-        Ok(Json::Number(String::from_utf8_lossy(&self.text[start..self.at]).into_owned()))
+        Ok(Json::Number(
+            String::from_utf8_lossy(&self.text[start..self.at]).into_owned(),
+        ))
     }
 
     fn digits(&mut self) {
@@ -265,12 +276,15 @@ impl Parser<'_> {
             b'u' => {
                 let first = self.unit()?;
                 let rest = self.text.get(self.at..self.at + 6);
-                let low = rest.filter(|rest| rest.starts_with(b"\\u")).and_then(|rest| str::from_utf8(&rest[2..]).ok());
+                let low = rest
+                    .filter(|rest| rest.starts_with(b"\\u"))
+                    .and_then(|rest| str::from_utf8(&rest[2..]).ok());
                 let low = low.and_then(|digits| u32::from_str_radix(digits, 16).ok());
                 match (first, low) {
                     (0xd800..=0xdbff, Some(low @ 0xdc00..=0xdfff)) => {
                         self.at += 6;
-                        char::from_u32(0x10000 + ((first & 0x3ff) << 10 | low & 0x3ff)).unwrap_or('\u{fffd}')
+                        char::from_u32(0x10000 + ((first & 0x3ff) << 10 | low & 0x3ff))
+                            .unwrap_or('\u{fffd}')
                     }
                     _ => char::from_u32(first).unwrap_or('\u{fffd}'),
                 }
@@ -299,8 +313,18 @@ mod tests {
     #[test]
     fn values() {
         let value = parse(br#" {"a": [1, -2.5e3, "\u00e9\ud83d\ude00"], "b": {}} "#).unwrap();
-        let list = vec![Json::Number("1".into()), Json::Number("-2.5e3".into()), Json::Text("é\u{1f600}".into())];
-        assert_eq!(value, Json::Object(vec![("a".into(), Json::List(list)), ("b".into(), Json::Object(vec![]))]));
+        let list = vec![
+            Json::Number("1".into()),
+            Json::Number("-2.5e3".into()),
+            Json::Text("é\u{1f600}".into()),
+        ];
+        assert_eq!(
+            value,
+            Json::Object(vec![
+                ("a".into(), Json::List(list)),
+                ("b".into(), Json::Object(vec![]))
+            ])
+        );
     }
 
     #[test]
@@ -308,17 +332,33 @@ mod tests {
         for (text, message) in [
             ("", "unexpected end of JSON input"),
             ("x", "invalid character 'x' looking for beginning of value"),
-            ("not", "invalid character 'o' in literal null (expecting 'u')"),
-            ("{a", "invalid character 'a' looking for beginning of object key string"),
+            (
+                "not",
+                "invalid character 'o' in literal null (expecting 'u')",
+            ),
+            (
+                "{a",
+                "invalid character 'a' looking for beginning of object key string",
+            ),
             ("{\"a\" 1", "invalid character '1' after object key"),
-            ("{\"a\":1 2", "invalid character '2' after object key:value pair"),
+            (
+                "{\"a\":1 2",
+                "invalid character '2' after object key:value pair",
+            ),
             ("[1 2", "invalid character '2' after array element"),
             ("1 2", "invalid character '2' after top-level value"),
             ("\"\n", "invalid character '\\n' in string literal"),
             ("-x", "invalid character 'x' in numeric literal"),
-            ("1.x", "invalid character 'x' after decimal point in numeric literal"),
+            (
+                "1.x",
+                "invalid character 'x' after decimal point in numeric literal",
+            ),
         ] {
-            assert_eq!(parse(text.as_bytes()).unwrap_err().to_string(), message, "{text}");
+            assert_eq!(
+                parse(text.as_bytes()).unwrap_err().to_string(),
+                message,
+                "{text}"
+            );
         }
         assert!(parse("[".repeat(20_000).as_bytes()).is_err());
     }

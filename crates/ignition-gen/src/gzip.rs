@@ -29,7 +29,7 @@ pub struct Gzip {
 }
 
 impl Gzip {
-    /// Returns a compressor; the tables take about 800 KiB.
+    /// Returns a compressor; the tables take about 700 KiB.
     pub fn new() -> Self {
         Self::default()
     }

@@ -11,8 +11,10 @@ use crate::tree::{Name, Node, PathId, Step, path_text};
 
 /// Lists that share their keys: a path is one kind of node only, and an
 /// argument is wanted or unwanted.
-const SHARED: [&[Name]; 2] =
-    [&[Name::Directories, Name::Files, Name::Links], &[Name::ShouldExist, Name::ShouldNotExist]];
+const SHARED: [&[Name]; 2] = [
+    &[Name::Directories, Name::Files, Name::Links],
+    &[Name::ShouldExist, Name::ShouldNotExist],
+];
 
 /// A walk through a generated config, or through one that a config embeds.
 pub(crate) struct Checker<'c, 'a> {
@@ -25,7 +27,12 @@ pub(crate) struct Checker<'c, 'a> {
 
 /// Checks the generated config.
 pub(crate) fn check(context: &mut Context, root: &Node) {
-    let mut checker = Checker { context, root, path: Vec::new(), inner: false };
+    let mut checker = Checker {
+        context,
+        root,
+        path: Vec::new(),
+        inner: false,
+    };
     checker.duplicates(&CONFIG, root);
     checker.structure(&CONFIG, root);
 }
@@ -33,7 +40,12 @@ pub(crate) fn check(context: &mut Context, root: &Node) {
 /// Checks a config that is embedded in this one. Its messages carry its own
 /// paths, and the places that those have in this config.
 pub(crate) fn check_inner(context: &mut Context, root: &Node) {
-    let mut checker = Checker { context, root, path: Vec::new(), inner: true };
+    let mut checker = Checker {
+        context,
+        root,
+        path: Vec::new(),
+        inner: true,
+    };
     checker.structure(&CONFIG, root);
     checker.duplicates(&CONFIG, root);
 }
@@ -56,10 +68,21 @@ impl Checker<'_, '_> {
         full.extend_from_slice(steps);
         if self.inner {
             let path = path_text(&full, true);
-            let named = |step: &Step| if let Step::Field(name) = step { Step::Key(name.json().into()) } else { step.clone() };
+            let named = |step: &Step| {
+                if let Step::Field(name) = step {
+                    Step::Key(name.json().into())
+                } else {
+                    step.clone()
+                }
+            };
             let steps: Vec<Step> = full.iter().map(named).collect();
             let position = self.context.position_of_values(&steps);
-            self.context.report.entries.push(Entry { severity, path, position, message });
+            self.context.report.entries.push(Entry {
+                severity,
+                path,
+                position,
+                message,
+            });
             return;
         }
         let steps = self.origin(&full).unwrap_or(full);
@@ -67,7 +90,7 @@ impl Checker<'_, '_> {
     }
 
     /// The Butane path that a value of the generated config comes from.
-    fn origin(&mut self, steps: &[Step]) -> Option<Vec<Step>> {
+    fn origin(&self, steps: &[Step]) -> Option<Vec<Step>> {
         let mut from = PathId::NONE;
         let mut node = Some(self.root);
         let mut kind = Kind::Sub(&CONFIG);
@@ -79,14 +102,8 @@ impl Checker<'_, '_> {
                     };
                     kind = def.field(*name, self.context.minor, true)?.kind;
                     node = node.and_then(|node| node.get(*name));
-                    match node {
-                        Some(node) => from = node.from,
-                        // What cannot be unset is there even if nobody set it.
-                        None if matches!(kind, Kind::Required | Kind::Filled | Kind::Count | Kind::Sub(_)) => {
-                            from = self.context.paths.child(from, *name);
-                        }
-                        None => return None,
-                    }
+                    // What is not set has no origin, even if its parent has one.
+                    from = node?.from;
                 }
                 Step::Index(index) => {
                     node = Some(node?.entries().get(*index)?);
@@ -120,7 +137,10 @@ impl Checker<'_, '_> {
                 }
             }
             for index in twice {
-                self.error(&[field.name.into(), index.into()], "duplicate entry defined");
+                self.error(
+                    &[field.name.into(), index.into()],
+                    "duplicate entry defined",
+                );
             }
         }
         self.children(def, node, Checker::duplicates);
@@ -131,13 +151,17 @@ impl Checker<'_, '_> {
         self.children(def, node, Checker::structure);
     }
 
-    fn children(&mut self, def: &'static Def, node: &Node, visit: fn(&mut Self, &'static Def, &Node)) {
+    fn children(
+        &mut self,
+        def: &'static Def,
+        node: &Node,
+        visit: fn(&mut Self, &'static Def, &Node),
+    ) {
         let minor = self.context.minor;
         let absent = Node::fields(Vec::new(), PathId::NONE);
         for field in def.fields.iter().filter(|field| field.in_ignition(minor)) {
             let depth = self.path.len();
             self.path.push(field.name.into());
-            self.before_field(def, field.name, node);
             match field.kind {
                 // Structs are checked even if they are empty.
                 Kind::Sub(def) => visit(self, def, node.get(field.name).unwrap_or(&absent)),
@@ -158,7 +182,4 @@ impl Checker<'_, '_> {
             self.path.truncate(depth);
         }
     }
-
-    /// Room for rules that stand between the fields of a struct.
-    fn before_field(&mut self, _: &'static Def, _: Name, _: &Node) {}
 }

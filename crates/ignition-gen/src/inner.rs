@@ -9,21 +9,27 @@ use crate::report::{Entry, Severity};
 use crate::schema::{CONFIG, Def, Kind};
 use crate::tree::Name::{Ignition, Version};
 use crate::tree::{Node, PathId, Step, path_text};
+use crate::version;
 
 const NONE: PathId = PathId::NONE;
 
 /// Checks the embedded config `contents`, which is a resource's `inline`.
 pub(crate) fn check(context: &mut Context, resource: &Node, field: PathId, contents: &[u8]) {
     let parsed = go_json::parse(contents).and_then(|json| {
-        let mut unknown = Vec::new();
-        let mut decoder = Decoder { minor: context.minor, path: Vec::new(), unknown: &mut unknown, error: None };
-        let root = decoder.structure(&json, &CONFIG, "Config").unwrap_or_else(|| Node::fields(Vec::new(), NONE));
+        let mut decoder = Decoder {
+            minor: context.minor,
+            path: Vec::new(),
+            error: None,
+        };
+        let root = decoder
+            .structure(&json, &CONFIG, "Config")
+            .unwrap_or_else(|| Node::fields(Vec::new(), NONE));
         match decoder.error {
             Some(error) => Err(error),
-            None => Ok((root, unknown)),
+            None => Ok((root, json)),
         }
     });
-    let (root, unknown) = match parsed {
+    let (root, json) = match parsed {
         Ok(parsed) => parsed,
         Err(error) => {
             context.add(Severity::Error, &[], error.to_string());
@@ -31,69 +37,111 @@ pub(crate) fn check(context: &mut Context, resource: &Node, field: PathId, conte
             return;
         }
     };
-    let version = root.get(Ignition).map_or("", |ignition| ignition.str_or_empty(Version));
-    match is_semver(version) {
-        true if version != spec(context.minor) => {
-            context.warn(
-                resource.from,
-                &[Version],
-                "skipping validation for the merge/replace ignition config due to an unkown version",
-            );
-            return;
-        }
-        true => {}
-        false => {
-            let steps = [Step::Key("ignition".into()), Step::Key("version".into())];
-            let position = context.position_of_values(&steps);
-            context.report.entries.push(Entry {
-                severity: Severity::Error,
-                path: path_text(&steps, true),
-                position,
-                message: "invalid config version (couldn't parse)".into(),
-            });
-        }
+    let version = root
+        .get(Ignition)
+        .map_or("", |ignition| ignition.str_or_empty(Version));
+    if version::normalize(version).is_some_and(|version| version != spec(context.minor)) {
+        context.warn(
+            resource.from,
+            &[Version],
+            "skipping validation for the merge/replace ignition config due to an unkown version",
+        );
+        return;
     }
     ignition_check::check_inner(context, &root);
-    for steps in unknown {
-        let position = context.position_of_values(&steps);
-        let key = if let Some(Step::Key(key)) = steps.last() { key.to_string() } else { String::new() };
-        context.report.entries.push(Entry {
-            severity: Severity::Warning,
-            path: path_text(&steps, true),
-            position,
-            message: format!("unused key {key}"),
-        });
+    unknown_keys(context, &json, &CONFIG, &mut Vec::new());
+}
+
+/// Warns of keys that the struct does not have; their case matters here.
+fn unknown_keys(context: &mut Context, json: &Json, def: &'static Def, path: &mut Vec<Step>) {
+    let fields = match json {
+        Json::Object(fields) => fields,
+        _ => {
+            let shown = path_text(path, true);
+            let message = format!(
+                "context tree does not match content tree at {shown}. Line and column reporting may be inconsistent. \
+                 Unused keys may not be reported"
+            );
+            return warn(context, path, message);
+        }
+    };
+    let minor = context.minor;
+    let known = |name: &str| {
+        def.fields
+            .iter()
+            .find(|field| field.in_ignition(minor) && field.name.json() == name)
+    };
+    for (key, _) in fields.iter().filter(|(key, _)| known(key).is_none()) {
+        path.push(Step::Key(key.as_str().into()));
+        warn(context, path, format!("unused key {key}"));
+        path.pop();
+    }
+    for field in def.fields.iter().filter(|field| field.in_ignition(minor)) {
+        let Some((_, value)) = fields.iter().rfind(|(key, _)| key == field.name.json()) else {
+            continue;
+        };
+        path.push(Step::Key(field.name.json().into()));
+        match (field.kind, value) {
+            (Kind::Optional(_), Json::Null) => {}
+            (Kind::Sub(def) | Kind::Optional(def), value) => {
+                unknown_keys(context, value, def, path);
+            }
+            (Kind::List(def), Json::List(items)) => {
+                for (index, item) in items.iter().enumerate() {
+                    path.push(Step::Index(index));
+                    unknown_keys(context, item, def, path);
+                    path.pop();
+                }
+            }
+            _ => {}
+        }
+        path.pop();
     }
 }
 
-/// Three numbers, and perhaps a suffix after `-` or `+`.
-pub(crate) fn is_semver(version: &str) -> bool {
-    let version = version.split_once('+').map_or(version, |(version, _)| version);
-    let version = version.split_once('-').map_or(version, |(version, _)| version);
-    let numbers: Vec<&str> = version.split('.').collect();
-    numbers.len() == 3 && numbers.iter().all(|number| number.parse::<i64>().is_ok())
+fn warn(context: &mut Context, path: &[Step], message: String) {
+    let position = context.position_of_values(path);
+    context.report.entries.push(Entry {
+        severity: Severity::Warning,
+        path: path_text(path, true),
+        position,
+        message,
+    });
 }
 
-struct Decoder<'a> {
+struct Decoder {
     minor: u8,
     path: Vec<Step>,
-    /// Paths of keys that no field has.
-    unknown: &'a mut Vec<Vec<Step>>,
     /// The first value of a wrong type; decoding goes on after it.
     error: Option<JsonError>,
 }
 
-impl Decoder<'_> {
+impl Decoder {
     fn mismatch(&mut self, json: &Json, owner: &str, wanted: &str) {
         if self.error.is_none() {
-            let names: Vec<&str> =
-                self.path.iter().filter_map(|step| if let Step::Key(key) = step { Some(&**key) } else { None }).collect();
+            let names: Vec<&str> = self
+                .path
+                .iter()
+                .filter_map(|step| {
+                    if let Step::Key(key) = step {
+                        Some(&**key)
+                    } else {
+                        None
+                    }
+                })
+                .collect();
             let value = match json {
                 Json::Number(number) if wanted == "int" => format!("number {number}"),
                 json => json.kind(),
             };
-            let field = if names.is_empty() { "value".into() } else { format!("struct field {owner}.{}", names.join(".")) };
-            self.error = Some(JsonError(format!("json: cannot unmarshal {value} into Go {field} of type {wanted}")));
+            let field = if names.is_empty() {
+                "value".into()
+            } else {
+                format!("struct field {owner}.{}", names.join("."))
+            };
+            self.error = Some(JsonError(format!(
+                "json: cannot unmarshal {value} into Go {field} of type {wanted}"
+            )));
         }
     }
 
@@ -109,25 +157,26 @@ impl Decoder<'_> {
         let mut node = Node::fields(Vec::new(), NONE);
         for (key, value) in fields {
             let known = |exact: bool| {
-                def.fields.iter().filter(|field| field.in_ignition(self.minor)).find(|field| {
-                    let name = field.name.json();
-                    if exact { name == key } else { name.eq_ignore_ascii_case(key) }
-                })
+                def.fields
+                    .iter()
+                    .filter(|field| field.in_ignition(self.minor))
+                    .find(|field| {
+                        let name = field.name.json();
+                        if exact {
+                            name == key
+                        } else {
+                            name.eq_ignore_ascii_case(key)
+                        }
+                    })
             };
             let field = known(true).or_else(|| known(false));
-            // Keys are matched without regard to case, and still count as unknown.
+            // Keys are matched without regard to case.
             let name = field.map_or(key.as_str(), |field| field.name.json());
             self.path.push(Step::Key(name.into()));
-            if field.is_none_or(|field| field.name.json() != key) {
-                let mut steps = self.path.clone();
-                steps.pop();
-                steps.push(Step::Key(key.as_str().into()));
-                self.unknown.push(steps);
-            }
-            if let Some(field) = field {
-                if let Some(value) = self.value(value, field.kind, go_name(def)) {
-                    node.set(field.name, value);
-                }
+            if let Some(field) = field
+                && let Some(value) = self.value(value, field.kind, go_name(def))
+            {
+                node.set(field.name, value);
             }
             self.path.pop();
         }
@@ -137,7 +186,9 @@ impl Decoder<'_> {
     fn value(&mut self, json: &Json, kind: Kind, owner: &str) -> Option<Node> {
         match (kind, json) {
             (_, Json::Null) => None,
-            (Kind::Required | Kind::Filled | Kind::Text, Json::Text(text)) => Some(Node::text(text.as_str(), NONE)),
+            (Kind::Required | Kind::Filled | Kind::Text | Kind::Nullable, Json::Text(text)) => {
+                Some(Node::text(text.as_str(), NONE))
+            }
             (Kind::Bool, Json::Bool(value)) => Some(Node::bool(*value, NONE)),
             (Kind::Int | Kind::Count, Json::Number(number)) => match number.parse() {
                 Ok(value) => Some(Node::int(value, NONE)),
@@ -149,7 +200,10 @@ impl Decoder<'_> {
             (Kind::Sub(def) | Kind::Optional(def), json) => self.structure(json, def, owner),
             (Kind::List(def), Json::List(items)) => {
                 let item = |this: &mut Self, item: &Json| {
-                    Some(this.structure(item, def, owner).unwrap_or_else(|| Node::fields(Vec::new(), NONE)))
+                    Some(
+                        this.structure(item, def, owner)
+                            .unwrap_or_else(|| Node::fields(Vec::new(), NONE)),
+                    )
                 };
                 self.list(items, item)
             }
@@ -166,7 +220,9 @@ impl Decoder<'_> {
                     Kind::Bool => "bool".into(),
                     Kind::List(def) => format!("[]types.{}", go_name(def)),
                     Kind::Texts("string") => "[]string".into(),
-                    Kind::Texts(name) => format!("[]types.{}", name.split('|').next_back().unwrap_or(name)),
+                    Kind::Texts(name) => {
+                        format!("[]types.{}", name.split('|').next_back().unwrap_or(name))
+                    }
                     _ => "string".into(),
                 };
                 self.mismatch(json, owner, &wanted);
@@ -175,7 +231,11 @@ impl Decoder<'_> {
         }
     }
 
-    fn list(&mut self, items: &[Json], mut item: impl FnMut(&mut Self, &Json) -> Option<Node>) -> Option<Node> {
+    fn list(
+        &mut self,
+        items: &[Json],
+        mut item: impl FnMut(&mut Self, &Json) -> Option<Node>,
+    ) -> Option<Node> {
         let mut nodes = Vec::new();
         for (index, value) in items.iter().enumerate() {
             self.path.push(Step::Index(index));
@@ -195,14 +255,39 @@ fn go_name(def: &Def) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::NoFiles;
+
+    fn messages(config: &str) -> Vec<String> {
+        let mut context = Context::new(7, None, &NoFiles, false);
+        let resource = Node::fields(Vec::new(), NONE);
+        check(&mut context, &resource, NONE, config.as_bytes());
+        context
+            .report
+            .entries
+            .iter()
+            .map(ToString::to_string)
+            .collect()
+    }
 
     #[test]
-    fn versions() {
-        for version in ["3.5.0", "3.7.0-experimental", "10.0.0", "3.1.0+x"] {
-            assert!(is_semver(version), "{version}");
-        }
-        for version in ["", "x", "3.5", "3.5.0.0", "v3.5.0", "3.5.x"] {
-            assert!(!is_semver(version), "{version}");
-        }
+    fn types_are_those_of_go() {
+        let config = r#"{"ignition": {"version": 5}}"#;
+        let error = "error: json: cannot unmarshal number into Go struct field Ignition.ignition.version of type string";
+        assert_eq!(messages(config), [error, "error: config is not valid"]);
+    }
+
+    #[test]
+    fn only_the_own_version_is_checked() {
+        let config = |version: &str| {
+            format!(
+                r#"{{"ignition": {{"version": "{version}"}}, "Storage": {{"files": [{{"path": "x"}}]}}}}"#
+            )
+        };
+        let relative = "error at $.storage.files.0.path: path not absolute";
+        let unused = "warning at $.Storage: unused key Storage";
+        assert_eq!(messages(&config("3.6.0")), [relative, unused]);
+        assert_eq!(messages(&config("3.5.0")).len(), 1);
+        let version = "error at $.ignition.version: invalid config version (couldn't parse)";
+        assert_eq!(messages(&config("x")), [version, relative, unused]);
     }
 }

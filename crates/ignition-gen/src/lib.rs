@@ -1,5 +1,56 @@
 //! Butane configs translated to Ignition, answer for answer with the
 //! reference compiler (coreos/butane 0.29.0).
+//!
+//! [`translate`] takes the text of a config and gives the text of the Ignition
+//! config, with the same messages at the same places. All versions of the
+//! variant `fcos` are known, 1.0.0 to 1.7.0 and 1.8.0-experimental; other
+//! variants are refused with [`Failure::Unsupported`]. [`command`] is the
+//! command line around it. Nothing is read but through [`Files`], and the same
+//! input always gives the same answer.
+//!
+//! ```
+//! use ignition_gen::{NoFiles, Options, translate};
+//!
+//! let config = "variant: fcos\nversion: 1.6.0\nunknown: 1\n";
+//! let translation = translate(config, &NoFiles, Options::default());
+//! assert_eq!(translation.ignition.as_deref(), Some(r#"{"ignition":{"version":"3.5.0"}}"#));
+//! assert_eq!(translation.report.raw(), "warning at $.unknown, line 3 col 1: unused key unknown\n");
+//! ```
+//!
+//! # What differs from the reference
+//!
+//! With [`Options::safe`], which is the default of the library and off in the
+//! drop-in command, what the reference accepts although it can only hurt is an
+//! error:
+//!
+//! * a tree whose root is a symbolic link: the reference turns it into a link
+//!   at the root of the host;
+//! * names of units, drop-ins and quadlets with slashes, by which a file is
+//!   written outside its directory;
+//! * local configs to merge or replace that are invalid: the reference checks
+//!   inline ones only;
+//! * local units that are not UTF-8: the reference embeds them with
+//!   replacement characters;
+//! * a tree's file over an entry that has a `compression` and no contents is
+//!   embedded with the compression that it really has; the reference keeps the
+//!   word and embeds the file as it is. This is no error.
+//!
+//! [`DirFiles::confined`] refuses links that lead out of the files directory,
+//! which [`DirFiles::new`] follows like the reference.
+//!
+//! Everywhere:
+//!
+//! * unused keys of one mapping are reported in the order of the config, and of
+//!   several colliding partition numbers the first is; the reference's order is
+//!   random;
+//! * of a key that a mapping repeats, at most a hundred repetitions are
+//!   reported, each with at most a hundred others;
+//! * reading a pipe or a device as a local file is an error, where the
+//!   reference waits or reads on forever, and so is a tree with a file name
+//!   that is not UTF-8;
+//! * lines of configs that are not UTF-8 (but UTF-16) are shown with
+//!   replacement characters in the default form of messages;
+//! * the text of the help is another one.
 
 mod boot;
 pub mod command;
@@ -25,6 +76,7 @@ mod resource;
 mod schema;
 mod source_check;
 mod storage_rules;
+mod text;
 mod tree;
 mod trees;
 mod unit;
@@ -53,7 +105,10 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Options { pretty: false, safe: true }
+        Options {
+            pretty: false,
+            safe: true,
+        }
     }
 }
 
@@ -80,7 +135,9 @@ pub enum Failure {
         version: String,
     },
     /// The reference has this variant, this crate has not.
-    #[error("variant {variant} with version {version} is not supported; this compiler knows variant fcos only")]
+    #[error(
+        "variant {variant} with version {version} is not supported; this compiler knows variant fcos only"
+    )]
     Unsupported {
         /// The variant of the config.
         variant: String,
@@ -88,7 +145,9 @@ pub enum Failure {
         version: String,
     },
     /// The variant of old that the reference refuses with a hint.
-    #[error("rhcos variant has been removed; use openshift variant instead: https://coreos.github.io/butane/upgrading-openshift/")]
+    #[error(
+        "rhcos variant has been removed; use openshift variant instead: https://coreos.github.io/butane/upgrading-openshift/"
+    )]
     Rhcos,
     /// A value has the wrong type.
     #[error("{0}")]
@@ -115,7 +174,11 @@ pub struct Translation {
 
 impl Translation {
     fn failed(failure: Failure) -> Self {
-        Translation { ignition: None, report: Report::default(), failure: Some(failure) }
+        Translation {
+            ignition: None,
+            report: Report::default(),
+            failure: Some(failure),
+        }
     }
 }
 
@@ -132,31 +195,55 @@ pub fn translate(source: impl AsRef<[u8]>, files: &dyn Files, options: Options) 
         Ok(minor) => minor,
         Err(failure) => return Translation::failed(failure),
     };
-    let mut context = Context::new(minor, document.as_ref(), files);
-    let root = match decode::decode(document.as_ref(), &schema::CONFIG, minor, &mut context.paths) {
+    let mut context = Context::new(minor, document.as_ref(), files, options.safe);
+    let root = match decode::decode(
+        document.as_ref(),
+        &schema::CONFIG,
+        minor,
+        &mut context.paths,
+    ) {
         Ok(root) => root,
         Err(fault) => return Translation::failed(Failure::Decode(fault.to_string())),
     };
     unused::check(&mut context, &schema::CONFIG, &root);
     source_check::check(&mut context, &root);
     if context.report.is_fatal() {
-        return Translation { ignition: None, report: context.report, failure: Some(Failure::Source) };
+        return Translation {
+            ignition: None,
+            report: context.report,
+            failure: Some(Failure::Source),
+        };
     }
-    let root = lower::lower(&mut context, root, options.safe);
+    let root = lower::lower(&mut context, root);
     if context.report.is_fatal() {
-        return Translation { ignition: None, report: context.report, failure: Some(Failure::Source) };
+        return Translation {
+            ignition: None,
+            report: context.report,
+            failure: Some(Failure::Source),
+        };
     }
     ignition_check::check(&mut context, &root);
     if context.report.is_fatal() {
-        return Translation { ignition: None, report: context.report, failure: Some(Failure::Generated) };
+        return Translation {
+            ignition: None,
+            report: context.report,
+            failure: Some(Failure::Generated),
+        };
     }
     let ignition = emit::json(&schema::CONFIG, &root, minor, options.pretty);
-    Translation { ignition: Some(ignition), report: context.report, failure: None }
+    Translation {
+        ignition: Some(ignition),
+        report: context.report,
+        failure: None,
+    }
 }
 
 /// Variant and version, before the schema is known.
 fn common(document: Option<&Document>) -> Result<(String, String), Failure> {
     let root = decode::decode(document, &schema::COMMON, 0, &mut Paths::new());
     let root = root.map_err(|fault| Failure::Unmarshal(fault.to_string()))?;
-    Ok((root.str_or_empty(Name::Variant).into(), root.str_or_empty(Name::Version).into()))
+    Ok((
+        root.str_or_empty(Name::Variant).into(),
+        root.str_or_empty(Name::Version).into(),
+    ))
 }

@@ -8,7 +8,17 @@ use crate::tree::{Node, PathId, Value};
 use crate::{boot, merge, mount, partitions, quadlets, schema, trees};
 
 /// The Ignition version that each version of `fcos` becomes.
-const SPECS: [&str; 9] = ["3.0.0", "3.1.0", "3.2.0", "3.2.0", "3.3.0", "3.4.0", "3.5.0", "3.6.0", "3.7.0-experimental"];
+const SPECS: [&str; 9] = [
+    "3.0.0",
+    "3.1.0",
+    "3.2.0",
+    "3.2.0",
+    "3.3.0",
+    "3.4.0",
+    "3.5.0",
+    "3.6.0",
+    "3.7.0-experimental",
+];
 
 /// The Ignition version of a minor version of `fcos`.
 pub(crate) fn spec(minor: u8) -> &'static str {
@@ -16,7 +26,7 @@ pub(crate) fn spec(minor: u8) -> &'static str {
 }
 
 /// Translates the config. Errors are in the report.
-pub(crate) fn lower(context: &mut Context, mut root: Node, safe: bool) -> Node {
+pub(crate) fn lower(context: &mut Context, mut root: Node) -> Node {
     let variant = root.take(Variant);
     let version = root.take(Version);
     drop((variant, version));
@@ -33,18 +43,18 @@ pub(crate) fn lower(context: &mut Context, mut root: Node, safe: bool) -> Node {
         root = merge::merge(&schema::CONFIG, units, root, context.minor);
     }
     if let Some(list) = trees {
-        trees::add(context, &mut root, &list, safe);
+        trees::add(context, &mut root, &list);
     }
     if let Some(list) = quadlet_list {
-        quadlets::add(context, &mut root, &list, safe);
+        quadlets::add(context, &mut root, &list);
     }
     if context.report.is_fatal() {
         return root;
     }
-    if let Some(node) = boot_device {
-        if let Some(rendered) = boot::device(context, &node) {
-            root = merge::merge(&schema::CONFIG, rendered, root, context.minor);
-        }
+    if let Some(node) = boot_device
+        && let Some(rendered) = boot::device(context, &node)
+    {
+        root = merge::merge(&schema::CONFIG, rendered, root, context.minor);
     }
     partitions::check(context, &root);
     if let Some(rendered) = grub.and_then(|node| boot::grub(context, &node)) {
@@ -54,16 +64,21 @@ pub(crate) fn lower(context: &mut Context, mut root: Node, safe: bool) -> Node {
 }
 
 fn ignition(context: &mut Context, root: &mut Node) {
-    let mut node = root.take(Ignition).unwrap_or_else(|| Node::fields(Vec::new(), PathId::NONE));
+    let mut node = root
+        .take(Ignition)
+        .unwrap_or_else(|| Node::fields(Vec::new(), PathId::NONE));
     if let Some(config) = node.get_mut(Config) {
         for merge in config.items_mut(Merge) {
-            resource::lower(context, merge);
+            resource::lower_config(context, merge);
         }
         if let Some(replace) = config.get_mut(Replace) {
-            resource::lower(context, replace);
+            resource::lower_config(context, replace);
         }
     }
-    if let Some(tls) = node.get_mut(Security).and_then(|security| security.get_mut(Tls)) {
+    if let Some(tls) = node
+        .get_mut(Security)
+        .and_then(|security| security.get_mut(Tls))
+    {
         for authority in tls.items_mut(CertificateAuthorities) {
             resource::lower(context, authority);
         }
@@ -88,15 +103,17 @@ fn passwd(context: &mut Context, root: &mut Node) {
             context.error(local.from, &[], resource::NO_FILES_DIR);
             continue;
         }
-        let mut keys = user.take(SshAuthorizedKeys).unwrap_or_else(|| Node::list(Vec::new(), local.from));
+        let mut keys = user
+            .take(SshAuthorizedKeys)
+            .unwrap_or_else(|| Node::list(Vec::new(), local.from));
         for file in local.entries() {
             match resource::read(context, file.as_text().map_or("", |path| &**path)) {
                 Ok(contents) => {
                     if let Value::List(items) = &mut keys.value {
-                        let lines = contents.split(|byte| *byte == b'\n');
-                        let lines = lines.map(|line| line.strip_suffix(b"\r").unwrap_or(line));
-                        let lines = lines.filter(|line| !line.is_empty());
-                        items.extend(lines.map(|line| Node::new(Value::from_bytes(line.to_vec()), file.from)));
+                        items
+                            .extend(key_lines(&contents).map(|line| {
+                                Node::new(Value::from_bytes(line.to_vec()), file.from)
+                            }));
                     }
                 }
                 Err(message) => context.error(file.from, &[], message),
@@ -104,6 +121,17 @@ fn passwd(context: &mut Context, root: &mut Node) {
         }
         user.set(SshAuthorizedKeys, keys);
     }
+}
+
+/// The lines of a key file that are not empty. A carriage return belongs to
+/// the line break only if there is one.
+fn key_lines(contents: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let lines = contents.split_inclusive(|byte| *byte == b'\n');
+    let lines = lines.map(|line| match line.strip_suffix(b"\n") {
+        Some(line) => line.strip_suffix(b"\r").unwrap_or(line),
+        None => line,
+    });
+    lines.filter(|line| !line.is_empty())
 }
 
 fn storage(context: &mut Context, root: &mut Node) {
@@ -133,10 +161,19 @@ fn systemd(context: &mut Context, root: &mut Node) {
         return;
     };
     for unit in systemd.items_mut(Units) {
-        local_contents(context, unit);
+        plain_name(context, unit);
         for dropin in unit.items_mut(Dropins) {
+            plain_name(context, dropin);
             local_contents(context, dropin);
         }
+        local_contents(context, unit);
+    }
+}
+
+/// Refuses names that lead out of the directory of units.
+pub(crate) fn plain_name(context: &mut Context, node: &Node) {
+    if context.safe && node.str_or_empty(Called).contains('/') {
+        context.error(node.from, &[Called], "names cannot contain slashes");
     }
 }
 
@@ -145,8 +182,27 @@ pub(crate) fn local_contents(context: &mut Context, node: &mut Node) {
     let Some(local) = node.take(ContentsLocal) else {
         return;
     };
-    match resource::read(context, local.as_text().map_or("", |path| &**path)) {
+    let path = local.as_text().map_or("", |path| &**path);
+    // An empty path is none, unlike those of files.
+    if path.is_empty() {
+        return;
+    }
+    match resource::read(context, path) {
+        Ok(contents) if context.safe && str::from_utf8(&contents).is_err() => {
+            context.error(local.from, &[], "file is not valid UTF-8");
+        }
         Ok(contents) => node.set(Contents, Node::new(Value::from_bytes(contents), local.from)),
         Err(message) => context.error(local.from, &[], message),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn key_files_are_split_at_line_breaks() {
+        let lines: Vec<_> = key_lines(b"a\r\n\n# c\nb\r").collect();
+        assert_eq!(lines, [&b"a"[..], b"# c", b"b\r"]);
     }
 }

@@ -31,7 +31,10 @@ fn typical(mode: i64, directory: bool) -> bool {
 
 /// The number whose octal digits are the decimal digits of `mode`.
 fn as_octal(mode: i64) -> Option<i64> {
-    (0..=7777).contains(&mode).then(|| i64::from_str_radix(&mode.to_string(), 8).ok()).flatten()
+    (0..=7777)
+        .contains(&mode)
+        .then(|| i64::from_str_radix(&mode.to_string(), 8).ok())
+        .flatten()
 }
 
 /// Whether nobody would want `mode`, but the octal number of the same digits.
@@ -55,7 +58,11 @@ mod tests {
 
     #[test]
     fn typical_modes_are_few() {
-        let count = |directory| (1..=0o7777).filter(|mode| typical(*mode, directory)).count();
+        let count = |directory| {
+            (1..=0o7777)
+                .filter(|mode| typical(*mode, directory))
+                .count()
+        };
         assert_eq!((count(true), count(false)), (27, 42));
     }
 }

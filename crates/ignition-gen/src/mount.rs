@@ -25,12 +25,17 @@ pub(crate) fn escape(path: &str) -> String {
 
 /// Whether the device is unlocked over the network.
 fn is_remote(storage: &Node, device: &str) -> bool {
-    let name = device.strip_prefix("/dev/mapper/").or_else(|| device.strip_prefix("/dev/disk/by-id/dm-name-"));
+    let name = device
+        .strip_prefix("/dev/mapper/")
+        .or_else(|| device.strip_prefix("/dev/disk/by-id/dm-name-"));
     let Some(name) = name else {
         return false;
     };
-    let volume = |luks: &&Node| luks.str_or_empty(NameOf) == name;
-    let tang = |luks: &Node| luks.get(Clevis).is_some_and(|clevis| !clevis.items(Tang).is_empty());
+    let volume = |luks: &&Node| luks.str_or_empty(Called) == name;
+    let tang = |luks: &Node| {
+        luks.get(Clevis)
+            .is_some_and(|clevis| !clevis.items(Tang).is_empty())
+    };
     storage.items(Luks).iter().filter(volume).any(tang)
 }
 
@@ -51,19 +56,32 @@ pub(crate) fn units(context: &mut Context, root: &Node) -> Option<Node> {
         }
     }
     let none = PathId::NONE;
-    Some(Node::fields(vec![(Systemd, Node::fields(vec![(Units, Node::list(units, none))], none))], none))
+    Some(Node::fields(
+        vec![(
+            Systemd,
+            Node::fields(vec![(Units, Node::list(units, none))], none),
+        )],
+        none,
+    ))
 }
 
 fn unit(filesystem: &Node, remote: bool, from: PathId, minor: u8) -> Node {
     let device = filesystem.str_or_empty(Device);
     let path = filesystem.str_or_empty(Path);
     let format = filesystem.str_or_empty(Format);
-    let mut options: Vec<&str> =
-        filesystem.items(MountOptions).iter().filter_map(|option| option.as_text().map(|text| &**text)).collect();
+    let mut options: Vec<&str> = filesystem
+        .items(MountOptions)
+        .iter()
+        .filter_map(|option| option.as_text().map(|text| &**text))
+        .collect();
     if remote {
         options.push("_netdev");
     }
-    let options = if options.is_empty() { String::new() } else { format!("\nOptions={}", options.join(",")) };
+    let options = if options.is_empty() {
+        String::new()
+    } else {
+        format!("\nOptions={}", options.join(","))
+    };
     let swap = minor >= 4 && format == "swap";
     let (name, contents) = if swap {
         let contents = format!(
@@ -83,7 +101,7 @@ fn unit(filesystem: &Node, remote: bool, from: PathId, minor: u8) -> Node {
         vec![
             (Contents, Node::text(contents, from)),
             (Enabled, Node::bool(true, from)),
-            (NameOf, Node::text(name, from)),
+            (Called, Node::text(name, from)),
         ],
         from,
     )
@@ -98,6 +116,9 @@ mod tests {
         assert_eq!(escape("/var/lib//containers/"), "var-lib-containers");
         assert_eq!(escape("/"), "-");
         assert_eq!(escape("/.a-b/é"), "\\x2ea\\x2db-\\xc3\\xa9");
-        assert_eq!(escape("/dev/disk/by-partlabel/var"), "dev-disk-by\\x2dpartlabel-var");
+        assert_eq!(
+            escape("/dev/disk/by-partlabel/var"),
+            "dev-disk-by\\x2dpartlabel-var"
+        );
     }
 }

@@ -74,13 +74,18 @@ impl Report {
     /// Whether there is an error, so that no config can come out.
     #[must_use]
     pub fn is_fatal(&self) -> bool {
-        self.entries.iter().any(|entry| entry.severity == Severity::Error)
+        self.entries
+            .iter()
+            .any(|entry| entry.severity == Severity::Error)
     }
 
     /// The form of `--raw-errors`: one line for each message.
     #[must_use]
     pub fn raw(&self) -> String {
-        self.entries.iter().map(|entry| format!("{entry}\n")).collect()
+        self.entries
+            .iter()
+            .map(|entry| format!("{entry}\n"))
+            .collect()
     }
 
     /// The default form: each message with the lines around it, underlined.
@@ -109,7 +114,13 @@ impl Report {
 const CONTEXT: usize = 2;
 
 fn excerpt(entry: &Entry, name: &str, lines: &[&[u8]], color: bool) -> Option<String> {
-    let paint = |code: &str, text: &str| if color { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_string() };
+    let paint = |code: &str, text: &str| {
+        if color {
+            format!("\x1b[{code}m{text}\x1b[0m")
+        } else {
+            text.to_string()
+        }
+    };
     let blue = |text: &str| paint("1;34", text);
     let at = entry.position?;
     let line = (at.line as usize).checked_sub(1)?;
@@ -121,8 +132,7 @@ fn excerpt(entry: &Entry, name: &str, lines: &[&[u8]], color: bool) -> Option<St
     // The column counts characters and is used as if it counted bytes, as in
     // the reference: after a character beyond ASCII the line is underlined
     // too far to the left.
-    let blank = |byte: &u8| matches!(byte, b' ' | b'\t' | b'\r' | b'\n' | 0x0b | 0x0c);
-    let length = text[start..].iter().position(blank).unwrap_or(text.len() - start);
+    let length = word(&text[start..]);
     let first = line.saturating_sub(CONTEXT);
     let last = (line + CONTEXT).min(lines.len() - 1);
     let gutter = (last + 1).to_string().len();
@@ -131,21 +141,50 @@ fn excerpt(entry: &Entry, name: &str, lines: &[&[u8]], color: bool) -> Option<St
         Severity::Warning => paint("1;33", "warning"),
         Severity::Info => paint("1;36", "info"),
     };
-    let path = if entry.path.is_empty() { String::new() } else { format!("[{}]", entry.path) };
-    let mut out = format!("{severity}{path}:\n  {} {name}:{}:{}\n", blue("-->"), at.line, at.column);
-    let bar = format!(" {} {}", " ".repeat(gutter), blue("|"));
+    let path = if entry.path.is_empty() {
+        String::new()
+    } else {
+        format!("[{}]", entry.path)
+    };
+    let mut out = format!(
+        "{severity}{path}:\n  {} {name}:{}:{}\n",
+        blue("-->"),
+        at.line,
+        at.column
+    );
+    let bar = format!(" {} |", " ".repeat(gutter));
     out.push_str(&format!("{bar}\n"));
     for (offset, text) in lines[first..=last].iter().enumerate() {
         let number = first + offset;
         let label = format!("{:>gutter$}", number + 1);
-        out.push_str(&format!(" {} {} {}\n", blue(&label), blue("|"), String::from_utf8_lossy(text)));
+        out.push_str(&format!(
+            " {} | {}\n",
+            blue(&label),
+            String::from_utf8_lossy(text)
+        ));
         if number == line {
             let underline = blue(&"^".repeat(length));
-            out.push_str(&format!("{bar} {}{underline} {}\n", " ".repeat(start), entry.message));
+            out.push_str(&format!(
+                "{bar} {}{underline} {}\n",
+                " ".repeat(start),
+                entry.message
+            ));
         }
     }
     out.push_str(&format!("{bar}\n"));
     Some(out)
+}
+
+/// Bytes up to the next blank.
+fn word(text: &[u8]) -> usize {
+    let mut length = 0;
+    for chunk in text.utf8_chunks() {
+        match chunk.valid().find(char::is_whitespace) {
+            Some(blank) => return length + blank,
+            None => length += chunk.valid().len() + chunk.invalid().len(),
+        }
+    }
+    length
 }
 
 #[cfg(test)]
@@ -163,22 +202,46 @@ mod tests {
 
     #[test]
     fn raw_lines() {
-        assert_eq!(entry("$.a", 3, 4).to_string(), "warning at $.a, line 3 col 4: what");
+        assert_eq!(
+            entry("$.a", 3, 4).to_string(),
+            "warning at $.a, line 3 col 4: what"
+        );
         assert_eq!(entry("", 1, 1).to_string(), "warning at line 1 col 1: what");
-        assert_eq!(Entry { position: None, ..entry("$.a", 1, 1) }.to_string(), "warning at $.a: what");
+        assert_eq!(
+            Entry {
+                position: None,
+                ..entry("$.a", 1, 1)
+            }
+            .to_string(),
+            "warning at $.a: what"
+        );
     }
 
     #[test]
     fn excerpts_underline_to_the_next_blank() {
-        let report = Report { entries: vec![entry("$.b", 2, 4)] };
+        let report = Report {
+            entries: vec![entry("$.b", 2, 4)],
+        };
         let text = report.pretty("x.bu", b"a: 1\nb: two three\n", false);
-        assert_eq!(text, "warning[$.b]:\n  --> x.bu:2:4\n   |\n 1 | a: 1\n 2 | b: two three\n   |    ^^^ what\n 3 | \n   |\n");
-        assert!(report.pretty("x.bu", b"a: 1\nb: two", true).contains("\x1b[1;34m^^^\x1b[0m what"));
+        assert_eq!(
+            text,
+            "warning[$.b]:\n  --> x.bu:2:4\n   |\n 1 | a: 1\n 2 | b: two three\n   |    ^^^ what\n 3 | \n   |\n"
+        );
+        assert!(
+            report
+                .pretty("x.bu", b"a: 1\nb: two", true)
+                .contains("\x1b[1;34m^^^\x1b[0m what")
+        );
     }
 
     #[test]
     fn places_past_the_line_fall_back() {
-        let report = Report { entries: vec![entry("$.b", 2, 3)] };
-        assert_eq!(report.pretty("x.bu", b"a: 1\nb:\n", false), "warning at $.b, line 2 col 3: what\n");
+        let report = Report {
+            entries: vec![entry("$.b", 2, 3)],
+        };
+        assert_eq!(
+            report.pretty("x.bu", b"a: 1\nb:\n", false),
+            "warning at $.b, line 2 col 3: what\n"
+        );
     }
 }

@@ -1,8 +1,9 @@
 //! Contents of files, keys and configs: from `inline` and `local` to a URL.
 
-use crate::context::Context;
 use crate::contents;
+use crate::context::Context;
 use crate::files::{FileError, clean};
+use crate::inner;
 use crate::tree::Name::*;
 use crate::tree::Node;
 
@@ -35,6 +36,18 @@ pub(crate) fn lower(context: &mut Context, node: &mut Node) {
     }
 }
 
+/// Like [`lower`], for a config. The reference checks inline ones only.
+pub(crate) fn lower_config(context: &mut Context, node: &mut Node) {
+    if context.safe
+        && context.minor >= 1
+        && let Some(local) = node.get(Local)
+        && let Ok(contents) = read(context, local.as_text().map_or("", |path| &**path))
+    {
+        inner::check(context, node, local.from, &contents);
+    }
+    lower(context, node);
+}
+
 /// Sets source and compression; `compression` is what the user asked for, and
 /// if that is anything the contents count as compressed already.
 pub(crate) fn set_contents(
@@ -47,7 +60,10 @@ pub(crate) fn set_contents(
     let (url, compressed) = contents::shortest(contents, compression.is_empty(), &mut context.gzip);
     node.set(Source, Node::text(url, from));
     if compression.is_empty() {
-        node.set(Compression, Node::text(if compressed { "gzip" } else { "" }, from));
+        node.set(
+            Compression,
+            Node::text(if compressed { "gzip" } else { "" }, from),
+        );
     }
 }
 
@@ -65,10 +81,14 @@ pub(crate) fn resolve(context: &Context, path: &str) -> Result<(String, String),
     let inside = match base.as_str() {
         "." => Some(shown.as_str()).filter(|path| !path.starts_with('/')),
         "/" => shown.strip_prefix('/'),
-        base => shown.strip_prefix(base).and_then(|rest| rest.strip_prefix('/')),
+        base => shown
+            .strip_prefix(base)
+            .and_then(|rest| rest.strip_prefix('/')),
     };
     match inside {
-        Some(inside) if inside != ".." && !inside.starts_with("../") => Ok((inside.to_string(), shown)),
+        Some(inside) if inside != ".." && !inside.starts_with("../") => {
+            Ok((inside.to_string(), shown))
+        }
         _ => Err(OUTSIDE.into()),
     }
 }

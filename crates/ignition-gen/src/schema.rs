@@ -27,6 +27,8 @@ pub(crate) enum Kind {
     Filled,
     /// Text that can be unset.
     Text,
+    /// Text that is written as `null` when unset.
+    Nullable,
     Int,
     /// A number that is zero when unset and then left out.
     Count,
@@ -89,8 +91,17 @@ impl PartialEq for &'static Def {
 impl Def {
     /// The field of that name, if both the version and the side have it.
     pub(crate) fn field(&self, name: Name, minor: u8, ignition: bool) -> Option<&Field> {
-        let there = |field: &&Field| if ignition { field.in_ignition(minor) } else { field.in_butane(minor) };
-        self.fields.iter().filter(|field| field.name == name).find(there)
+        let there = |field: &&Field| {
+            if ignition {
+                field.in_ignition(minor)
+            } else {
+                field.in_butane(minor)
+            }
+        };
+        self.fields
+            .iter()
+            .filter(|field| field.name == name)
+            .find(there)
     }
 
     /// The type as YAML type errors write it.
@@ -105,13 +116,22 @@ impl Def {
             Some(name) => format!("v1_{minor}{experimental}.{name}"),
             None if name.contains('.') => name.into(),
             // The base of 1.3.0 is the base of 1.2.0.
-            None => format!("v0_{}{experimental}.{name}", if minor < 3 { minor + 1 } else { minor }),
+            None => format!(
+                "v0_{}{experimental}.{name}",
+                if minor < 3 { minor + 1 } else { minor }
+            ),
         }
     }
 }
 
 const fn field(name: Name, kind: Kind) -> Field {
-    Field { name, kind, since: 0, until: NEWEST, side: Side::Both }
+    Field {
+        name,
+        kind,
+        since: 0,
+        until: NEWEST,
+        side: Side::Both,
+    }
 }
 
 impl Field {
@@ -142,7 +162,7 @@ macro_rules! def {
     };
 }
 
-use Kind::{Bool, Count, Filled, Int, List, Optional, Required, Sub, Text, Texts};
+use Kind::{Bool, Count, Filled, Int, List, Nullable, Optional, Required, Sub, Text, Texts};
 
 def!(COMMON "config.commonFields" Key::None, [field(Version, Required).butane(), field(Variant, Required).butane()]);
 
@@ -174,7 +194,8 @@ def!(TIMEOUTS "Timeouts" Key::None, [field(HttpResponseHeaders, Int), field(Http
 def!(RESOURCE "ConfigReference|Resource" Key::Field(Source), [
     field(Compression, Text).since(1),
     field(HttpHeaders, List(&HEADER)).since(1),
-    field(Source, Text),
+    field(Source, Nullable).until(0),
+    field(Source, Text).since(1),
     field(Inline, Text).since(1).butane(),
     field(Local, Text).since(1).butane(),
     field(Verification, Sub(&VERIFICATION)),
@@ -197,7 +218,7 @@ def!(CONTENTS "FileContents|Resource" Key::Field(Source), [
     field(Local, Text).since(1).butane(),
     field(Verification, Sub(&VERIFICATION)),
 ]);
-def!(HEADER "HTTPHeader" Key::Field(NameOf), [field(NameOf, Required), field(Value, Text)]);
+def!(HEADER "HTTPHeader" Key::Field(Called), [field(Called, Required), field(Value, Text)]);
 def!(VERIFICATION "Verification" Key::None, [field(Hash, Text)]);
 
 def!(KERNEL_ARGUMENTS "KernelArguments" Key::None, [
@@ -206,18 +227,18 @@ def!(KERNEL_ARGUMENTS "KernelArguments" Key::None, [
 ]);
 
 def!(PASSWD "Passwd" Key::None, [field(Groups, List(&PASSWD_GROUP)), field(Users, List(&PASSWD_USER))]);
-def!(PASSWD_GROUP "PasswdGroup" Key::Field(NameOf), [
+def!(PASSWD_GROUP "PasswdGroup" Key::Field(Called), [
     field(Gid, Int),
-    field(NameOf, Required),
+    field(Called, Required),
     field(PasswordHash, Text),
     field(ShouldExist, Bool).since(2),
     field(System, Bool),
 ]);
-def!(PASSWD_USER "PasswdUser" Key::Field(NameOf), [
+def!(PASSWD_USER "PasswdUser" Key::Field(Called), [
     field(Gecos, Text),
     field(Groups, Texts("Group")),
     field(HomeDir, Text),
-    field(NameOf, Required),
+    field(Called, Required),
     field(NoCreateHome, Bool),
     field(NoLogInit, Bool),
     field(NoUserGroup, Bool),
@@ -241,8 +262,8 @@ def!(STORAGE "Storage" Key::None, [
     field(Raid, List(&RAID)),
     field(Trees, List(&TREE)).since(1).butane(),
 ]);
-def!(NODE_GROUP "NodeGroup" Key::None, [field(Id, Int), field(NameOf, Text)]);
-def!(NODE_USER "NodeUser" Key::None, [field(Id, Int), field(NameOf, Text)]);
+def!(NODE_GROUP "NodeGroup" Key::None, [field(Id, Int), field(Called, Text)]);
+def!(NODE_USER "NodeUser" Key::None, [field(Id, Int), field(Called, Text)]);
 def!(DIRECTORY "Directory" Key::Field(Path), [
     field(Group, Sub(&NODE_GROUP)),
     field(Overwrite, Bool),
@@ -295,7 +316,7 @@ def!(FILESYSTEM "Filesystem" Key::Field(Device), [
     field(WipeFilesystem, Bool),
     field(WithMountUnit, Bool).since(1).butane(),
 ]);
-def!(LUKS "Luks" Key::Field(NameOf), [
+def!(LUKS "Luks" Key::Field(Called), [
     field(Cex, Sub(&CEX)).since(6),
     field(Clevis, Optional(&CLEVIS)).until(3),
     field(Clevis, Sub(&CLEVIS)).since(4),
@@ -303,7 +324,7 @@ def!(LUKS "Luks" Key::Field(NameOf), [
     field(Discard, Bool).since(5),
     field(KeyFile, Sub(&CONTENTS)),
     field(Label, Text),
-    field(NameOf, Required),
+    field(Called, Required),
     field(OpenOptions, Texts("string")).since(5),
     field(Options, Texts("string")),
     field(Uuid, Text),
@@ -329,11 +350,11 @@ def!(TANG "Tang" Key::Field(Url), [
     field(Thumbprint, Text),
     field(Url, Filled),
 ]);
-def!(RAID "Raid" Key::Field(NameOf), [
+def!(RAID "Raid" Key::Field(Called), [
     field(Devices, Texts("Device")),
     field(Level, Required).until(3),
     field(Level, Text).since(4),
-    field(NameOf, Required),
+    field(Called, Required),
     field(Options, Texts("RaidOption")),
     field(Spares, Int),
 ]);
@@ -350,24 +371,24 @@ def!(SYSTEMD "Systemd" Key::None, [
     field(Units, List(&UNIT)),
     field(Quadlets, List(&QUADLET)).since(8).butane(),
 ]);
-def!(UNIT "Unit" Key::Field(NameOf), [
+def!(UNIT "Unit" Key::Field(Called), [
     field(Contents, Text),
     field(ContentsLocal, Text).since(5).butane(),
     field(Dropins, List(&DROPIN)),
     field(Enabled, Bool),
     field(Mask, Bool),
-    field(NameOf, Required),
+    field(Called, Required),
 ]);
-def!(DROPIN "Dropin" Key::Field(NameOf), [
+def!(DROPIN "Dropin" Key::Field(Called), [
     field(Contents, Text),
     field(ContentsLocal, Text).since(5).butane(),
-    field(NameOf, Required),
+    field(Called, Required),
 ]);
 def!(QUADLET "Quadlet" Key::None, [
     field(Contents, Text).butane(),
     field(ContentsLocal, Text).butane(),
     field(Dropins, List(&DROPIN)).butane(),
-    field(NameOf, Required).butane(),
+    field(Called, Required).butane(),
     field(Rootful, Bool).butane(),
 ]);
 
@@ -386,7 +407,7 @@ def!(BOOT_LUKS "fcos.BootDeviceLuks" Key::None, [
 ]);
 def!(BOOT_MIRROR "fcos.BootDeviceMirror" Key::None, [field(Devices, Texts("string")).butane()]);
 def!(GRUB "fcos.Grub" Key::None, [field(Users, List(&GRUB_USER)).butane()]);
-def!(GRUB_USER "fcos.GrubUser" Key::None, [field(NameOf, Filled).butane(), field(PasswordHash, Text).butane()]);
+def!(GRUB_USER "fcos.GrubUser" Key::None, [field(Called, Filled).butane(), field(PasswordHash, Text).butane()]);
 
 #[cfg(test)]
 mod tests {
@@ -397,8 +418,14 @@ mod tests {
         assert!(CONFIG.field(BootDevice, 2, false).is_none());
         assert!(CONFIG.field(BootDevice, 3, false).is_some());
         assert!(CONFIG.field(BootDevice, 3, true).is_none());
-        assert!(matches!(LINK.field(Target, 3, true), Some(Field { kind: Required, .. })));
-        assert!(matches!(LINK.field(Target, 4, true), Some(Field { kind: Text, .. })));
+        assert!(matches!(
+            LINK.field(Target, 3, true),
+            Some(Field { kind: Required, .. })
+        ));
+        assert!(matches!(
+            LINK.field(Target, 4, true),
+            Some(Field { kind: Text, .. })
+        ));
     }
 
     #[test]

@@ -4,11 +4,13 @@
 use crate::context::Context;
 use crate::modes;
 use crate::tree::Name::{self, *};
-use crate::tree::Node;
+use crate::tree::{self, Node};
 
 const NOWHERE: &[Name] = &[];
+const FEW_DISKS: &str = "mirroring requires at least two devices";
 const LAYOUTS_OLD: &str = "layout must be one of: aarch64, ppc64le, x86_64";
-const LAYOUTS: &str = "layout must be one of: aarch64, ppc64le, s390x-eckd, s390x-virt, s390x-zfcp, x86_64";
+const LAYOUTS: &str =
+    "layout must be one of: aarch64, ppc64le, s390x-eckd, s390x-virt, s390x-zfcp, x86_64";
 /// The name of the disk that a host booted from; its labels are known.
 const BOOT_DISK: &str = "/dev/disk/by-id/coreos-boot-disk";
 
@@ -17,9 +19,14 @@ pub(crate) fn check(context: &mut Context, root: &Node) {
     config(context, root);
     if let Some(config) = root.at(&[Ignition, Config]) {
         for merge in config.items(Merge).iter().chain(config.get(Replace)) {
-            resource(context, merge);
-            if let Some(inline) = merge.get(Inline) {
-                crate::inner::check(context, merge, inline.from, inline.as_bytes().unwrap_or_default());
+            let alone = resource(context, merge);
+            if let Some(inline) = merge.get(Inline).filter(|_| alone) {
+                crate::inner::check(
+                    context,
+                    merge,
+                    inline.from,
+                    inline.as_bytes().unwrap_or_default(),
+                );
             }
         }
     }
@@ -39,11 +46,15 @@ pub(crate) fn check(context: &mut Context, root: &Node) {
     }
     if let Some(grub) = root.get(Grub) {
         for user in grub.items(Users) {
-            if user.str_or_empty(NameOf).is_empty() {
-                context.error(user.from, &[NameOf], "field \"name\" is required");
+            if user.str_or_empty(Called).is_empty() {
+                context.error(user.from, &[Called], "field \"name\" is required");
             }
             if user.str_or_empty(PasswordHash).is_empty() {
-                context.error(user.from, &[PasswordHash], "field \"password_hash\" is required");
+                context.error(
+                    user.from,
+                    &[PasswordHash],
+                    "field \"password_hash\" is required",
+                );
             }
         }
     }
@@ -54,8 +65,16 @@ fn config(context: &mut Context, root: &Node) {
     let Some(storage) = root.get(Storage).filter(|_| context.minor >= 6) else {
         return;
     };
+    // A mirror brings its own partitions, which are wiped.
+    let mirror = root
+        .at(&[BootDevice, Mirror])
+        .map_or(&[][..], |mirror| mirror.items(Devices));
     for disk in storage.items(Disks) {
-        if disk.str_or_empty(Device) == BOOT_DISK || disk.is_true(WipeTable) {
+        let device = disk.str_or_empty(Device);
+        let mirrored = mirror
+            .iter()
+            .any(|other| other.as_text().is_some_and(|other| &**other == device));
+        if device == BOOT_DISK || mirrored || disk.is_true(WipeTable) {
             continue;
         }
         for partition in disk.items(Partitions) {
@@ -70,27 +89,53 @@ fn config(context: &mut Context, root: &Node) {
         }
     }
     for filesystem in storage.items(Filesystems) {
-        let Some(path) = filesystem.str(Path).filter(|_| filesystem.is_true(WithMountUnit)) else {
+        let Some(path) = filesystem
+            .str(Path)
+            .filter(|_| filesystem.is_true(WithMountUnit))
+        else {
             continue;
         };
-        let below = |root: &str| path.strip_prefix(root).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
-        if !path.is_empty() && !below("/etc") && !below("/var") {
-            context.error(filesystem.from, &[Path], "path must be under /etc or /var if with_mount_unit is true");
+        let below = |root: &str| {
+            path.strip_prefix(root)
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        if !below("/etc") && !below("/var") {
+            context.error(
+                filesystem.from,
+                &[Path],
+                "path must be under /etc or /var if with_mount_unit is true",
+            );
         }
     }
 }
 
-fn resource(context: &mut Context, node: &Node) {
-    let mut set = [Local, Inline, Source].into_iter().filter(|name| node.get(*name).is_some());
+/// Whether the resource has no more than one source.
+fn resource(context: &mut Context, node: &Node) -> bool {
+    let message = "only one of the following can be set: inline, local, source";
+    if context.minor == 0 {
+        if node.get(Inline).is_some() && node.get(Source).is_some() {
+            context.error(node.from, &[Inline], message);
+            return false;
+        }
+        return true;
+    }
+    let mut set = [Local, Inline, Source]
+        .into_iter()
+        .filter(|name| node.get(*name).is_some());
     let (first, second) = (set.next(), set.next());
     if let (Some(_), Some(second)) = (first, second) {
         let last = set.next().unwrap_or(second);
-        context.error(node.from, &[last], "only one of the following can be set: inline, local, source");
+        context.error(node.from, &[last], message);
+        return false;
     }
+    true
 }
 
 fn mode(context: &mut Context, node: &Node, name: Name, directory: bool) {
-    if node.int_of(name).is_some_and(|mode| modes::looks_decimal(mode, directory)) {
+    if node
+        .int_of(name)
+        .is_some_and(|mode| modes::looks_decimal(mode, directory))
+    {
         context.warn(
             node.from,
             &[name],
@@ -117,10 +162,22 @@ fn storage(context: &mut Context, storage: &Node) {
             continue;
         }
         let format = filesystem.str_or_empty(Format);
+        let pathless = filesystem.str_or_empty(Path).is_empty();
+        // Swap came with 1.4.0, and with it another order of the two rules.
+        let swaps = context.minor >= 4;
+        if pathless && (!swaps || !format.is_empty() && format != "swap") {
+            context.error(
+                filesystem.from,
+                &[Path],
+                "path is required if with_mount_unit is true and format is not swap",
+            );
+        }
         if format.is_empty() {
-            context.error(filesystem.from, &[Format], "format is required if with_mount_unit is true");
-        } else if filesystem.str_or_empty(Path).is_empty() && (context.minor < 4 || format != "swap") {
-            context.error(filesystem.from, &[Path], "path is required if with_mount_unit is true and format is not swap");
+            context.error(
+                filesystem.from,
+                &[Format],
+                "format is required if with_mount_unit is true",
+            );
         }
     }
     for luks in storage.items(Luks) {
@@ -132,14 +189,16 @@ fn storage(context: &mut Context, storage: &Node) {
         if tree.str_or_empty(Local).is_empty() {
             context.error(tree.from, NOWHERE, "local is required");
         }
-        mode(context, tree, FileMode, false);
-        mode(context, tree, DirMode, true);
     }
 }
 
 fn one_source(context: &mut Context, node: &Node) {
     if node.get(Contents).is_some() && node.get(ContentsLocal).is_some() {
-        context.error(node.from, &[ContentsLocal], "only one of the following can be set: contents, contents_local");
+        context.error(
+            node.from,
+            &[ContentsLocal],
+            "only one of the following can be set: contents, contents_local",
+        );
     }
 }
 
@@ -165,17 +224,38 @@ fn boot_device(context: &mut Context, node: &Node) {
     let s390x = layout.is_some_and(|layout| layout.starts_with("s390x"));
     let luks = node.get(Luks);
     let luks_device = luks.map_or("", |luks| luks.str_or_empty(Device));
-    let mirrored = node.get(Mirror).map_or(0, |mirror| mirror.items(Devices).len());
+    let mirrored = node
+        .get(Mirror)
+        .map_or(0, |mirror| mirror.items(Devices).len());
+    if layout.is_none() && mirrored > 0 {
+        let message = "boot_device.layout should be specified when boot_device.mirror is specified";
+        if context.minor >= 7 {
+            context.error(at, &[Mirror], message);
+        } else {
+            context.warn(at, &[Mirror], message);
+        }
+    }
     if let Some(layout) = layout {
         match layout {
             "aarch64" | "ppc64le" | "x86_64" => {}
             "s390x-virt" if newer => {}
             "s390x-eckd" | "s390x-zfcp" if newer => {
-                let prefix = if layout == "s390x-eckd" { "/dev/dasd" } else { "/dev/sd" };
-                let letter = luks_device.rsplit_once(prefix).map_or("", |(_, letter)| letter);
+                let prefix = if layout == "s390x-eckd" {
+                    "/dev/dasd"
+                } else {
+                    "/dev/sd"
+                };
+                let letter = luks_device
+                    .rsplit_once(prefix)
+                    .map_or("", |(_, letter)| letter);
                 if luks_device.is_empty() {
-                    context.error(at, &[Layout], "device is required for layouts: s390x-eckd, s390x-zfcp");
-                } else if letter.len() != 1 || !letter.bytes().all(|byte| byte.is_ascii_lowercase()) {
+                    context.error(
+                        at,
+                        &[Layout],
+                        "device is required for layouts: s390x-eckd, s390x-zfcp",
+                    );
+                } else if letter.len() != 1 || !letter.bytes().all(|byte| byte.is_ascii_lowercase())
+                {
                     context.error(
                         at,
                         &[Layout],
@@ -186,31 +266,48 @@ fn boot_device(context: &mut Context, node: &Node) {
             _ => context.error(at, &[Layout], if newer { LAYOUTS } else { LAYOUTS_OLD }),
         }
         if newer && s390x && mirrored > 0 {
-            context.error(at, &[Layout], "mirroring not supported on layouts: s390x-eckd, s390x-zfcp, s390x-virt");
+            context.error(
+                at,
+                &[Layout],
+                "mirroring not supported on layouts: s390x-eckd, s390x-zfcp, s390x-virt",
+            );
         }
     }
     if let Some(luks) = luks.filter(|luks| luks.get(Cex).is_some_and(|cex| cex.is_true(Enabled))) {
         if layout.is_none() {
-            context.error(at, &[Luks, Cex], "when using cex the targeted architecture must match s390x");
+            context.error(
+                at,
+                &[Luks, Cex],
+                "when using cex the targeted architecture must match s390x",
+            );
         } else if !s390x {
-            context.error(at, &[Layout], "when using cex the targeted architecture must match s390x");
+            context.error(
+                at,
+                &[Layout],
+                "when using cex the targeted architecture must match s390x",
+            );
         }
         if !luks.items(Tang).is_empty() || luks.is_true(Tpm2) {
             context.error(at, &[Luks], "cannot use cex with clevis");
         }
     }
-    if layout.is_none() && mirrored > 0 {
-        let message = "boot_device.layout should be specified when boot_device.mirror is specified";
-        if context.minor >= 7 {
-            context.error(at, &[Mirror], message);
-        } else {
-            context.warn(at, &[Mirror], message);
-        }
-    }
     // The reference checks the mirror both with the device and on its own.
-    for _ in 0..2 {
-        if mirrored == 1 {
-            context.error(at, &[Mirror, Devices], "mirroring requires at least two devices");
-        }
+    if mirrored == 1 {
+        context.error(at, &[Mirror, Devices], FEW_DISKS);
     }
+    if context.minor >= 7 && !luks_device.is_empty() && !luks.is_some_and(has_method) {
+        context.error(at, &[Luks, Luks], "no method specified for luks");
+    }
+    if mirrored == 1 {
+        context.error(at, &[Mirror, Devices], FEW_DISKS);
+    }
+}
+
+/// Whether anything unlocks the volume; an empty server does not.
+fn has_method(luks: &Node) -> bool {
+    let filled =
+        |tang: &Node| matches!(&tang.value, tree::Value::Fields(fields) if !fields.is_empty());
+    luks.items(Tang).iter().any(filled)
+        || luks.is_true(Tpm2)
+        || luks.get(Cex).is_some_and(|cex| cex.is_true(Enabled))
 }

@@ -50,11 +50,19 @@ impl Checker<'_, '_> {
                 }
             }
         }
-        let directories: HashSet<&str> = storage.items(Directories).iter().map(|node| node.str_or_empty(Path)).collect();
+        let directories: HashSet<&str> = storage
+            .items(Directories)
+            .iter()
+            .map(|node| node.str_or_empty(Path))
+            .collect();
         for (index, link) in storage.items(Links).iter().enumerate() {
             self.link(&links, &directories, index, link);
         }
-        let disks: HashMap<&str, &Node> = storage.items(Disks).iter().map(|disk| (disk.str_or_empty(Device), disk)).collect();
+        let disks: HashMap<&str, &Node> = storage
+            .items(Disks)
+            .iter()
+            .map(|disk| (disk.str_or_empty(Device), disk))
+            .collect();
         for (index, filesystem) in storage.items(Filesystems).iter().enumerate() {
             let Some(disk) = disks.get(filesystem.str_or_empty(Device)) else {
                 continue;
@@ -63,30 +71,52 @@ impl Checker<'_, '_> {
             if !disk.items(Partitions).is_empty() {
                 self.warn(&steps, "filesystem overwrites partitioned device");
             } else if !filesystem.is_true(WipeFilesystem) && disk.is_true(WipeTable) {
-                self.warn(&steps, "device matches disk with wipeTable enabled; filesystem will be wiped");
+                self.warn(
+                    &steps,
+                    "device matches disk with wipeTable enabled; filesystem will be wiped",
+                );
             }
         }
     }
 
-    fn link(&mut self, links: &LinkPaths<'_>, directories: &HashSet<&str>, index: usize, link: &Node) {
+    fn link(
+        &mut self,
+        links: &LinkPaths<'_>,
+        directories: &HashSet<&str>,
+        index: usize,
+        link: &Node,
+    ) {
         let path = link.str_or_empty(Path);
         for _ in 0..links.above(path) {
-            self.error(&[Links.into(), index.into()], "link path includes link in config");
+            self.error(
+                &[Links.into(), index.into()],
+                "link path includes link in config",
+            );
         }
         let target = link.str_or_empty(Target);
         if target.is_empty() && self.minor() >= 4 {
-            self.error(&[Links.into(), index.into(), Target.into()], "link target is required");
+            self.error(
+                &[Links.into(), index.into(), Target.into()],
+                "link target is required",
+            );
             return;
         }
         if !link.is_true(Hard) {
             return;
         }
-        let resolved = if target.starts_with('/') { clean(target) } else { clean(&format!("{path}/{target}")) };
+        let resolved = if target.starts_with('/') {
+            clean(target)
+        } else {
+            clean(&format!("{path}/{target}"))
+        };
         if directories.contains(resolved.as_str()) {
-            self.error(&[Links.into(), index.into()], "hard link target is a directory");
+            self.error(
+                &[Links.into(), index.into()],
+                "hard link target is a directory",
+            );
         }
         for owner in [User, Group] {
-            for name in [Id, NameOf] {
+            for name in [Id, Called] {
                 if link.get(owner).is_some_and(|node| node.get(name).is_some()) {
                     self.warn(
                         &[Links.into(), index.into(), owner.into(), name.into()],
@@ -104,26 +134,31 @@ impl Checker<'_, '_> {
     }
 
     fn node(&mut self, def: &'static Def, node: &Node) {
-        if def != &schema::LINK {
-            if let Some(mode) = node.int_of(Mode) {
-                if !(0..=0o7777).contains(&mode) {
-                    self.error(&at([Mode]), "illegal file mode");
-                }
-                if mode & 0o7000 != 0 && self.minor() < 7 {
-                    self.warn(
+        self.path(Path, node.str_or_empty(Path));
+        if def != &schema::LINK
+            && let Some(mode) = node.int_of(Mode)
+        {
+            if !(0..=0o7777).contains(&mode) {
+                self.error(&at([Mode]), "illegal file mode");
+            }
+            if mode & 0o7000 != 0 && self.minor() < 7 {
+                self.warn(
                         &at([Mode]),
                         "setuid/setgid/sticky bits are not supported or functional in spec versions older than 3.6.0",
                     );
-                }
             }
         }
         if def == &schema::FILE
             && node.is_true(Overwrite)
-            && node.get(Contents).is_none_or(|contents| contents.get(Source).is_none())
+            && node
+                .get(Contents)
+                .is_none_or(|contents| contents.get(Source).is_none())
         {
-            self.error(&at([Overwrite]), "overwrite must be false if source is unspecified");
+            self.error(
+                &at([Overwrite]),
+                "overwrite must be false if source is unspecified",
+            );
         }
-        self.path(Path, node.str_or_empty(Path));
     }
 
     fn disk(&mut self, disk: &Node) {
@@ -134,42 +169,61 @@ impl Checker<'_, '_> {
         }
         self.path(Device, device);
         let partitions = disk.items(Partitions);
-        if let Some(index) = repeated(partitions.iter().map(|node| node.int_of(Number).filter(|number| *number != 0))) {
-            self.error(&[Partitions.into(), index.into()], "partition numbers collide");
+        if let Some(index) = repeated(
+            partitions
+                .iter()
+                .map(|node| node.int_of(Number).filter(|number| *number != 0)),
+        ) {
+            self.error(
+                &[Partitions.into(), index.into()],
+                "partition numbers collide",
+            );
         }
         if let Some(index) = overlapping(partitions) {
             self.error(&[Partitions.into(), index.into()], "partitions overlap");
         }
         let absent = |node: &Node| node.bool_of(ShouldExist) == Some(false);
-        let automatic = |node: &Node| {
-            !absent(node) && (node.int_of(StartMib) == Some(0) || node.int_of(SizeMib) == Some(0))
-        };
-        if partitions.iter().any(absent) && partitions.iter().any(automatic) {
+        // Whatever the message says, what counts is that a number is missing.
+        let unnumbered = |node: &Node| node.int_of(Number).unwrap_or(0) == 0;
+        if partitions.iter().any(absent) && partitions.iter().any(unnumbered) {
             self.error(
                 &at([Partitions]),
                 "shouldExist is false for a partition and other partition(s) has start or size 0",
             );
         }
         if let Some(index) = repeated(partitions.iter().map(|node| node.str(Label))) {
-            self.error(&[Partitions.into(), index.into()], "cannot use the same partition label twice");
+            self.error(
+                &[Partitions.into(), index.into()],
+                "cannot use the same partition label twice",
+            );
         }
     }
 
     fn partition(&mut self, node: &Node) {
         let set = |name| node.get(name).is_some();
         let filled = |name| !node.str_or_empty(name).is_empty();
-        let others = set(Label) || filled(TypeGuid) || filled(Guid) || set(StartMib) || set(SizeMib);
+        let others =
+            set(Label) || filled(TypeGuid) || filled(Guid) || set(StartMib) || set(SizeMib);
         if node.bool_of(ShouldExist) == Some(false) && others {
-            self.error(&[], "shouldExist specified false with other options also specified");
+            self.error(
+                &[],
+                "shouldExist specified false with other options also specified",
+            );
         }
         if node.int_of(Number).unwrap_or(0) == 0 && !set(Label) {
             self.error(&[], "a partition number >= 1 or a label must be specified");
         }
         if let Some(label) = node.str(Label) {
             if label.len() > 36 {
-                self.error(&at([Label]), "partition labels may not exceed 36 characters");
+                self.error(
+                    &at([Label]),
+                    "partition labels may not exceed 36 characters",
+                );
             } else if label.contains(':') {
-                self.error(&at([Label]), "partition label will be truncated to text before the colon");
+                self.error(
+                    &at([Label]),
+                    "partition label will be truncated to text before the colon",
+                );
             }
         }
         self.guid(node, Guid);
@@ -207,7 +261,12 @@ impl Checker<'_, '_> {
             return;
         }
         let limit = match format {
-            "" => return self.error(&at([Label]), "filesystem must specify format if label is specified"),
+            "" => {
+                return self.error(
+                    &at([Label]),
+                    "filesystem must specify format if label is specified",
+                );
+            }
             "ext4" => 16,
             "btrfs" => 256,
             "xfs" => 12,
@@ -216,18 +275,23 @@ impl Checker<'_, '_> {
             _ => return,
         };
         if label.len() > limit {
-            let message = format!("filesystem labels cannot be longer than {limit} characters when using {format}");
+            let message = format!(
+                "filesystem labels cannot be longer than {limit} characters when using {format}"
+            );
             self.error(&at([Label]), message);
         }
     }
 
     fn luks(&mut self, node: &Node) {
-        let name = node.str_or_empty(NameOf);
+        let name = node.str_or_empty(Called);
         if name.contains('/') {
-            self.error(&at([NameOf]), "device names cannot contain slashes");
+            self.error(&at([Called]), "device names cannot contain slashes");
         }
         if node.str_or_empty(Label).len() > 47 {
-            self.error(&at([Label]), "luks device labels cannot be longer than 47 characters");
+            self.error(
+                &at([Label]),
+                "luks device labels cannot be longer than 47 characters",
+            );
         }
         let device = node.str_or_empty(Device);
         if device.is_empty() {
@@ -236,20 +300,29 @@ impl Checker<'_, '_> {
             self.path(Device, device);
         }
         let clevis = node.get(Clevis);
-        let binding = |clevis: &Node| !clevis.items(Tang).is_empty() || clevis.is_true(Tpm2);
-        if let Some(clevis) = clevis {
-            let custom = clevis.get(Custom).is_some_and(|custom| !custom.str_or_empty(Pin).is_empty());
-            let threshold = clevis.int_of(Threshold).is_some_and(|threshold| threshold != 0);
-            if custom && (binding(clevis) || threshold) {
-                self.error(&at([Clevis]), "cannot use custom clevis config with tpm2, tang, or threshold");
-            }
+        let threshold = |clevis: &Node| {
+            clevis
+                .int_of(Threshold)
+                .is_some_and(|threshold| threshold != 0)
+        };
+        let binding = |clevis: &Node| {
+            !clevis.items(Tang).is_empty() || clevis.is_true(Tpm2) || threshold(clevis)
+        };
+        if let Some(clevis) = clevis
+            && custom_pin(clevis, self.minor())
+            && binding(clevis)
+        {
+            self.error(
+                &at([Clevis]),
+                "cannot use custom clevis config with tpm2, tang, or threshold",
+            );
         }
         let key = node.get(KeyFile).and_then(|key| key.str(Source));
         if self.optional_source_fault(key).is_some() {
             self.error(&[Step::Key("keys".into())], "invalid key-file source");
         }
         if node.get(Cex).is_some_and(|cex| cex.is_true(Enabled)) {
-            if clevis.is_some_and(binding) {
+            if clevis.is_some_and(|clevis| binding(clevis) || custom_pin(clevis, self.minor())) {
                 self.error(&at([Cex]), "cannot use cex with clevis");
             }
             if key.is_some_and(|key| !key.is_empty()) {
@@ -261,7 +334,7 @@ impl Checker<'_, '_> {
     fn custom(&mut self, node: &Node) {
         let (pin, config) = (node.str_or_empty(Pin), node.str_or_empty(Config));
         let required = self.minor() >= 4;
-        if required && pin.is_empty() && config.is_empty() && !node.is_true(NeedsNetwork) {
+        if pin.is_empty() && config.is_empty() && !(required && node.is_true(NeedsNetwork)) {
             return;
         }
         match pin {
@@ -300,7 +373,8 @@ impl Checker<'_, '_> {
             "linear" | "raid0" | "0" | "stripe" => {
                 spares.then_some("spares unsupported for linear and raid0 arrays")
             }
-            "raid1" | "1" | "mirror" | "raid4" | "4" | "raid5" | "5" | "raid6" | "6" | "raid10" | "10" => None,
+            "raid1" | "1" | "mirror" | "raid4" | "4" | "raid5" | "5" | "raid6" | "6" | "raid10"
+            | "10" => None,
             _ => Some("unrecognized raid level"),
         };
         if let Some(fault) = fault {
@@ -315,6 +389,13 @@ impl Checker<'_, '_> {
             }
         }
     }
+}
+
+/// Whether another way to unlock is configured; up to 1.3.0 an empty one counts.
+fn custom_pin(clevis: &Node, minor: u8) -> bool {
+    clevis
+        .get(Custom)
+        .is_some_and(|custom| minor < 4 || !custom.str_or_empty(Pin).is_empty())
 }
 
 /// The paths of all links, to find those above another path.
@@ -334,7 +415,9 @@ impl<'a> LinkPaths<'a> {
         if self.0.is_empty() {
             return 0;
         }
-        path.match_indices('/').filter_map(|(slash, _)| self.0.get(&path[..slash])).sum()
+        path.match_indices('/')
+            .filter_map(|(slash, _)| self.0.get(&path[..slash]))
+            .sum()
     }
 }
 
@@ -355,7 +438,11 @@ fn overlapping(partitions: &[Node]) -> Option<usize> {
     let span = |node: &Node| {
         let (start, size) = (node.int_of(StartMib)?, node.int_of(SizeMib)?);
         // A size of zero means all there is; then only the start counts.
-        let end = if size == 0 { start } else { start.saturating_add(size).saturating_sub(1) };
+        let end = if size == 0 {
+            start
+        } else {
+            start.saturating_add(size).saturating_sub(1)
+        };
         (start != 0).then_some((start, end))
     };
     let spans: Vec<_> = partitions.iter().map(span).collect();

@@ -77,7 +77,7 @@ names! {
     Mirror "mirror" "mirror",
     Mode "mode" "mode",
     MountOptions "mount_options" "mountOptions",
-    NameOf "name" "name",
+    Called "name" "name",
     NeedsNetwork "needs_network" "needsNetwork",
     NoCreateHome "no_create_home" "noCreateHome",
     NoLogInit "no_log_init" "noLogInit",
@@ -197,11 +197,6 @@ impl Paths {
         }
     }
 
-    /// Several steps at once.
-    pub(crate) fn descend(&mut self, parent: PathId, steps: impl IntoIterator<Item = Step>) -> PathId {
-        steps.into_iter().fold(parent, |at, step| self.child(at, step))
-    }
-
     /// The steps from the root.
     pub(crate) fn steps(&self, id: PathId) -> Vec<Step> {
         let mut steps = Vec::new();
@@ -254,7 +249,10 @@ impl Value {
             Err(error) => {
                 let bytes = error.into_bytes();
                 let text = String::from_utf8_lossy(&bytes).into();
-                Value::Raw { bytes: bytes.into(), text }
+                Value::Raw {
+                    bytes: bytes.into(),
+                    text,
+                }
             }
         }
     }
@@ -294,14 +292,20 @@ impl Node {
 
     pub(crate) fn get(&self, name: Name) -> Option<&Node> {
         match &self.value {
-            Value::Fields(fields) => fields.iter().find(|(field, _)| *field == name).map(|(_, node)| node),
+            Value::Fields(fields) => fields
+                .iter()
+                .find(|(field, _)| *field == name)
+                .map(|(_, node)| node),
             _ => None,
         }
     }
 
     pub(crate) fn get_mut(&mut self, name: Name) -> Option<&mut Node> {
         match &mut self.value {
-            Value::Fields(fields) => fields.iter_mut().find(|(field, _)| *field == name).map(|(_, node)| node),
+            Value::Fields(fields) => fields
+                .iter_mut()
+                .find(|(field, _)| *field == name)
+                .map(|(_, node)| node),
             _ => None,
         }
     }
@@ -380,7 +384,10 @@ impl Node {
 
     pub(crate) fn items_mut(&mut self, name: Name) -> &mut [Node] {
         match self.get_mut(name) {
-            Some(Node { value: Value::List(items), .. }) => items,
+            Some(Node {
+                value: Value::List(items),
+                ..
+            }) => items,
             _ => &mut [],
         }
     }
@@ -402,9 +409,17 @@ mod tests {
     fn paths_are_shared_tails() {
         let mut paths = Paths::new();
         let storage = paths.child(PathId::ROOT, Name::Storage);
-        let file = paths.descend(storage, [Name::Files.into(), 3.into(), Name::HttpHeaders.into()]);
-        assert_eq!(path_text(&paths.steps(file), false), "$.storage.files.3.http_headers");
-        assert_eq!(path_text(&paths.steps(file), true), "$.storage.files.3.httpHeaders");
+        let files = paths.child(storage, Name::Files);
+        let third = paths.child(files, 3);
+        let file = paths.child(third, Name::HttpHeaders);
+        assert_eq!(
+            path_text(&paths.steps(file), false),
+            "$.storage.files.3.http_headers"
+        );
+        assert_eq!(
+            path_text(&paths.steps(file), true),
+            "$.storage.files.3.httpHeaders"
+        );
         assert_eq!(path_text(&paths.steps(PathId::ROOT), false), "$");
         assert_eq!(paths.child(PathId::NONE, 1), PathId::NONE);
     }
@@ -415,7 +430,12 @@ mod tests {
         node.set(Name::Path, Node::text("a", PathId::NONE));
         node.set(Name::Path, Node::text("b", PathId::NONE));
         assert_eq!(node.str(Name::Path), Some("b"));
-        assert_eq!(node.take(Name::Path).and_then(|node| node.as_text().cloned()).as_deref(), Some("b"));
+        assert_eq!(
+            node.take(Name::Path)
+                .and_then(|node| node.as_text().cloned())
+                .as_deref(),
+            Some("b")
+        );
         assert_eq!(node.str(Name::Path), None);
     }
 }

@@ -27,12 +27,22 @@ impl Nodes {
     }
 
     /// The entry at a path: an old one of the same kind, or a new one.
-    pub(crate) fn entry<'a>(&mut self, storage: &'a mut Node, list: Name, path: &str, new: Node) -> Option<&'a mut Node> {
+    pub(crate) fn entry<'a>(
+        &mut self,
+        storage: &'a mut Node,
+        list: Name,
+        path: &str,
+        new: Node,
+    ) -> Option<&'a mut Node> {
         let from = new.from;
         if storage.get(list).is_none() {
             storage.set(list, Node::list(Vec::new(), from));
         }
-        let Some(Node { value: Value::List(items), .. }) = storage.get_mut(list) else {
+        let Some(Node {
+            value: Value::List(items),
+            ..
+        }) = storage.get_mut(list)
+        else {
             return None;
         };
         match self.by_path.get(path) {
@@ -53,11 +63,12 @@ impl Nodes {
 
 /// The storage section, made if there is none.
 pub(crate) fn storage(root: &mut Node) -> Node {
-    root.take(Storage).unwrap_or_else(|| Node::fields(Vec::new(), PathId::NONE))
+    root.take(Storage)
+        .unwrap_or_else(|| Node::fields(Vec::new(), PathId::NONE))
 }
 
 /// Adds the files of every tree to the config.
-pub(crate) fn add(context: &mut Context, root: &mut Node, list: &Node, safe: bool) {
+pub(crate) fn add(context: &mut Context, root: &mut Node, list: &Node) {
     if list.entries().is_empty() {
         return;
     }
@@ -88,7 +99,12 @@ pub(crate) fn add(context: &mut Context, root: &mut Node, list: &Node, safe: boo
         }
         let path = tree.str_or_empty(Path);
         let target = if path.is_empty() { "/" } else { path };
-        let mut walk = Walk { context: &mut *context, storage: &mut storage, nodes: &mut nodes, tree, safe };
+        let mut walk = Walk {
+            context: &mut *context,
+            storage: &mut storage,
+            nodes: &mut nodes,
+            tree,
+        };
         walk.visit(&inside, &shown, &clean(target), true);
     }
     root.set(Storage, storage);
@@ -99,7 +115,6 @@ struct Walk<'a, 'b> {
     storage: &'a mut Node,
     nodes: &'a mut Nodes,
     tree: &'a Node,
-    safe: bool,
 }
 
 impl Walk<'_, '_> {
@@ -126,14 +141,27 @@ impl Walk<'_, '_> {
             Err(error) => self.error(format!("lstat {shown}: {error}")),
             Ok(FileKind::Directory) => self.directory(inside, shown, target),
             Ok(FileKind::File { executable }) => self.file(inside, shown, target, executable),
-            Ok(FileKind::Link) if root && self.safe => self.error("root of tree must be a directory"),
+            Ok(FileKind::Link) if root && self.context.safe => {
+                self.error("root of tree must be a directory");
+            }
             Ok(FileKind::Link) => self.link(inside, shown, target),
-            Ok(FileKind::Other) => self.error("trees may only contain files, directories, and symlinks"),
+            Ok(FileKind::Other) => {
+                self.error("trees may only contain files, directories, and symlinks");
+            }
         }
     }
 
     fn directory(&mut self, inside: &str, shown: &str, target: &str) {
-        let owned = |name| self.tree.get(name).is_some_and(|node| matches!(&node.value, Value::Fields(fields) if !fields.is_empty()));
+        let mut names = match self.context.files.list(inside) {
+            Ok(names) => names,
+            Err(error) => return self.error(format!("open {shown}: {error}")),
+        };
+        names.sort_unstable();
+        let owned = |name| {
+            self.tree.get(name).is_some_and(
+                |node| matches!(&node.value, Value::Fields(fields) if !fields.is_empty()),
+            )
+        };
         let mode = self.tree.int_of(DirMode);
         if owned(User) || owned(Group) || mode.is_some() {
             if self.nodes.has(target) {
@@ -145,18 +173,17 @@ impl Walk<'_, '_> {
                 self.nodes.entry(self.storage, Directories, target, node);
             }
         }
-        let mut names = match self.context.files.list(inside) {
-            Ok(names) => names,
-            Err(error) => return self.error(format!("open {shown}: {error}")),
-        };
-        names.sort_unstable();
         for name in names {
             let join = |base: &str| match base {
                 "" => name.clone(),
                 "/" => format!("/{name}"),
                 base => format!("{base}/{name}"),
             };
-            let shown = if shown == "." { name.clone() } else { join(shown) };
+            let shown = if shown == "." {
+                name.clone()
+            } else {
+                join(shown)
+            };
             self.visit(&join(inside), &shown, &join(target), false);
         }
     }
@@ -167,16 +194,21 @@ impl Walk<'_, '_> {
         let Some(file) = self.nodes.entry(self.storage, Files, target, new) else {
             return self.error(CONFLICT);
         };
-        if file.get(Contents).is_some_and(|contents| !contents.str_or_empty(Source).is_empty()) {
+        if file
+            .get(Contents)
+            .is_some_and(|contents| !contents.str_or_empty(Source).is_empty())
+        {
             return self.error(CONFLICT);
         }
         let contents = match self.context.files.read(inside) {
             Ok(contents) => contents,
             Err(error) => return self.error(format!("open {shown}: {error}")),
         };
-        let mut resource = file.take(Contents).unwrap_or_else(|| Node::fields(Vec::new(), from));
+        let mut resource = file
+            .take(Contents)
+            .unwrap_or_else(|| Node::fields(Vec::new(), from));
         let mut compression = resource.str_or_empty(Compression).to_string();
-        if self.safe {
+        if self.context.safe {
             // The reference would keep the word and embed the file as it is.
             compression.clear();
             resource.take(Compression);
@@ -185,7 +217,10 @@ impl Walk<'_, '_> {
         resource.from = from;
         file.set(Contents, resource);
         if file.get(Mode).is_none() {
-            let mode = self.tree.int_of(FileMode).unwrap_or(if executable { 0o755 } else { 0o644 });
+            let mode = self
+                .tree
+                .int_of(FileMode)
+                .unwrap_or(if executable { 0o755 } else { 0o644 });
             file.set(Mode, Node::int(mode, from));
         }
     }

@@ -1,7 +1,7 @@
 //! systemd units as the reference reads them: which sections have options,
 //! and what is wrong with the text.
 
-use crate::decode::quoted;
+use crate::text::quoted;
 
 /// Size of the buffer through which the reference reads a unit.
 const BUFFER: usize = 4096;
@@ -45,7 +45,9 @@ impl Buffered<'_> {
             self.fill();
         }
         width = width.min(rest(self));
-        let character = str::from_utf8(&self.text[self.at..self.at + width]).ok().and_then(|text| text.chars().next());
+        let character = str::from_utf8(&self.text[self.at..self.at + width])
+            .ok()
+            .and_then(|text| text.chars().next());
         self.at += if character.is_some() { width } else { 1 };
         Some(character.unwrap_or(char::REPLACEMENT_CHARACTER))
     }
@@ -54,7 +56,9 @@ impl Buffered<'_> {
     fn until(&mut self, byte: u8) -> (&[u8], bool) {
         let start = self.at;
         loop {
-            let found = self.text[self.at..self.end].iter().position(|other| *other == byte);
+            let found = self.text[self.at..self.end]
+                .iter()
+                .position(|other| *other == byte);
             if let Some(found) = found {
                 let stop = self.at + found;
                 self.at = stop + 1;
@@ -75,7 +79,9 @@ impl Buffered<'_> {
     fn check_line(&self) -> Result<(), UnitError> {
         let held = &self.text[self.at..self.end];
         match held.get(..LINE) {
-            Some(line) if !line.iter().any(|byte| matches!(byte, b'\n' | b'\r')) => Err(UnitError::LineTooLong),
+            Some(line) if !line.iter().any(|byte| matches!(byte, b'\n' | b'\r')) => {
+                Err(UnitError::LineTooLong)
+            }
             _ => Ok(()),
         }
     }
@@ -103,7 +109,11 @@ fn trim(text: &[u8]) -> &[u8] {
 /// # Errors
 /// What is wrong with the text.
 pub(crate) fn has_install(text: &[u8]) -> Result<bool, UnitError> {
-    let mut buffer = Buffered { text, at: 0, end: 0 };
+    let mut buffer = Buffered {
+        text,
+        at: 0,
+        end: 0,
+    };
     let mut install = false;
     // The current section; options before the first one are not read at all.
     let mut section: Option<Vec<u8>> = None;
@@ -138,7 +148,13 @@ fn header(buffer: &mut Buffered<'_>) -> Result<Vec<u8>, UnitError> {
     buffer.check_line()?;
     let (garbage, _) = buffer.until(b'\n');
     let garbage = trim(garbage);
-    if garbage.is_empty() { Ok(name) } else { Err(UnitError::Garbage(quoted(&String::from_utf8_lossy(garbage)))) }
+    if garbage.is_empty() {
+        Ok(name)
+    } else {
+        Err(UnitError::Garbage(quoted(&String::from_utf8_lossy(
+            garbage,
+        ))))
+    }
 }
 
 /// A comment goes on after a line that ends with a backslash.
@@ -196,11 +212,17 @@ mod tests {
         for (text, message) in [
             ("[Unit", "unable to find end of section"),
             ("[Unit] x\n", "found garbage after section name : \"x\""),
-            ("[Unit]\nfoo\n", "unexpected newline encountered while parsing option name"),
+            (
+                "[Unit]\nfoo\n",
+                "unexpected newline encountered while parsing option name",
+            ),
             ("[Unit]\nfoo", "EOF"),
         ] {
             assert_eq!(install(text).unwrap_err().to_string(), message, "{text}");
         }
-        assert_eq!(install(&format!("[Unit]\nA={}\n", "x".repeat(3000))), Err(UnitError::LineTooLong));
+        assert_eq!(
+            install(&format!("[Unit]\nA={}\n", "x".repeat(3000))),
+            Err(UnitError::LineTooLong)
+        );
     }
 }

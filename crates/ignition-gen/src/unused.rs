@@ -12,7 +12,13 @@ pub(crate) fn check(context: &mut Context, def: &'static Def, node: &Node) {
 }
 
 /// `at` is the YAML node that the path leads to, if there is one.
-fn structure(context: &mut Context, def: &'static Def, node: Option<&Node>, path: PathId, at: Option<NodeId>) {
+fn structure(
+    context: &mut Context,
+    def: &'static Def,
+    node: Option<&Node>,
+    path: PathId,
+    at: Option<NodeId>,
+) {
     let (Some(document), Some(id)) = (context.document, at) else {
         return;
     };
@@ -27,9 +33,13 @@ fn structure(context: &mut Context, def: &'static Def, node: Option<&Node>, path
         return;
     };
     let minor = context.minor;
-    let known = |name: &str| def.fields.iter().find(|field| field.in_butane(minor) && field.name.yaml() == name);
+    let known = |name: &str| {
+        def.fields
+            .iter()
+            .find(|field| field.in_butane(minor) && field.name.yaml() == name)
+    };
     for pair in items.chunks_exact(2) {
-        let key = document.scalar(pair[0]).cloned().unwrap_or_else(|| "".into());
+        let key: std::rc::Rc<str> = document.key(pair[0]).into();
         if known(&key).is_none() {
             let mut steps = context.paths.steps(path);
             steps.push(Step::Key(key.clone()));
@@ -63,7 +73,13 @@ fn structure(context: &mut Context, def: &'static Def, node: Option<&Node>, path
                     _ => &[],
                 };
                 for (index, child) in child.map_or(&[][..], Node::entries).iter().enumerate() {
-                    structure(context, def, Some(child), child.from, items.get(index).copied());
+                    structure(
+                        context,
+                        def,
+                        Some(child),
+                        child.from,
+                        items.get(index).copied(),
+                    );
                 }
             }
             _ => {}

@@ -41,7 +41,11 @@ pub(crate) fn parse(text: &str) -> Result<Url<'_>, UrlError> {
     // A lone `?` at the end counts as no query.
     let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
     unescape(fragment, Part::Path)?;
-    let mut url = Url { scheme: scheme.to_ascii_lowercase(), opaque: "", query };
+    let mut url = Url {
+        scheme: scheme.to_ascii_lowercase(),
+        opaque: "",
+        query,
+    };
     let mut path = rest;
     if !rest.starts_with('/') {
         if !scheme.is_empty() {
@@ -49,10 +53,17 @@ pub(crate) fn parse(text: &str) -> Result<Url<'_>, UrlError> {
             return Ok(url);
         }
         // `a:b` without a scheme would be taken for one.
-        if rest.split('/').next().is_some_and(|first| first.contains(':')) {
+        if rest
+            .split('/')
+            .next()
+            .is_some_and(|first| first.contains(':'))
+        {
             return Err(UrlError::Invalid);
         }
-    } else if let Some(after) = rest.strip_prefix("//").filter(|_| !scheme.is_empty() || !rest.starts_with("///")) {
+    } else if let Some(after) = rest
+        .strip_prefix("//")
+        .filter(|_| !scheme.is_empty() || !rest.starts_with("///"))
+    {
         let (authority, after) = after.find('/').map_or((after, ""), |at| after.split_at(at));
         check_authority(authority)?;
         path = after;
@@ -116,7 +127,8 @@ fn unescape(text: &str, part: Part) -> Result<(), UrlError> {
     while at < bytes.len() {
         match bytes[at] {
             b'%' => {
-                let (Some(high), Some(low)) = (hex(bytes.get(at + 1)), hex(bytes.get(at + 2))) else {
+                let (Some(high), Some(low)) = (hex(bytes.get(at + 1)), hex(bytes.get(at + 2)))
+                else {
                     return Err(UrlError::Invalid);
                 };
                 // In a host only bytes beyond ASCII may be escaped, and `%25`.
@@ -151,11 +163,14 @@ fn hex(byte: Option<&u8>) -> Option<u8> {
 /// Whether the query asks for a version of an S3 object and then not which:
 /// the first `versionId` counts.
 fn empty_version(query: &str) -> bool {
-    let first = query.split('&').filter(|pair| !pair.contains(';')).find_map(|pair| {
-        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-        let valid = unescape(name, Part::Path).is_ok() && unescape(value, Part::Path).is_ok();
-        (valid && name == "versionId").then_some(value)
-    });
+    let first = query
+        .split('&')
+        .filter(|pair| !pair.contains(';'))
+        .find_map(|pair| {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            let valid = unescape(name, Part::Path).is_ok() && unescape(value, Part::Path).is_ok();
+            (valid && name == "versionId").then_some(value)
+        });
     first == Some("")
 }
 
@@ -185,11 +200,19 @@ fn check_arn(url: &Url<'_>) -> Result<(), UrlError> {
         return Err(UrlError::Arn);
     };
     let slashes = url.opaque.matches('/').count();
-    let least = if resource.starts_with("accesspoint/") { 2 } else { 1 };
+    let least = if resource.starts_with("accesspoint/") {
+        2
+    } else {
+        1
+    };
     if service != "s3" || slashes < least {
         return Err(UrlError::Arn);
     }
-    if empty_version(url.query) { Err(UrlError::VersionId) } else { Ok(()) }
+    if empty_version(url.query) {
+        Err(UrlError::VersionId)
+    } else {
+        Ok(())
+    }
 }
 
 #[cfg(test)]
@@ -198,10 +221,29 @@ mod tests {
 
     #[test]
     fn go_syntax() {
-        for good in ["http://h:99999/", "http://h/x y", "http://[::1]:80/", "http://u:p@h/", "a/b:c", "http://h/%41", "http://%C3%A9/", "x:y z"] {
+        for good in [
+            "http://h:99999/",
+            "http://h/x y",
+            "http://[::1]:80/",
+            "http://u:p@h/",
+            "a/b:c",
+            "http://h/%41",
+            "http://%C3%A9/",
+            "x:y z",
+        ] {
             assert!(parse(good).is_ok(), "{good}");
         }
-        for bad in ["http://h/%", "http://a b", "http://h:x/", ":x", "a:b\n", "http://[::1", "http://%41/", "1a:b", "http://h%zz/"] {
+        for bad in [
+            "http://h/%",
+            "http://a b",
+            "http://h:x/",
+            ":x",
+            "a:b\n",
+            "http://[::1",
+            "http://%41/",
+            "1a:b",
+            "http://h%zz/",
+        ] {
             assert_eq!(parse(bad), Err(UrlError::Invalid), "{bad}");
         }
     }
@@ -211,10 +253,19 @@ mod tests {
         assert_eq!(check_source("https://h/", 0), Ok(()));
         assert_eq!(check_source("gs://b/o", 1), Err(UrlError::Scheme));
         assert_eq!(check_source("gs://b/o", 2), Ok(()));
-        assert_eq!(check_source("s3://b/o?versionId=", 2), Err(UrlError::VersionId));
-        assert_eq!(check_source("arn:aws:s3:::bucket/key", 4), Err(UrlError::Scheme));
+        assert_eq!(
+            check_source("s3://b/o?versionId=", 2),
+            Err(UrlError::VersionId)
+        );
+        assert_eq!(
+            check_source("arn:aws:s3:::bucket/key", 4),
+            Err(UrlError::Scheme)
+        );
         assert_eq!(check_source("arn:aws:s3:::bucket/key", 5), Ok(()));
         assert_eq!(check_source("arn:aws:s3:::bucket", 5), Err(UrlError::Arn));
-        assert_eq!(check_source("arn:aws:sns:::bucket/key", 5), Err(UrlError::Arn));
+        assert_eq!(
+            check_source("arn:aws:sns:::bucket/key", 5),
+            Err(UrlError::Arn)
+        );
     }
 }

@@ -4,7 +4,17 @@ use crate::Failure;
 use crate::yaml::Document;
 
 /// The versions of `fcos`; the index is the minor number.
-const FCOS: [&str; 9] = ["1.0.0", "1.1.0", "1.2.0", "1.3.0", "1.4.0", "1.5.0", "1.6.0", "1.7.0", "1.8.0-experimental"];
+const FCOS: [&str; 9] = [
+    "1.0.0",
+    "1.1.0",
+    "1.2.0",
+    "1.3.0",
+    "1.4.0",
+    "1.5.0",
+    "1.6.0",
+    "1.7.0",
+    "1.8.0-experimental",
+];
 
 /// Versions that the reference has of other variants.
 const OTHERS: [(&str, &[&str]); 4] = [
@@ -16,16 +26,23 @@ const OTHERS: [(&str, &[&str]); 4] = [
 
 /// The versions of `openshift` are many and regular.
 fn openshift(version: &str) -> bool {
-    let minor = version.strip_prefix("4.").and_then(|rest| rest.strip_suffix(".0"));
-    let stable = minor.and_then(|minor| minor.parse::<u32>().ok()).is_some_and(|minor| (8..=22).contains(&minor));
+    let minor = version
+        .strip_prefix("4.")
+        .and_then(|rest| rest.strip_suffix(".0"));
+    let stable = minor
+        .and_then(|minor| minor.parse::<u32>().ok())
+        .is_some_and(|minor| (8..=22).contains(&minor));
     stable || version == "4.23.0-experimental"
 }
 
 /// A version in its normal form: `1.5.0` for `01.5.00-`.
-fn normalize(version: &str) -> Option<String> {
+pub(crate) fn normalize(version: &str) -> Option<String> {
     let (rest, metadata) = version.split_once('+').unwrap_or((version, ""));
     let (numbers, suffix) = rest.split_once('-').unwrap_or((rest, ""));
-    let identifier = |text: &str| text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-'));
+    let identifier = |text: &str| {
+        text.bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-'))
+    };
     if !identifier(suffix) || !identifier(metadata) {
         return None;
     }
@@ -59,16 +76,20 @@ pub(crate) fn find(document: Option<&Document>) -> Result<u8, Failure> {
     if variant == "rhcos" && version == "0.1.0" {
         return Err(Failure::Rhcos);
     }
-    if variant == "fcos" {
-        if let Some(minor) = FCOS.iter().position(|known| *known == version) {
-            return Ok(minor as u8);
-        }
+    if variant == "fcos"
+        && let Some(minor) = FCOS.iter().position(|known| *known == version)
+    {
+        return Ok(minor as u8);
     }
     let other = OTHERS.iter().find(|(name, _)| *name == variant);
     let known = other.is_some_and(|(name, versions)| {
         versions.contains(&version.as_str()) || *name == "openshift" && openshift(&version)
     });
-    Err(if known { Failure::Unsupported { variant, version } } else { Failure::Unknown { variant, version } })
+    Err(if known {
+        Failure::Unsupported { variant, version }
+    } else {
+        Failure::Unknown { variant, version }
+    })
 }
 
 #[cfg(test)]
@@ -88,11 +109,20 @@ mod tests {
 
     #[test]
     fn other_variants() {
-        let find = |text: &str| super::find(Document::parse(text.as_bytes()).unwrap().as_ref());
+        let find = |text: &str| find(Document::parse(text.as_bytes()).unwrap().as_ref());
         assert_eq!(find("variant: fcos\nversion: 1.8.0-experimental"), Ok(8));
-        assert!(matches!(find("variant: flatcar\nversion: 1.0.0"), Err(Failure::Unsupported { .. })));
-        assert!(matches!(find("variant: openshift\nversion: 4.18.0"), Err(Failure::Unsupported { .. })));
-        assert!(matches!(find("variant: openshift\nversion: 4.99.0"), Err(Failure::Unknown { .. })));
+        assert!(matches!(
+            find("variant: flatcar\nversion: 1.0.0"),
+            Err(Failure::Unsupported { .. })
+        ));
+        assert!(matches!(
+            find("variant: openshift\nversion: 4.18.0"),
+            Err(Failure::Unsupported { .. })
+        ));
+        assert!(matches!(
+            find("variant: openshift\nversion: 4.99.0"),
+            Err(Failure::Unknown { .. })
+        ));
         assert_eq!(find("variant: rhcos\nversion: 0.1.0"), Err(Failure::Rhcos));
         assert_eq!(find("version: 1.0.0"), Err(Failure::NoVariant));
     }

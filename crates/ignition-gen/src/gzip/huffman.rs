@@ -10,6 +10,9 @@ pub(super) const MAX_SYMBOLS: usize = 286;
 /// The longest code deflate can describe.
 const MAX_BITS: usize = 15;
 
+/// More than any sum of frequencies, and two of it are still a number.
+const BEYOND: u32 = u32::MAX / 2;
+
 /// One symbol's code, its bits in the order they are written (lowest first).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Code {
@@ -82,35 +85,36 @@ fn length_counts(keys: &[u32], limit: usize) -> [usize; MAX_BITS + 1] {
     let levels = limit.min(symbols - 1);
     let needed = 2 * symbols - 2;
 
-    // `is_pair[level]` is one bit per item.
-    let mut is_pair = [[0_u64; (2 * MAX_SYMBOLS).div_ceil(64)]; MAX_BITS];
-    let mut below = [0_u32; 2 * MAX_SYMBOLS];
-    let mut items = [0_u32; 2 * MAX_SYMBOLS];
+    // Past the end of both there is something larger than any frequency, and
+    // than any pair: then no end has to be looked for.
+    let mut leaves = [u32::MAX; MAX_SYMBOLS + 1];
+    for (leaf, key) in leaves.iter_mut().zip(keys) {
+        *leaf = key >> 9;
+    }
+    let mut below = [BEYOND; 2 * MAX_SYMBOLS + 2];
     let mut below_len = 0;
-    for pairs in is_pair.iter_mut().take(levels) {
-        let mut symbol = 0;
-        let mut pair = 0;
-        let mut len = 0;
-        while len < needed {
-            let leaf = keys.get(symbol).map(|key| key >> 9);
-            let package =
-                (pair + 2 <= below_len).then(|| below[pair].saturating_add(below[pair + 1]));
-            let take_pair = match (leaf, package) {
+    let mut items = [BEYOND; 2 * MAX_SYMBOLS + 2];
+    // One bit per item.
+    let mut is_pair = [[0_u64; (2 * MAX_SYMBOLS).div_ceil(64)]; MAX_BITS];
+    let mut last = levels - 1;
+    for (level, is_pair) in is_pair.iter_mut().enumerate().take(levels) {
+        let len = needed.min(symbols + below_len / 2);
+        let (mut symbol, mut pair) = (0, 0);
+        for (word, items) in is_pair.iter_mut().zip(items[..len].chunks_mut(64)) {
+            for (bit, item) in items.iter_mut().enumerate() {
+                let (leaf, package) = (leaves[symbol], below[pair] + below[pair + 1]);
                 // On a tie the pair comes first.
-                (Some(leaf), Some(package)) => package <= leaf,
-                (None, Some(_)) => true,
-                (Some(_), None) => false,
-                (None, None) => break,
-            };
-            if take_pair {
-                items[len] = package.unwrap_or_default();
-                pairs[len / 64] |= 1 << (len % 64);
-                pair += 2;
-            } else {
-                items[len] = leaf.unwrap_or_default();
-                symbol += 1;
+                let take_pair = package <= leaf;
+                *item = if take_pair { package } else { leaf };
+                *word |= u64::from(take_pair) << bit;
+                pair += 2 * usize::from(take_pair);
+                symbol += usize::from(!take_pair);
             }
-            len += 1;
+        }
+        if len == below_len && items[..len] == below[..len] {
+            // From here on, every level is the same.
+            last = level;
+            break;
         }
         std::mem::swap(&mut below, &mut items);
         below_len = len;
@@ -122,7 +126,7 @@ fn length_counts(keys: &[u32], limit: usize) -> [usize; MAX_BITS + 1] {
     let mut needed = needed;
     let mut longer = None;
     for (bits, level) in (0..levels).rev().enumerate() {
-        let pairs = ones(&is_pair[level], needed);
+        let pairs = ones(&is_pair[level.min(last)], needed);
         let leaves = needed - pairs;
         if let Some(longer) = longer.replace(leaves) {
             counts[bits] = longer - leaves;

@@ -6,11 +6,14 @@
 //! Everything here is linear in the input, in time and in memory, and depth
 //! is bounded (10,000), so hostile input cannot do harm.
 
+mod fetch;
 mod parse;
+mod parse_flow;
 mod reader;
 pub(crate) mod resolve;
 mod scan;
-mod scan_text;
+mod scan_names;
+mod scan_scalars;
 
 use std::rc::Rc;
 
@@ -49,7 +52,11 @@ impl Fault {
     /// The line counts from zero in the grammar and from one in the scanner;
     /// line zero counts as unknown.
     fn located(context: Mark, problem_mark: Mark, problem: &str, add: usize) -> Self {
-        let line = if context.line != 0 { context.line } else { problem_mark.line };
+        let line = if context.line != 0 {
+            context.line
+        } else {
+            problem_mark.line
+        };
         match line {
             0 => Fault::plain(problem),
             line => Fault(format!("line {}: {problem}", line + add)),
@@ -128,10 +135,7 @@ impl Tag {
 /// What a node holds.
 #[derive(Clone, Debug)]
 pub(crate) enum Content {
-    Scalar {
-        value: Rc<str>,
-        quoted: bool,
-    },
+    Scalar(Rc<str>),
     /// Keys and values in turn.
     Mapping(Vec<NodeId>),
     Sequence(Vec<NodeId>),
@@ -171,8 +175,17 @@ impl Document {
     /// The text of a scalar, `None` for anything else.
     pub(crate) fn scalar(&self, id: NodeId) -> Option<&Rc<str>> {
         match &self.node(id).content {
-            Content::Scalar { value, .. } => Some(value),
+            Content::Scalar(value) => Some(value),
             _ => None,
+        }
+    }
+
+    /// What a key is called: aliases go by their own names here.
+    pub(crate) fn key(&self, id: NodeId) -> &str {
+        match &self.node(id).content {
+            Content::Scalar(value) => value,
+            Content::Alias(target) => self.anchor(*target),
+            _ => "",
         }
     }
 
@@ -192,7 +205,7 @@ impl Document {
 
     pub(crate) fn is_null(&self, id: NodeId) -> bool {
         let node = self.node(id);
-        matches!((&node.content, &node.tag), (Content::Scalar { .. }, Tag::Null))
+        matches!((&node.content, &node.tag), (Content::Scalar(_), Tag::Null))
     }
 
     /// Whether a mapping's key asks for a merge: `<<`, and not quoted.
@@ -208,10 +221,18 @@ mod tests {
 
     /// The tree in one line: lists, maps, `tag:text` for scalars, `*` for aliases.
     fn show(document: &Document, id: NodeId) -> String {
-        let join = |items: &[NodeId]| items.iter().map(|item| show(document, *item)).collect::<Vec<_>>().join(" ");
+        let join = |items: &[NodeId]| {
+            items
+                .iter()
+                .map(|item| show(document, *item))
+                .collect::<Vec<_>>()
+                .join(" ")
+        };
         let node = document.node(id);
         match &node.content {
-            Content::Scalar { value, .. } => format!("{}:{}", node.tag.short().trim_start_matches('!'), value),
+            Content::Scalar(value) => {
+                format!("{}:{}", node.tag.short().trim_start_matches('!'), value)
+            }
             Content::Sequence(items) => format!("[{}]", join(items)),
             Content::Mapping(items) => format!("{{{}}}", join(items)),
             Content::Alias(_) => "*".into(),
@@ -231,18 +252,33 @@ mod tests {
         for (text, tree) in [
             ("", "nothing"),
             ("# only a comment\n", "nothing"),
-            ("a: b\nc:\n- 1\n- 0x2\n", "{str:a str:b str:c [int:1 int:0x2]}"),
-            ("a:\n  - b: 1\n    c: ~\n  -\n", "{str:a [{str:b int:1 str:c null:~} null:]}"),
-            ("a: [1, {b: c}, d: e]\n", "{str:a [int:1 {str:b str:c} {str:d str:e}]}"),
+            (
+                "a: b\nc:\n- 1\n- 0x2\n",
+                "{str:a str:b str:c [int:1 int:0x2]}",
+            ),
+            (
+                "a:\n  - b: 1\n    c: ~\n  -\n",
+                "{str:a [{str:b int:1 str:c null:~} null:]}",
+            ),
+            (
+                "a: [1, {b: c}, d: e]\n",
+                "{str:a [int:1 {str:b str:c} {str:d str:e}]}",
+            ),
             ("a: |\n  x\n   y\n\n", "{str:a str:x\n y\n}"),
             ("a: >-\n  x\n  y\n\n  z\n", "{str:a str:x y\nz}"),
             ("a: &x 1\nb: *x\n", "{str:a int:1 str:b *}"),
             ("? a\n: b\n", "{str:a str:b}"),
             ("'<<': 1\n<<: {}\n", "{str:<< int:1 merge:<< {}}"),
             ("a: \"x\\\n  y\\tz\"\n", "{str:a str:xy\tz}"),
-            ("a\n  b: c", "yaml: mapping values are not allowed in this context"),
+            (
+                "a\n  b: c",
+                "yaml: line 2: mapping values are not allowed in this context",
+            ),
             ("--- a\n--- b\n", "str:a"),
-            ("a: b\n...\n\u{1}", "yaml: control characters are not allowed"),
+            (
+                "a: b\n...\n\u{1}",
+                "yaml: control characters are not allowed",
+            ),
             ("%TAG !e! tag:e,2000:\n---\n!e!x {}", "{}"),
         ] {
             assert_eq!(parsed(text), tree, "{text:?}");
@@ -251,19 +287,47 @@ mod tests {
 
     #[test]
     fn places() {
-        let document = Document::parse("a:\n  - é: [x]\n    b:\n".as_bytes()).unwrap().unwrap();
-        let places: Vec<_> = document.nodes.iter().map(|node| (node.line, node.column)).collect();
-        assert_eq!(places, [(1, 1), (1, 1), (2, 3), (2, 5), (2, 5), (2, 8), (2, 9), (3, 5), (3, 7)]);
+        let document = Document::parse("a:\n  - é: [x]\n    b:\n".as_bytes())
+            .unwrap()
+            .unwrap();
+        let places: Vec<_> = document
+            .nodes
+            .iter()
+            .map(|node| (node.line, node.column))
+            .collect();
+        assert_eq!(
+            places,
+            [
+                (1, 1),
+                (1, 1),
+                (2, 3),
+                (2, 5),
+                (2, 5),
+                (2, 8),
+                (2, 9),
+                (3, 5),
+                (3, 7)
+            ]
+        );
     }
 
     #[test]
     fn faults() {
         for (text, fault) in [
             ("a: [\n", "yaml: line 1: did not find expected node content"),
-            ("a: b: c\n", "yaml: mapping values are not allowed in this context"),
-            ("x: 1\na: 'b\n", "yaml: line 2: found unexpected end of stream"),
+            (
+                "a: b: c\n",
+                "yaml: mapping values are not allowed in this context",
+            ),
+            (
+                "x: 1\na: 'b\n",
+                "yaml: line 2: found unexpected end of stream",
+            ),
             ("a: *x\n", "yaml: unknown anchor 'x' referenced"),
-            ("x:\n a: 1\n\tb: 2\n", "yaml: line 3: found a tab character that violates indentation"),
+            (
+                "x:\n a: 1\n\tb: 2\n",
+                "yaml: line 2: found a tab character that violates indentation",
+            ),
             ("%YAML 1.2\n---\n", "yaml: found incompatible YAML document"),
         ] {
             assert_eq!(parsed(text), fault, "{text:?}");
@@ -274,7 +338,11 @@ mod tests {
     fn depth_is_bounded() {
         for open in ["[", "{", "- "] {
             let deep = parsed(&open.repeat(20_000));
-            assert!(deep.ends_with("exceeded max depth of 10000"), "{open}: {}", &deep[..deep.len().min(80)]);
+            assert!(
+                deep.ends_with("exceeded max depth of 10000"),
+                "{open}: {}",
+                &deep[..deep.len().min(80)]
+            );
         }
     }
 }

@@ -8,33 +8,37 @@ use super::scan::{Scanner, Style, Token};
 use super::{Content, Document, Fault, Mark, Node, NodeId, Tag, resolve};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
+pub(super) enum State {
     BlockNode,
     BlockSequenceEntry,
     IndentlessEntry,
     BlockKey,
     BlockValue,
-    FlowSequenceEntry { first: bool },
+    FlowSequenceEntry {
+        first: bool,
+    },
     /// A single pair inside `[ ]`: its key, its value, its end.
     PairKey,
     PairValue,
     PairEnd,
-    FlowKey { first: bool },
+    FlowKey {
+        first: bool,
+    },
     FlowValue,
     FlowEmptyValue,
     DocumentEnd,
 }
 
-struct Parser<'a> {
-    scanner: Scanner<'a>,
-    states: Vec<State>,
+pub(super) struct Parser<'a> {
+    pub(super) scanner: Scanner<'a>,
+    pub(super) states: Vec<State>,
     marks: Vec<Mark>,
     tags: Vec<(String, String)>,
     nodes: Vec<Node>,
     anchors: HashMap<String, NodeId>,
     names: Vec<(NodeId, Box<str>)>,
     /// Collections that are still open, outermost first.
-    open: Vec<NodeId>,
+    pub(super) open: Vec<NodeId>,
 }
 
 /// Parses the first document of `input`; `None` if there is none.
@@ -59,11 +63,14 @@ pub(super) fn parse(input: &[u8]) -> Result<Option<Document>, Fault> {
     while let Some(state) = parser.states.pop() {
         parser.step(state)?;
     }
-    Ok(Some(Document { nodes: parser.nodes, anchors: parser.names }))
+    Ok(Some(Document {
+        nodes: parser.nodes,
+        anchors: parser.names,
+    }))
 }
 
 impl Parser<'_> {
-    fn peek(&mut self) -> Result<(Token, Mark, Mark), Fault> {
+    pub(super) fn peek(&mut self) -> Result<(Token, Mark, Mark), Fault> {
         let spanned = self.scanner.peek()?;
         // Texts stay where they are; only their kind matters to the grammar.
         let token = match &spanned.token {
@@ -95,13 +102,21 @@ impl Parser<'_> {
             self.states.push(State::DocumentEnd);
             if matches!(
                 token,
-                Token::Version(..) | Token::TagDirective(..) | Token::DocumentStart | Token::DocumentEnd | Token::StreamEnd
+                Token::Version(..)
+                    | Token::TagDirective(..)
+                    | Token::DocumentStart
+                    | Token::DocumentEnd
+                    | Token::StreamEnd
             ) {
                 self.empty(start)?;
                 return Ok(true);
             }
         } else if directives {
-            return Err(Fault::parser(Mark::default(), start, "did not find expected <document start>"));
+            return Err(Fault::parser(
+                Mark::default(),
+                start,
+                "did not find expected <document start>",
+            ));
         } else {
             self.states.push(State::DocumentEnd);
         }
@@ -115,10 +130,18 @@ impl Parser<'_> {
             match self.peek()? {
                 (Token::Version(major, minor), start, _) => {
                     if version {
-                        return Err(Fault::parser(Mark::default(), start, "found duplicate %YAML directive"));
+                        return Err(Fault::parser(
+                            Mark::default(),
+                            start,
+                            "found duplicate %YAML directive",
+                        ));
                     }
                     if (major, minor) != (1, 1) {
-                        return Err(Fault::parser(Mark::default(), start, "found incompatible YAML document"));
+                        return Err(Fault::parser(
+                            Mark::default(),
+                            start,
+                            "found incompatible YAML document",
+                        ));
                     }
                     version = true;
                     self.scanner.take()?;
@@ -126,7 +149,11 @@ impl Parser<'_> {
                 (Token::TagDirective(..), start, _) => {
                     if let Token::TagDirective(handle, prefix) = self.scanner.take()?.token {
                         if self.tags.iter().any(|(known, _)| *known == handle) {
-                            return Err(Fault::parser(Mark::default(), start, "found duplicate %TAG directive"));
+                            return Err(Fault::parser(
+                                Mark::default(),
+                                start,
+                                "found duplicate %TAG directive",
+                            ));
                         }
                         self.tags.push((handle, prefix));
                     }
@@ -150,46 +177,15 @@ impl Parser<'_> {
             State::BlockKey => self.block_key(),
             State::BlockValue => self.block_value(),
             State::FlowSequenceEntry { first } => self.flow_sequence_entry(first),
-            State::PairKey => {
-                let (token, _, end) = self.peek()?;
-                self.states.push(State::PairValue);
-                if matches!(token, Token::Value | Token::FlowEntry | Token::FlowSequenceEnd) {
-                    // The reference steps over this token; only malformed pairs get here.
-                    self.scanner.take()?;
-                    return self.empty(end);
-                }
-                self.node(false, false)
-            }
-            State::PairValue => {
-                self.states.push(State::PairEnd);
-                let (mut token, mut start, _) = self.peek()?;
-                if token == Token::Value {
-                    self.scanner.take()?;
-                    (token, start, _) = self.peek()?;
-                    if !matches!(token, Token::FlowEntry | Token::FlowSequenceEnd) {
-                        return self.node(false, false);
-                    }
-                }
-                self.empty(start)
-            }
+            State::PairKey => self.pair_key(),
+            State::PairValue => self.pair_value(),
             State::PairEnd => {
                 self.close();
                 self.states.push(State::FlowSequenceEntry { first: false });
                 Ok(())
             }
             State::FlowKey { first } => self.flow_key(first),
-            State::FlowValue | State::FlowEmptyValue => {
-                self.states.push(State::FlowKey { first: false });
-                let (mut token, mut start, _) = self.peek()?;
-                if state == State::FlowValue && token == Token::Value {
-                    self.scanner.take()?;
-                    (token, start, _) = self.peek()?;
-                    if !matches!(token, Token::FlowEntry | Token::FlowMappingEnd) {
-                        return self.node(false, false);
-                    }
-                }
-                self.empty(start)
-            }
+            State::FlowValue | State::FlowEmptyValue => self.flow_value(state),
             State::DocumentEnd => {
                 if self.peek()?.0 == Token::DocumentEnd {
                     self.scanner.take()?;
@@ -199,12 +195,13 @@ impl Parser<'_> {
         }
     }
 
-    fn node(&mut self, block: bool, indentless: bool) -> Result<(), Fault> {
+    pub(super) fn node(&mut self, block: bool, indentless: bool) -> Result<(), Fault> {
         let (mut token, mut start, _) = self.peek()?;
         if let Token::Alias(_) = token {
             if let Token::Alias(name) = self.scanner.take()?.token {
                 let target = self.anchors.get(&name).copied();
-                let target = target.ok_or_else(|| Fault::plain(format!("unknown anchor '{name}' referenced")))?;
+                let target = target
+                    .ok_or_else(|| Fault::plain(format!("unknown anchor '{name}' referenced")))?;
                 self.add(Content::Alias(target), Tag::None, start)?;
             }
             return Ok(());
@@ -232,30 +229,62 @@ impl Parser<'_> {
         let tag = match tag {
             None => None,
             Some((handle, suffix, _)) if handle.is_empty() => Some(suffix),
-            Some((handle, suffix, mark)) => match self.tags.iter().find(|(known, _)| *known == handle) {
-                Some((_, prefix)) => Some(format!("{prefix}{suffix}")),
-                None => return Err(Fault::parser(node_start, mark, "found undefined tag handle")),
-            },
+            Some((handle, suffix, mark)) => {
+                match self.tags.iter().find(|(known, _)| *known == handle) {
+                    Some((_, prefix)) => Some(format!("{prefix}{suffix}")),
+                    None => {
+                        return Err(Fault::parser(
+                            node_start,
+                            mark,
+                            "found undefined tag handle",
+                        ));
+                    }
+                }
+            }
         };
         let tag = tag.as_deref().map_or(Tag::None, Tag::from_long);
         let (content, tag, next) = match token {
-            Token::BlockEntry if indentless => (Content::Sequence(Vec::new()), tag, Some(State::IndentlessEntry)),
+            Token::BlockEntry if indentless => (
+                Content::Sequence(Vec::new()),
+                tag,
+                Some(State::IndentlessEntry),
+            ),
             Token::Scalar(_, style) => {
                 let Token::Scalar(value, _) = self.scanner.take()?.token else {
                     return Err(Fault::internal());
                 };
                 let tag = scalar_tag(tag, &value, style);
-                (Content::Scalar { value: Rc::from(value), quoted: style != Style::Plain }, tag, None)
+                (Content::Scalar(Rc::from(value)), tag, None)
             }
-            Token::FlowSequenceStart => (Content::Sequence(Vec::new()), tag, Some(State::FlowSequenceEntry { first: true })),
-            Token::FlowMappingStart => (Content::Mapping(Vec::new()), tag, Some(State::FlowKey { first: true })),
-            Token::BlockSequenceStart if block => (Content::Sequence(Vec::new()), tag, Some(State::BlockSequenceEntry)),
-            Token::BlockMappingStart if block => (Content::Mapping(Vec::new()), tag, Some(State::BlockKey)),
+            Token::FlowSequenceStart => (
+                Content::Sequence(Vec::new()),
+                tag,
+                Some(State::FlowSequenceEntry { first: true }),
+            ),
+            Token::FlowMappingStart => (
+                Content::Mapping(Vec::new()),
+                tag,
+                Some(State::FlowKey { first: true }),
+            ),
+            Token::BlockSequenceStart if block => (
+                Content::Sequence(Vec::new()),
+                tag,
+                Some(State::BlockSequenceEntry),
+            ),
+            Token::BlockMappingStart if block => {
+                (Content::Mapping(Vec::new()), tag, Some(State::BlockKey))
+            }
             _ if had_properties => {
                 let tag = scalar_tag(tag, "", Style::Plain);
-                (Content::Scalar { value: Rc::from(""), quoted: false }, tag, None)
+                (Content::Scalar(Rc::from("")), tag, None)
             }
-            _ => return Err(Fault::parser(node_start, start, "did not find expected node content")),
+            _ => {
+                return Err(Fault::parser(
+                    node_start,
+                    start,
+                    "did not find expected node content",
+                ));
+            }
         };
         let id = self.add(content, tag, node_start)?;
         if let Some(anchor) = anchor {
@@ -274,12 +303,18 @@ impl Parser<'_> {
         Ok(())
     }
 
-    fn add(&mut self, content: Content, tag: Tag, mark: Mark) -> Result<NodeId, Fault> {
+    pub(super) fn add(&mut self, content: Content, tag: Tag, mark: Mark) -> Result<NodeId, Fault> {
         let id = NodeId::try_from(self.nodes.len()).map_err(|_| Fault::internal())?;
-        let (Ok(line), Ok(column)) = (u32::try_from(mark.line + 1), u32::try_from(mark.column + 1)) else {
+        let (Ok(line), Ok(column)) = (u32::try_from(mark.line + 1), u32::try_from(mark.column + 1))
+        else {
             return Err(Fault::internal());
         };
-        self.nodes.push(Node { content, tag, line, column });
+        self.nodes.push(Node {
+            content,
+            tag,
+            line,
+            column,
+        });
         if let Some(parent) = self.open.last() {
             match &mut self.nodes[*parent as usize].content {
                 Content::Mapping(items) | Content::Sequence(items) => items.push(id),
@@ -289,12 +324,12 @@ impl Parser<'_> {
         Ok(id)
     }
 
-    fn empty(&mut self, mark: Mark) -> Result<(), Fault> {
-        self.add(Content::Scalar { value: Rc::from(""), quoted: false }, Tag::Null, mark)?;
+    pub(super) fn empty(&mut self, mark: Mark) -> Result<(), Fault> {
+        self.add(Content::Scalar(Rc::from("")), Tag::Null, mark)?;
         Ok(())
     }
 
-    fn close(&mut self) {
+    pub(super) fn close(&mut self) {
         self.open.pop();
     }
 
@@ -310,18 +345,22 @@ impl Parser<'_> {
                 }
             }
             Token::BlockEnd => self.end_collection(),
-            _ => Err(Fault::parser(self.context(), start, "did not find expected '-' indicator")),
+            _ => Err(Fault::parser(
+                self.context(),
+                start,
+                "did not find expected '-' indicator",
+            )),
         }
     }
 
-    fn end_collection(&mut self) -> Result<(), Fault> {
+    pub(super) fn end_collection(&mut self) -> Result<(), Fault> {
         self.scanner.take()?;
         self.marks.pop();
         self.close();
         Ok(())
     }
 
-    fn context(&self) -> Mark {
+    pub(super) fn context(&self) -> Mark {
         self.marks.last().copied().unwrap_or_default()
     }
 
@@ -351,7 +390,11 @@ impl Parser<'_> {
                 }
             }
             Token::BlockEnd => self.end_collection(),
-            _ => Err(Fault::parser(self.context(), start, "did not find expected key")),
+            _ => Err(Fault::parser(
+                self.context(),
+                start,
+                "did not find expected key",
+            )),
         }
     }
 
@@ -366,59 +409,6 @@ impl Parser<'_> {
             Token::Key | Token::Value | Token::BlockEnd => self.empty(end),
             _ => self.node(true, true),
         }
-    }
-
-    fn flow_sequence_entry(&mut self, first: bool) -> Result<(), Fault> {
-        let (mut token, mut start, _) = self.peek()?;
-        if token != Token::FlowSequenceEnd {
-            if !first {
-                if token != Token::FlowEntry {
-                    return Err(Fault::parser(self.context(), start, "did not find expected ',' or ']'"));
-                }
-                self.scanner.take()?;
-                (token, start, _) = self.peek()?;
-            }
-            if token == Token::Key {
-                let id = self.add(Content::Mapping(Vec::new()), Tag::None, start)?;
-                self.open.push(id);
-                self.scanner.take()?;
-                self.states.push(State::PairKey);
-                return Ok(());
-            }
-            if token != Token::FlowSequenceEnd {
-                self.states.push(State::FlowSequenceEntry { first: false });
-                return self.node(false, false);
-            }
-        }
-        self.end_collection()
-    }
-
-    fn flow_key(&mut self, first: bool) -> Result<(), Fault> {
-        let (mut token, mut start, _) = self.peek()?;
-        if token != Token::FlowMappingEnd {
-            if !first {
-                if token != Token::FlowEntry {
-                    return Err(Fault::parser(self.context(), start, "did not find expected ',' or '}'"));
-                }
-                self.scanner.take()?;
-                (token, start, _) = self.peek()?;
-            }
-            if token == Token::Key {
-                self.scanner.take()?;
-                self.states.push(State::FlowValue);
-                let (token, start, _) = self.peek()?;
-                return match token {
-                    Token::Value | Token::FlowEntry | Token::FlowMappingEnd => self.empty(start),
-                    _ => self.node(false, false),
-                };
-            }
-            if token != Token::FlowMappingEnd {
-                self.states.push(State::FlowEmptyValue);
-                return self.node(false, false);
-            }
-        }
-        let _ = start;
-        self.end_collection()
     }
 }
 

@@ -98,15 +98,24 @@ fn utf8(input: &[u8], mark: usize) -> Decoded<'_> {
             while !text.is_char_boundary(start) {
                 start -= 1;
             }
-            text[start..].char_indices().find(|(_, c)| !allowed(*c)).map(|(at, _)| start + at)
+            text[start..]
+                .char_indices()
+                .find(|(_, c)| !allowed(*c))
+                .map(|(at, _)| start + at)
         }
     };
     let bad = bad.or((text.len() < input.len()).then_some(text.len()));
     match bad {
-        None => Decoded { text: Cow::Borrowed(text), problem: None },
+        None => Decoded {
+            text: Cow::Borrowed(text),
+            problem: None,
+        },
         Some(bad) => {
             let problem = utf8_problem(&input[bad..]);
-            Decoded { text: Cow::Borrowed(&text[..piece_start(text, mark, bad)]), problem: Some(problem) }
+            Decoded {
+                text: Cow::Borrowed(&text[..piece_start(text, mark, bad)]),
+                problem: Some(problem),
+            }
         }
     }
 }
@@ -158,7 +167,10 @@ fn utf16(input: &[u8], unit: fn([u8; 2]) -> u16) -> Decoded<'static> {
     if problem.is_some() {
         text.truncate(piece.1);
     }
-    Decoded { text: Cow::Owned(text), problem }
+    Decoded {
+        text: Cow::Owned(text),
+        problem,
+    }
 }
 
 #[cfg(test)]
@@ -170,7 +182,10 @@ mod tests {
         assert_eq!(decode(b"\xff\xfea\0\n\0").text, "a\n");
         assert_eq!(decode(b"\xfe\xff\0a\xd8\x3d\xde\0").text, "a\u{1f600}");
         assert_eq!(decode(b"\xef\xbb\xbfa").text, "a");
-        assert_eq!(decode(b"\xff\xfea").problem, Some("incomplete UTF-16 character"));
+        assert_eq!(
+            decode(b"\xff\xfea").problem,
+            Some("incomplete UTF-16 character")
+        );
     }
 
     #[test]

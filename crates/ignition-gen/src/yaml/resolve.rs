@@ -43,14 +43,20 @@ pub(super) fn implicit(text: &str) -> Resolved {
 /// If the text cannot be what the tag says.
 pub(crate) fn tagged(tag: &Tag, text: &str) -> Result<Resolved, Fault> {
     let found = match tag {
-        Tag::Str | Tag::Binary | Tag::Merge | Tag::Seq | Tag::Map | Tag::Other(_) => return Ok(Resolved::Str),
+        Tag::Str | Tag::Binary | Tag::Merge | Tag::Seq | Tag::Map | Tag::Other(_) => {
+            return Ok(Resolved::Str);
+        }
         Tag::None | Tag::NonSpecific => return Ok(resolve(text, true)),
         tag => resolve(text, *tag == Tag::Timestamp),
     };
     match (tag, &found) {
         (Tag::Float, Resolved::Int(value)) => Ok(Resolved::Float(*value as f64)),
         (tag, found) if *tag == found.tag() => Ok(found.clone()),
-        (tag, found) => Err(Fault::plain(format!("cannot decode {} `{text}` as a {}", found.tag().short(), tag.short()))),
+        (tag, found) => Err(Fault::plain(format!(
+            "cannot decode {} `{text}` as a {}",
+            found.tag().short(),
+            tag.short()
+        ))),
     }
 }
 
@@ -61,7 +67,9 @@ fn resolve(text: &str, timestamps: bool) -> Resolved {
         "false" | "False" | "FALSE" => return Resolved::Bool(false),
         "<<" => return Resolved::Merge,
         ".nan" | ".NaN" | ".NAN" => return Resolved::Float(f64::NAN),
-        ".inf" | ".Inf" | ".INF" | "+.inf" | "+.Inf" | "+.INF" => return Resolved::Float(f64::INFINITY),
+        ".inf" | ".Inf" | ".INF" | "+.inf" | "+.Inf" | "+.INF" => {
+            return Resolved::Float(f64::INFINITY);
+        }
         "-.inf" | "-.Inf" | "-.INF" => return Resolved::Float(f64::NEG_INFINITY),
         _ => {}
     }
@@ -87,12 +95,11 @@ fn number(text: &str, timestamps: bool) -> Resolved {
     if let Some(found) = integer(body, negative, signed) {
         return found;
     }
-    if is_float(&plain) {
-        if let Ok(value) = plain.parse::<f64>() {
-            if value.is_finite() {
-                return Resolved::Float(value);
-            }
-        }
+    if is_float(&plain)
+        && let Ok(value) = plain.parse::<f64>()
+        && value.is_finite()
+    {
+        return Resolved::Float(value);
     }
     Resolved::Str
 }
@@ -113,7 +120,11 @@ fn integer(body: &str, negative: bool, signed: bool) -> Option<Resolved> {
     let value = u128::from_str_radix(digits, base).unwrap_or(u128::MAX);
     let limit = i64::MAX as u128;
     match value {
-        value if value <= limit => Some(Resolved::Int(if negative { -(value as i64) } else { value as i64 })),
+        value if value <= limit => Some(Resolved::Int(if negative {
+            -(value as i64)
+        } else {
+            value as i64
+        })),
         value if negative && value == limit + 1 => Some(Resolved::Int(i64::MIN)),
         value if !signed && value <= u128::from(u64::MAX) => Some(Resolved::Big),
         _ => None,
@@ -134,7 +145,9 @@ fn is_float(text: &str) -> bool {
         Some((whole, fraction)) => some(whole) && digits(fraction),
         None => some(mantissa),
     };
-    mantissa && exponent.is_none_or(|exponent| some(exponent.strip_prefix(['-', '+']).unwrap_or(exponent)))
+    mantissa
+        && exponent
+            .is_none_or(|exponent| some(exponent.strip_prefix(['-', '+']).unwrap_or(exponent)))
 }
 
 /// A float that starts with a dot.
@@ -173,7 +186,13 @@ fn is_timestamp(text: &str) -> bool {
     let Some(hour) = take_number(&mut rest, 1, 2) else {
         return false;
     };
-    let mut part = || if take(&mut rest, ":") { take_number(&mut rest, 1, 2) } else { None };
+    let mut part = || {
+        if take(&mut rest, ":") {
+            take_number(&mut rest, 1, 2)
+        } else {
+            None
+        }
+    };
     let (Some(minute), Some(second)) = (part(), part()) else {
         return false;
     };
@@ -196,7 +215,11 @@ fn is_timestamp(text: &str) -> bool {
     if !(take(&mut rest, "+") || take(&mut rest, "-")) {
         return false;
     }
-    let (Some(hours), true, Some(minutes)) = (take_number(&mut rest, 2, 2), take(&mut rest, ":"), take_number(&mut rest, 2, 2)) else {
+    let (Some(hours), true, Some(minutes)) = (
+        take_number(&mut rest, 2, 2),
+        take(&mut rest, ":"),
+        take_number(&mut rest, 2, 2),
+    ) else {
         return false;
     };
     rest.is_empty() && hours <= 24 && minutes <= 60
@@ -213,7 +236,11 @@ fn take(rest: &mut &str, prefix: &str) -> bool {
 }
 
 fn take_number(rest: &mut &str, least: usize, most: usize) -> Option<u32> {
-    let width = rest.bytes().take(most).take_while(u8::is_ascii_digit).count();
+    let width = rest
+        .bytes()
+        .take(most)
+        .take_while(u8::is_ascii_digit)
+        .count();
     if width < least {
         return None;
     }
@@ -224,7 +251,9 @@ fn take_number(rest: &mut &str, least: usize, most: usize) -> Option<u32> {
 
 fn days(year: u32, month: u32) -> u32 {
     match month {
-        2 if year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400)) => 29,
+        2 if year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400)) => {
+            29
+        }
         2 => 28,
         4 | 6 | 9 | 11 => 30,
         _ => 31,
@@ -252,7 +281,10 @@ mod tests {
         assert_eq!(implicit("0888"), Resolved::Float(888.0));
         assert_eq!(implicit("420.9"), Resolved::Float(420.9));
         assert_eq!(implicit("18446744073709551615"), Resolved::Big);
-        assert_eq!(implicit("18446744073709551616"), Resolved::Float(18_446_744_073_709_551_616.0));
+        assert_eq!(
+            implicit("18446744073709551616"),
+            Resolved::Float(18_446_744_073_709_551_616.0)
+        );
         for text in ["0b102", "0x", "1:30", "1,000", "+", "1e", "0b", "--1"] {
             assert_eq!(implicit(text), Resolved::Str, "{text}");
         }
@@ -260,10 +292,21 @@ mod tests {
 
     #[test]
     fn timestamps() {
-        for text in ["2001-01-01", "2001-1-2 3:4:5", "2001-12-14T21:59:43.10-05:00", "2001-12-14t1:2:3Z", "2001-1-1"] {
+        for text in [
+            "2001-01-01",
+            "2001-1-2 3:4:5",
+            "2001-12-14T21:59:43.10-05:00",
+            "2001-12-14t1:2:3Z",
+            "2001-1-1",
+        ] {
             assert_eq!(implicit(text), Resolved::Timestamp, "{text}");
         }
-        for text in ["2001-02-30", "2001-13-01", "2001-12-14 21:59:43Z", "2001-12-14T21:59:43"] {
+        for text in [
+            "2001-02-30",
+            "2001-13-01",
+            "2001-12-14 21:59:43Z",
+            "2001-12-14T21:59:43",
+        ] {
             assert_ne!(implicit(text), Resolved::Timestamp, "{text}");
         }
     }
@@ -272,7 +315,10 @@ mod tests {
     fn tags_must_fit() {
         assert_eq!(tagged(&Tag::Int, "0644"), Ok(Resolved::Int(420)));
         assert_eq!(tagged(&Tag::Float, "3"), Ok(Resolved::Float(3.0)));
-        assert_eq!(tagged(&Tag::Bool, "1").unwrap_err().to_string(), "yaml: cannot decode !!int `1` as a !!bool");
+        assert_eq!(
+            tagged(&Tag::Bool, "1").unwrap_err().to_string(),
+            "yaml: cannot decode !!int `1` as a !!bool"
+        );
         assert_eq!(tagged(&Tag::Other("!x".into()), "5"), Ok(Resolved::Str));
     }
 }

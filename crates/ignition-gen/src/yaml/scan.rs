@@ -1,7 +1,8 @@
 //! Text to tokens: the indentation rules, simple keys and indicators of
 //! YAML 1.1, with the look-ahead and the complaints of libyaml's family.
 //!
-//! Scalars, tags, anchors and directives are read in `scan_text`.
+//! `fetch` decides what comes next; `scan_names` and `scan_scalars` read the
+//! tokens that carry text.
 
 use std::collections::{HashMap, VecDeque};
 
@@ -58,11 +59,11 @@ pub(super) struct Spanned {
 
 /// Something that turns out to be a key if a `:` follows.
 #[derive(Clone, Copy, Default)]
-struct SimpleKey {
-    possible: bool,
-    required: bool,
-    number: usize,
-    mark: Mark,
+pub(super) struct SimpleKey {
+    pub possible: bool,
+    pub required: bool,
+    pub number: usize,
+    pub mark: Mark,
 }
 
 /// The tokenizer.
@@ -73,13 +74,13 @@ pub(super) struct Scanner<'a> {
     pub(super) mark: Mark,
     pub(super) flow: usize,
     pub(super) indent: isize,
-    indents: Vec<isize>,
+    pub(super) indents: Vec<isize>,
     pub(super) key_allowed: bool,
-    keys: Vec<SimpleKey>,
-    keys_by_token: HashMap<usize, usize>,
-    tokens: VecDeque<Spanned>,
-    parsed: usize,
-    started: bool,
+    pub(super) keys: Vec<SimpleKey>,
+    pub(super) keys_by_token: HashMap<usize, usize>,
+    pub(super) tokens: VecDeque<Spanned>,
+    pub(super) parsed: usize,
+    pub(super) started: bool,
 }
 
 impl<'a> Scanner<'a> {
@@ -135,7 +136,11 @@ impl<'a> Scanner<'a> {
     }
 
     pub(super) fn at(&self, offset: usize) -> u8 {
-        self.text.as_bytes().get(self.pos + offset).copied().unwrap_or(0)
+        self.text
+            .as_bytes()
+            .get(self.pos + offset)
+            .copied()
+            .unwrap_or(0)
     }
 
     /// Bytes of the line break at `offset`, 0 if there is none.
@@ -169,7 +174,9 @@ impl<'a> Scanner<'a> {
     /// Makes sure that `count` characters can be looked at.
     pub(super) fn need(&self, count: usize) -> Result<(), Fault> {
         match self.problem {
-            Some(problem) if self.text[self.pos..].chars().take(count).count() < count => Err(Fault::reader(problem)),
+            Some(problem) if self.text[self.pos..].chars().take(count).count() < count => {
+                Err(Fault::reader(problem))
+            }
             _ => Ok(()),
         }
     }
@@ -193,7 +200,11 @@ impl<'a> Scanner<'a> {
     pub(super) fn skip_line(&mut self) {
         let width = self.break_len(0);
         if width > 0 {
-            self.mark.index += if width == 2 && self.at(0) == b'\r' { 2 } else { 1 };
+            self.mark.index += if width == 2 && self.at(0) == b'\r' {
+                2
+            } else {
+                1
+            };
             self.mark.column = 0;
             self.mark.line += 1;
             self.pos += width;
@@ -232,101 +243,12 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    fn fetch(&mut self) -> Result<(), Fault> {
-        self.need(1)?;
-        if !self.started {
-            self.started = true;
-            self.key_allowed = true;
-            let mark = self.mark;
-            self.push(Token::StreamStart, mark);
-            return Ok(());
-        }
-        self.to_next_token()?;
-        self.unroll(self.mark.column as isize);
-        self.need(4)?;
-        if self.is_end(0) {
-            return self.stream_end();
-        }
-        let start = self.mark;
-        if self.mark.column == 0 && self.at(0) == b'%' {
-            self.unroll(-1);
-            self.remove_key()?;
-            self.key_allowed = false;
-            let token = self.scan_directive()?;
-            self.push(token, start);
-            return Ok(());
-        }
-        if let Some(token) = self.document_indicator() {
-            self.unroll(-1);
-            self.remove_key()?;
-            self.key_allowed = false;
-            return self.indicator(token, 3);
-        }
-        let flow = self.flow > 0;
-        match self.at(0) {
-            b'[' => self.flow_start(Token::FlowSequenceStart),
-            b'{' => self.flow_start(Token::FlowMappingStart),
-            b']' => self.flow_end(Token::FlowSequenceEnd),
-            b'}' => self.flow_end(Token::FlowMappingEnd),
-            b',' => {
-                self.remove_key()?;
-                self.key_allowed = true;
-                self.indicator(Token::FlowEntry, 1)
-            }
-            b'-' if self.is_blank_or_end(1) => self.block_entry(),
-            b'?' if flow || self.is_blank_or_end(1) => self.key(),
-            b':' if flow || self.is_blank_or_end(1) => self.value(),
-            sign @ (b'*' | b'&') => {
-                self.save_key()?;
-                self.key_allowed = false;
-                let token = self.scan_anchor(sign == b'*')?;
-                self.push(token, start);
-                Ok(())
-            }
-            b'!' => {
-                self.save_key()?;
-                self.key_allowed = false;
-                let token = self.scan_tag()?;
-                self.push(token, start);
-                Ok(())
-            }
-            sign @ (b'|' | b'>') if !flow => {
-                self.remove_key()?;
-                self.key_allowed = true;
-                let (token, end) = self.scan_block_scalar(sign == b'|')?;
-                self.tokens.push_back(Spanned { token, start, end });
-                Ok(())
-            }
-            sign @ (b'\'' | b'"') => {
-                self.save_key()?;
-                self.key_allowed = false;
-                let token = self.scan_flow_scalar(sign)?;
-                self.push(token, start);
-                Ok(())
-            }
-            first => {
-                let special = matches!(first, b'-' | b'?' | b':' | b'#' | b'|' | b'>' | b'%' | b'@' | b'`');
-                let plain = !(special || self.is_blank_or_end(0))
-                    || first == b'-' && !self.is_blank(1)
-                    || !flow && matches!(first, b'?' | b':') && !self.is_blank_or_end(1);
-                if !plain {
-                    return Err(self.fault(self.mark, "found character that cannot start any token"));
-                }
-                self.save_key()?;
-                self.key_allowed = false;
-                let (token, end) = self.scan_plain_scalar()?;
-                self.tokens.push_back(Spanned { token, start, end });
-                Ok(())
-            }
-        }
-    }
-
-    fn push(&mut self, token: Token, start: Mark) {
+    pub(super) fn push(&mut self, token: Token, start: Mark) {
         let end = self.mark;
         self.tokens.push_back(Spanned { token, start, end });
     }
 
-    fn indicator(&mut self, token: Token, width: usize) -> Result<(), Fault> {
+    pub(super) fn indicator(&mut self, token: Token, width: usize) -> Result<(), Fault> {
         let start = self.mark;
         for _ in 0..width {
             self.skip();
@@ -335,7 +257,7 @@ impl<'a> Scanner<'a> {
         Ok(())
     }
 
-    fn to_next_token(&mut self) -> Result<(), Fault> {
+    pub(super) fn skip_to_token(&mut self) -> Result<(), Fault> {
         loop {
             self.need(1)?;
             if self.mark.column == 0 && self.text[self.pos..].starts_with('\u{feff}') {
@@ -343,7 +265,8 @@ impl<'a> Scanner<'a> {
             }
             self.need(1)?;
             // Tabs separate, but never where they could be taken for indentation.
-            while self.at(0) == b' ' || self.at(0) == b'\t' && (self.flow > 0 || !self.key_allowed) {
+            while self.at(0) == b' ' || self.at(0) == b'\t' && (self.flow > 0 || !self.key_allowed)
+            {
                 self.skip();
                 self.need(1)?;
             }
@@ -365,7 +288,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// Whether the key is still possible: on this line, not too long ago.
-    fn key_valid(&mut self, index: usize) -> Result<bool, Fault> {
+    pub(super) fn key_valid(&mut self, index: usize) -> Result<bool, Fault> {
         let key = self.keys[index];
         if !key.possible {
             return Ok(false);
@@ -380,7 +303,7 @@ impl<'a> Scanner<'a> {
         Ok(true)
     }
 
-    fn save_key(&mut self) -> Result<(), Fault> {
+    pub(super) fn save_key(&mut self) -> Result<(), Fault> {
         if self.key_allowed {
             let key = SimpleKey {
                 possible: true,
@@ -396,7 +319,7 @@ impl<'a> Scanner<'a> {
         Ok(())
     }
 
-    fn remove_key(&mut self) -> Result<(), Fault> {
+    pub(super) fn remove_key(&mut self) -> Result<(), Fault> {
         let last = self.keys.len() - 1;
         let key = self.keys[last];
         if key.possible {
@@ -410,7 +333,13 @@ impl<'a> Scanner<'a> {
     }
 
     /// Opens a block collection at `column` if it is deeper than the current.
-    fn roll(&mut self, column: usize, number: Option<usize>, token: Token, mark: Mark) -> Result<(), Fault> {
+    pub(super) fn roll(
+        &mut self,
+        column: usize,
+        number: Option<usize>,
+        token: Token,
+        mark: Mark,
+    ) -> Result<(), Fault> {
         if self.flow > 0 || self.indent >= column as isize {
             return Ok(());
         }
@@ -420,15 +349,21 @@ impl<'a> Scanner<'a> {
             let context = self.keys[self.keys.len() - 1].mark;
             return Err(self.fault(context, format!("exceeded max depth of {MAX_DEPTH}")));
         }
-        let spanned = Spanned { token, start: mark, end: mark };
+        let spanned = Spanned {
+            token,
+            start: mark,
+            end: mark,
+        };
         match number {
-            Some(number) => self.tokens.insert(number.saturating_sub(self.parsed), spanned),
+            Some(number) => self
+                .tokens
+                .insert(number.saturating_sub(self.parsed), spanned),
             None => self.tokens.push_back(spanned),
         }
         Ok(())
     }
 
-    fn unroll(&mut self, column: isize) {
+    pub(super) fn unroll(&mut self, column: isize) {
         if self.flow > 0 {
             return;
         }
@@ -437,93 +372,5 @@ impl<'a> Scanner<'a> {
             self.push(Token::BlockEnd, mark);
             self.indent = self.indents.pop().unwrap_or(-1);
         }
-    }
-
-    fn stream_end(&mut self) -> Result<(), Fault> {
-        if self.mark.column != 0 {
-            self.mark.column = 0;
-            self.mark.line += 1;
-        }
-        self.unroll(-1);
-        self.remove_key()?;
-        self.key_allowed = false;
-        let mark = self.mark;
-        self.push(Token::StreamEnd, mark);
-        Ok(())
-    }
-
-    fn flow_start(&mut self, token: Token) -> Result<(), Fault> {
-        self.save_key()?;
-        self.keys.push(SimpleKey { number: self.parsed + self.tokens.len(), mark: self.mark, ..SimpleKey::default() });
-        self.flow += 1;
-        if self.flow > MAX_DEPTH {
-            return Err(self.fault(self.mark, format!("exceeded max depth of {MAX_DEPTH}")));
-        }
-        self.key_allowed = true;
-        self.indicator(token, 1)
-    }
-
-    fn flow_end(&mut self, token: Token) -> Result<(), Fault> {
-        self.remove_key()?;
-        if self.flow > 0 {
-            self.flow -= 1;
-            if let Some(key) = self.keys.pop() {
-                // Only an entry of this level: the number of a key that never was possible may be another's.
-                if self.keys_by_token.get(&key.number) == Some(&self.keys.len()) {
-                    self.keys_by_token.remove(&key.number);
-                }
-            }
-        }
-        self.key_allowed = false;
-        self.indicator(token, 1)
-    }
-
-    fn block_entry(&mut self) -> Result<(), Fault> {
-        if self.flow == 0 {
-            if !self.key_allowed {
-                return Err(self.fault(self.mark, "block sequence entries are not allowed in this context"));
-            }
-            let mark = self.mark;
-            self.roll(mark.column, None, Token::BlockSequenceStart, mark)?;
-        }
-        self.remove_key()?;
-        self.key_allowed = true;
-        self.indicator(Token::BlockEntry, 1)
-    }
-
-    fn key(&mut self) -> Result<(), Fault> {
-        if self.flow == 0 {
-            if !self.key_allowed {
-                return Err(self.fault(self.mark, "mapping keys are not allowed in this context"));
-            }
-            let mark = self.mark;
-            self.roll(mark.column, None, Token::BlockMappingStart, mark)?;
-        }
-        self.remove_key()?;
-        self.key_allowed = self.flow == 0;
-        self.indicator(Token::Key, 1)
-    }
-
-    fn value(&mut self) -> Result<(), Fault> {
-        let last = self.keys.len() - 1;
-        if self.key_valid(last)? {
-            let key = self.keys[last];
-            let token = Spanned { token: Token::Key, start: key.mark, end: key.mark };
-            self.tokens.insert(key.number.saturating_sub(self.parsed), token);
-            self.roll(key.mark.column, Some(key.number), Token::BlockMappingStart, key.mark)?;
-            self.keys[last].possible = false;
-            self.keys_by_token.remove(&key.number);
-            self.key_allowed = false;
-        } else {
-            if self.flow == 0 {
-                if !self.key_allowed {
-                    return Err(self.fault(self.mark, "mapping values are not allowed in this context"));
-                }
-                let mark = self.mark;
-                self.roll(mark.column, None, Token::BlockMappingStart, mark)?;
-            }
-            self.key_allowed = self.flow == 0;
-        }
-        self.indicator(Token::Value, 1)
     }
 }
