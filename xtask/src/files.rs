@@ -65,7 +65,7 @@ mod tests {
         let dir = sh.create_temp_dir().unwrap();
         let (file, link) = (dir.path().join("file"), dir.path().join("link"));
         write(&file, b"one").unwrap();
-        std::fs::set_permissions(&file, PermissionsExt::from_mode(0o600)).unwrap();
+        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600)).unwrap();
         std::os::unix::fs::symlink("file", &link).unwrap();
         write(&link, b"two").unwrap();
         assert_eq!(std::fs::read(&file).unwrap(), b"two");

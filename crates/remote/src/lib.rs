@@ -8,11 +8,13 @@ mod agent;
 mod auth;
 mod error;
 pub mod fcos;
+pub mod fetch;
 pub mod github;
 pub mod loopback;
 mod oci;
 mod registries_conf;
 mod secret;
+pub mod serve;
 mod tags;
 
 pub use agent::{Agent, Limits};

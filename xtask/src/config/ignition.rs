@@ -43,7 +43,7 @@ pub struct Allow {
 
 #[expect(clippy::expect_used, reason = "a constant, held by a test")]
 fn sources() -> Name {
-    "ignition".parse().ok().expect("a default is a valid value")
+    "ignition".parse().expect("a default is a valid value")
 }
 
 impl Default for Ignition {

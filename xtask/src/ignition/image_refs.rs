@@ -70,8 +70,8 @@ pub fn loose(view: &View) -> Vec<Loose> {
     found
 }
 
-/// The policy that the config lays, if it does.
-fn policy(view: &View) -> Option<Value> {
+/// The signature policy that the config lays, if it does.
+pub fn policy(view: &View) -> Option<Value> {
     let files = view.files();
     let file = files
         .iter()
@@ -115,9 +115,7 @@ fn command(line: &str, policy: Option<&Value>) -> Vec<String> {
     let switches = words
         .windows(2)
         .any(|pair| name(&pair[0]) && pair[0].ends_with("bootc") && pair[1] == "switch");
-    let enforced = words
-        .iter()
-        .any(|word| *word == "--enforce-container-sigpolicy");
+    let enforced = words.contains(&"--enforce-container-sigpolicy");
     let pinned = words.iter().any(|word| word.contains("@sha256:"));
     if switches {
         let loose = !enforced && !pinned;
@@ -146,7 +144,7 @@ fn looks_like_image(word: &str) -> bool {
 
 /// Whether the policy refuses the image without a signature. The longest scope
 /// that fits decides. Source: containers-policy.json(5).
-fn holds(policy: &Value, reference: &str) -> bool {
+pub fn holds(policy: &Value, reference: &str) -> bool {
     let plain = reference.split('@').next().unwrap_or(reference);
     let mut scope = plain;
     let docker = &policy["transports"]["docker"];

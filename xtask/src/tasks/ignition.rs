@@ -1,10 +1,14 @@
 //! `ignition`: the machines' configs, from source to page.
 
+mod compare;
+mod serve;
+mod site;
+
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use crate::cli::IgnitionArgs;
+use crate::cli::{IgnitionArgs, IgnitionTask};
 use crate::error::Error;
 use crate::files;
 use crate::gather::World;
@@ -23,7 +27,9 @@ const RESULTS: &str = "target/ignition";
 pub fn run(world: &World<'_>, args: &IgnitionArgs) -> Result<Done, Error> {
     match &args.task {
         None => translate(world, args),
-        Some(_) => Ok(Done::Well),
+        Some(IgnitionTask::Site(args)) => site::run(world, args),
+        Some(IgnitionTask::Serve(args)) => serve::run(world, args),
+        Some(IgnitionTask::Compare(args)) => compare::run(world, args),
     }
 }
 
