@@ -206,7 +206,12 @@ fn serve(
 
 fn read(reader: &mut impl BufRead) -> std::io::Result<Option<Request>> {
     let mut line = String::new();
-    // Anything that is no HTTP, such as the first bytes of TLS, ends here.
+    // The first byte of TLS. Its greeting need not hold the end of a line, so
+    // waiting for one could last until the client gives up.
+    if reader.fill_buf()?.first() == Some(&0x16) {
+        return Ok(None);
+    }
+    // Anything else that is no HTTP ends here.
     if reader.read_line(&mut line).unwrap_or(0) == 0 {
         return Ok(None);
     }
