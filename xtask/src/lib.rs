@@ -3,6 +3,7 @@
 pub mod apply;
 pub mod cli;
 pub mod config;
+pub mod containerfile_lint;
 pub mod contract;
 pub mod engine;
 pub mod env;

@@ -213,11 +213,12 @@ fn serve(
 }
 
 fn read(reader: &mut impl BufRead) -> std::io::Result<Option<Request>> {
-    // The first byte of TLS. It may have no line's end for a long time.
-    if reader.fill_buf()?.first() == Some(&22) {
+    let mut line = String::new();
+    // The first byte of TLS. Its greeting need not hold the end of a line, so
+    // waiting for one could last until the client gives up.
+    if reader.fill_buf()?.first() == Some(&0x16) {
         return Ok(None);
     }
-    let mut line = String::new();
     // Anything else that is no HTTP ends here.
     if reader.read_line(&mut line).unwrap_or(0) == 0 {
         return Ok(None);
