@@ -229,6 +229,9 @@ pub struct RehearseArgs {
     /// Keep the folder with the stand-ins and logs
     #[arg(long)]
     pub keep: bool,
+    /// Rehearse with this engine
+    #[arg(long, value_name = "ENGINE", default_value = "podman")]
+    pub engine: Engine,
 }
 
 #[cfg(test)]
