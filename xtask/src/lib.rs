@@ -54,20 +54,23 @@ fn fail(report: &Report, error: &Error) -> ExitCode {
 }
 
 fn run(cli: &Cli, env: &Env, report: &Report) -> Result<Done, Error> {
-    let path = cli
-        .global
-        .config
-        .clone()
-        .unwrap_or_else(|| env.root.join("image.yaml"));
-    let config = || Config::load(&path);
-    match &cli.task {
+    let path = match &cli.global.config {
+        Some(path) => path.clone(),
+        None => env.root.join("image.yaml"),
+    };
+    let Some(task) = &cli.task else {
+        report.answer(&cli::overview());
+        return Ok(Done::Well);
+    };
+    // These two have something to say about a file that is not valid.
+    match task {
+        Task::Help(args) => return tasks::help::run(report, args),
         Task::Doctor => return tasks::doctor::run(env, report, &path),
-        Task::Config => return tasks::config::run(&config()?, report),
         _ => {}
     }
-    let config = config()?;
+    let config = Config::load(&path)?;
     let world = World::new(env, &config, report);
-    match &cli.task {
+    match task {
         Task::Versions(facts) => tasks::versions::table(&world, facts),
         Task::ZfsVersion => tasks::versions::zfs(&world),
         Task::KernelVersion => tasks::versions::kernel(&world),
@@ -78,6 +81,7 @@ fn run(cli: &Cli, env: &Env, report: &Report) -> Result<Done, Error> {
         Task::TestBuild(args) => tasks::build::test_build(&world, args),
         Task::Verify(args) => tasks::verify::run(&world, args),
         Task::Rehearse(args) => rehearse::run(&world, args),
-        Task::Config | Task::Doctor => Ok(Done::Well),
+        Task::Config => tasks::config::run(&config, report),
+        Task::Help(_) | Task::Doctor => Ok(Done::Well),
     }
 }

@@ -3,6 +3,7 @@
 pub mod build;
 pub mod config;
 pub mod doctor;
+pub mod help;
 pub mod verify;
 pub mod versions;
 

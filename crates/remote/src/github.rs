@@ -63,7 +63,7 @@ fn get(agent: &Agent, url: &str, token: Option<&Secret>) -> Result<Reply, Error>
         ("accept", "application/vnd.github+json"),
         ("x-github-api-version", API_VERSION),
     ];
-    let reply = agent.get(url, &headers, authorization.as_ref(), false)?;
+    let reply = agent.get(url, &headers, authorization.as_ref())?;
     match reply.status {
         200 => Ok(reply),
         404 => Err(Error::NotFound(format!(

@@ -10,9 +10,11 @@ mod error;
 pub mod fcos;
 pub mod github;
 pub mod loopback;
+mod manifest;
 mod oci;
 mod registries_conf;
 mod secret;
+mod session;
 mod tags;
 
 pub use agent::{Agent, Limits};

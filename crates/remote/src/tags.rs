@@ -1,19 +1,16 @@
 //! The list of tags, to its end.
 //!
 //! `oci-client` shows no `Link` header, so pages are read over the other HTTP
-//! client with a token that `oci-client` got.
+//! client.
 
 use std::collections::BTreeSet;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD as BASE64;
-use oci_client::RegistryOperation;
 use registry_compat::{Answer, Repository, Trouble};
 use serde::Deserialize;
 
+use crate::Error;
 use crate::agent::next_page;
-use crate::oci::{Failure, Registries, Target, garbled};
-use crate::{Error, Secret};
+use crate::oci::{Failure, LARGEST, Registries, Target, garbled};
 
 /// More tags than any repository of this field has; a list that goes on is an
 /// error, not a short list.
@@ -21,7 +18,9 @@ const MOST_TAGS: usize = 500_000;
 
 #[derive(Deserialize)]
 struct Page {
-    /// `null` in an empty repository of docker's registry 2.8.
+    /// `null` in an empty repository of docker's registry 2.8. It must be
+    /// there, or any JSON object would pass for an empty list.
+    #[serde(deserialize_with = "Option::deserialize")]
     tags: Option<Vec<String>>,
 }
 
@@ -40,32 +39,11 @@ impl Registries {
     }
 
     fn tags_at(&self, target: &Target) -> Result<BTreeSet<String>, Failure> {
-        let (client, reference, auth) = self.connect(target)?;
-        let token = self.run(target, async {
-            client
-                .auth(&reference, &auth, RegistryOperation::Pull)
-                .await
-        })?;
-        let authorization = match token {
-            Some(token) => Some(Secret::new(format!("Bearer {token}"))),
-            None => self.credential(target)?.map(|found| {
-                let pair = format!("{}:{}", found.user, found.password.expose());
-                Secret::new(format!("Basic {}", BASE64.encode(pair)))
-            }),
-        };
         let repository = target.endpoint.image.repository();
-        let scheme = if target.plain_http { "http" } else { "https" };
-        let mut url = format!(
-            "{scheme}://{}/v2/{}/tags/list?n=1000",
-            repository.registry(),
-            repository.path()
-        );
+        let mut url = target.url(&format!("{}/tags/list?n=1000", repository.path()));
         let mut all = BTreeSet::new();
         loop {
-            let insecure = target.endpoint.insecure;
-            let reply = self
-                .agent
-                .get(&url, &[], authorization.as_ref(), insecure)?;
+            let reply = self.get(target, &url, "application/json", LARGEST)?;
             match reply.status {
                 200 => {}
                 404 => return Err(Failure::Absent),

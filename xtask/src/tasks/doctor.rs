@@ -66,16 +66,18 @@ const TOOLS: [Tool; 9] = [
 ];
 
 /// What must be in `containers.conf` where systemd does not run: podman would
-/// ask it for a cgroup and the journal.
-pub const CONTAINERS_CONF: &str = "\
-[engine]
-runtime = \"runc\"
-cgroup_manager = \"cgroupfs\"
-events_logger = \"file\"
-
-[containers]
-default_ulimits = [\"nofile=4096:4096\", \"nproc=4096:4096\"]
-";
+/// ask it for a cgroup and the journal. `runc` rather than `crun`, which also
+/// refuses the mixed cgroups that such places often have.
+pub fn containers_conf(env: &Env) -> String {
+    let runtime = match env.program("runc") {
+        Some(_) => "runtime = \"runc\"\n",
+        None => "",
+    };
+    format!(
+        "[engine]\n{runtime}cgroup_manager = \"cgroupfs\"\nevents_logger = \"file\"\n\n\
+         [containers]\ndefault_ulimits = [\"nofile=4096:4096\", \"nproc=4096:4096\"]\n"
+    )
+}
 
 /// Free space that a build of the real image wants, in bytes: base, layers and
 /// the copy that is pushed.
@@ -124,11 +126,17 @@ pub fn run(env: &Env, report: &Report, config: &Path) -> Result<Done, Error> {
     Ok(if well { Done::Well } else { Done::Badly })
 }
 
+/// Debian renamed the registry's program.
+fn installed(env: &Env, tool: &Tool) -> Option<std::path::PathBuf> {
+    let other = (tool.program == "docker-registry").then_some("registry");
+    env.program(tool.program).or_else(|| env.program(other?))
+}
+
 fn tools(env: &Env) -> Vec<Line> {
     TOOLS
         .iter()
         .map(|tool| {
-            let found = env.program(tool.program);
+            let found = installed(env, tool);
             Line {
                 ok: found.is_some(),
                 name: format!("{} ({})", tool.program, tool.purpose),
@@ -143,7 +151,7 @@ fn tools(env: &Env) -> Vec<Line> {
 pub fn install_command(env: &Env) -> Option<String> {
     let missing: Vec<&Tool> = TOOLS
         .iter()
-        .filter(|tool| env.program(tool.program).is_none())
+        .filter(|tool| installed(env, tool).is_none())
         .collect();
     let names = |pick: fn(&Tool) -> &'static str| {
         let mut names: Vec<&str> = missing.iter().map(|tool| pick(tool)).collect();
@@ -201,7 +209,7 @@ fn systemd(env: &Env) -> Line {
         } else {
             format!(
                 "set CONTAINERS_CONF to a file with: {}",
-                CONTAINERS_CONF
+                containers_conf(env)
                     .split_whitespace()
                     .collect::<Vec<_>>()
                     .join(" ")
