@@ -224,9 +224,9 @@ fn base_kernel(world: &World<'_>) -> Result<KernelVersion, Error> {
     Ok(world.kernel(&base, arch)?.0)
 }
 
-fn line(world: &World<'_>, key: &'static str, value: String) -> Result<Done, Error> {
-    world.report.answer(&value);
-    world.report.outputs(&[(key, value.clone())])?;
+fn line(world: &World<'_>, key: &'static str, value: &str) -> Result<Done, Error> {
+    world.report.answer(value);
+    world.report.outputs(&[(key, value.to_owned())])?;
     world.report.document(&value)?;
     Ok(Done::Well)
 }
@@ -236,7 +236,8 @@ fn line(world: &World<'_>, key: &'static str, value: String) -> Result<Done, Err
 /// # Errors
 /// If the base or its kernel could not be read.
 pub fn kernel(world: &World<'_>) -> Result<Done, Error> {
-    line(world, "kernel-version", base_kernel(world)?.to_string())
+    let kernel = base_kernel(world)?.to_string();
+    line(world, "kernel-version", &kernel)
 }
 
 /// `kernel-major-minor`.
@@ -247,7 +248,7 @@ pub fn kernel_major_minor(world: &World<'_>) -> Result<Done, Error> {
     line(
         world,
         "kernel-major-minor",
-        base_kernel(world)?.major_minor(),
+        &base_kernel(world)?.major_minor(),
     )
 }
 
