@@ -104,19 +104,25 @@ fn a_failing_engine_ends_it_and_says_why() {
 
 #[test]
 fn a_broken_contract_keeps_the_image_at_home() {
-    let reports = [
-        "printf 'ok\\ta\\tb\\tb\\nFAIL\\tmodule\\tthis\\tthat\\nend\\t2 checks, 1 failed\\n'; exit 1",
-        // It does not come to its end; it says all is well and then fails.
-        "printf 'ok\\ta\\tb\\tb\\n'",
-        "printf 'ok\\ta\\tb\\tb\\nend\\t1 checks, 0 failed\\n'; exit 1",
-        "exit 0",
-    ];
-    for report in reports {
+    let failed =
+        "printf 'ok\\ta\\tb\\tb\\nFAIL\\tmodule\\tthis\\tthat\\nend\\t2 checks, 1 failed\\n'";
+    let passed = "printf 'ok\\ta\\tb\\tb\\nend\\t1 checks, 0 failed\\n'";
+    let names_it = "module: expected this, found that";
+    for (report, said) in [
+        (format!("{failed}; exit 1"), names_it),
+        (failed.to_owned(), names_it),
+        (format!("{passed}; exit 1"), "exit status is not 0"),
+        (
+            "printf 'ok\\ta\\tb\\tb\\n'".to_owned(),
+            "did not come to its end",
+        ),
+        (String::new(), "did not come to its end"),
+    ] {
         let bench = Bench::new();
-        bench.on("run", report);
+        bench.on("run", &report);
         let outcome = bench.run_in_ci(&PUBLISH);
-        let named = outcome.stderr.contains("error: contract: ");
-        assert!(named, "{report}: {outcome:?}");
+        let error = outcome.stderr.split("error: contract: ").last().unwrap();
+        assert!(error.contains(said), "{report}: {outcome:?}");
         outcome.expect(1);
         assert_eq!(bench.engine_verbs(), ["build", "run"], "{report}");
         bench.assert_nothing_published();
