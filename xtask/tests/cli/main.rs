@@ -9,3 +9,4 @@ mod publish;
 mod resolution;
 mod secrets;
 mod signals;
+mod verify;

@@ -192,3 +192,38 @@ fn a_dirty_tree_claims_no_commit() {
     let build = &bench.engine_log()[0];
     assert!(!build.contains("image.revision"), "{build}");
 }
+
+#[test]
+fn saved_facts_say_what_upstream_has_but_not_what_is_here() {
+    let bench = Bench::new();
+    bench
+        .run(&["versions", "--save-facts", "facts.json"])
+        .expect(0);
+    let replay = ["build", "--facts", "facts.json"];
+    bench.run(&replay).expect(0);
+
+    // Replayed as they were saved, for a dry run; but what is built is here.
+    bench.write("containerfiles/custom-coreos/Containerfile", "FROM y\n");
+    bench.on("status", "echo ' M Containerfile'");
+    let dry = [&replay[..], &["--dry-run"]].concat();
+    assert!(bench.run(&dry).expect(0).contains("image.revision"));
+    bench.run(&replay).expect(0);
+    let builds: Vec<String> = bench.engine_log();
+    let builds: Vec<&String> = builds
+        .iter()
+        .filter(|line| line.contains(" build "))
+        .collect();
+    assert!(builds[0].contains("image.revision") && !builds[1].contains("image.revision"));
+    let lock = |line: &str| line.split("containerfiles\":\"").nth(1).unwrap()[..71].to_owned();
+    assert_ne!(
+        lock(builds[0]),
+        lock(builds[1]),
+        "the lock claims files that were not built"
+    );
+
+    // The engine of the command line is the one that is used.
+    bench.tool("docker");
+    let docker = [&dry[..], &["--engine=docker"]].concat();
+    let shown = bench.run(&docker).expect(0);
+    assert!(shown.starts_with("run      docker build"), "{shown}");
+}
