@@ -110,6 +110,9 @@ pub fn with_helper(
         let file = directory.join("auth.json");
         std::fs::write(&file, text).expect("auth.json is written");
         files.paths.push(file);
+    } else {
+        // Read already. The tables make hundreds of these.
+        let _ = std::fs::remove_dir_all(&directory);
     }
     Registries::new(Agent::new(limits), conf, files, Box::new(helper), limits).expect("a client")
 }
