@@ -365,7 +365,7 @@ fn unknown_of(error: Error) -> Unknown {
     match error {
         Error::Unknown(why) => why,
         other => Unknown {
-            trouble: Trouble::Denied,
+            trouble: Trouble::Configuration,
             detail: other.to_string(),
         },
     }

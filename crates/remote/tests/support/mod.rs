@@ -23,6 +23,7 @@ pub enum Want {
     Present,
     Absent,
     Denied,
+    Configuration,
     RateLimited,
     Unreachable,
     ServerError,
@@ -43,6 +44,7 @@ impl From<Trouble> for Want {
     fn from(trouble: Trouble) -> Self {
         match trouble {
             Trouble::Denied => Self::Denied,
+            Trouble::Configuration => Self::Configuration,
             Trouble::RateLimited => Self::RateLimited,
             Trouble::Unreachable => Self::Unreachable,
             Trouble::ServerError => Self::ServerError,
