@@ -344,6 +344,16 @@ fn an_artefact_with_an_ordinary_tag_is_a_root() {
 }
 
 #[test]
+fn what_stays_with_another_image_keeps_its_own_subject() {
+    let mut registry = Registry::default();
+    let child = registry.image(OLD, &[]);
+    let index = registry.index(OLD, &[], &[&child]);
+    let young = registry.image(1, &[]);
+    let both = registry.referrer(OLD, &[&tag_of(&young, ".att")], &child);
+    registry.plan(&bare()).stays(&[&both, &child, &index]);
+}
+
+#[test]
 fn orphaned_artefacts_go_only_by_their_own_age() {
     let image = name(999);
     for (date, stays) in [(CUTOFF - 1, false), (CUTOFF, true)] {
