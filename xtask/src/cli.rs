@@ -52,7 +52,10 @@ const GROUPS: [(&str, &[&str]); 4] = [
     ),
     ("The image", &["resolve", "build", "test-build", "verify"]),
     ("The machine", &["ignition", "butane"]),
-    ("This checkout", &["rehearse", "config", "doctor", "help"]),
+    (
+        "This checkout",
+        &["rehearse", "check", "config", "doctor", "help"],
+    ),
 ];
 
 /// The list of tasks, one line each, in groups.
@@ -161,7 +164,11 @@ pub enum Task {
     /// Say what is missing here, and what brings it
     ///
     /// Example: cargo xtask doctor
-    Doctor,
+    Doctor(DoctorArgs),
+    /// Check format, lints and tests, as CI does
+    ///
+    /// Example: cargo xtask check
+    Check,
     /// Run the main job against throw-away stand-ins
     ///
     /// No account and no upstream is needed. Shows the good night and three bad
@@ -239,12 +246,23 @@ pub struct VerifyArgs {
     pub engine: Option<Engine>,
 }
 
+/// `doctor`.
+#[derive(Debug, Clone, Args)]
+pub struct DoctorArgs {
+    /// Run the package command that brings what is missing
+    #[arg(long)]
+    pub install: bool,
+}
+
 /// `rehearse`.
 #[derive(Debug, Clone, Args)]
 pub struct RehearseArgs {
     /// Keep the folder with the stand-ins and logs
     #[arg(long)]
     pub keep: bool,
+    /// Rehearse with this engine
+    #[arg(long, value_name = "ENGINE", default_value = "podman")]
+    pub engine: Engine,
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 pub mod apply;
 pub mod cli;
 pub mod config;
+pub mod containerfile_lint;
 pub mod contract;
 pub mod engine;
 pub mod env;
@@ -43,7 +44,7 @@ pub fn main() -> ExitCode {
     let cli = Cli::parse();
     let env = match Env::read() {
         Ok(env) => env,
-        Err(error) => return fail(&Report::plain(), &error),
+        Err(error) => return fail(&Report::plain(cli.global.json), &error),
     };
     let report = Report::new(&env, cli.global.json);
     match process::catch_signals().and_then(|()| run(&cli, &env, &report)) {
@@ -70,7 +71,7 @@ fn run(cli: &Cli, env: &Env, report: &Report) -> Result<Done, Error> {
     match task {
         Task::Help(args) => return tasks::help::run(report, args),
         Task::Butane(args) => return Ok(Done::Code(tasks::butane::run(args.words()))),
-        Task::Doctor => return tasks::doctor::run(env, report, &path),
+        Task::Doctor(args) => return tasks::doctor::run(env, report, &path, args),
         _ => {}
     }
     let config = Config::load(&path)?;
@@ -85,9 +86,10 @@ fn run(cli: &Cli, env: &Env, report: &Report) -> Result<Done, Error> {
         Task::Build(args) => tasks::build::build(&world, args),
         Task::TestBuild(args) => tasks::build::test_build(&world, args),
         Task::Verify(args) => tasks::verify::run(&world, args),
-        Task::Rehearse(args) => rehearse::run(&world, args),
+        Task::Rehearse(args) => process::minding(|| rehearse::run(&world, args)),
         Task::Ignition(args) => tasks::ignition::run(&world, args),
         Task::Config => tasks::config::run(&config, report),
-        Task::Help(_) | Task::Butane(_) | Task::Doctor => Ok(Done::Well),
+        Task::Check => tasks::check::run(&world),
+        Task::Help(_) | Task::Butane(_) | Task::Doctor(_) => Ok(Done::Well),
     }
 }

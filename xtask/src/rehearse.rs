@@ -20,6 +20,7 @@ use xshell::Shell;
 
 use crate::cli::RehearseArgs;
 use crate::config::Config;
+use crate::engine::Engine;
 use crate::env::Stopwatch;
 use crate::error::Error;
 use crate::gather::World;
@@ -50,18 +51,30 @@ impl Drop for Scratch {
     }
 }
 
-/// Removes a folder. A rootless engine leaves files in it that belong to other
-/// user ids of the person; only in the engine's own user namespace may they go.
+/// Removes the folder. An engine that was ended in the midst of its work leaves
+/// its storage mounted on itself; and a rootless one leaves files that belong to
+/// other user ids of the person, which may go in its own user namespace only.
 fn remove(path: &Path) {
-    if std::fs::remove_dir_all(path).is_err() && path.exists() {
-        let path = path.display().to_string();
-        let unshare = Invocation::new("podman", ["unshare", "rm", "-rf", path.as_str()]);
-        // What is left is in the target folder, where `cargo clean` finds it.
-        let _ = process::tidying(|| {
-            let sh = Shell::new().ok()?;
-            process::status(&sh, &unshare, &mut |_| {}).ok()
-        });
+    let gone = || std::fs::remove_dir_all(path).is_ok() || !path.exists();
+    if gone() {
+        return;
     }
+    let mount = path.join("storage/overlay").display().to_string();
+    let path = path.display().to_string();
+    let script = "umount --recursive \"$1\" 2>/dev/null; rm -rf \"$0\"";
+    let unmount = Invocation::new("umount", ["--recursive", mount.as_str()]);
+    let unshare = ["unshare", "sh", "-c", script, path.as_str(), mount.as_str()];
+    let unshare = Invocation::new("podman", unshare);
+    // What is left is in the target folder, where `cargo clean` finds it.
+    process::tidying(|| {
+        let Ok(sh) = Shell::new() else { return };
+        for way in [unmount, unshare] {
+            let _ = process::status(&sh, &way, &mut |_| {});
+            if gone() {
+                return;
+            }
+        }
+    });
 }
 
 /// Everything that stands in for the world.
@@ -74,6 +87,7 @@ pub(crate) struct Stage<'a> {
     registry: String,
     /// `127.0.0.1:PORT` of the metadata server.
     metadata: String,
+    engine: Engine,
     images: Images,
     wanted: KmodTag,
 }
@@ -111,7 +125,7 @@ pub fn run(world: &World<'_>, args: &RehearseArgs) -> Result<Done, Error> {
         &sh,
         &scratch.path,
         &StandIn {
-            engine: "podman".to_owned(),
+            engine: args.engine.program().to_owned(),
             kernel: wanted.kernel.to_string(),
             zfs: ZFS.to_owned(),
             fcos: FCOS.to_owned(),
@@ -126,6 +140,7 @@ pub fn run(world: &World<'_>, args: &RehearseArgs) -> Result<Done, Error> {
         arch,
         registry,
         metadata: server.address().to_string(),
+        engine: args.engine,
         images,
         wanted,
     };
@@ -343,7 +358,12 @@ impl Stage<'_> {
     /// Pushes a stand-in to where `registries.conf` will look for the original.
     fn push(&self, image: &str, original: &ImageRef) -> Result<(), Error> {
         let place = format!("{}/{original}", self.registry);
-        Ok(standins::push(&self.sh, "podman", image, &place)?)
+        Ok(standins::push(
+            &self.sh,
+            self.engine.program(),
+            image,
+            &place,
+        )?)
     }
 
     /// Types one command, as CI would, in the world of one night.
@@ -375,6 +395,7 @@ impl Stage<'_> {
         ] {
             self.sh.set_var(name, "");
         }
+        let engine = format!("--engine={}", self.engine);
         let exe = self.world.env.exe.display().to_string();
         let yaml = image_yaml.display().to_string();
         let invocation = Invocation::new(
@@ -382,7 +403,7 @@ impl Stage<'_> {
             [
                 "build",
                 "--publish",
-                "--engine=podman",
+                engine.as_str(),
                 "--config",
                 yaml.as_str(),
             ],

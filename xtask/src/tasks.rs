@@ -2,6 +2,7 @@
 
 pub mod build;
 pub mod butane;
+pub mod check;
 pub mod config;
 pub mod doctor;
 pub mod help;

@@ -9,7 +9,7 @@ use crate::{Agent, Error};
 /// # Errors
 /// [`Error::Unknown`] if it could not be asked.
 pub fn bytes(agent: &Agent, url: &str) -> Result<Option<Vec<u8>>, Error> {
-    let reply = agent.get(url, &[], None, false)?;
+    let reply = agent.get(url, &[], None)?;
     match reply.status {
         200 => Ok(Some(reply.body)),
         404 | 410 => Ok(None),

@@ -1,6 +1,6 @@
 //! The network door: the only crate that opens sockets.
 //!
-//! GitHub and Fedora metadata go over `ureq`, registries over `oci-client`.
+//! Everything is read over `ureq`; manifests are pushed over `oci-client`.
 //! Answers come back as plain domain values; the wire types stay private here.
 //! One TLS stack (`rustls` with `ring`) that trusts what the system trusts.
 
@@ -11,10 +11,12 @@ pub mod fcos;
 pub mod fetch;
 pub mod github;
 pub mod loopback;
+mod manifest;
 mod oci;
 mod registries_conf;
 mod secret;
 pub mod serve;
+mod session;
 mod tags;
 
 pub use agent::{Agent, Limits};

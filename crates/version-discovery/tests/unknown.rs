@@ -180,3 +180,16 @@ fn a_kernel_of_another_architecture_is_no_answer() {
     );
     assert!(choice.questions().is_empty());
 }
+
+#[test]
+fn a_list_that_could_not_change_the_answer_need_not_be_known() {
+    let sources = vec![source("a", &[(K71B, "2.5.0"), (K70, "2.5.0")])];
+    let mut up = upstream(index(), sources);
+    up.zfs = Fact::Unknown("rate limited".to_owned());
+    let choice = choose(&up, &held_policy(), now());
+    // Whatever OpenZFS lists, there is nothing of series 2.4.
+    let Outcome::Wait(Waiting::HoldExceeded { last: None, .. }) = &choice.outcome else {
+        panic!("{:?}", choice.outcome);
+    };
+    assert_eq!(choice.zfs[0].verdict, ZfsVerdict::OtherSeries);
+}

@@ -172,7 +172,10 @@ mod tests {
     use super::*;
 
     fn local(key: Option<&[u8]>) -> Local {
-        let (config, ..) = crate::testing::facts();
+        let (mut config, ..) = crate::testing::facts();
+        let line =
+            "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHUjxtppGBlvQnJrOLiNIxDso7Gi2gqOTVXgWRLIHny2 me";
+        config.ignition.ssh_keys = crate::config::Unique::one(line.parse().unwrap());
         Local::new("nowhere", &config, key.map(<[u8]>::to_vec)).unwrap()
     }
 
@@ -182,18 +185,17 @@ mod tests {
         let text = |path: &str| String::from_utf8(local.read(path).unwrap()).unwrap();
         assert!(
             text("image.yaml/follow.env")
-                .ends_with("\nIMAGE=ghcr.io/custom-coreos/custom-coreos:stable\n")
+                .ends_with("\nIMAGE=ghcr.io/someone/custom-coreos:stable\n")
         );
         assert!(text("image.yaml/authorized_keys").starts_with("ssh-ed25519 "));
         assert!(
-            text("image.yaml/registries.yaml")
-                .contains("\n  ghcr.io/custom-coreos/custom-coreos:\n")
+            text("image.yaml/registries.yaml").contains("\n  ghcr.io/someone/custom-coreos:\n")
         );
         let policy: serde_json::Value =
             serde_json::from_str(&text("image.yaml/policy.json")).unwrap();
         let docker = &policy["transports"]["docker"];
         assert_eq!(
-            docker["ghcr.io/custom-coreos/custom-coreos"][0]["type"],
+            docker["ghcr.io/someone/custom-coreos"][0]["type"],
             "sigstoreSigned"
         );
         assert_eq!(policy["default"][0]["type"], "reject");

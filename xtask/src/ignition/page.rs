@@ -3,7 +3,7 @@
 
 use std::fmt::Write as _;
 
-use super::facts::{Fact, size};
+use super::facts::Fact;
 use super::site::{Commit, Published, Site};
 
 const STYLE: &str = include_str!("page.css");
@@ -31,7 +31,7 @@ pub fn html(site: &Site) -> String {
         <main>\n"
     );
     for machine in &site.machines {
-        section(&mut page, machine);
+        section(&mut page, machine, site.commit.as_ref());
     }
     page.push_str("</main>\n<footer>\n");
     page.push_str(&made_of(site.commit.as_ref()));
@@ -39,17 +39,16 @@ pub fn html(site: &Site) -> String {
     page
 }
 
-fn section(page: &mut String, machine: &Published) {
+fn section(page: &mut String, machine: &Published, commit: Option<&Commit>) {
     let name = escape(&machine.name);
     let file = escape(&machine.file);
     let _ = write!(
         page,
         "<section id=\"{name}\">\n<h2>{name}</h2>\n\
-        <p class=\"meta\"><a href=\"{file}\">{file}</a>, {}</p>\n",
-        size(machine.size),
+        <p class=\"meta\"><a href=\"{file}\">{file}</a></p>\n",
     );
     for warning in &machine.warnings {
-        let _ = writeln!(page, "<p class=\"warning\">{}</p>", escape(warning));
+        let _ = writeln!(page, "<p class=\"warning\">{}</p>", prose(warning));
     }
     let _ = write!(
         page,
@@ -60,15 +59,53 @@ fn section(page: &mut String, machine: &Published) {
         escape(&install(machine)),
     );
     page.push_str("<h3>What it configures</h3>\n");
-    list(page, machine.facts.iter().filter(|fact| !fact.detail), &[]);
-    let digest = machine.hash.replacen('-', ":", 1);
-    page.push_str("<details>\n<summary>Every file and unit, and the digest</summary>\n");
-    list(
-        page,
-        machine.facts.iter().filter(|fact| fact.detail),
-        &[("Digest", digest)],
-    );
-    page.push_str("</details>\n</section>\n");
+    let facts = |detail: bool| {
+        machine
+            .facts
+            .iter()
+            .filter(move |fact| fact.detail == detail)
+    };
+    list(page, facts(false), &[]);
+    page.push_str("<details>\n<summary>Every file and unit</summary>\n");
+    list(page, facts(true), &[]);
+    page.push_str("</details>\n<h3>The file</h3>\n");
+    let digest = machine.hash.trim_start_matches("sha256-").to_owned();
+    let mut about = vec![
+        ("Size", format!("{} bytes", machine.size)),
+        ("SHA-256", digest),
+    ];
+    if let Some(commit) = commit {
+        about.push(("Commit", format!("of {}", day(commit))));
+    }
+    list(page, [].iter(), &about);
+    page.push_str("</section>\n");
+}
+
+/// A sentence of ours: with a capital, and what is in backticks as code.
+fn prose(text: &str) -> String {
+    let mut letters = text.chars();
+    let first: String = letters
+        .next()
+        .into_iter()
+        .flat_map(char::to_uppercase)
+        .collect();
+    let mut html = String::new();
+    for (at, part) in format!("{first}{}.", letters.as_str())
+        .split('`')
+        .enumerate()
+    {
+        let part = escape(part);
+        if at % 2 == 1 {
+            let _ = write!(html, "<code>{part}</code>");
+        } else {
+            html.push_str(&part);
+        }
+    }
+    html
+}
+
+fn day(commit: &Commit) -> &str {
+    commit.date.split('T').next().unwrap_or_default()
 }
 
 /// The command that installs, as it is typed.
@@ -101,7 +138,6 @@ fn made_of(commit: Option<&Commit>) -> String {
     let Some(commit) = commit else {
         return "<p>Of a checkout without a commit.</p>\n".to_owned();
     };
-    let day = commit.date.split('T').next().unwrap_or_default();
     let changed = if commit.changed {
         ", with changes that are in no commit"
     } else {
@@ -112,7 +148,7 @@ fn made_of(commit: Option<&Commit>) -> String {
         "<p>Of commit <code>{}</code> of <time datetime=\"{}\">{}</time>{changed}.</p>\n",
         escape(&short),
         escape(&commit.date),
-        escape(day),
+        escape(day(commit)),
     )
 }
 
@@ -130,4 +166,18 @@ pub fn escape(text: &str) -> String {
         }
     }
     safe
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_from_a_config_is_markup() {
+        assert_eq!(
+            escape("<a href=\"x\">&'"),
+            "&lt;a href=&quot;x&quot;&gt;&amp;&#39;"
+        );
+        assert_eq!(prose("put `a<b` in"), "Put <code>a&lt;b</code> in.");
+    }
 }

@@ -31,6 +31,15 @@ pub struct Resolved {
     pub resolution: Resolution,
 }
 
+/// Which facts about the checkout and the machine a replay takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Here {
+    /// The saved ones: an answer is wanted, and nothing is done.
+    Saved,
+    /// Those of now: a lock must not claim files that are not built.
+    Now,
+}
+
 /// Gathers, or replays, and decides.
 ///
 /// # Errors
@@ -39,9 +48,17 @@ pub fn resolved(
     world: &World<'_>,
     args: &FactsArgs,
     engine: Option<Engine>,
+    here: Here,
 ) -> Result<Resolved, Error> {
     let facts = match &args.facts {
-        Some(path) => read_json(path)?,
+        Some(path) => {
+            let mut saved: Saved = read_json(path)?;
+            if here == Here::Now {
+                saved.local = world.local(engine)?;
+            }
+            saved.local.engine = engine.unwrap_or(saved.local.engine);
+            saved
+        }
         None => Saved {
             local: world.local(engine)?,
             upstream: world.upstream()?,
@@ -109,7 +126,7 @@ struct Document<'a> {
 /// # Errors
 /// If anything could not be found out.
 pub fn table(world: &World<'_>, args: &FactsArgs) -> Result<Done, Error> {
-    let resolved = resolved(world, args, None)?;
+    let resolved = resolved(world, args, None, Here::Saved)?;
     let upstream = &resolved.facts.upstream;
     let zfs = newest_in_series(&upstream.zfs_releases, world.config.zfs.series)?;
     let (verdict, missing) = match &resolved.resolution {
@@ -145,16 +162,17 @@ pub fn table(world: &World<'_>, args: &FactsArgs) -> Result<Done, Error> {
     }
     rows.push(row("verdict", verdict.to_owned()));
     world.report.table(&rows);
+    summary(world, "Versions", &rows)?;
+    world
+        .report
+        .outputs(&outputs(upstream, &zfs.to_string(), verdict))?;
+    // Last, here and below: what fails after it would be a second document.
     world.report.document(&Document {
         verdict,
         zfs: zfs.to_string(),
         base: upstream,
         missing,
     })?;
-    summary(world, "Versions", &rows)?;
-    world
-        .report
-        .outputs(&outputs(upstream, &zfs.to_string(), verdict))?;
     match missing {
         None => Ok(Done::Well),
         Some(not_yet) => {
@@ -210,10 +228,10 @@ pub fn tell(world: &World<'_>, not_yet: &NotYet) {
 pub fn zfs(world: &World<'_>) -> Result<Done, Error> {
     let version = newest_in_series(&world.zfs_releases()?, world.config.zfs.series)?;
     world.report.answer(&version.tag());
-    world.report.document(&version.tag())?;
     world
         .report
         .outputs(&[("zfs-version", version.to_string())])?;
+    world.report.document(&version.tag())?;
     Ok(Done::Well)
 }
 
@@ -223,10 +241,10 @@ fn base_kernel(world: &World<'_>) -> Result<KernelVersion, Error> {
     Ok(world.kernel(&base, arch)?.0)
 }
 
-fn line(world: &World<'_>, key: &'static str, value: String) -> Result<Done, Error> {
-    world.report.answer(&value);
+fn line(world: &World<'_>, key: &'static str, value: &str) -> Result<Done, Error> {
+    world.report.answer(value);
+    world.report.outputs(&[(key, value.to_owned())])?;
     world.report.document(&value)?;
-    world.report.outputs(&[(key, value)])?;
     Ok(Done::Well)
 }
 
@@ -235,7 +253,8 @@ fn line(world: &World<'_>, key: &'static str, value: String) -> Result<Done, Err
 /// # Errors
 /// If the base or its kernel could not be read.
 pub fn kernel(world: &World<'_>) -> Result<Done, Error> {
-    line(world, "kernel-version", base_kernel(world)?.to_string())
+    let kernel = base_kernel(world)?.to_string();
+    line(world, "kernel-version", &kernel)
 }
 
 /// `kernel-major-minor`.
@@ -246,7 +265,7 @@ pub fn kernel_major_minor(world: &World<'_>) -> Result<Done, Error> {
     line(
         world,
         "kernel-major-minor",
-        base_kernel(world)?.major_minor(),
+        &base_kernel(world)?.major_minor(),
     )
 }
 
@@ -255,7 +274,7 @@ pub fn kernel_major_minor(world: &World<'_>) -> Result<Done, Error> {
 /// # Errors
 /// If anything could not be found out.
 pub fn check(world: &World<'_>, args: &FactsArgs) -> Result<Done, Error> {
-    match resolved(world, args, None)?.resolution {
+    match resolved(world, args, None, Here::Saved)?.resolution {
         Resolution::Lock(lock) => {
             let images: Vec<String> = lock
                 .targets
@@ -265,8 +284,8 @@ pub fn check(world: &World<'_>, args: &FactsArgs) -> Result<Done, Error> {
             for image in &images {
                 world.report.answer(image);
             }
-            world.report.document(&images)?;
             world.report.outputs(&[("kmods-image", images.join(" "))])?;
+            world.report.document(&images)?;
             Ok(Done::Well)
         }
         Resolution::NotYet(not_yet) => {
@@ -282,7 +301,7 @@ pub fn check(world: &World<'_>, args: &FactsArgs) -> Result<Done, Error> {
 /// # Errors
 /// If anything could not be found out, or the file cannot be written.
 pub fn resolve(world: &World<'_>, args: &ResolveArgs) -> Result<Done, Error> {
-    let resolved = resolved(world, &args.facts, None)?;
+    let resolved = resolved(world, &args.facts, None, Here::Saved)?;
     let lock = match resolved.resolution {
         Resolution::Lock(lock) => lock,
         Resolution::NotYet(not_yet) => {
@@ -299,11 +318,11 @@ pub fn resolve(world: &World<'_>, args: &ResolveArgs) -> Result<Done, Error> {
         }
         None => world.report.answer(&text),
     }
-    world.report.document(&lock)?;
     let upstream = &resolved.facts.upstream;
     let mut values = outputs(upstream, &lock.zfs.to_string(), "compatible");
     values.push(("fingerprint", lock.fingerprint()?.to_string()));
     world.report.outputs(&values)?;
+    world.report.document(&lock)?;
     Ok(Done::Well)
 }
 

@@ -14,7 +14,7 @@ use crate::cli::ServeArgs;
 use crate::error::Error;
 use crate::gather::World;
 use crate::ignition::page::install;
-use crate::process::interrupted;
+use crate::process;
 use crate::tasks::Done;
 
 /// The port if only an address is given.
@@ -57,14 +57,17 @@ pub fn run(world: &World<'_>, args: &ServeArgs) -> Result<Done, Error> {
             report.note(line);
         }
     }
-    loop {
-        // Looks up from time to time, as a signal does not end a wait.
-        match served.recv_timeout(Duration::from_millis(100)) {
-            Ok(served) => report.status("Answered", &line(&served)),
-            Err(RecvTimeoutError::Timeout) if !interrupted() => {}
-            Err(_) => return Ok(Done::Well),
+    // Ctrl-C is how this ends, and no failure.
+    process::minding(|| {
+        loop {
+            // Looks up from time to time, as a signal does not end a wait.
+            match served.recv_timeout(Duration::from_millis(100)) {
+                Ok(served) => report.status("Answered", &line(&served)),
+                Err(RecvTimeoutError::Timeout) if !process::interrupted() => {}
+                Err(_) => return Ok(Done::Well),
+            }
         }
-    }
+    })
 }
 
 /// An address, an address with a port, or a port of this machine.

@@ -1,0 +1,12 @@
+//! The real program, end to end, between fake tools and a fake world.
+#![expect(clippy::unwrap_used, reason = "the helpers here are part of the tests")]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod output;
+mod publish;
+mod resolution;
+mod secrets;
+mod signals;
+mod verify;
