@@ -256,6 +256,7 @@ fn files(view: &View) -> Vec<String> {
         .iter()
         .map(|file| {
             let what = match &file.contents {
+                Contents::Here(bytes) if file.appended => format!("{} more", size(bytes.len())),
                 Contents::Here(bytes) => size(bytes.len()),
                 Contents::Remote { url, .. } => format!("from {url}"),
                 Contents::Nothing => "empty".to_owned(),

@@ -66,6 +66,8 @@ pub struct Laid<'a> {
     pub target: &'a str,
     /// What it holds.
     pub contents: Contents,
+    /// It is put after what the machine has there.
+    pub appended: bool,
 }
 
 /// A unit, a drop-in of one, or a quadlet.
@@ -135,16 +137,23 @@ impl View {
         let mut files = Vec::new();
         for (path, file) in self.entries("storage", "files") {
             let target = file["path"].as_str().unwrap_or_default();
-            files.push(Laid {
-                path: format!("{path}.contents"),
-                target,
-                contents: decode(&file["contents"]),
-            });
-            for (at, piece) in list(&file["append"]).enumerate() {
+            let pieces = list(&file["append"]);
+            let contents = decode(&file["contents"]);
+            // Without contents of its own it is what is appended.
+            if contents != Contents::Nothing || pieces.len() == 0 {
+                files.push(Laid {
+                    path: format!("{path}.contents"),
+                    target,
+                    contents,
+                    appended: false,
+                });
+            }
+            for (at, piece) in pieces.enumerate() {
                 files.push(Laid {
                     path: format!("{path}.append.{at}"),
                     target,
                     contents: decode(piece),
+                    appended: true,
                 });
             }
         }
@@ -280,11 +289,11 @@ mod tests {
             .map(|f| (f.path, f.target.to_owned()))
             .collect();
         assert_eq!(
-            found[1],
+            found[0],
             ("$.storage.files.0.append.0".to_owned(), "/out".to_owned())
         );
         assert_eq!(
-            found[2],
+            found[1],
             (
                 "$.ignition.config.merge.0.storage.files.0.contents".to_owned(),
                 "/in".to_owned()

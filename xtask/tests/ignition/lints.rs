@@ -42,17 +42,17 @@ fn file(path: &str, text: &str) -> serde_json::Value {
     serde_json::json!({ "storage": { "files": [{ "path": path, "contents": contents }] } })
 }
 
-fn unit(unit: serde_json::Value) -> serde_json::Value {
+fn unit(unit: &serde_json::Value) -> serde_json::Value {
     serde_json::json!({ "systemd": { "units": [unit] } })
 }
 
 fn service(line: &str) -> serde_json::Value {
     unit(
-        serde_json::json!({ "name": "a.service", "contents": format!("[Service]\nExecStart={line}\n") }),
+        &serde_json::json!({ "name": "a.service", "contents": format!("[Service]\nExecStart={line}\n") }),
     )
 }
 
-fn luks(key: &str, value: serde_json::Value) -> serde_json::Value {
+fn luks(key: &str, value: &serde_json::Value) -> serde_json::Value {
     serde_json::json!({ "storage": { "luks": [{ "name": "root", key: value }] } })
 }
 
@@ -83,7 +83,7 @@ fn private_key() {
     bad(
         Lint::PrivateKey,
         "$.storage.luks.0.keyFile",
-        &luks("keyFile", serde_json::json!({ "source": "data:,x" })),
+        &luks("keyFile", &serde_json::json!({ "source": "data:,x" })),
     );
     good(
         Lint::PrivateKey,
@@ -128,7 +128,7 @@ fn pcr_binding() {
     let custom = |pin: &str, config: &str| {
         luks(
             "clevis",
-            serde_json::json!({ "custom": { "pin": pin, "config": config } }),
+            &serde_json::json!({ "custom": { "pin": pin, "config": config } }),
         )
     };
     let path = "$.storage.luks.0.clevis.custom.config";
@@ -144,7 +144,7 @@ fn pcr_binding() {
     );
     good(
         Lint::PcrBinding,
-        &luks("clevis", serde_json::json!({ "tpm2": true })),
+        &luks("clevis", &serde_json::json!({ "tpm2": true })),
     );
     good(Lint::PcrBinding, &custom("tpm2", r#"{"pcr_ids":"16"}"#));
 }
@@ -152,7 +152,7 @@ fn pcr_binding() {
 #[test]
 fn unit_without_install() {
     let with = |text: &str| {
-        unit(serde_json::json!({ "name": "a.service", "enabled": true, "contents": text }))
+        unit(&serde_json::json!({ "name": "a.service", "enabled": true, "contents": text }))
     };
     bad(
         Lint::UnitWithoutInstall,
@@ -165,7 +165,7 @@ fn unit_without_install() {
     );
     good(
         Lint::UnitWithoutInstall,
-        &unit(serde_json::json!({ "name": "of-the-system.service", "enabled": true })),
+        &unit(&serde_json::json!({ "name": "of-the-system.service", "enabled": true })),
     );
 }
 

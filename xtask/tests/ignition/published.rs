@@ -119,7 +119,7 @@ fn the_hash_is_of_the_file() {
     );
     assert_eq!(machine["size"], std::fs::metadata(file).unwrap().len());
     with_config(&bench, |config| {
-        config.ignition.url = Some("https://example.org/x".parse().unwrap())
+        config.ignition.url = Some("https://example.org/x".parse().unwrap());
     });
     bench.run(&["ignition", "site"]).expect(0);
     assert!(
