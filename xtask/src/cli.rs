@@ -1,12 +1,16 @@
 //! The command line. The grammar is the whole project's; a test holds that
 //! README's list and the workflows speak it.
 
+mod ignition;
+
 use std::path::PathBuf;
 
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use registry_compat::ImageRef;
 
 use crate::engine::Engine;
+
+pub use ignition::{ButaneArgs, CompareArgs, IgnitionArgs, IgnitionTask, ServeArgs, SiteArgs};
 
 /// Builds, verifies and publishes a custom Fedora CoreOS image
 #[derive(Debug, Parser)]
@@ -35,7 +39,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage or configuration,
 
 /// The tasks in groups, in the order of the list that `cargo xtask` prints. A
 /// test holds that each task is in exactly one.
-const GROUPS: [(&str, &[&str]); 3] = [
+const GROUPS: [(&str, &[&str]); 4] = [
     (
         "What there is",
         &[
@@ -47,6 +51,7 @@ const GROUPS: [(&str, &[&str]); 3] = [
         ],
     ),
     ("The image", &["resolve", "build", "test-build", "verify"]),
+    ("The machine", &["ignition", "butane"]),
     (
         "This checkout",
         &["rehearse", "check", "config", "doctor", "help"],
@@ -141,6 +146,17 @@ pub enum Task {
     ///
     /// Example: cargo xtask verify ghcr.io/owner/custom-coreos:stable
     Verify(VerifyArgs),
+    /// Translate the machines' Butane configs to Ignition
+    ///
+    /// Every ignition/*.bu and ignition/examples/*.bu becomes a file below
+    /// target/ignition, strictly, and the lints look at the result.
+    ///
+    /// Example: cargo xtask ignition nas --check
+    Ignition(IgnitionArgs),
+    /// Be the Butane compiler, flag for flag
+    ///
+    /// Example: cargo xtask butane --strict --pretty < nas.bu > nas.ign
+    Butane(ButaneArgs),
     /// Print image.yaml with every default filled in
     ///
     /// Example: cargo xtask config

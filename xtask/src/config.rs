@@ -4,6 +4,7 @@
 //! error has the line and column of the value itself. Unknown keys are errors.
 
 mod defaults;
+mod ignition;
 mod types;
 
 use std::path::{Path, PathBuf};
@@ -12,7 +13,8 @@ use registry_compat::{ImageRef, Repository, Tag, TagForm};
 use serde::{Deserialize, Serialize};
 use version_discovery::{Arch, Series, Stream};
 
-pub use types::{Name, Owner, PackageName, Reason, Unique, UnitName, Url};
+pub use ignition::{Allow, Ignition};
+pub use types::{Name, Owner, PackageName, Reason, SshKey, Unique, UnitName, Url};
 
 use crate::error::Error;
 
@@ -161,15 +163,6 @@ pub struct Retention {
     pub protect: Vec<Reason>,
 }
 
-/// The machine configuration.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub struct Ignition {
-    /// Folder of the Butane sources, relative to the checkout.
-    #[serde(default = "defaults::ignition")]
-    pub sources: Name,
-}
-
 /// Services that are asked, for mirrors and rehearsals.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
@@ -197,14 +190,6 @@ impl Default for Retention {
             days: defaults::days(),
             keep: defaults::keep(),
             protect: defaults::protect(),
-        }
-    }
-}
-
-impl Default for Ignition {
-    fn default() -> Self {
-        Self {
-            sources: defaults::ignition(),
         }
     }
 }

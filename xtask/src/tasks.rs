@@ -1,10 +1,12 @@
 //! One module for each task, or family of tasks.
 
 pub mod build;
+pub mod butane;
 pub mod check;
 pub mod config;
 pub mod doctor;
 pub mod help;
+pub mod ignition;
 pub mod verify;
 pub mod versions;
 
@@ -17,6 +19,8 @@ pub enum Done {
     Badly,
     /// Nothing can be built now.
     NotYet,
+    /// Ended as another program's command line says.
+    Code(u8),
 }
 
 impl Done {
@@ -26,6 +30,7 @@ impl Done {
             Self::Well => 0,
             Self::Badly => 1,
             Self::NotYet => 10,
+            Self::Code(code) => code,
         }
     }
 }

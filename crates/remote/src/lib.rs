@@ -8,12 +8,14 @@ mod agent;
 mod auth;
 mod error;
 pub mod fcos;
+pub mod fetch;
 pub mod github;
 pub mod loopback;
 mod manifest;
 mod oci;
 mod registries_conf;
 mod secret;
+pub mod serve;
 mod session;
 mod tags;
 

@@ -41,9 +41,6 @@ pub fn keep() -> u32 {
 pub fn protect() -> Vec<Reason> {
     vec![parsed("stable"), parsed("latest")]
 }
-pub fn ignition() -> Name {
-    parsed("ignition")
-}
 pub fn github() -> Url {
     parsed("https://api.github.com")
 }
