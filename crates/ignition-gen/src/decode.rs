@@ -23,6 +23,8 @@ pub(super) struct Decoder<'a> {
     repeated_text: usize,
     /// Names that a mapping with a merge key has set already.
     merged: Option<HashSet<Rc<str>>>,
+    /// Structs being decoded, one in another or merged into it.
+    depth: usize,
     /// Aliases being followed.
     following: Vec<NodeId>,
     decoded: u64,
@@ -50,6 +52,7 @@ pub(crate) fn decode(
         errors: Vec::new(),
         repeated_text: 0,
         merged: None,
+        depth: 0,
         following: Vec::new(),
         decoded: 0,
         through_alias: 0,
@@ -63,6 +66,10 @@ pub(crate) fn decode(
         decoder.errors.join("\n  ")
     )))
 }
+
+/// How deep structs can be nested. The schema needs less than ten; merges of
+/// merges can go on, which costs call frames and has no use.
+const MAX_DEPTH: usize = 100;
 
 /// Share of decoded values that may come from aliases: generous for small
 /// documents, a tenth for large ones.
@@ -135,6 +142,21 @@ impl Decoder<'_> {
     /// A struct from a mapping. `false` if there is nothing to keep.
     fn structure(&mut self, id: NodeId, def: &'static Def, into: &mut Node) -> Result<bool, Fault> {
         self.count()?;
+        if self.depth > MAX_DEPTH {
+            return Err(Fault::plain(format!("exceeded max depth of {MAX_DEPTH}")));
+        }
+        self.depth += 1;
+        let result = self.structure_at(id, def, into);
+        self.depth -= 1;
+        result
+    }
+
+    fn structure_at(
+        &mut self,
+        id: NodeId,
+        def: &'static Def,
+        into: &mut Node,
+    ) -> Result<bool, Fault> {
         self.follow(id, |this, id| {
             if this.document.is_null(id) && this.null(id)? {
                 return Ok(false);
@@ -182,6 +204,7 @@ impl Decoder<'_> {
         let inherited = self.merged.take();
         let mut known = inherited;
         let mut merge = None;
+        let mut done = Vec::new();
         for pair in items.chunks_exact(2) {
             let (key, value) = (pair[0], pair[1]);
             if document.is_merge(key) {
@@ -202,6 +225,16 @@ impl Decoder<'_> {
                 .iter()
                 .find(|field| field.in_butane(minor) && field.name.yaml() == &*name);
             if let Some(field) = field {
+                // Two keys can only have one name if one is an alias.
+                if done.contains(&field.name) {
+                    let line = document.node(key).line;
+                    let go = def.go_type(minor);
+                    self.errors.push(format!(
+                        "line {line}: field {name} already set in type {go}"
+                    ));
+                    continue;
+                }
+                done.push(field.name);
                 self.field(value, field.name, field.kind, into)?;
             }
         }
@@ -440,6 +473,17 @@ mod tests {
         let itself = "storage: {files: &f [{append: [{<<: &a {source: x, <<: *a}}]}]}";
         assert_eq!(error(itself), "yaml: anchor 'a' value contains itself");
         let one = "a: &a {path: /x, mode: 1, overwrite: true}";
+        let deep: String = (1..500)
+            .map(|at| format!("m{at}: &m{at} {{<<: *m{}}}\n", at - 1))
+            .collect();
+        assert_eq!(
+            error(&format!("m0: &m0 {{files: []}}\n{deep}storage: *m499")),
+            "yaml: exceeded max depth of 100"
+        );
+        assert_eq!(
+            error("x: &k storage\n*k : {}\nstorage: {}"),
+            "yaml: unmarshal errors:\n  line 3: field storage already set in type v1_7.Config"
+        );
         let bomb = format!(
             "{one}\nstorage: {{files: [{}]}}",
             vec!["*a"; 300_000].join(", ")

@@ -45,8 +45,9 @@
 //!   random;
 //! * messages are bounded where their number would be quadratic: repetitions of
 //!   one key (a hundred, each with a hundred others, and a megabyte in all) and
-//!   links above one path (a hundred); after 64 MiB of output messages lose
+//!   links above one path (ten); after 64 MiB of output messages lose
 //!   their excerpts;
+//! * merge keys can be nested a hundred deep, not without end;
 //! * reading a pipe or a device as a local file is an error, where the
 //!   reference waits or reads on forever, and so is a tree with a file name
 //!   that is not UTF-8;

@@ -10,7 +10,7 @@ use crate::tree::Name::{self, *};
 use crate::tree::{Node, Step};
 
 /// Links above one path that are reported; more need links of the same path.
-const MAX_LINKS: usize = 100;
+const MAX_LINKS: usize = 10;
 
 fn at<const N: usize>(names: [Name; N]) -> [Step; N] {
     names.map(Step::Field)
