@@ -102,9 +102,9 @@ impl Reply {
 /// A client with time-outs, retries and the system's certificates.
 #[derive(Clone)]
 pub struct Agent {
-    secure: ureq::Agent,
+    pub(crate) secure: ureq::Agent,
     /// For registries that `registries.conf` calls insecure.
-    lax: ureq::Agent,
+    pub(crate) lax: ureq::Agent,
     pub(crate) limits: Limits,
 }
 
@@ -197,7 +197,7 @@ fn judge(url: &str, reply: Reply) -> Result<Reply, Error> {
     ))
 }
 
-fn transport(url: &str, error: &ureq::Error) -> Error {
+pub(crate) fn transport(url: &str, error: &ureq::Error) -> Error {
     let trouble = match error {
         ureq::Error::BodyExceedsLimit(_) | ureq::Error::Protocol(_) | ureq::Error::Http(_) => {
             Trouble::Garbled

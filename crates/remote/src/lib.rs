@@ -6,18 +6,24 @@
 
 mod agent;
 mod auth;
+mod distribution;
 mod error;
 pub mod fcos;
 pub mod github;
 pub mod loopback;
 mod oci;
+mod packages;
+mod patience;
 mod registries_conf;
 mod secret;
 mod tags;
 
 pub use agent::{Agent, Limits};
 pub use auth::{AuthFiles, Credential, HelperCall};
+pub use distribution::{Read, RepositoryClient};
 pub use error::{Error, one_line};
 pub use oci::{Inspected, Registries};
+pub use packages::{Deletion, Packages, Restoration};
+pub use patience::Pace;
 pub use registries_conf::{Endpoint, RegistriesConf};
 pub use secret::Secret;

@@ -282,7 +282,7 @@ impl Registries {
 
     /// TLS first; where `registries.conf` says `insecure`, plain HTTP if no
     /// TLS connection comes about, as `podman` does.
-    fn each_scheme<T>(
+    pub(crate) fn each_scheme<T>(
         &self,
         endpoint: &Endpoint,
         question: impl Fn(&Target) -> Result<T, Failure>,

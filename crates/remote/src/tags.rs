@@ -39,7 +39,7 @@ impl Registries {
         self.ask(&repository.tagged(tag), |target| self.tags_at(target))
     }
 
-    fn tags_at(&self, target: &Target) -> Result<BTreeSet<String>, Failure> {
+    pub(crate) fn tags_at(&self, target: &Target) -> Result<BTreeSet<String>, Failure> {
         let (client, reference, auth) = self.connect(target)?;
         let token = self.run(target, async {
             client
