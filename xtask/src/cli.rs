@@ -1,10 +1,14 @@
 //! The command line. The grammar is the whole project's; a test holds that
 //! README's list and the workflows speak it.
 
+mod cleanup;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 use registry_compat::ImageRef;
+
+pub use cleanup::{CleanupArgs, CleanupCommand, RestoreArgs};
 
 use crate::engine::Engine;
 
@@ -88,6 +92,12 @@ pub enum Task {
     ///
     /// Example: cargo xtask verify ghcr.io/owner/custom-coreos:stable
     Verify(VerifyArgs),
+    /// Plan which old versions of the packages go; with --execute, delete them
+    ///
+    /// What a kept image needs stays: platforms, signatures, attestations.
+    ///
+    /// Example: cargo xtask cleanup --days 30
+    Cleanup(CleanupArgs),
     /// Print image.yaml as understood, with every default filled in
     ///
     /// Example: cargo xtask config

@@ -3,6 +3,7 @@
 //! Every value is parsed into its type while the document is read, so that an
 //! error has the line and column of the value itself. Unknown keys are errors.
 
+mod retention;
 mod types;
 
 use std::path::{Path, PathBuf};
@@ -11,6 +12,7 @@ use registry_compat::{ImageRef, Repository, Tag, TagForm};
 use serde::{Deserialize, Serialize};
 use version_discovery::{Arch, Series, Stream};
 
+pub use retention::{BackEnd, Package, Percent, Retention};
 pub use types::{Name, Owner, PackageName, Reason, Unique, UnitName, Url};
 
 use crate::error::Error;
@@ -145,21 +147,6 @@ pub struct LintSkip {
     pub reason: Reason,
 }
 
-/// What the clean-up keeps.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub struct Retention {
-    /// Age in days from which an image may go.
-    #[serde(default = "defaults::days")]
-    pub days: u32,
-    /// How many images stay whatever their age.
-    #[serde(default = "defaults::keep")]
-    pub keep: u32,
-    /// Globs of tags that never go.
-    #[serde(default = "defaults::protect")]
-    pub protect: Vec<Reason>,
-}
-
 /// The machine configuration.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
@@ -188,7 +175,7 @@ mod defaults {
 
     use super::*;
 
-    fn parsed<T: std::str::FromStr>(text: &str) -> T {
+    pub fn parsed<T: std::str::FromStr>(text: &str) -> T {
         text.parse().ok().expect("a default is a valid value")
     }
 
@@ -216,15 +203,6 @@ mod defaults {
     pub fn architectures() -> Unique<Arch> {
         Unique::one(Arch::X86_64)
     }
-    pub fn days() -> u32 {
-        90
-    }
-    pub fn keep() -> u32 {
-        3
-    }
-    pub fn protect() -> Vec<Reason> {
-        vec![parsed("stable"), parsed("latest")]
-    }
     pub fn ignition() -> Name {
         parsed("ignition")
     }
@@ -241,16 +219,6 @@ impl Default for Base {
         Self {
             image: defaults::base(),
             stream: defaults::stream(),
-        }
-    }
-}
-
-impl Default for Retention {
-    fn default() -> Self {
-        Self {
-            days: defaults::days(),
-            keep: defaults::keep(),
-            protect: defaults::protect(),
         }
     }
 }

@@ -35,6 +35,8 @@ pub struct Env {
     pub github_token: Option<Secret>,
     /// `GITHUB_REPOSITORY_OWNER`: whose CI this is.
     pub ci_owner: Option<String>,
+    /// The user's cache: `XDG_CACHE_HOME`, else `~/.cache`.
+    pub cache: Option<PathBuf>,
     /// The file that `GITHUB_OUTPUT` names.
     pub github_output: Option<PathBuf>,
     /// The file that `GITHUB_STEP_SUMMARY` names.
@@ -83,6 +85,10 @@ impl Env {
                 config_home,
                 path("DOCKER_CONFIG").or_else(|| Some(home.as_ref()?.join(".docker"))),
             ),
+            // A relative path there is invalid, says the XDG specification.
+            cache: path("XDG_CACHE_HOME")
+                .filter(|path| path.is_absolute())
+                .or_else(|| Some(home.as_ref()?.join(".cache"))),
             home,
             github_token: var("GITHUB_TOKEN")
                 .or_else(|| var("GH_TOKEN"))
@@ -141,6 +147,12 @@ pub fn stdin() -> Result<String, Error> {
             source,
         })?;
     Ok(text)
+}
+
+/// The clock: seconds since 1970-01-01T00:00:00Z; 0 before that.
+pub fn now() -> u64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    since.map_or(0, |since| since.as_secs())
 }
 
 /// Measures how long something takes.

@@ -1,6 +1,7 @@
 //! One module for each task, or family of tasks.
 
 pub mod build;
+pub mod cleanup;
 pub mod config;
 pub mod doctor;
 pub mod verify;
@@ -13,6 +14,8 @@ pub enum Done {
     Well,
     /// Answered, and the answer is that something does not hold.
     Badly,
+    /// Answered, and going on could lose something.
+    Refused,
     /// Nothing can be built now.
     NotYet,
 }
@@ -23,6 +26,7 @@ impl Done {
         match self {
             Self::Well => 0,
             Self::Badly => 1,
+            Self::Refused => 4,
             Self::NotYet => 10,
         }
     }

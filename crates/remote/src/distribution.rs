@@ -11,7 +11,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use oci_client::RegistryOperation;
 use registry_compat::{Digest, Repository, Tag, Trouble};
 use retention::{Kind, Manifest, Name};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use sha2::Digest as _;
 
 use crate::agent::{Reply, next_page};
@@ -32,7 +32,7 @@ const ACCEPT: &str = "application/vnd.oci.image.index.v1+json, \
 const MOST_PAGES: usize = 1000;
 
 /// One manifest, distilled.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Read {
     /// What a plan needs of it.
     pub manifest: Manifest,
@@ -190,9 +190,10 @@ impl RepositoryClient<'_> {
             _ => return Err(told(Trouble::Garbled, &url, &reply)),
         }
         if let Some(text) = reply.header("docker-content-digest") {
-            return text.parse().map(Some).map_err(|error| {
-                Error::unknown(Trouble::Garbled, format!("{url}: {error}"))
-            });
+            return text
+                .parse()
+                .map(Some)
+                .map_err(|error| Error::unknown(Trouble::Garbled, format!("{url}: {error}")));
         }
         // The header is only recommended; the content says it too.
         let reply = self.ask(Method::Get, &url)?;
@@ -423,7 +424,10 @@ mod tests {
         assert_eq!(kind(&format!("{{{oci}, \"manifests\": []}}")), Kind::Index);
         assert_eq!(kind(r#"{"manifests": []}"#), Kind::Index);
         assert_eq!(kind(r#"{"config": {}, "layers": []}"#), Kind::Image);
-        assert_eq!(kind(r#"{"schemaVersion": 1, "fsLayers": []}"#), Kind::Unknown);
+        assert_eq!(
+            kind(r#"{"schemaVersion": 1, "fsLayers": []}"#),
+            Kind::Unknown
+        );
         assert_eq!(kind(r#"{"mediaType": "x/y", "layers": []}"#), Kind::Unknown);
         let both = format!("{{{oci}, \"manifests\": [], \"layers\": []}}");
         assert_eq!(kind(&both), Kind::Unknown);

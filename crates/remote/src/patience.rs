@@ -258,9 +258,7 @@ fn limited(reply: &Reply) -> bool {
     let text = || String::from_utf8_lossy(&reply.body).to_ascii_lowercase();
     match reply.status {
         429 => true,
-        403 => {
-            empty || reply.header("retry-after").is_some() || text().contains("secondary rate")
-        }
+        403 => empty || reply.header("retry-after").is_some() || text().contains("secondary rate"),
         _ => false,
     }
 }
@@ -279,7 +277,9 @@ impl Agent {
         } else {
             &self.secure
         };
-        let authorization = call.authorization.map(|value| ("authorization", value.expose()));
+        let authorization = call
+            .authorization
+            .map(|value| ("authorization", value.expose()));
         let headers = call.headers.iter().copied().chain(authorization);
         let answer = match call.method {
             Method::Get => with(agent.get(call.url), headers).call(),
@@ -305,5 +305,7 @@ fn with<'a, B>(
     request: ureq::RequestBuilder<B>,
     headers: impl Iterator<Item = (&'a str, &'a str)>,
 ) -> ureq::RequestBuilder<B> {
-    headers.fold(request, |request, (name, value)| request.header(name, value))
+    headers.fold(request, |request, (name, value)| {
+        request.header(name, value)
+    })
 }
