@@ -5,7 +5,7 @@ mod cleanup;
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, Parser, Subcommand};
 use registry_compat::ImageRef;
 
 pub use cleanup::{CleanupArgs, CleanupCommand, RestoreArgs};
@@ -19,16 +19,72 @@ use crate::engine::Engine;
     bin_name = "cargo xtask",
     version,
     max_term_width = 80,
-    arg_required_else_help = true,
-    after_help = "Exit codes: 0 done · 1 failed · 2 wrong usage or configuration · 3 could not find\nout, try again · 4 refused · 10 not yet, nothing can be built now"
+    disable_help_subcommand = true,
+    after_help = EXIT_CODES
 )]
 pub struct Cli {
     /// What every task understands.
     #[command(flatten)]
     pub global: Global,
-    /// The task.
+    /// The task; without one, the tasks are listed.
     #[command(subcommand)]
-    pub task: Task,
+    pub task: Option<Task>,
+}
+
+/// Printed below every help.
+const EXIT_CODES: &str = "\
+Exit codes: 0 done, 1 failed, 2 wrong usage or configuration,
+3 could not find out: try again, 4 refused: something could be lost,
+10 not yet: nothing can be built now";
+
+/// The tasks in groups, in the order of the list that `cargo xtask` prints. A
+/// test holds that each task is in exactly one.
+const GROUPS: [(&str, &[&str]); 3] = [
+    (
+        "What there is",
+        &[
+            "versions",
+            "zfs-version",
+            "kernel-version",
+            "kernel-major-minor",
+            "check-zfs-available",
+        ],
+    ),
+    (
+        "The image",
+        &["resolve", "build", "test-build", "verify", "cleanup"],
+    ),
+    (
+        "This checkout",
+        &["rehearse", "check", "config", "doctor", "help"],
+    ),
+];
+
+/// The list of tasks, one line each, in groups.
+pub fn overview() -> String {
+    let command = Cli::command();
+    let mut text = String::from("cargo xtask TASK [OPTIONS], or `cargo xtask help TASK`\n");
+    for (title, names) in GROUPS {
+        text.push_str(&format!("\n{title}\n"));
+        for name in names {
+            let about = command
+                .find_subcommand(name)
+                .and_then(clap::Command::get_about)
+                .map(ToString::to_string)
+                .unwrap_or_default();
+            text.push_str(&format!("  {name:<20} {about}\n"));
+        }
+    }
+    text.push_str(&format!("\n{EXIT_CODES}"));
+    text
+}
+
+/// The help of one task; `None` if there is no such task.
+pub fn help_of(name: &str) -> Option<String> {
+    let mut command = Cli::command();
+    command.build();
+    let task = command.find_subcommand_mut(name)?;
+    Some(task.render_long_help().to_string())
 }
 
 /// Options of every task.
@@ -56,7 +112,7 @@ pub struct FactsArgs {
 /// The tasks.
 #[derive(Debug, Subcommand)]
 pub enum Task {
-    /// Show what upstream has, and whether an image can be built of it
+    /// Show what upstream has, and if an image can be built
     ///
     /// Example: cargo xtask versions --json
     Versions(FactsArgs),
@@ -72,15 +128,15 @@ pub enum Task {
     ///
     /// Example: cargo xtask kernel-major-minor
     KernelMajorMinor,
-    /// Print the kmods image for these versions, or why there is none
+    /// Print the kmods image, or why there is none
     ///
     /// Example: cargo xtask check-zfs-available || echo "exit code $?"
     CheckZfsAvailable(FactsArgs),
-    /// Write the lock: every input of a build, pinned by digest
+    /// Write the lock: every input, pinned by digest
     ///
     /// Example: cargo xtask resolve -o lock.json
     Resolve(ResolveArgs),
-    /// Build the image and verify it; with --publish, publish it
+    /// Build and verify the image, and publish it if asked
     ///
     /// Example: cargo xtask build --publish --dry-run
     Build(BuildArgs),
@@ -88,31 +144,46 @@ pub enum Task {
     ///
     /// Example: cargo xtask test-build
     TestBuild(TestBuildArgs),
-    /// Check an image in a registry against its own labels and lock
+    /// Check a published image against its own lock
     ///
     /// Example: cargo xtask verify ghcr.io/owner/custom-coreos:stable
     Verify(VerifyArgs),
-    /// Plan which old versions of the packages go; with --execute, delete them
+    /// Plan which old versions go, and delete them if asked
     ///
     /// What a kept image needs stays: platforms, signatures, attestations.
     ///
     /// Example: cargo xtask cleanup --days 30
     Cleanup(CleanupArgs),
-    /// Print image.yaml as understood, with every default filled in
+    /// Print image.yaml with every default filled in
     ///
     /// Example: cargo xtask config
     Config,
-    /// Say what is missing on this machine, and what brings it
+    /// Say what is missing here, and what brings it
     ///
     /// Example: cargo xtask doctor
-    Doctor,
-    /// Run the whole main job against throw-away stand-ins on this machine
+    Doctor(DoctorArgs),
+    /// Check format, lints and tests, as CI does
+    ///
+    /// Example: cargo xtask check
+    Check,
+    /// Run the main job against throw-away stand-ins
     ///
     /// No account and no upstream is needed. Shows the good night and three bad
     /// ones.
     ///
     /// Example: cargo xtask rehearse
     Rehearse(RehearseArgs),
+    /// List the tasks, or explain one
+    ///
+    /// Example: cargo xtask help build
+    Help(HelpArgs),
+}
+
+/// `help`.
+#[derive(Debug, Clone, Args)]
+pub struct HelpArgs {
+    /// The task to explain
+    pub task: Option<String>,
 }
 
 /// `resolve`.
@@ -172,33 +243,56 @@ pub struct VerifyArgs {
     pub engine: Option<Engine>,
 }
 
+/// `doctor`.
+#[derive(Debug, Clone, Args)]
+pub struct DoctorArgs {
+    /// Run the package command that brings what is missing
+    #[arg(long)]
+    pub install: bool,
+}
+
 /// `rehearse`.
 #[derive(Debug, Clone, Args)]
 pub struct RehearseArgs {
     /// Keep the folder with the stand-ins and logs
     #[arg(long)]
     pub keep: bool,
+    /// Rehearse with this engine
+    #[arg(long, value_name = "ENGINE", default_value = "podman")]
+    pub engine: Engine,
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory;
 
     #[test]
     fn the_grammar_is_sound_and_its_help_fits_a_terminal() {
         let mut command = Cli::command();
         command.clone().debug_assert();
         command.build();
+        let mut helps = vec![overview()];
         for task in command.get_subcommands_mut() {
             let help = task.render_long_help().to_string();
-            if task.get_name() == "help" {
-                continue;
-            }
             assert!(help.contains("Example: cargo xtask "), "{help}");
-            for line in help.lines() {
-                assert!(line.chars().count() <= 80, "too wide: {line}");
-            }
+            helps.push(help);
         }
+        for line in helps.iter().flat_map(|help| help.lines()) {
+            assert!(line.chars().count() <= 80, "too wide: {line}");
+        }
+    }
+
+    #[test]
+    fn each_task_is_in_one_group() {
+        let command = Cli::command();
+        let mut tasks: Vec<&str> = command.get_subcommands().map(|t| t.get_name()).collect();
+        let mut grouped: Vec<&str> = GROUPS
+            .iter()
+            .flat_map(|(_, names)| *names)
+            .copied()
+            .collect();
+        tasks.sort_unstable();
+        grouped.sort_unstable();
+        assert_eq!(grouped, tasks);
     }
 }

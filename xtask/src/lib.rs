@@ -4,6 +4,7 @@ pub mod apply;
 pub mod cleanup;
 pub mod cli;
 pub mod config;
+pub mod containerfile_lint;
 pub mod contract;
 pub mod engine;
 pub mod env;
@@ -39,7 +40,7 @@ pub fn main() -> ExitCode {
     let cli = Cli::parse();
     let env = match Env::read() {
         Ok(env) => env,
-        Err(error) => return fail(&Report::plain(), &error),
+        Err(error) => return fail(&Report::plain(cli.global.json), &error),
     };
     let report = Report::new(&env, cli.global.json);
     match process::catch_signals().and_then(|()| run(&cli, &env, &report)) {
@@ -54,20 +55,23 @@ fn fail(report: &Report, error: &Error) -> ExitCode {
 }
 
 fn run(cli: &Cli, env: &Env, report: &Report) -> Result<Done, Error> {
-    let path = cli
-        .global
-        .config
-        .clone()
-        .unwrap_or_else(|| env.root.join("image.yaml"));
-    let config = || Config::load(&path);
-    match &cli.task {
-        Task::Doctor => return tasks::doctor::run(env, report, &path),
-        Task::Config => return tasks::config::run(&config()?, report),
+    let path = match &cli.global.config {
+        Some(path) => path.clone(),
+        None => env.root.join("image.yaml"),
+    };
+    let Some(task) = &cli.task else {
+        report.answer(&cli::overview());
+        return Ok(Done::Well);
+    };
+    // These two have something to say about a file that is not valid.
+    match task {
+        Task::Help(args) => return tasks::help::run(report, args),
+        Task::Doctor(args) => return tasks::doctor::run(env, report, &path, args),
         _ => {}
     }
-    let config = config()?;
+    let config = Config::load(&path)?;
     let world = World::new(env, &config, report);
-    match &cli.task {
+    match task {
         Task::Versions(facts) => tasks::versions::table(&world, facts),
         Task::ZfsVersion => tasks::versions::zfs(&world),
         Task::KernelVersion => tasks::versions::kernel(&world),
@@ -79,6 +83,8 @@ fn run(cli: &Cli, env: &Env, report: &Report) -> Result<Done, Error> {
         Task::Verify(args) => tasks::verify::run(&world, args),
         Task::Cleanup(args) => tasks::cleanup::run(&world, args),
         Task::Rehearse(args) => rehearse::run(&world, args),
-        Task::Config | Task::Doctor => Ok(Done::Well),
+        Task::Config => tasks::config::run(&config, report),
+        Task::Check => tasks::check::run(&world),
+        Task::Help(_) | Task::Doctor(_) => Ok(Done::Well),
     }
 }

@@ -20,6 +20,7 @@ use xshell::Shell;
 
 use crate::cli::RehearseArgs;
 use crate::config::Config;
+use crate::engine::Engine;
 use crate::env::Stopwatch;
 use crate::error::Error;
 use crate::gather::World;
@@ -74,6 +75,7 @@ pub(crate) struct Stage<'a> {
     registry: String,
     /// `127.0.0.1:PORT` of the metadata server.
     metadata: String,
+    engine: Engine,
     images: Images,
     wanted: KmodTag,
 }
@@ -111,7 +113,7 @@ pub fn run(world: &World<'_>, args: &RehearseArgs) -> Result<Done, Error> {
         &sh,
         &scratch.path,
         &StandIn {
-            engine: "podman".to_owned(),
+            engine: args.engine.program().to_owned(),
             kernel: wanted.kernel.to_string(),
             zfs: ZFS.to_owned(),
             fcos: FCOS.to_owned(),
@@ -126,6 +128,7 @@ pub fn run(world: &World<'_>, args: &RehearseArgs) -> Result<Done, Error> {
         arch,
         registry,
         metadata: server.address().to_string(),
+        engine: args.engine,
         images,
         wanted,
     };
@@ -343,7 +346,12 @@ impl Stage<'_> {
     /// Pushes a stand-in to where `registries.conf` will look for the original.
     fn push(&self, image: &str, original: &ImageRef) -> Result<(), Error> {
         let place = format!("{}/{original}", self.registry);
-        Ok(standins::push(&self.sh, "podman", image, &place)?)
+        Ok(standins::push(
+            &self.sh,
+            self.engine.program(),
+            image,
+            &place,
+        )?)
     }
 
     /// Types one command, as CI would, in the world of one night.
@@ -375,6 +383,7 @@ impl Stage<'_> {
         ] {
             self.sh.set_var(name, "");
         }
+        let engine = format!("--engine={}", self.engine);
         let exe = self.world.env.exe.display().to_string();
         let yaml = image_yaml.display().to_string();
         let invocation = Invocation::new(
@@ -382,7 +391,7 @@ impl Stage<'_> {
             [
                 "build",
                 "--publish",
-                "--engine=podman",
+                engine.as_str(),
                 "--config",
                 yaml.as_str(),
             ],

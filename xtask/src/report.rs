@@ -65,9 +65,9 @@ impl Report {
     }
 
     /// For when the environment could not be read.
-    pub fn plain() -> Self {
+    pub fn plain(json: bool) -> Self {
         Self {
-            json: false,
+            json,
             color: false,
             terminal: false,
             github_output: None,
@@ -79,9 +79,8 @@ impl Report {
     /// For tests: nothing reaches the terminal.
     pub fn capturing(json: bool) -> Self {
         Self {
-            json,
             captured: Some(Arc::default()),
-            ..Self::plain()
+            ..Self::plain(json)
         }
     }
 

@@ -1,9 +1,11 @@
 //! One module for each task, or family of tasks.
 
 pub mod build;
+pub mod check;
 pub mod cleanup;
 pub mod config;
 pub mod doctor;
+pub mod help;
 pub mod verify;
 pub mod versions;
 

@@ -10,9 +10,11 @@ mod error;
 mod judge;
 mod kmods;
 mod reference;
+mod source;
 
 pub use answer::{Answer, Trouble, Unknown};
 pub use error::Error;
 pub use judge::{Judgement, Missing, judge};
 pub use kmods::{KmodTag, TagForm};
 pub use reference::{Digest, ImageRef, Repository, Tag};
+pub use source::{AkmodsFlavor, source_by_flavor, source_by_form, zfs_of_rpms};

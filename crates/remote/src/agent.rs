@@ -86,6 +86,17 @@ pub(crate) fn install_tls() {
 /// under 1 MB, a page of 100 GitHub releases under 3 MB.
 const LARGEST: u64 = 32 * 1024 * 1024;
 
+/// One GET.
+pub(crate) struct Ask<'a> {
+    pub url: &'a str,
+    pub headers: &'a [(&'a str, &'a str)],
+    pub authorization: Option<&'a Secret>,
+    /// Certificates are not checked.
+    pub insecure: bool,
+    /// More bytes of body than this are an error.
+    pub largest: u64,
+}
+
 /// One answer of a server, whatever its status.
 pub(crate) struct Reply {
     pub status: u16,
@@ -126,34 +137,45 @@ impl Agent {
         url: &str,
         headers: &[(&str, &str)],
         authorization: Option<&Secret>,
-        insecure: bool,
     ) -> Result<Reply, Error> {
-        let agent = if insecure { &self.lax } else { &self.secure };
-        self.limits.patiently(|| {
-            let mut request = agent.get(url);
-            for (name, value) in headers {
-                request = request.header(*name, *value);
-            }
-            if let Some(value) = authorization {
-                request = request.header("authorization", value.expose());
-            }
-            let mut response = request.call().map_err(|error| transport(url, &error))?;
-            let status = response.status().as_u16();
-            let headers = response.headers().clone();
-            let body = response
-                .body_mut()
-                .with_config()
-                .limit(LARGEST)
-                .read_to_vec()
-                .map_err(|error| transport(url, &error))?;
-            judge(
-                url,
-                Reply {
-                    status,
-                    headers,
-                    body,
-                },
-            )
+        let ask = Ask {
+            url,
+            headers,
+            authorization,
+            insecure: false,
+            largest: LARGEST,
+        };
+        self.limits
+            .patiently(|| self.once(&ask).and_then(|reply| judge(url, reply)))
+    }
+
+    /// One request, whatever its answer: for callers with retries of their own.
+    pub(crate) fn once(&self, ask: &Ask<'_>) -> Result<Reply, Error> {
+        let agent = if ask.insecure {
+            &self.lax
+        } else {
+            &self.secure
+        };
+        let mut request = agent.get(ask.url);
+        for (name, value) in ask.headers {
+            request = request.header(*name, *value);
+        }
+        if let Some(value) = ask.authorization {
+            request = request.header("authorization", value.expose());
+        }
+        let mut response = request.call().map_err(|error| transport(ask.url, &error))?;
+        let status = response.status().as_u16();
+        let headers = response.headers().clone();
+        let body = response
+            .body_mut()
+            .with_config()
+            .limit(ask.largest)
+            .read_to_vec()
+            .map_err(|error| transport(ask.url, &error))?;
+        Ok(Reply {
+            status,
+            headers,
+            body,
         })
     }
 }
@@ -178,30 +200,52 @@ fn agent(limits: Limits, insecure: bool) -> ureq::Agent {
 
 /// Statuses that say nothing about the thing asked for become errors here, so
 /// that no caller can take one for "not there".
-fn judge(url: &str, reply: Reply) -> Result<Reply, Error> {
-    let text = || crate::one_line(&String::from_utf8_lossy(&reply.body));
+pub(crate) fn judge(url: &str, reply: Reply) -> Result<Reply, Error> {
+    let status = reply.status;
+    if matches!(status, 200..400 | 404) {
+        return Ok(reply);
+    }
+    let text = String::from_utf8_lossy(&reply.body);
     let remaining = reply.header("x-ratelimit-remaining");
-    let limited = reply.status == 429
-        || (reply.status == 403
-            && (remaining == Some("0") || reply.header("retry-after").is_some()));
-    let trouble = match reply.status {
+    let limited = status == 429
+        || (status == 403 && (remaining == Some("0") || reply.header("retry-after").is_some()))
+        || says_slow_down(&text);
+    let trouble = match status {
         _ if limited => Trouble::RateLimited,
         401 | 403 => Trouble::Denied,
         500.. => Trouble::ServerError,
         _ => return Ok(reply),
     };
-    let status = reply.status;
+    let text = crate::one_line(&text);
     Err(Error::unknown(
         trouble,
-        format!("{url}: HTTP {status}: {}", text()),
+        format!("{url}: HTTP {status}: {text}"),
     ))
 }
 
+/// Registries, token services and proxies also say "slow down" in prose only,
+/// under any status.
+pub(crate) fn says_slow_down(text: &str) -> bool {
+    let text = text.to_ascii_lowercase();
+    [
+        "toomanyrequests",
+        "too many requests",
+        "rate limit",
+        "retry-after",
+    ]
+    .iter()
+    .any(|words| text.contains(words))
+}
+
 pub(crate) fn transport(url: &str, error: &ureq::Error) -> Error {
+    use ureq::Error as E;
     let trouble = match error {
-        ureq::Error::BodyExceedsLimit(_) | ureq::Error::Protocol(_) | ureq::Error::Http(_) => {
-            Trouble::Garbled
-        }
+        E::BodyExceedsLimit(_)
+        | E::Protocol(_)
+        | E::Http(_)
+        | E::BadUri(_)
+        | E::RedirectFailed
+        | E::TooManyRedirects => Trouble::Garbled,
         _ => Trouble::Unreachable,
     };
     Error::unknown(trouble, format!("{url}: {error}"))
@@ -214,10 +258,16 @@ pub(crate) fn transport(url: &str, error: &ureq::Error) -> Error {
 /// Source: RFC 8288; GitHub "Using pagination in the REST API"; OCI
 /// distribution specification, "Listing tags".
 pub(crate) fn next_page(url: &str, reply: &Reply) -> Result<Option<String>, Error> {
-    let Some(header) = reply.header("link") else {
-        return Ok(None);
-    };
-    for link in header.split(",<").flat_map(|l| l.split(", <")) {
+    let headers = reply.headers.get_all("link");
+    let lines: Vec<&str> = headers
+        .iter()
+        .filter_map(|line| line.to_str().ok())
+        .collect();
+    for link in lines
+        .iter()
+        .flat_map(|line| line.split(",<"))
+        .flat_map(|links| links.split(", <"))
+    {
         let Some((target, parameters)) = link.trim_start_matches('<').split_once('>') else {
             continue;
         };

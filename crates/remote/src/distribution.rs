@@ -6,9 +6,6 @@
 
 use std::sync::{Mutex, MutexGuard};
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD as BASE64;
-use oci_client::RegistryOperation;
 use registry_compat::{Digest, Repository, Tag, Trouble};
 use retention::{Kind, Manifest, Name};
 use serde::{Deserialize, Serialize};
@@ -146,12 +143,7 @@ impl Registries {
         };
         // Settles whether it speaks TLS.
         let settled = self.each_scheme(&endpoint, |target| {
-            let url = format!("{}/v2/", base(target));
-            let reply = client(target).send(Method::Get, &url, None)?.reply;
-            match reply.status {
-                200 | 401 => Ok(target.clone()),
-                _ => Err(told(Trouble::Garbled, &url, &reply).into()),
-            }
+            self.fetch_pass(target, "pull").map(|_| target.clone())
         });
         settled
             .map(|target| client(&target))
@@ -348,32 +340,17 @@ impl RepositoryClient<'_> {
         }
     }
 
+    /// Registries differ in what a delete asks for: docker's wants `delete`,
+    /// Quay `push`. A token service gives what it knows of them.
     fn renew(&self, write: bool) -> Result<Option<Secret>, Error> {
-        let operation = match write {
-            true => RegistryOperation::Push,
-            false => RegistryOperation::Pull,
-        };
+        let actions = if write { "pull,push,delete" } else { "pull" };
         let pass = self
-            .pass(operation)
-            .map_err(|failure| failed(&self.target_name(), failure))?;
+            .registries
+            .fetch_pass(&self.target, actions)
+            .map_err(|failure| failed(&self.target_name(), failure))?
+            .header();
         self.passes()[usize::from(write)] = Some(pass.clone());
         Ok(pass)
-    }
-
-    /// The `Authorization` that the registry wants to see.
-    fn pass(&self, operation: RegistryOperation) -> Result<Option<Secret>, Failure> {
-        let (client, reference, auth) = self.registries.connect(&self.target)?;
-        let token = self.registries.run(&self.target, async {
-            client.auth(&reference, &auth, operation).await
-        })?;
-        if let Some(token) = token {
-            return Ok(Some(Secret::new(format!("Bearer {token}"))));
-        }
-        let found = self.registries.credential(&self.target)?;
-        Ok(found.map(|found| {
-            let pair = format!("{}:{}", found.user, found.password.expose());
-            Secret::new(format!("Basic {}", BASE64.encode(pair)))
-        }))
     }
 
     fn target_name(&self) -> String {
@@ -382,14 +359,8 @@ impl RepositoryClient<'_> {
 
     fn url(&self, rest: &str) -> String {
         let path = self.target.endpoint.image.repository().path();
-        format!("{}/v2/{path}/{rest}", base(&self.target))
+        self.target.url(&format!("{path}/{rest}"))
     }
-}
-
-fn base(target: &Target) -> String {
-    let scheme = if target.plain_http { "http" } else { "https" };
-    let host = target.endpoint.image.repository().registry();
-    format!("{scheme}://{host}")
 }
 
 fn digest_of(body: &[u8]) -> Result<Digest, Error> {

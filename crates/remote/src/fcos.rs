@@ -41,7 +41,7 @@ pub fn kernel(
 }
 
 fn read(agent: &Agent, url: &str) -> Result<Option<KernelVersion>, Error> {
-    let reply = agent.get(url, &[], None, false)?;
+    let reply = agent.get(url, &[], None)?;
     match reply.status {
         200 => {}
         404 => return Ok(None),

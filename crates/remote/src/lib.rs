@@ -11,11 +11,13 @@ mod error;
 pub mod fcos;
 pub mod github;
 pub mod loopback;
+mod manifest;
 mod oci;
 mod packages;
 mod patience;
 mod registries_conf;
 mod secret;
+mod session;
 mod tags;
 
 pub use agent::{Agent, Limits};

@@ -50,6 +50,9 @@ pub enum Manner {
     /// After so many bytes of the body nothing more comes, until the client
     /// gives up.
     StallAfter(usize),
+    /// The body again and again, without a `content-length`, until the client
+    /// has had enough.
+    Endless,
 }
 
 /// What is answered.
@@ -57,7 +60,7 @@ pub enum Manner {
 pub struct Reply {
     /// Status.
     pub status: u16,
-    /// Headers; `content-length` is added.
+    /// Headers; `content-length` is added, except to [`Manner::Endless`].
     pub headers: Vec<(String, String)>,
     /// The body; not sent to `HEAD`.
     pub body: Vec<u8>,
@@ -185,9 +188,10 @@ fn serve(
         text.push_str(&format!("{name}: {value}\r\n"));
     }
     let length = reply.body.len();
-    text.push_str(&format!(
-        "content-length: {length}\r\nconnection: close\r\n\r\n"
-    ));
+    if reply.manner != Manner::Endless {
+        text.push_str(&format!("content-length: {length}\r\n"));
+    }
+    text.push_str("connection: close\r\n\r\n");
     stream.write_all(text.as_bytes())?;
     if head {
         return Ok(());
@@ -200,13 +204,22 @@ fn serve(
             // Ends when the client closes its side.
             stream.read(&mut [0]).map(|_| ())
         }
+        Manner::Endless => loop {
+            // Ends with an error when the client goes away.
+            stream.write_all(&reply.body)?;
+        },
         Manner::Whole | Manner::Reset => stream.write_all(&reply.body),
     }
 }
 
 fn read(reader: &mut impl BufRead) -> std::io::Result<Option<Request>> {
     let mut line = String::new();
-    // Anything that is no HTTP, such as the first bytes of TLS, ends here.
+    // The first byte of TLS. Its greeting need not hold the end of a line, so
+    // waiting for one could last until the client gives up.
+    if reader.fill_buf()?.first() == Some(&0x16) {
+        return Ok(None);
+    }
+    // Anything else that is no HTTP ends here.
     if reader.read_line(&mut line).unwrap_or(0) == 0 {
         return Ok(None);
     }

@@ -1,19 +1,18 @@
 //! Registries, over `oci-client`.
 //!
-//! What that client does not do is done here: time-outs on every call, retries,
-//! three-valued answers, a limit on what is read, the configuration of the
-//! container tools. Its traps and how each is met:
+//! It moves image configs and pushes manifests. What it does not do is done
+//! here and in the neighbours: time-outs on every call, retries, three-valued
+//! answers, a limit on what is read, the configuration of the container tools.
+//! Its traps and how each is met:
 //! - `Client::new` falls back to defaults on error: `try_from` is used;
-//! - token errors are swallowed and come out as "unauthorized": `auth` is
-//!   called first, and its error is the answer;
-//! - the first credential for a registry wins in a client: there is one client
-//!   for each repository;
+//! - its errors have no HTTP status, its manifests no limit: see `manifest.rs`;
+//! - it keeps the token service's errors to itself: see `session.rs`;
+//! - the first credential for a registry wins in a client: each exchange has
+//!   its own client;
 //! - `list_tags` does not page: see `tags.rs`.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 
 use oci_client::client::{ClientConfig, ClientProtocol};
@@ -22,20 +21,21 @@ use oci_client::manifest::{
     IMAGE_MANIFEST_LIST_MEDIA_TYPE, IMAGE_MANIFEST_MEDIA_TYPE, OCI_IMAGE_INDEX_MEDIA_TYPE,
     OCI_IMAGE_MEDIA_TYPE, OciDescriptor,
 };
-use oci_client::secrets::RegistryAuth;
-use oci_client::{Client, Reference, RegistryOperation};
+use oci_client::{Client, Reference};
 use registry_compat::{Answer, Digest, ImageRef, Tag, Trouble, Unknown};
 use serde::{Deserialize, Serialize};
 use version_discovery::Arch;
 
-use crate::agent::install_tls;
+use crate::agent::{install_tls, says_slow_down};
+use crate::manifest::{WireConfig, WireDescriptor, WireEntry, WireManifest};
+use crate::session::{Passes, contradiction};
 use crate::{Agent, AuthFiles, Credential, Endpoint, Error, HelperCall, Limits, RegistriesConf};
 
 /// Largest manifest or image config that is read, in bytes. The distribution
 /// specification asks registries to accept manifests of 4 MiB.
-const LARGEST: usize = 8 * 1024 * 1024;
+pub(crate) const LARGEST: u64 = 8 * 1024 * 1024;
 
-const MANIFESTS: [&str; 4] = [
+pub(crate) const MANIFESTS: [&str; 4] = [
     OCI_IMAGE_INDEX_MEDIA_TYPE,
     OCI_IMAGE_MEDIA_TYPE,
     IMAGE_MANIFEST_LIST_MEDIA_TYPE,
@@ -60,46 +60,6 @@ pub struct Inspected {
     pub size: u64,
 }
 
-#[derive(Deserialize)]
-struct WireManifest {
-    #[serde(rename = "mediaType")]
-    media_type: Option<String>,
-    manifests: Option<Vec<WireEntry>>,
-    config: Option<WireDescriptor>,
-    #[serde(default)]
-    layers: Vec<WireDescriptor>,
-}
-
-#[derive(Deserialize)]
-struct WireDescriptor {
-    digest: String,
-    #[serde(default)]
-    size: u64,
-}
-
-#[derive(Deserialize)]
-struct WireEntry {
-    digest: String,
-    platform: Option<WirePlatform>,
-}
-
-#[derive(Deserialize)]
-struct WirePlatform {
-    architecture: String,
-    os: String,
-}
-
-#[derive(Deserialize)]
-struct WireConfig {
-    config: Option<WireRun>,
-}
-
-#[derive(Deserialize)]
-struct WireRun {
-    #[serde(rename = "Labels")]
-    labels: Option<BTreeMap<String, String>>,
-}
-
 /// The registries as this machine's container tools see them.
 pub struct Registries {
     runtime: tokio::runtime::Runtime,
@@ -108,15 +68,7 @@ pub struct Registries {
     auth: AuthFiles,
     helper: Box<HelperCall>,
     limits: Limits,
-    /// By repository and scheme.
-    clients: Mutex<HashMap<(String, bool), Connection>>,
-}
-
-/// A client, and which of its tokens (pull, push) were asked for already.
-#[derive(Clone)]
-struct Connection {
-    client: Client,
-    authorized: Arc<[AtomicBool; 2]>,
+    pub(crate) passes: Passes,
 }
 
 /// A place to ask, with the scheme settled.
@@ -124,6 +76,15 @@ struct Connection {
 pub(crate) struct Target {
     pub endpoint: Endpoint,
     pub plain_http: bool,
+}
+
+impl Target {
+    /// `SCHEME://REGISTRY/v2/…`.
+    pub fn url(&self, rest: &str) -> String {
+        let scheme = if self.plain_http { "http" } else { "https" };
+        let registry = self.endpoint.image.repository().registry();
+        format!("{scheme}://{registry}/v2/{rest}")
+    }
 }
 
 impl Registries {
@@ -151,7 +112,7 @@ impl Registries {
             auth,
             helper,
             limits,
-            clients: Mutex::default(),
+            passes: Passes::default(),
         })
     }
 
@@ -163,14 +124,13 @@ impl Registries {
         self.conf.home_of(image)
     }
 
-    /// The digest that a tag has now.
+    /// The digest that a tag has now. The manifest is read, not only its
+    /// `HEAD`: a digest in a header is a claim that nobody has checked, and a
+    /// proxy's page with status 200 would have one too.
     pub fn digest(&self, image: &ImageRef) -> Answer<Digest> {
         self.ask(image, |target| {
-            let (client, reference, auth) = self.connect(target)?;
-            let text = self.run(target, async {
-                client.fetch_manifest_digest(&reference, &auth).await
-            })?;
-            parse_digest(target, &text)
+            let found = self.manifest(target, target.endpoint.image.reference())?;
+            Ok(found.digest)
         })
     }
 
@@ -188,19 +148,25 @@ impl Registries {
         let endpoint = self.conf.home_of(from)?;
         let to = endpoint.image.repository().tagged(tag.clone());
         let moved = self.each_scheme(&endpoint, |target| {
-            let (client, reference, auth) = self.connect(target)?;
-            let (body, _) = self.run(target, async {
-                client
-                    .pull_manifest_raw(&reference, &auth, &MANIFESTS)
-                    .await
-            })?;
-            let media_type = media_type(target, &body)?;
-            let destination = reference_of(&to);
-            self.authorize(target, &destination, &auth, RegistryOperation::Push)?;
-            let kind = http::HeaderValue::from_str(&media_type)
+            let found = self.manifest(target, target.endpoint.image.reference())?;
+            let kind = http::HeaderValue::from_str(&media_type(&found.wire))
                 .map_err(|_| garbled(target, "a media type that is no header value"))?;
+            let pass = self.fetch_pass(target, "pull,push")?;
+            let client = self.client(target)?;
+            let destination = reference_of(&to);
             self.run(target, async {
-                client.push_manifest_raw(&destination, body, kind).await
+                let registry = destination.resolve_registry();
+                client
+                    .store_auth_if_needed(registry, &pass.for_client())
+                    .await;
+                client
+                    .push_manifest_raw(&destination, found.body, kind)
+                    .await
+            })
+            .map_err(|failure| match failure {
+                // Said of what was to be written, not of what was read.
+                Failure::Absent => contradiction(target, "the tag was not accepted: HTTP 404"),
+                error @ Failure::Error(_) => error,
             })
         });
         match moved {
@@ -213,19 +179,10 @@ impl Registries {
     }
 
     fn inspect_at(&self, target: &Target, arch: Arch) -> Result<Inspected, Failure> {
-        let (client, reference, auth) = self.connect(target)?;
-        let pull = |reference: Reference| {
-            self.run(target, async {
-                client
-                    .pull_manifest_raw(&reference, &auth, &MANIFESTS)
-                    .await
-            })
-        };
-        let (body, digest) = pull(reference.clone())?;
-        let digest = parse_digest(target, &digest)?;
-        let mut top: WireManifest = json(target, &body)?;
-        let mut manifest = digest.clone();
-        if let Some(entries) = &top.manifests {
+        let top = self.manifest(target, target.endpoint.image.reference())?;
+        let mut manifest = top.digest.clone();
+        let mut wire = top.wire;
+        if let Some(entries) = &wire.manifests {
             let fits = |entry: &&WireEntry| {
                 entry
                     .platform
@@ -234,33 +191,54 @@ impl Registries {
             };
             let entry = entries.iter().find(fits).ok_or(Failure::Absent)?;
             manifest = parse_digest(target, &entry.digest)?;
-            let (body, _) = pull(reference.clone_with_digest(entry.digest.clone()))?;
-            top = json(target, &body)?;
+            let child = self.manifest(target, manifest.as_str());
+            wire = child
+                .map_err(|failure| promised(target, &manifest, failure))?
+                .wire;
         }
-        let config = top
+        let config = wire
             .config
             .ok_or_else(|| garbled(target, "a manifest without config"))?;
         let config_digest = parse_digest(target, &config.digest)?;
+        let config: WireConfig = self.config(target, &config_digest)?;
+        let labels = config.config.and_then(|c| c.labels).unwrap_or_default();
+        Ok(Inspected {
+            digest: top.digest,
+            manifest,
+            config: config_digest,
+            labels: labels
+                .into_iter()
+                .map(|(key, value)| (key, value.unwrap_or_default()))
+                .collect(),
+            size: size(wire.layers.as_deref().unwrap_or_default()),
+        })
+    }
+
+    fn config(&self, target: &Target, digest: &Digest) -> Result<WireConfig, Failure> {
+        let pass = self.current_pass(target)?;
+        let reference = reference_of(&target.endpoint.image);
+        let client = self.client(target)?;
         let descriptor = OciDescriptor {
-            digest: config_digest.to_string(),
+            digest: digest.to_string(),
             ..OciDescriptor::default()
         };
         let mut blob = Bounded::default();
         self.run(target, async {
+            let registry = reference.resolve_registry();
+            client
+                .store_auth_if_needed(registry, &pass.for_client())
+                .await;
             client.pull_blob(&reference, &descriptor, &mut blob).await
-        })?;
-        let config: WireConfig = json(target, &blob.0)?;
-        Ok(Inspected {
-            digest,
-            manifest,
-            config: config_digest,
-            labels: config.config.and_then(|c| c.labels).unwrap_or_default(),
-            size: top.layers.iter().map(|layer| layer.size).sum(),
         })
+        .map_err(|failure| match failure {
+            _ if blob.full => garbled(target, "an image config of more than 8 MiB"),
+            failure => promised(target, digest, failure),
+        })?;
+        json(target, &blob.bytes)
     }
 
     /// Asks each place in turn; the last one, the registry itself, decides.
-    pub(crate) fn ask<T>(
+    fn ask<T>(
         &self,
         image: &ImageRef,
         question: impl Fn(&Target) -> Result<T, Failure>,
@@ -271,13 +249,24 @@ impl Registries {
         };
         let mut answer = Answer::Absent;
         for endpoint in places {
-            answer = match self.each_scheme(&endpoint, &question) {
-                Ok(value) => return Answer::Present(value),
-                Err(Failure::Absent) => Answer::Absent,
-                Err(Failure::Error(error)) => Answer::Unknown(unknown_of(error)),
-            };
+            answer = answer_of(self.each_scheme(&endpoint, &question));
+            if matches!(answer, Answer::Present(_)) {
+                break;
+            }
         }
         answer
+    }
+
+    /// Asks the registry itself.
+    pub(crate) fn ask_home<T>(
+        &self,
+        image: &ImageRef,
+        question: impl Fn(&Target) -> Result<T, Failure>,
+    ) -> Answer<T> {
+        match self.conf.home_of(image) {
+            Ok(home) => answer_of(self.each_scheme(&home, question)),
+            Err(error) => Answer::Unknown(unknown_of(error)),
+        }
     }
 
     /// TLS first; where `registries.conf` says `insecure`, plain HTTP if no
@@ -305,51 +294,21 @@ impl Registries {
         if !endpoint.insecure {
             return patiently(&target(false));
         }
-        let unreachable = |outcome: &Result<T, Failure>| matches!(outcome, Err(Failure::Error(Error::Unknown(why))) if why.trouble == Trouble::Unreachable);
+        let trouble = |outcome: &Result<T, Failure>| match outcome {
+            Err(Failure::Error(Error::Unknown(why))) => Some(why.trouble),
+            _ => None,
+        };
         let by_tls = question(&target(false));
-        if unreachable(&by_tls) {
-            patiently(&target(true))
-        } else {
-            by_tls
+        match trouble(&by_tls) {
+            Some(Trouble::Unreachable) => patiently(&target(true)),
+            Some(Trouble::RateLimited | Trouble::ServerError) => patiently(&target(false)),
+            _ => by_tls,
         }
     }
 
     pub(crate) fn credential(&self, target: &Target) -> Result<Option<Credential>, Failure> {
         let repository = target.endpoint.image.repository();
         Ok(self.auth.find(repository, &*self.helper)?)
-    }
-
-    pub(crate) fn connect(
-        &self,
-        target: &Target,
-    ) -> Result<(Client, Reference, RegistryAuth), Failure> {
-        let auth = match self.credential(target)? {
-            Some(found) => RegistryAuth::Basic(found.user, found.password.expose().to_owned()),
-            None => RegistryAuth::Anonymous,
-        };
-        let reference = reference_of(&target.endpoint.image);
-        self.authorize(target, &reference, &auth, RegistryOperation::Pull)?;
-        Ok((self.connection(target)?.client, reference, auth))
-    }
-
-    fn connection(&self, target: &Target) -> Result<Connection, Failure> {
-        let key = (
-            target.endpoint.image.repository().to_string(),
-            target.plain_http,
-        );
-        let mut clients = match self.clients.lock() {
-            Ok(clients) => clients,
-            Err(poisoned) => poisoned.into_inner(),
-        };
-        if let Some(known) = clients.get(&key) {
-            return Ok(known.clone());
-        }
-        let connection = Connection {
-            client: self.client(target)?,
-            authorized: Arc::default(),
-        };
-        clients.insert(key, connection.clone());
-        Ok(connection)
     }
 
     fn client(&self, target: &Target) -> Result<Client, Failure> {
@@ -368,28 +327,8 @@ impl Registries {
         Client::try_from(config).map_err(|error| Error::Setup(error.to_string()).into())
     }
 
-    /// Gets the first token of a connection, so that a failure is seen: later
-    /// on `oci-client` renews it by itself and keeps errors to itself.
-    fn authorize(
-        &self,
-        target: &Target,
-        reference: &Reference,
-        auth: &RegistryAuth,
-        operation: RegistryOperation,
-    ) -> Result<(), Failure> {
-        let connection = self.connection(target)?;
-        let done = &connection.authorized[usize::from(operation == RegistryOperation::Push)];
-        if !done.load(Ordering::Relaxed) {
-            self.run(target, async {
-                connection.client.auth(reference, auth, operation).await
-            })?;
-            done.store(true, Ordering::Relaxed);
-        }
-        Ok(())
-    }
-
     /// Runs one exchange within its time and gives its error a class.
-    pub(crate) fn run<T>(
+    fn run<T>(
         &self,
         target: &Target,
         exchange: impl Future<Output = Result<T, OciDistributionError>>,
@@ -422,6 +361,14 @@ impl From<Error> for Failure {
     }
 }
 
+fn answer_of<T>(outcome: Result<T, Failure>) -> Answer<T> {
+    match outcome {
+        Ok(value) => Answer::Present(value),
+        Err(Failure::Absent) => Answer::Absent,
+        Err(Failure::Error(error)) => Answer::Unknown(unknown_of(error)),
+    }
+}
+
 fn unknown_of(error: Error) -> Unknown {
     match error {
         Error::Unknown(why) => why,
@@ -441,42 +388,46 @@ fn reference_of(image: &ImageRef) -> Reference {
     }
 }
 
-/// Only a 404, in one of the registry's own words for it, means *absent*.
+/// What became of a blob or a push. Only here, and only from a registry's
+/// words or a 404, does [`Failure::Absent`] come; the callers know of what.
 fn classify(target: &Target, error: &OciDistributionError) -> Failure {
     use OciDistributionError as E;
+    let slow = |text: &str, else_: Trouble| {
+        if says_slow_down(text) {
+            Trouble::RateLimited
+        } else {
+            else_
+        }
+    };
     let trouble = match error {
         E::RegistryError { envelope, .. } => {
-            let codes: Vec<_> = envelope.errors.iter().map(|e| &e.code).collect();
-            let has = |code: OciErrorCode| codes.contains(&&code);
-            if has(OciErrorCode::ManifestUnknown)
+            let has = |code: OciErrorCode| envelope.errors.iter().any(|e| e.code == code);
+            if has(OciErrorCode::Toomanyrequests) {
+                Trouble::RateLimited
+            } else if has(OciErrorCode::Denied) || has(OciErrorCode::Unauthorized) {
+                Trouble::Denied
+            } else if has(OciErrorCode::BlobUnknown)
                 || has(OciErrorCode::NameUnknown)
                 || has(OciErrorCode::NotFound)
             {
                 return Failure::Absent;
-            } else if has(OciErrorCode::Toomanyrequests) {
-                Trouble::RateLimited
-            } else if has(OciErrorCode::Denied) || has(OciErrorCode::Unauthorized) {
-                Trouble::Denied
             } else {
-                by_words(&envelope.to_string()).unwrap_or(Trouble::Garbled)
+                slow(&envelope.to_string(), Trouble::Garbled)
             }
         }
-        E::ImageManifestNotFoundError(_) => return Failure::Absent,
         E::ServerError { code: 404, .. } => return Failure::Absent,
         E::ServerError { code: 429, .. } => Trouble::RateLimited,
         E::ServerError {
             code: 401 | 403,
             message,
             ..
-        } => by_words(message).unwrap_or(Trouble::Denied),
+        } => slow(message, Trouble::Denied),
         E::ServerError {
             code: 500..,
             message,
             ..
-        } => by_words(message).unwrap_or(Trouble::ServerError),
+        } => slow(message, Trouble::ServerError),
         E::UnauthorizedError { .. } => Trouble::Denied,
-        // The token service's answer; the client does not tell its status.
-        E::AuthenticationFailure(text) => by_words(text).unwrap_or(Trouble::Denied),
         E::RequestError(_) | E::IoError(_) => Trouble::Unreachable,
         _ => Trouble::Garbled,
     };
@@ -489,19 +440,23 @@ fn classify(target: &Target, error: &OciDistributionError) -> Failure {
     Failure::Error(Error::unknown(trouble, detail))
 }
 
-/// Registries and token services also say "slow down" in prose only.
-fn by_words(text: &str) -> Option<Trouble> {
-    let text = text.to_ascii_lowercase();
-    let limited = [
-        "toomanyrequests",
-        "too many requests",
-        "rate limit",
-        "retry-after",
-    ];
-    limited
+/// Something that a manifest names and the registry does not have: that says
+/// nothing about the image, which the registry has just shown.
+fn promised(target: &Target, digest: &Digest, failure: Failure) -> Failure {
+    match failure {
+        Failure::Absent => contradiction(
+            target,
+            format!("the registry names {digest}, but does not have it"),
+        ),
+        error @ Failure::Error(_) => error,
+    }
+}
+
+/// The sum of what a stranger claims: no overflow.
+fn size(layers: &[WireDescriptor]) -> u64 {
+    layers
         .iter()
-        .any(|words| text.contains(words))
-        .then_some(Trouble::RateLimited)
+        .fold(0, |sum, layer| sum.saturating_add(layer.size))
 }
 
 pub(crate) fn garbled(target: &Target, what: impl std::fmt::Display) -> Failure {
@@ -512,33 +467,34 @@ pub(crate) fn garbled(target: &Target, what: impl std::fmt::Display) -> Failure 
     .into()
 }
 
-fn parse_digest(target: &Target, text: &str) -> Result<Digest, Failure> {
+pub(crate) fn parse_digest(target: &Target, text: &str) -> Result<Digest, Failure> {
     text.parse().map_err(|error| garbled(target, error))
 }
 
-fn json<T: serde::de::DeserializeOwned>(target: &Target, body: &[u8]) -> Result<T, Failure> {
-    if body.len() > LARGEST {
-        return Err(garbled(target, "a manifest of more than 8 MiB"));
-    }
+pub(crate) fn json<T: serde::de::DeserializeOwned>(
+    target: &Target,
+    body: &[u8],
+) -> Result<T, Failure> {
     serde_json::from_slice(body)
-        .map_err(|error| garbled(target, format!("not the JSON of a manifest: {error}")))
+        .map_err(|error| garbled(target, format!("not the JSON of an image: {error}")))
 }
 
 /// A manifest without `mediaType` is an OCI one; docker's format requires it.
-fn media_type(target: &Target, body: &[u8]) -> Result<String, Failure> {
-    let manifest: WireManifest = json(target, body)?;
-    Ok(manifest.media_type.unwrap_or_else(|| {
-        let kind = match manifest.manifests {
-            Some(_) => OCI_IMAGE_INDEX_MEDIA_TYPE,
-            None => OCI_IMAGE_MEDIA_TYPE,
-        };
-        kind.to_owned()
-    }))
+fn media_type(manifest: &WireManifest) -> String {
+    let kind = match (&manifest.media_type, &manifest.manifests) {
+        (Some(written), _) => written,
+        (None, Some(_)) => OCI_IMAGE_INDEX_MEDIA_TYPE,
+        (None, None) => OCI_IMAGE_MEDIA_TYPE,
+    };
+    kind.to_owned()
 }
 
 /// Takes at most [`LARGEST`] bytes.
 #[derive(Default)]
-struct Bounded(Vec<u8>);
+struct Bounded {
+    bytes: Vec<u8>,
+    full: bool,
+}
 
 impl tokio::io::AsyncWrite for Bounded {
     fn poll_write(
@@ -546,12 +502,11 @@ impl tokio::io::AsyncWrite for Bounded {
         _: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<std::io::Result<usize>> {
-        if self.0.len() + bytes.len() > LARGEST {
-            return Poll::Ready(Err(std::io::Error::other(
-                "an image config of more than 8 MiB",
-            )));
+        if (self.bytes.len() + bytes.len()) as u64 > LARGEST {
+            self.full = true;
+            return Poll::Ready(Err(std::io::Error::other("too large")));
         }
-        self.0.extend_from_slice(bytes);
+        self.bytes.extend_from_slice(bytes);
         Poll::Ready(Ok(bytes.len()))
     }
     fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<std::io::Result<()>> {

@@ -1,27 +1,28 @@
 //! The list of tags, to its end.
 //!
 //! `oci-client` shows no `Link` header, so pages are read over the other HTTP
-//! client with a token that `oci-client` got.
+//! client.
 
 use std::collections::BTreeSet;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD as BASE64;
-use oci_client::RegistryOperation;
-use registry_compat::{Answer, Repository, Trouble};
+use registry_compat::{Answer, Repository};
 use serde::Deserialize;
 
 use crate::agent::next_page;
-use crate::oci::{Failure, Registries, Target, garbled};
-use crate::{Error, Secret};
+use crate::oci::{Failure, LARGEST, Registries, Target, garbled};
 
 /// More tags than any repository of this field has; a list that goes on is an
 /// error, not a short list.
 const MOST_TAGS: usize = 500_000;
 
+/// More requests than such a list needs.
+const MOST_PAGES: usize = 1_000;
+
 #[derive(Deserialize)]
 struct Page {
-    /// `null` in an empty repository of docker's registry 2.8.
+    /// `null` in an empty repository of docker's registry 2.8. It must be
+    /// there, or any JSON object would pass for an empty list.
+    #[serde(deserialize_with = "Option::deserialize")]
     tags: Option<Vec<String>>,
 }
 
@@ -31,44 +32,27 @@ impl Registries {
     /// Source: OCI distribution specification, "Listing tags": the list ends
     /// where there is no `Link` to a next page. Registries that ignore `n` and
     /// send everything at once send none.
+    ///
+    /// Mirrors are not asked: one that keeps only what was pulled through it
+    /// has a short list and does not know. (`skopeo list-tags` asks none
+    /// either.)
     pub fn tags(&self, repository: &Repository) -> Answer<BTreeSet<String>> {
         // Any reference of the repository will do to find the place.
         let Ok(tag) = "latest".parse() else {
             return Answer::Absent;
         };
-        self.ask(&repository.tagged(tag), |target| self.tags_at(target))
+        self.ask_home(&repository.tagged(tag), |target| self.tags_at(target))
     }
 
     pub(crate) fn tags_at(&self, target: &Target) -> Result<BTreeSet<String>, Failure> {
-        let (client, reference, auth) = self.connect(target)?;
-        let token = self.run(target, async {
-            client
-                .auth(&reference, &auth, RegistryOperation::Pull)
-                .await
-        })?;
-        let authorization = match token {
-            Some(token) => Some(Secret::new(format!("Bearer {token}"))),
-            None => self.credential(target)?.map(|found| {
-                let pair = format!("{}:{}", found.user, found.password.expose());
-                Secret::new(format!("Basic {}", BASE64.encode(pair)))
-            }),
-        };
         let repository = target.endpoint.image.repository();
-        let scheme = if target.plain_http { "http" } else { "https" };
-        let mut url = format!(
-            "{scheme}://{}/v2/{}/tags/list?n=1000",
-            repository.registry(),
-            repository.path()
-        );
+        let mut url = target.url(&format!("{}/tags/list?n=1000", repository.path()));
         let mut all = BTreeSet::new();
-        loop {
-            let insecure = target.endpoint.insecure;
-            let reply = self
-                .agent
-                .get(&url, &[], authorization.as_ref(), insecure)?;
+        for page in 0..MOST_PAGES {
+            let reply = self.get(target, &url, "application/json", LARGEST)?;
             match reply.status {
                 200 => {}
-                404 => return Err(Failure::Absent),
+                404 if page == 0 => return Err(Failure::Absent),
                 other => return Err(garbled(target, format!("tags/list: HTTP {other}"))),
             }
             let page: Page = serde_json::from_slice(&reply.body)
@@ -80,13 +64,10 @@ impl Registries {
             };
             // A server that ignores `last` would send the first page for ever.
             if all.len() == before || all.len() > MOST_TAGS {
-                return Err(Error::unknown(
-                    Trouble::Garbled,
-                    format!("{repository}: the list of tags does not end"),
-                )
-                .into());
+                break;
             }
             url = next;
         }
+        Err(garbled(target, "the list of tags does not end"))
     }
 }

@@ -25,9 +25,25 @@ pub enum Error {
         /// How many releases the list had, drafts and pre-releases included.
         seen: usize,
     },
+    /// A document from outside is not what it should be.
+    #[error("{document} cannot be used: {detail}")]
+    Document {
+        /// Which one, with its article: `the release index (releases.json)`.
+        document: &'static str,
+        /// What is wrong with it, shortened and with control characters escaped.
+        detail: String,
+    },
 }
 
 impl Error {
+    /// An [`Error::Document`] whose detail is safe to print.
+    pub(crate) fn document(document: &'static str, detail: &str) -> Self {
+        Self::Document {
+            document,
+            detail: crate::outside::shown(detail),
+        }
+    }
+
     /// A [`Error::Malformed`] whose value is safe to print: text from outside
     /// must not be able to move a terminal's cursor or start a `::` command of
     /// a CI runner.

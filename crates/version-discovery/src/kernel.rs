@@ -87,6 +87,11 @@ impl KernelVersion {
         (self.version[0], self.version[1])
     }
 
+    /// Major, minor and patch, without Fedora's release.
+    pub fn numbers(&self) -> [u32; 3] {
+        self.version
+    }
+
     /// The architecture at the end.
     pub fn arch(&self) -> Arch {
         self.arch

@@ -1,0 +1,107 @@
+//! Manifests: read with a limit, checked against their digest, and decoded.
+
+use std::collections::BTreeMap;
+
+use registry_compat::Digest;
+use serde::Deserialize;
+use sha2::Digest as _;
+
+use crate::oci::{Failure, LARGEST, MANIFESTS, Registries, Target, garbled, json, parse_digest};
+
+/// A manifest as it came, with what was read out of it.
+pub(crate) struct Manifest {
+    pub body: Vec<u8>,
+    pub digest: Digest,
+    pub wire: WireManifest,
+}
+
+/// The fields of image manifests and indexes, of OCI and docker, that are used.
+#[derive(Deserialize)]
+pub(crate) struct WireManifest {
+    /// 2 in every format that is read here. Required, so that no other JSON
+    /// document passes for a manifest.
+    #[serde(rename = "schemaVersion")]
+    schema_version: u32,
+    #[serde(rename = "mediaType")]
+    pub media_type: Option<String>,
+    pub manifests: Option<Vec<WireEntry>>,
+    pub config: Option<WireDescriptor>,
+    pub layers: Option<Vec<WireDescriptor>>,
+}
+
+#[derive(Deserialize)]
+pub(crate) struct WireDescriptor {
+    pub digest: String,
+    #[serde(default)]
+    pub size: u64,
+}
+
+#[derive(Deserialize)]
+pub(crate) struct WireEntry {
+    pub digest: String,
+    pub platform: Option<WirePlatform>,
+}
+
+#[derive(Deserialize)]
+pub(crate) struct WirePlatform {
+    #[serde(default)]
+    pub architecture: String,
+    #[serde(default)]
+    pub os: String,
+}
+
+#[derive(Deserialize)]
+pub(crate) struct WireConfig {
+    pub config: Option<WireRun>,
+}
+
+#[derive(Deserialize)]
+pub(crate) struct WireRun {
+    #[serde(rename = "Labels")]
+    pub labels: Option<BTreeMap<String, Option<String>>>,
+}
+
+impl Registries {
+    /// The manifest of a tag or digest.
+    ///
+    /// A 404 here is the registry's word for "not there", whatever its body:
+    /// the distribution specification gives it no other meaning, and `skopeo`
+    /// and `podman` read it so.
+    pub(crate) fn manifest(&self, target: &Target, reference: &str) -> Result<Manifest, Failure> {
+        let path = target.endpoint.image.repository().path();
+        let url = target.url(&format!("{path}/manifests/{reference}"));
+        let reply = self.get(target, &url, &MANIFESTS.join(", "), LARGEST)?;
+        match reply.status {
+            200 => {}
+            404 => return Err(Failure::Absent),
+            other => return Err(garbled(target, format!("{url}: HTTP {other}"))),
+        }
+        let hex: String = sha2::Sha256::digest(&reply.body)
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect();
+        let digest = parse_digest(target, &format!("sha256:{hex}"))?;
+        let promised = reply
+            .header("docker-content-digest")
+            .filter(|text| text.starts_with("sha256:"));
+        let asked = Some(reference).filter(|text| text.starts_with("sha256:"));
+        for expected in [promised, asked].into_iter().flatten() {
+            if expected != digest.as_str() {
+                return Err(garbled(
+                    target,
+                    format!("{url}: expected the digest {expected}, got {digest}"),
+                ));
+            }
+        }
+        let wire: WireManifest = json(target, &reply.body)?;
+        if wire.schema_version != 2 {
+            let version = wire.schema_version;
+            return Err(garbled(target, format!("a manifest of schema {version}")));
+        }
+        Ok(Manifest {
+            body: reply.body,
+            digest,
+            wire,
+        })
+    }
+}

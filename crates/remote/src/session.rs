@@ -1,0 +1,308 @@
+//! Who we are at a registry: the first request, its challenge, the token.
+//!
+//! `oci-client` can do this too, but it passes over the status of the first
+//! request, does not tell that of the token service, reads both without limit,
+//! and panics on a token that is no header value. So the token is fetched here
+//! and given to it.
+//!
+//! Source: OCI distribution specification, "Determining Support"; CNCF
+//! distribution, "Token Authentication Specification".
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use oci_client::secrets::RegistryAuth;
+use registry_compat::Trouble;
+use serde::Deserialize;
+
+use crate::agent::{Ask, Reply, judge};
+use crate::oci::{Failure, Registries, Target, garbled};
+use crate::{Credential, Error, Secret};
+
+/// Largest answer of a token service that is read, in bytes.
+const LARGEST_TOKEN: u64 = 1024 * 1024;
+
+/// What a registry wants to see with each request.
+#[derive(Clone)]
+pub(crate) enum Pass {
+    Nothing,
+    Basic(Credential),
+    Bearer(Secret),
+}
+
+impl Pass {
+    pub(crate) fn header(&self) -> Option<Secret> {
+        match self {
+            Self::Nothing => None,
+            Self::Basic(who) => Some(basic(who)),
+            Self::Bearer(token) => Some(Secret::new(format!("Bearer {}", token.expose()))),
+        }
+    }
+
+    /// The same for the other client.
+    pub(crate) fn for_client(&self) -> RegistryAuth {
+        match self {
+            Self::Nothing => RegistryAuth::Anonymous,
+            Self::Basic(who) => {
+                RegistryAuth::Basic(who.user.clone(), who.password.expose().to_owned())
+            }
+            Self::Bearer(token) => RegistryAuth::Bearer(token.expose().to_owned()),
+        }
+    }
+}
+
+fn basic(who: &Credential) -> Secret {
+    let pair = format!("{}:{}", who.user, who.password.expose());
+    Secret::new(format!("Basic {}", BASE64.encode(pair)))
+}
+
+/// Passes for reading, by repository and scheme. One for writing is asked for
+/// each time: it is used rarely, and mostly long after the last.
+#[derive(Default)]
+pub(crate) struct Passes(Mutex<HashMap<(String, bool), Pass>>);
+
+impl Passes {
+    fn lock(&self) -> MutexGuard<'_, HashMap<(String, bool), Pass>> {
+        match self.0.lock() {
+            Ok(passes) => passes,
+            Err(poisoned) => poisoned.into_inner(),
+        }
+    }
+}
+
+/// A token service's answer; some use the one name, some the other.
+#[derive(Deserialize)]
+struct WireToken {
+    token: Option<String>,
+    access_token: Option<String>,
+}
+
+impl Registries {
+    /// GET from the registry itself, with its pass; the status is judged, so
+    /// that only 2xx, 3xx, 404 and odd ones come back.
+    pub(crate) fn get(
+        &self,
+        target: &Target,
+        url: &str,
+        accept: &str,
+        largest: u64,
+    ) -> Result<Reply, Failure> {
+        let known = self.passes.lock().get(&key(target)).cloned();
+        let renewable = known.is_some();
+        let ask = |pass: &Pass| {
+            let header = pass.header();
+            self.agent.once(&Ask {
+                url,
+                headers: &[("accept", accept)],
+                authorization: header.as_ref(),
+                insecure: target.endpoint.insecure,
+                largest,
+            })
+        };
+        let mut reply = ask(&match known {
+            Some(pass) => pass,
+            None => self.pull_pass(target)?,
+        })?;
+        if reply.status == 401 && renewable {
+            // Tokens live for minutes, a build for longer.
+            reply = ask(&self.pull_pass(target)?)?;
+        }
+        Ok(judge(url, reply)?)
+    }
+
+    /// The pass that the last successful request had.
+    pub(crate) fn current_pass(&self, target: &Target) -> Result<Pass, Failure> {
+        let known = self.passes.lock().get(&key(target)).cloned();
+        known.map_or_else(|| self.pull_pass(target), Ok)
+    }
+
+    fn pull_pass(&self, target: &Target) -> Result<Pass, Failure> {
+        let pass = self.fetch_pass(target, "pull")?;
+        self.passes.lock().insert(key(target), pass.clone());
+        Ok(pass)
+    }
+
+    /// Asks the registry what it wants to see, and gets it. `actions` are those
+    /// of a scope: `pull,push`.
+    pub(crate) fn fetch_pass(&self, target: &Target, actions: &str) -> Result<Pass, Failure> {
+        let who = self.credential(target)?;
+        let url = target.url("");
+        let reply = self.ask_token(target, &url, None)?;
+        // A 401 is the usual answer here. A 404 is not the word of a registry
+        // about an image: there is no registry.
+        let reply = match reply.status {
+            401 => reply,
+            _ => judge(&url, reply)?,
+        };
+        if !matches!(reply.status, 200 | 401) {
+            let status = reply.status;
+            return Err(garbled(
+                target,
+                format!("{url}: HTTP {status}, which no registry answers there"),
+            ));
+        }
+        let lines = reply.headers.get_all("www-authenticate");
+        let lines: Vec<&str> = lines.iter().filter_map(|line| line.to_str().ok()).collect();
+        let Some(bearer) = lines.iter().find_map(|line| Challenge::parse(line)) else {
+            let basic = lines.iter().any(|line| word(line, "basic").is_some());
+            return Ok(match who {
+                Some(who) if basic => Pass::Basic(who),
+                _ => Pass::Nothing,
+            });
+        };
+        let plain = target.plain_http || target.endpoint.insecure;
+        let secure = bearer.realm.starts_with("https://");
+        if !(secure || plain && bearer.realm.starts_with("http://")) {
+            return Err(garbled(
+                target,
+                format!("`{}` is no token service for it", bearer.realm),
+            ));
+        }
+        let url = bearer.url(target.endpoint.image.repository().path(), actions);
+        let reply = judge(&url, self.ask_token(target, &url, who.as_ref())?)?;
+        if reply.status != 200 {
+            let status = reply.status;
+            return Err(garbled(target, format!("{url}: HTTP {status}")));
+        }
+        let answer: WireToken = serde_json::from_slice(&reply.body).map_err(|error| {
+            // The text may hold a token, and serde's message shows none of it.
+            garbled(target, format!("{url}: not the JSON of a token: {error}"))
+        })?;
+        let token = [answer.token, answer.access_token]
+            .into_iter()
+            .flatten()
+            .find(|token| !token.is_empty());
+        match token {
+            Some(token) if token.bytes().all(|b| b.is_ascii_graphic()) => {
+                Ok(Pass::Bearer(Secret::new(token)))
+            }
+            _ => Err(garbled(target, format!("{url}: no usable token"))),
+        }
+    }
+
+    fn ask_token(
+        &self,
+        target: &Target,
+        url: &str,
+        who: Option<&Credential>,
+    ) -> Result<Reply, Error> {
+        let header = who.map(basic);
+        self.agent.once(&Ask {
+            url,
+            headers: &[],
+            authorization: header.as_ref(),
+            insecure: target.endpoint.insecure,
+            largest: LARGEST_TOKEN,
+        })
+    }
+}
+
+fn key(target: &Target) -> (String, bool) {
+    (
+        target.endpoint.image.repository().to_string(),
+        target.plain_http,
+    )
+}
+
+/// `WWW-Authenticate: Bearer realm="…",service="…"`.
+struct Challenge {
+    realm: String,
+    service: Option<String>,
+}
+
+impl Challenge {
+    fn parse(line: &str) -> Option<Self> {
+        let parameters = word(line, "bearer")?;
+        let find = |wanted: &str| {
+            let mut rest = parameters;
+            while let Some((name, value)) = rest.split_once("=\"") {
+                let (value, after) = value.split_once('"')?;
+                let name = name.trim_matches([' ', ',']);
+                if name.eq_ignore_ascii_case(wanted) {
+                    return Some(value.to_owned());
+                }
+                rest = after;
+            }
+            None
+        };
+        Some(Self {
+            realm: find("realm")?,
+            service: find("service"),
+        })
+    }
+
+    fn url(&self, path: &str, actions: &str) -> String {
+        let mut url = self.realm.clone();
+        url.push(if url.contains('?') { '&' } else { '?' });
+        url.push_str(&format!(
+            "scope={}",
+            encoded(&format!("repository:{path}:{actions}"))
+        ));
+        if let Some(service) = &self.service {
+            url.push_str(&format!("&service={}", encoded(service)));
+        }
+        url
+    }
+}
+
+/// What follows an authentication scheme in a header, if it is there.
+fn word<'a>(line: &'a str, scheme: &str) -> Option<&'a str> {
+    let lower = line.to_ascii_lowercase();
+    let (at, _) = lower.match_indices(scheme).find(|(at, _)| {
+        let before = lower[..*at].trim_end();
+        let after = &lower[at + scheme.len()..];
+        (before.is_empty() || before.ends_with(',')) && (after.is_empty() || after.starts_with(' '))
+    })?;
+    Some(&line[at + scheme.len()..])
+}
+
+/// Percent-encoding of everything that is not plain in a query.
+fn encoded(text: &str) -> String {
+    text.bytes()
+        .map(|b| match b {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b':' | b'/' => {
+                char::from(b).to_string()
+            }
+            _ => format!("%{b:02X}"),
+        })
+        .collect()
+}
+
+/// A place that is not the registry's word about an image.
+pub(crate) fn contradiction(target: &Target, what: impl std::fmt::Display) -> Failure {
+    Error::unknown(
+        Trouble::Garbled,
+        format!("{}: {what}: it contradicts itself", target.endpoint.image),
+    )
+    .into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn challenges() {
+        let url = |line: &str| Challenge::parse(line).map(|c| c.url("a/b", "pull"));
+        assert_eq!(
+            url("Bearer realm=\"https://auth.example/token\",service=\"Docker registry\"").unwrap(),
+            "https://auth.example/token?scope=repository:a/b:pull&service=Docker%20registry"
+        );
+        assert_eq!(
+            url("Basic realm=\"x\", bearer service=\"s\", Realm=\"https://a/t?k=v\"").unwrap(),
+            "https://a/t?k=v&scope=repository:a/b:pull&service=s"
+        );
+        for none in [
+            "",
+            "Basic realm=\"Bearer realm\"",
+            "Bearer",
+            "Bearer realm=",
+            "Bearer realm=\"x",
+        ] {
+            assert_eq!(url(none), None, "{none}");
+        }
+        assert!(word("Basic realm=\"x\"", "basic").is_some());
+    }
+}
