@@ -1,0 +1,16 @@
+//! The clean-up, against a GitHub that remembers and against a real registry.
+#![expect(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "tests; they start the real binary and a registry"
+)]
+
+#[path = "../support/contract.rs"]
+mod contract;
+#[path = "../support/github.rs"]
+mod github;
+
+mod api;
+mod bench;
+mod limits;
+mod plans;
