@@ -24,8 +24,9 @@ pub struct Inventory {
     pub version_count: Option<u64>,
 }
 
-/// Reads it. `tick` is told how many manifests are read, and of how many known
-/// by now.
+/// Reads it. `pinned` digests are looked for too: where only tags are listed,
+/// nothing else leads to them. `tick` is told how many manifests are read, and
+/// of how many known by now.
 ///
 /// # Errors
 /// If the list could not be read to its end. A manifest that could not be read
@@ -33,6 +34,7 @@ pub struct Inventory {
 pub fn gather(
     source: &Source<'_>,
     cache: &Cache,
+    pinned: &[Digest],
     tick: impl Fn(usize, usize) + Sync,
 ) -> Result<Inventory, Error> {
     let reader = Reader {
@@ -42,7 +44,7 @@ pub fn gather(
     };
     let inventory = match source.packages() {
         Some(packages) => reader.package(packages, &tick),
-        None => reader.repository(&tick),
+        None => reader.repository(pinned, &tick),
     };
     if interrupted() {
         return Err(Error::Interrupted);
@@ -95,9 +97,13 @@ impl Reader<'_> {
     }
 
     /// A registry lists tags only. The rest is found by following what is
-    /// known: what indexes list, subjects, referrers, and the images that
-    /// artefact tags speak of, until nothing new turns up.
-    fn repository(&self, tick: &(impl Fn(usize, usize) + Sync)) -> Result<Inventory, Error> {
+    /// known: what indexes list, subjects, referrers, the images that artefact
+    /// tags speak of, and what is pinned, until nothing new turns up.
+    fn repository(
+        &self,
+        pinned: &[Digest],
+        tick: &(impl Fn(usize, usize) + Sync),
+    ) -> Result<Inventory, Error> {
         let client = &self.source.client;
         let tags = client.tags()?.ok_or_else(|| Error::Step {
             step: self.source.repository.to_string(),
@@ -110,7 +116,7 @@ impl Reader<'_> {
             version_count: None,
         };
         let mut by_digest: BTreeMap<Digest, Vec<Tag>> = BTreeMap::new();
-        let mut wanted: BTreeSet<Digest> = BTreeSet::new();
+        let mut wanted: BTreeSet<Digest> = pinned.iter().cloned().collect();
         for (tag, named) in tags.into_iter().zip(named) {
             wanted.extend(artefact_of(&tag).and_then(|image| image.digest()));
             match named? {

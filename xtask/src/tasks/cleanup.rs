@@ -182,7 +182,9 @@ fn read_all<'a>(
             .status("Reading", &format!("{package} ({back_end})"));
         let source = Source::open(tools, package)?;
         let progress = Progress::new(world.report, "Reading", 0);
-        let inventory = gather(&source, cache, |done, total| progress.at(done, total))?;
+        let pinned = &world.config.retention.pinned;
+        let tick = |done, total| progress.at(done, total);
+        let inventory = gather(&source, cache, pinned, tick)?;
         drop(progress);
         let count = inventory.versions.len();
         world

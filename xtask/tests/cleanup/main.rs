@@ -12,5 +12,7 @@ mod github;
 
 mod api;
 mod bench;
+mod layout;
 mod limits;
 mod plans;
+mod registry;
