@@ -103,11 +103,11 @@ fn distil(url: &str, body: &[u8]) -> Result<Read, Error> {
     Ok(Read {
         config: wire.config(),
         created: wire.created(),
-        manifest: Manifest {
-            kind: wire.kind(),
-            children: wire.manifests.iter().flatten().map(name).collect(),
-            subject: wire.subject.as_ref().map(name),
-        },
+        manifest: Manifest::new(
+            wire.kind(),
+            wire.manifests.iter().flatten().map(name).collect(),
+            wire.subject.as_ref().map(name),
+        ),
     })
 }
 
@@ -241,7 +241,7 @@ impl RepositoryClient<'_> {
                 404 | 405 => return Ok(None),
                 _ => return Err(told(Trouble::Garbled, &url, &reply)),
             }
-            all.extend(distil(&url, &reply.body)?.manifest.children);
+            all.extend(distil(&url, &reply.body)?.manifest.children().to_vec());
             match next_page(&url, &reply)? {
                 Some(next) => url = next,
                 None => return Ok(Some(all)),
@@ -390,7 +390,7 @@ mod tests {
 
     #[test]
     fn kinds_are_what_a_document_claims_or_has() {
-        let kind = |text: &str| read(text).manifest.kind;
+        let kind = |text: &str| read(text).manifest.kind();
         let oci = "\"mediaType\": \"application/vnd.oci.image.index.v1+json\"";
         assert_eq!(kind(&format!("{{{oci}, \"manifests\": []}}")), Kind::Index);
         assert_eq!(kind(r#"{"manifests": []}"#), Kind::Index);
@@ -412,8 +412,8 @@ mod tests {
              \"subject\": {entry}, \"annotations\": {{\"org.opencontainers.image.created\": \"x\"}}}}"
         );
         let found = read(&text);
-        assert_eq!(found.manifest.children, [A.into(), "sha512:00".into()]);
-        assert_eq!(found.manifest.subject, Some(A.into()));
+        assert_eq!(found.manifest.children(), [A.into(), "sha512:00".into()]);
+        assert_eq!(found.manifest.subject(), Some(&A.into()));
         // The date of an index is that of what it lists.
         assert_eq!(found.created, None);
         for bad in ["", "[]", r#"{"manifests": [{}]}"#, r#"{"subject": 5}"#] {

@@ -1,25 +1,26 @@
 //! Registries, over `oci-client`.
 //!
-//! It moves image configs and pushes manifests. What it does not do is done
-//! here and in the neighbours: time-outs on every call, retries, three-valued
-//! answers, a limit on what is read, the configuration of the container tools.
+//! It pushes manifests. What it does not do well is done here and in the
+//! neighbours over the other client: time-outs on every call, retries,
+//! three-valued answers, a limit on what is read, the configuration of the
+//! container tools.
 //! Its traps and how each is met:
 //! - `Client::new` falls back to defaults on error: `try_from` is used;
-//! - its errors have no HTTP status, its manifests no limit: see `manifest.rs`;
+//! - its errors have no HTTP status, and its bodies no limit: `manifest.rs`
+//!   reads. (What a registry answers to a push is still read without limit,
+//!   but within the time of one request.)
 //! - it keeps the token service's errors to itself: see `session.rs`;
 //! - the first credential for a registry wins in a client: each exchange has
 //!   its own client;
 //! - `list_tags` does not page: see `tags.rs`.
 
 use std::collections::BTreeMap;
-use std::pin::Pin;
-use std::task::{Context, Poll};
 
 use oci_client::client::{ClientConfig, ClientProtocol};
-use oci_client::errors::{OciDistributionError, OciErrorCode};
+use oci_client::errors::OciDistributionError;
 use oci_client::manifest::{
     IMAGE_MANIFEST_LIST_MEDIA_TYPE, IMAGE_MANIFEST_MEDIA_TYPE, OCI_IMAGE_INDEX_MEDIA_TYPE,
-    OCI_IMAGE_MEDIA_TYPE, OciDescriptor,
+    OCI_IMAGE_MEDIA_TYPE,
 };
 use oci_client::{Client, Reference};
 use registry_compat::{Answer, Digest, ImageRef, Tag, Trouble, Unknown};
@@ -27,8 +28,8 @@ use serde::{Deserialize, Serialize};
 use version_discovery::Arch;
 
 use crate::agent::{install_tls, says_slow_down};
-use crate::manifest::{WireConfig, WireDescriptor, WireEntry, WireManifest};
-use crate::session::{Passes, contradiction};
+use crate::manifest::{WireConfig, WireDescriptor, WireEntry, WireManifest, sha256};
+use crate::session::Passes;
 use crate::{Agent, AuthFiles, Credential, Endpoint, Error, HelperCall, Limits, RegistriesConf};
 
 /// Largest manifest or image config that is read, in bytes. The distribution
@@ -163,11 +164,6 @@ impl Registries {
                     .push_manifest_raw(&destination, found.body, kind)
                     .await
             })
-            .map_err(|failure| match failure {
-                // Said of what was to be written, not of what was read.
-                Failure::Absent => contradiction(target, "the tag was not accepted: HTTP 404"),
-                error @ Failure::Error(_) => error,
-            })
         });
         match moved {
             Ok(_) => Ok(()),
@@ -192,9 +188,10 @@ impl Registries {
             let entry = entries.iter().find(fits).ok_or(Failure::Absent)?;
             manifest = parse_digest(target, &entry.digest)?;
             let child = self.manifest(target, manifest.as_str());
-            wire = child
-                .map_err(|failure| promised(target, &manifest, failure))?
-                .wire;
+            wire = match child {
+                Err(Failure::Absent) => return Err(broken_promise(target, &manifest)),
+                child => child?.wire,
+            };
         }
         let config = wire
             .config
@@ -214,27 +211,22 @@ impl Registries {
         })
     }
 
+    /// An image's config, a blob. Registries may send it from another host,
+    /// which gets no credentials.
     fn config(&self, target: &Target, digest: &Digest) -> Result<WireConfig, Failure> {
-        let pass = self.current_pass(target)?;
-        let reference = reference_of(&target.endpoint.image);
-        let client = self.client(target)?;
-        let descriptor = OciDescriptor {
-            digest: digest.to_string(),
-            ..OciDescriptor::default()
-        };
-        let mut blob = Bounded::default();
-        self.run(target, async {
-            let registry = reference.resolve_registry();
-            client
-                .store_auth_if_needed(registry, &pass.for_client())
-                .await;
-            client.pull_blob(&reference, &descriptor, &mut blob).await
-        })
-        .map_err(|failure| match failure {
-            _ if blob.full => garbled(target, "an image config of more than 8 MiB"),
-            failure => promised(target, digest, failure),
-        })?;
-        json(target, &blob.bytes)
+        let path = target.endpoint.image.repository().path();
+        let url = target.url(&format!("{path}/blobs/{digest}"));
+        let reply = self.get(target, &url, "*/*", LARGEST)?;
+        match reply.status {
+            200 => {}
+            404 => return Err(broken_promise(target, digest)),
+            other => return Err(garbled(target, format!("{url}: HTTP {other}"))),
+        }
+        let found = sha256(&reply.body);
+        if found != digest.as_str() {
+            return Err(garbled(target, format!("{url}: its digest is {found}")));
+        }
+        json(target, &reply.body)
     }
 
     /// Asks each place in turn; the last one, the registry itself, decides.
@@ -373,7 +365,7 @@ fn unknown_of(error: Error) -> Unknown {
     match error {
         Error::Unknown(why) => why,
         other => Unknown {
-            trouble: Trouble::Denied,
+            trouble: Trouble::Configuration,
             detail: other.to_string(),
         },
     }
@@ -388,46 +380,17 @@ fn reference_of(image: &ImageRef) -> Reference {
     }
 }
 
-/// What became of a blob or a push. Only here, and only from a registry's
-/// words or a 404, does [`Failure::Absent`] come; the callers know of what.
+/// Why a push failed. Its 404 is not *absent*: it speaks of what was to be
+/// written, not of what was read.
 fn classify(target: &Target, error: &OciDistributionError) -> Failure {
     use OciDistributionError as E;
-    let slow = |text: &str, else_: Trouble| {
-        if says_slow_down(text) {
-            Trouble::RateLimited
-        } else {
-            else_
-        }
-    };
     let trouble = match error {
-        E::RegistryError { envelope, .. } => {
-            let has = |code: OciErrorCode| envelope.errors.iter().any(|e| e.code == code);
-            if has(OciErrorCode::Toomanyrequests) {
-                Trouble::RateLimited
-            } else if has(OciErrorCode::Denied) || has(OciErrorCode::Unauthorized) {
-                Trouble::Denied
-            } else if has(OciErrorCode::BlobUnknown)
-                || has(OciErrorCode::NameUnknown)
-                || has(OciErrorCode::NotFound)
-            {
-                return Failure::Absent;
-            } else {
-                slow(&envelope.to_string(), Trouble::Garbled)
-            }
-        }
-        E::ServerError { code: 404, .. } => return Failure::Absent,
         E::ServerError { code: 429, .. } => Trouble::RateLimited,
+        E::ServerError { message, .. } if says_slow_down(message) => Trouble::RateLimited,
         E::ServerError {
-            code: 401 | 403,
-            message,
-            ..
-        } => slow(message, Trouble::Denied),
-        E::ServerError {
-            code: 500..,
-            message,
-            ..
-        } => slow(message, Trouble::ServerError),
-        E::UnauthorizedError { .. } => Trouble::Denied,
+            code: 401 | 403, ..
+        } => Trouble::Denied,
+        E::ServerError { code: 500.., .. } => Trouble::ServerError,
         E::RequestError(_) | E::IoError(_) => Trouble::Unreachable,
         _ => Trouble::Garbled,
     };
@@ -442,14 +405,11 @@ fn classify(target: &Target, error: &OciDistributionError) -> Failure {
 
 /// Something that a manifest names and the registry does not have: that says
 /// nothing about the image, which the registry has just shown.
-fn promised(target: &Target, digest: &Digest, failure: Failure) -> Failure {
-    match failure {
-        Failure::Absent => contradiction(
-            target,
-            format!("the registry names {digest}, but does not have it"),
-        ),
-        error @ Failure::Error(_) => error,
-    }
+fn broken_promise(target: &Target, digest: &Digest) -> Failure {
+    garbled(
+        target,
+        format!("the registry contradicts itself: it names {digest}, but does not have it"),
+    )
 }
 
 /// The sum of what a stranger claims: no overflow.
@@ -487,32 +447,4 @@ fn media_type(manifest: &WireManifest) -> String {
         (None, None) => OCI_IMAGE_MEDIA_TYPE,
     };
     kind.to_owned()
-}
-
-/// Takes at most [`LARGEST`] bytes.
-#[derive(Default)]
-struct Bounded {
-    bytes: Vec<u8>,
-    full: bool,
-}
-
-impl tokio::io::AsyncWrite for Bounded {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        _: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<std::io::Result<usize>> {
-        if (self.bytes.len() + bytes.len()) as u64 > LARGEST {
-            self.full = true;
-            return Poll::Ready(Err(std::io::Error::other("too large")));
-        }
-        self.bytes.extend_from_slice(bytes);
-        Poll::Ready(Ok(bytes.len()))
-    }
-    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<std::io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<std::io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
 }

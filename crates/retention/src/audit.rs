@@ -6,7 +6,7 @@ use registry_compat::Tag;
 use serde::Serialize;
 
 use crate::graph::{Graph, Way};
-use crate::{ManifestRead, Manifests, Name, Version, artefact_of};
+use crate::{Manifest, ManifestRead, Manifests, Name, Version, artefact_of};
 
 /// One thing that is broken.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -117,7 +117,7 @@ pub fn audit(versions: &[Version], manifests: &Manifests) -> Vec<Finding> {
 
 /// What a manifest lists and the registry has not.
 fn missing_children(graph: &Graph<'_>, node: usize) -> Vec<Name> {
-    let children = graph.manifest(node).map(|manifest| &manifest.children);
+    let children = graph.manifest(node).map(Manifest::children);
     let is_missing = |name: &&Name| {
         let read = graph.find(name).and_then(|child| graph.read(child));
         graph.find(name).is_none() || matches!(read, Some(ManifestRead::NotFound))
@@ -135,7 +135,7 @@ fn missing_children(graph: &Graph<'_>, node: usize) -> Vec<Name> {
 
 /// What an artefact is attached to.
 fn images(graph: &Graph<'_>, node: usize) -> Vec<Name> {
-    let subject = graph.manifest(node).and_then(|m| m.subject.clone());
+    let subject = graph.manifest(node).and_then(Manifest::subject).cloned();
     let tags = graph.version(node).known_tags().iter();
     let mut images: Vec<Name> = tags.filter_map(artefact_of).chain(subject).collect();
     images.retain(|image| image != graph.name(node));

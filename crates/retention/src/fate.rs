@@ -62,8 +62,8 @@ pub enum KeepReason {
         /// The version at the beginning, which stays for a reason of its own.
         name: Name,
     },
-    /// It lists, directly or through others, a version that stays for a reason
-    /// of its own: a group goes whole or not at all.
+    /// A child or an artefact of it, directly or through others, stays for a
+    /// reason of its own: a group goes whole or not at all.
     Holds {
         /// That version.
         name: Name,
@@ -150,7 +150,7 @@ impl fmt::Display for KeepReason {
             Self::WithinWindow { .. } => f.write_str("within the window"),
             Self::Newest { rank } => write!(f, "number {rank} of the newest images"),
             Self::NeededBy { name } => write!(f, "needed by {}", name.short()),
-            Self::Holds { name } => write!(f, "lists {}, which stays", name.short()),
+            Self::Holds { name } => write!(f, "{} is part of it and stays", name.short()),
         }
     }
 }

@@ -4,24 +4,23 @@
 //! set only ever grows, so the order in which reasons are tried decides which
 //! one is named and never what stays.
 
-use std::collections::BTreeMap;
-
+use crate::edges::{large, small};
 use crate::graph::{Graph, Way};
-use crate::{KeepReason, Kind, ManifestRead, Policy, Timestamp, Unknown};
+use crate::{KeepReason, Policy, Timestamp, Unknown};
 
 /// A [`KeepReason`] in terms of nodes: small, since every node has one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Why {
     NotFound,
     /// The number of the tag among the version's tags.
-    Protected(usize),
+    Protected(u32),
     Pinned,
     Unknown(Unknown),
     Future,
     WithinWindow,
-    Newest(usize),
-    NeededBy(usize),
-    Holds(usize),
+    Newest(u32),
+    NeededBy(u32),
+    Holds(u32),
 }
 
 impl Why {
@@ -31,7 +30,7 @@ impl Why {
         Some(match self {
             Self::NotFound => KeepReason::NotFound,
             Self::Protected(at) => KeepReason::Protected {
-                tag: graph.version(node).known_tags().get(at)?.clone(),
+                tag: graph.version(node).known_tags().get(large(at))?.clone(),
             },
             Self::Pinned => KeepReason::Pinned,
             Self::Unknown(what) => KeepReason::Unknown(what),
@@ -41,14 +40,19 @@ impl Why {
             Self::WithinWindow => KeepReason::WithinWindow {
                 date: graph.date(node)?,
             },
-            Self::Newest(rank) => KeepReason::Newest { rank },
+            Self::Newest(rank) => KeepReason::Newest { rank: large(rank) },
             Self::NeededBy(other) => KeepReason::NeededBy {
-                name: graph.name(other).clone(),
+                name: graph.name(large(other)).clone(),
             },
             Self::Holds(other) => KeepReason::Holds {
-                name: graph.name(other).clone(),
+                name: graph.name(large(other)).clone(),
             },
         })
+    }
+
+    /// As [`KeepReason::is_warning`].
+    pub(crate) fn is_warning(self) -> bool {
+        matches!(self, Self::NotFound | Self::Unknown(_) | Self::Future)
     }
 }
 
@@ -68,9 +72,10 @@ pub(crate) fn decide(
     cutoff: Timestamp,
     now: Timestamp,
 ) -> Decision {
-    let mut whys: Vec<Option<Why>> = (0..graph.len())
-        .map(|node| in_itself(graph, policy, node))
-        .collect();
+    let mut whys = vec![None; graph.len()];
+    for node in graph.in_given_order() {
+        whys[node] = in_itself(graph, policy, node);
+    }
     for node in policy
         .pinned
         .iter()
@@ -94,7 +99,7 @@ pub(crate) fn decide(
         }
     }
     for (at, node) in newest(graph, policy.keep_newest).into_iter().enumerate() {
-        whys[node] = whys[node].or(Some(Why::Newest(at + 1)));
+        whys[node] = whys[node].or(Some(Why::Newest(small(at + 1))));
     }
     let (orphans, rings) = rootless(graph);
     for (node, why) in whys.iter_mut().enumerate() {
@@ -112,16 +117,16 @@ pub(crate) fn decide(
 
 /// What a version says for itself, whatever it belongs to.
 fn in_itself(graph: &Graph<'_>, policy: &Policy, node: usize) -> Option<Why> {
-    let Some(ManifestRead::Read(manifest)) = graph.read(node) else {
+    if !graph.is_read(node) {
         return Some(Why::NotFound);
-    };
+    }
     let Some(tags) = &graph.version(node).tags else {
         return Some(Why::Unknown(Unknown::Tags));
     };
     if let Some(at) = tags.iter().position(|tag| policy.protects(tag)) {
-        return Some(Why::Protected(at));
+        return Some(Why::Protected(small(at)));
     }
-    (manifest.kind == Kind::Unknown).then_some(Why::Unknown(Unknown::MediaType))
+    (!graph.is_pullable(node)).then_some(Why::Unknown(Unknown::MediaType))
 }
 
 /// The newest roots, newest first. Equal dates are told apart by the number,
@@ -154,7 +159,7 @@ fn rootless(graph: &Graph<'_>) -> (Vec<bool>, Vec<bool>) {
         !std::mem::replace(&mut reached[next], true)
     });
     let heads: Vec<usize> = (0..graph.len())
-        .filter(|&n| !reached[n] && graph.listers.of(n).is_empty() && !graph.has_image(n))
+        .filter(|&n| !reached[n] && !graph.is_listed(n) && !graph.has_image(n))
         .collect();
     let mut orphans = vec![false; graph.len()];
     for &head in &heads {
@@ -172,61 +177,107 @@ fn rootless(graph: &Graph<'_>) -> (Vec<bool>, Vec<bool>) {
 /// Adds all that belongs to what stays, until nothing is missing:
 ///
 /// * downwards, what is listed and what is attached;
-/// * the `subject` of what stays, so that nothing refers to what is gone;
-/// * upwards, the indexes that list a version which stays for a reason of its
-///   own. Without this a tagged or pinned child would outlive its index and be
-///   a root of the next run, where it would take the place of another root
-///   among the newest: planning what remains would delete something.
+/// * for what stays for a reason of its own, also the whole group that it is
+///   part of: its `subject`, what it is attached to, what lists it, and so on
+///   upwards. Without this a tagged or pinned child would outlive its index and
+///   be a root of the next run, where it would take the place of another root
+///   among the newest: planning what remains would delete something. A version
+///   that is 404 holds nothing: it would keep every index that it broke;
+/// * the same for an artefact whose `subject` is in one group and which stays
+///   because of another one: what stays must not refer to what is gone.
 ///
-/// A version that is 404 holds nothing: it would keep every index that it broke.
-fn close(graph: &Graph<'_>, whys: &mut [Option<Why>]) {
-    let mut fresh: Vec<usize> = (0..graph.len()).filter(|&n| whys[n].is_some()).collect();
-    let mut held = BTreeMap::new();
-    let mut own = fresh.clone();
-    loop {
-        own.retain(|&node| !graph.is_root(node) && whys[node] != Some(Why::NotFound));
-        for &node in &own {
-            held.entry(node).or_insert(node);
-        }
-        graph.walk(Way::Up, own, |lister, child| {
-            if held.contains_key(&lister) {
-                return false;
-            }
-            let because = held.get(&child).copied().unwrap_or(child);
-            held.insert(lister, because);
-            if whys[lister].is_none() {
-                whys[lister] = Some(Why::Holds(because));
-                fresh.push(lister);
-            }
-            true
-        });
-        let begin = fresh.clone();
-        graph.walk(Way::Down, begin, |next, from| {
-            if whys[next].is_some() {
-                return false;
-            }
-            whys[next] = Some(Why::NeededBy(origin(whys, from)));
-            fresh.push(next);
-            true
-        });
-        own = Vec::new();
-        for &node in &fresh {
-            if let Some(subject) = graph.subject(node).filter(|&s| whys[s].is_none()) {
-                whys[subject] = Some(Why::NeededBy(origin(whys, node)));
-                own.push(subject);
-            }
-        }
-        if own.is_empty() {
-            return;
-        }
-        fresh = own.clone();
-    }
+/// Each rule only adds, and asks only for what has been added: there is one
+/// result, whatever the order. The next run finds it again, since all that a
+/// rule looked at has stayed.
+struct Closure<'g, 'a> {
+    graph: &'g Graph<'a>,
+    whys: &'g mut [Option<Why>],
+    /// Of each node: whether it holds its group.
+    holds: Vec<bool>,
+    kept: Vec<usize>,
+    holding: Vec<usize>,
 }
 
-/// Where a chain of needs begins.
-fn origin(whys: &[Option<Why>], node: usize) -> usize {
-    match whys[node] {
-        Some(Why::NeededBy(origin)) => origin,
-        _ => node,
+fn close(graph: &Graph<'_>, whys: &mut [Option<Why>]) {
+    let kept: Vec<usize> = (0..graph.len()).filter(|&n| whys[n].is_some()).collect();
+    let mut closure = Closure {
+        graph,
+        holds: vec![false; graph.len()],
+        holding: Vec::new(),
+        whys,
+        kept: Vec::new(),
+    };
+    for node in kept {
+        closure.kept.push(node);
+        if closure.whys[node] != Some(Why::NotFound) {
+            closure.hold(node);
+        }
+    }
+    closure.run();
+}
+
+impl Closure<'_, '_> {
+    fn run(&mut self) {
+        loop {
+            if let Some(node) = self.holding.pop() {
+                self.upwards(node);
+            } else if let Some(node) = self.kept.pop() {
+                self.downwards(node);
+            } else {
+                return;
+            }
+        }
+    }
+
+    fn upwards(&mut self, node: usize) {
+        let graph = self.graph;
+        if let Some(subject) = graph.subject(node) {
+            self.keep(subject, Why::NeededBy(self.origin(node)));
+            self.hold(subject);
+        }
+        // A root stands for itself, also one that is attached to something.
+        if graph.is_root(node) && !graph.crosses_groups(node) {
+            return;
+        }
+        let held = match self.whys[node] {
+            Some(Why::Holds(held)) => held,
+            _ => small(node),
+        };
+        for above in graph.listers.of(node).chain(graph.images.of(node)) {
+            self.keep(above, Why::Holds(held));
+            self.hold(above);
+        }
+    }
+
+    fn downwards(&mut self, node: usize) {
+        let graph = self.graph;
+        if graph.crosses_groups(node) {
+            self.hold(node);
+        }
+        let origin = self.origin(node);
+        for below in graph.below(node) {
+            self.keep(below, Why::NeededBy(origin));
+        }
+    }
+
+    fn keep(&mut self, node: usize, why: Why) {
+        if self.whys[node].is_none() {
+            self.whys[node] = Some(why);
+            self.kept.push(node);
+        }
+    }
+
+    fn hold(&mut self, node: usize) {
+        if !std::mem::replace(&mut self.holds[node], true) {
+            self.holding.push(node);
+        }
+    }
+
+    /// Where a chain of needs begins.
+    fn origin(&self, node: usize) -> u32 {
+        match self.whys[node] {
+            Some(Why::NeededBy(origin)) => origin,
+            _ => small(node),
+        }
     }
 }

@@ -19,6 +19,7 @@ mod graph;
 mod keep;
 mod manifest;
 mod name;
+mod names;
 mod order;
 mod plan;
 mod policy;

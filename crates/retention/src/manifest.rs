@@ -1,7 +1,6 @@
 //! What was read of each manifest, distilled to what a plan needs.
 
-use std::collections::HashMap;
-
+use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
 use crate::Name;
@@ -35,16 +34,42 @@ impl Kind {
 }
 
 /// One manifest. Never changes for a digest, so that it may be cached for ever.
+/// There is one for each version, hence the boxes: most have neither children
+/// nor a subject.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Manifest {
-    /// What it is.
-    pub kind: Kind,
-    /// The digests of `manifests[]`, in any order, those of other algorithms
-    /// than `sha256` and those without a platform included.
-    pub children: Vec<Name>,
-    /// The digest of `subject` (OCI image specification, "Image Manifest" and
+    kind: Kind,
+    children: Box<[Name]>,
+    subject: Option<Box<Name>>,
+}
+
+impl Manifest {
+    /// `children` are the digests of `manifests[]`, in any order, those of other
+    /// algorithms than `sha256` and those without a platform included; `subject`
+    /// is the digest of `subject` (OCI image specification, "Image Manifest" and
     /// "Image Index").
-    pub subject: Option<Name>,
+    pub fn new(kind: Kind, children: Vec<Name>, subject: Option<Name>) -> Self {
+        Self {
+            kind,
+            children: children.into(),
+            subject: subject.map(Box::new),
+        }
+    }
+
+    /// What it is.
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// What it lists.
+    pub fn children(&self) -> &[Name] {
+        &self.children
+    }
+
+    /// What it is about.
+    pub fn subject(&self) -> Option<&Name> {
+        self.subject.as_deref()
+    }
 }
 
 /// What came of reading one manifest.
@@ -60,9 +85,11 @@ pub enum ManifestRead {
     Unreadable(String),
 }
 
-/// The manifests of a package, by name.
+/// The manifests of a package, by name. Best inserted in the order of the list
+/// of versions, or near it: they lie in memory as they came, and are used in that
+/// order.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Manifests(HashMap<Name, ManifestRead>);
+pub struct Manifests(IndexMap<Name, ManifestRead>);
 
 impl Manifests {
     /// None yet.
@@ -80,6 +107,21 @@ impl Manifests {
     /// unreadable.
     pub fn get(&self, name: &Name) -> Option<&ManifestRead> {
         self.0.get(name)
+    }
+
+    /// For a walk through all of them in the order of insertion, which then asks
+    /// no hash map: as [`Manifests::get`], looking first where `next` says, and
+    /// leaving there where to look next.
+    pub(crate) fn get_next(&self, name: &Name, next: &mut usize) -> Option<&ManifestRead> {
+        let (at, read) = match self.0.get_index(*next) {
+            Some((there, read)) if there == name => (*next, read),
+            _ => {
+                let (at, _, read) = self.0.get_full(name)?;
+                (at, read)
+            }
+        };
+        *next = at + 1;
+        Some(read)
     }
 
     /// How many are recorded.
@@ -102,6 +144,18 @@ impl FromIterator<(Name, ManifestRead)> for Manifests {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_walk_finds_what_a_search_finds() {
+        let unread = |name: &&str| ManifestRead::Unreadable((*name).to_owned());
+        let all = ["a", "b", "c", "d"];
+        let manifests: Manifests = all.iter().map(|n| ((*n).into(), unread(n))).collect();
+        let mut next = 0;
+        for name in ["a", "b", "d", "x", "a", "c", "d", "a"] {
+            let name = Name::from(name);
+            assert_eq!(manifests.get_next(&name, &mut next), manifests.get(&name));
+        }
+    }
 
     #[test]
     fn media_types_are_known_by_name() {

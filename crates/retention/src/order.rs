@@ -12,7 +12,7 @@
 //! and comes last.
 
 use crate::Part;
-use crate::edges::Edges;
+use crate::edges::{Edges, large, small};
 use crate::graph::Graph;
 use crate::keep::Decision;
 
@@ -26,15 +26,15 @@ pub(crate) struct Order {
 /// One node to delete.
 #[derive(Clone, Copy)]
 pub(crate) struct Step {
-    pub(crate) node: usize,
+    pub(crate) node: u32,
     /// The first of its group.
-    pub(crate) head: usize,
+    pub(crate) head: u32,
     /// What it is to the head; means nothing for the head.
     pub(crate) part: Part,
 }
 
 /// Not in any group.
-const NONE: usize = usize::MAX;
+const NONE: u32 = u32::MAX;
 
 /// Groups of the nodes that do not stay, oldest group first; in each the head,
 /// then children, then artefacts.
@@ -43,7 +43,7 @@ pub(crate) fn order(graph: &Graph<'_>, decision: &Decision) -> Order {
     let mut heads: Vec<usize> = (0..graph.len())
         .filter(|&node| goes(node))
         .filter(|&node| {
-            let orphan = decision.orphans[node] && graph.listers.of(node).is_empty();
+            let orphan = decision.orphans[node] && !graph.is_listed(node);
             graph.is_root(node) || (orphan && !graph.has_image(node))
         })
         .collect();
@@ -70,32 +70,33 @@ pub(crate) fn order(graph: &Graph<'_>, decision: &Decision) -> Order {
     left.reverse();
     let ends: Vec<usize> = begins.iter().rev().map(|begin| total - begin).collect();
 
+    // What is reached through an artefact is one. Nodes are passed in order, and
+    // one that was passed keeps its part: an edge back to it closes a ring, which
+    // must not move it behind what it needs.
     let mut attached = vec![false; graph.len()];
+    let mut passed = vec![false; graph.len()];
     let mut steps = Vec::with_capacity(total);
     let mut begin = 0;
     for &end in &ends {
         let members = &left[begin..end];
-        let head = members[0];
-        let same_group = |node: usize| group[node] == group[head];
-        for &node in members {
-            for &next in graph.lists.of(node).iter().filter(|&&n| same_group(n)) {
+        let head = large(members[0]);
+        for node in members.iter().copied().map(large) {
+            passed[node] = true;
+            let ahead = |next: &usize| group[*next] == small(head) && !passed[*next];
+            for next in graph.lists.of(node).filter(ahead) {
                 attached[next] |= attached[node];
             }
-            for &next in graph.artefacts.of(node).iter().filter(|&&n| same_group(n)) {
+            for next in graph.artefacts.of(node).filter(ahead) {
                 attached[next] = true;
             }
         }
-        // A ring through the head, which only tags can make, must not move it
-        // from its place.
-        attached[head] = false;
         for part in [Part::Child, Part::Artefact] {
-            let of_part = |&&node: &&usize| attached[node] == (part == Part::Artefact);
-            steps.extend(
-                members
-                    .iter()
-                    .filter(of_part)
-                    .map(|&node| Step { node, head, part }),
-            );
+            let of_part = |&&node: &&u32| attached[large(node)] == (part == Part::Artefact);
+            steps.extend(members.iter().filter(of_part).map(|&node| Step {
+                node,
+                head: small(head),
+                part,
+            }));
         }
         begin = end;
     }
@@ -106,28 +107,30 @@ pub(crate) fn order(graph: &Graph<'_>, decision: &Decision) -> Order {
 struct Walk<'g, 'a> {
     graph: &'g Graph<'a>,
     /// The head that claimed each node.
-    group: Vec<usize>,
+    group: Vec<u32>,
     /// Nodes in the order in which the walk left them.
-    left: Vec<usize>,
+    left: Vec<u32>,
     /// Nodes that it is in, each with the number of the edge to follow next.
     stack: Vec<(usize, usize)>,
 }
 
 impl Walk<'_, '_> {
     fn claim(&mut self, head: usize, goes: &impl Fn(usize) -> bool) {
-        self.group[head] = head;
+        self.group[head] = small(head);
         self.stack.push((head, 0));
         while let Some((node, at)) = self.stack.pop() {
-            let lists = self.graph.lists.of(node);
-            let artefacts = self.graph.artefacts.of(node);
-            let next = lists.get(at).or_else(|| artefacts.get(at - lists.len()));
-            let Some(&next) = next else {
-                self.left.push(node);
+            let lists = &self.graph.lists;
+            let next = lists.get(node, at).or_else(|| {
+                let at = at - lists.count(node);
+                self.graph.artefacts.get(node, at)
+            });
+            let Some(next) = next else {
+                self.left.push(small(node));
                 continue;
             };
             self.stack.push((node, at + 1));
             if goes(next) && self.group[next] == NONE {
-                self.group[next] = head;
+                self.group[next] = small(head);
                 self.stack.push((next, 0));
             }
         }
@@ -135,20 +138,12 @@ impl Walk<'_, '_> {
 }
 
 /// What each step needs, as places in the order: if a step is not taken, neither
-/// may be those that it leads to.
-pub(crate) fn needs(graph: &Graph<'_>, steps: &[Step]) -> Edges {
-    let mut place = vec![NONE; graph.len()];
-    for (at, step) in steps.iter().enumerate() {
-        place[step.node] = at;
-    }
+/// may be those that it leads to. `step_of` is the place of each node.
+pub(crate) fn needs(graph: &Graph<'_>, steps: &[Step], step_of: &[Option<u32>]) -> Edges {
     let mut pairs = Vec::new();
     for (at, step) in steps.iter().enumerate() {
-        let down = graph.lists.of(step.node).iter();
-        for &next in down.chain(graph.artefacts.of(step.node)) {
-            if place[next] != NONE {
-                pairs.push((at, place[next]));
-            }
-        }
+        let below = graph.below(large(step.node));
+        pairs.extend(below.filter_map(|next| Some((small(at), step_of[next]?))));
     }
-    Edges::new(steps.len(), &pairs)
+    Edges::new(steps.len(), pairs)
 }

@@ -3,14 +3,13 @@
 use registry_compat::Digest;
 use serde::Serialize;
 
-use crate::edges::Edges;
+use crate::edges::{Edges, large, small};
 use crate::graph::Graph;
 use crate::keep::{Decision, decide};
 use crate::order::{Order, Step, needs, order};
 use crate::refusal::unfit;
 use crate::{
-    DeleteReason, Fate, KeepReason, Kind, Manifests, Policy, Refusal, Run, Timestamp, Unknown,
-    Version,
+    DeleteReason, Fate, KeepReason, Manifests, Policy, Refusal, Run, Timestamp, Unknown, Version,
 };
 
 /// The fate of every version, and the order in which those that go do so.
@@ -70,10 +69,11 @@ pub struct Totals {
 ///
 /// Two rules go beyond the issue, both on the side of keeping:
 /// * a child with an ordinary tag of its own stays while it is within the
-///   window;
-/// * an index stays that lists a version which stays for a reason of its own.
-///   Groups go whole or not at all, and a plan for what remains of a package
-///   deletes nothing.
+///   window, since it can be pulled by that tag;
+/// * a group goes whole or not at all: what a version that stays for a reason of
+///   its own is a part of stays with it, be it that it lists it or that it is its
+///   image. Only so does a plan for what remains of a package delete nothing. A
+///   version that is 404 holds nothing in this way.
 ///
 /// # Errors
 /// A [`Refusal`], which is an answer: nothing may be deleted at all.
@@ -90,23 +90,25 @@ pub fn plan(
     let totals = totals(&graph, &decision);
     too_much(&graph, &decision, totals, policy)?;
     let Order { steps, ends } = order(&graph, &decision);
-    let mut deleted: Vec<Option<Step>> = vec![None; versions.len()];
-    for step in &steps {
-        deleted[step.node] = Some(*step);
+    let mut step_of = vec![None; versions.len()];
+    for (at, step) in steps.iter().enumerate() {
+        step_of[large(step.node)] = Some(small(at));
     }
-    let mut nodes = vec![0; versions.len()];
-    for node in 0..versions.len() {
-        nodes[graph.place(node)] = node;
-    }
-    let fates = nodes
-        .iter()
-        .map(|&node| fate(&graph, &decision, node, deleted[node]))
-        .collect();
+    let step = |node: usize| step_of[node].map(|at| steps[large(at)]);
     Ok(Plan {
-        fates,
-        dates: nodes.iter().map(|&node| graph.date(node)).collect(),
-        needs: needs(&graph, &steps),
-        order: steps.iter().map(|step| graph.place(step.node)).collect(),
+        fates: graph
+            .in_given_order()
+            .map(|node| fate(&graph, &decision, node, step(node)))
+            .collect(),
+        dates: graph
+            .in_given_order()
+            .map(|node| graph.date(node))
+            .collect(),
+        needs: needs(&graph, &steps, &step_of),
+        order: steps
+            .iter()
+            .map(|step| graph.place(large(step.node)))
+            .collect(),
         ends,
         totals,
         cutoff,
@@ -134,7 +136,7 @@ fn fate(graph: &Graph<'_>, decision: &Decision, node: usize, step: Option<Step>)
         (true, Some(date)) if graph.is_root(node) => Fate::Delete(DeleteReason::Expired { date }),
         (true, Some(date)) => Fate::Delete(DeleteReason::Orphan { date }),
         (false, _) => Fate::Delete(DeleteReason::With {
-            root: graph.name(step.head).clone(),
+            root: graph.name(large(step.head)).clone(),
             part: step.part,
         }),
     }
@@ -157,8 +159,7 @@ fn totals(graph: &Graph<'_>, decision: &Decision) -> Totals {
                 totals.delete_roots += root;
             }
             Some(why) => {
-                let reason = why.reason(graph, node);
-                totals.warnings += usize::from(reason.is_some_and(|r| r.is_warning()));
+                totals.warnings += usize::from(why.is_warning());
             }
         }
     }
@@ -176,10 +177,7 @@ fn too_much(
     if delete == 0 {
         return Ok(());
     }
-    let image = |&node: &usize| {
-        let kind = graph.manifest(node).map(|manifest| manifest.kind);
-        graph.is_root(node) && matches!(kind, Some(Kind::Image | Kind::Index))
-    };
+    let image = |&node: &usize| graph.is_root(node) && graph.is_pullable(node);
     let images: Vec<usize> = (0..graph.len()).filter(image).collect();
     let none_left = images.iter().all(|&node| decision.whys[node].is_none());
     if delete == listed || (!images.is_empty() && none_left) {

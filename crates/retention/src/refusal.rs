@@ -147,7 +147,7 @@ pub(crate) fn unfit(graph: &Graph<'_>, policy: &Policy) -> Result<(), Refusal> {
     }
     let mut unreadable = 0;
     let mut examples = Vec::new();
-    for node in 0..listed {
+    for node in (0..listed).filter(|&node| !graph.is_read(node)) {
         let why = match graph.read(node) {
             Some(ManifestRead::Read(_) | ManifestRead::NotFound) => continue,
             Some(ManifestRead::Unreadable(why)) => why,
@@ -170,11 +170,14 @@ pub(crate) fn unfit(graph: &Graph<'_>, policy: &Policy) -> Result<(), Refusal> {
 
 /// The first version that shares its name, or its number, with another.
 fn twice<'a>(graph: &Graph<'a>) -> Option<&'a Version> {
-    let same_name = (1..graph.len()).find(|&node| graph.name(node - 1) == graph.name(node));
-    let mut by_id: Vec<(u64, usize)> = (0..graph.len())
+    let mut by_id: Vec<(u64, usize)> = graph
+        .in_given_order()
         .filter_map(|node| graph.version(node).id.map(|id| (id, node)))
         .collect();
     by_id.sort_unstable();
     let same_id = by_id.windows(2).find(|w| w[0].0 == w[1].0).map(|w| w[1].1);
-    same_name.or(same_id).map(|node| graph.version(node))
+    graph
+        .same_name()
+        .or(same_id)
+        .map(|node| graph.version(node))
 }

@@ -1,5 +1,10 @@
 //! What stays: one test for each rule and each boundary.
 
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test helper that cannot go on is a failed test"
+)]
+
 mod common;
 
 use common::{DAY, NOW, Registry, WINDOW, bare, name, now, read, recorded, tag_of};
@@ -339,6 +344,16 @@ fn an_artefact_with_an_ordinary_tag_is_a_root() {
 }
 
 #[test]
+fn what_stays_with_another_image_keeps_its_own_subject() {
+    let mut registry = Registry::default();
+    let child = registry.image(OLD, &[]);
+    let index = registry.index(OLD, &[], &[&child]);
+    let young = registry.image(1, &[]);
+    let both = registry.referrer(OLD, &[&tag_of(&young, ".att")], &child);
+    registry.plan(&bare()).stays(&[&both, &child, &index]);
+}
+
+#[test]
 fn orphaned_artefacts_go_only_by_their_own_age() {
     let image = name(999);
     for (date, stays) in [(CUTOFF - 1, false), (CUTOFF, true)] {
@@ -420,6 +435,27 @@ fn rings_and_depth_bombs_end() {
     assert_eq!(planned.order()[0], last);
     registry.version(&last).dates = common::days_ago(1);
     assert_eq!(registry.plan(&bare()).plan.totals().delete, 0);
+}
+
+#[test]
+fn wide_groups_end_too() {
+    let mut registry = Registry::default();
+    let wide = 20_000;
+    let index = name(2 * wide + 1);
+    // Each is listed by the index, attached to it, and signed.
+    let children: Vec<_> = (0..wide)
+        .map(|_| {
+            let child = registry.referrer(OLD, &[], &index);
+            registry.signature(OLD, &child);
+            child
+        })
+        .collect();
+    let all: Vec<_> = children.iter().collect();
+    assert_eq!(registry.index(OLD, &[], &all), index);
+    let deleted = |registry: &Registry| registry.plan(&bare()).plan.totals().delete;
+    assert_eq!(deleted(&registry), registry.versions.len());
+    registry.version(&children[0]).tags = None;
+    assert_eq!(deleted(&registry), 0);
 }
 
 #[test]

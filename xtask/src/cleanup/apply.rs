@@ -86,8 +86,15 @@ impl Sink for Live<'_> {
                 return Ok(Performed::Stays(format!("it cannot be deleted: {why}")));
             }
             Ok(Deletion::Gone) => self.log.take_back()?,
-            // It may be deleted all the same: it stays in the log.
-            Err(error) => return failed(error),
+            Err(error) => {
+                let performed = failed(error);
+                // A closed door deletes nothing. After any other trouble it may
+                // be deleted all the same: it stays in the log.
+                if matches!(performed, Err(Error::Unknown(_))) {
+                    self.log.take_back()?;
+                }
+                return performed;
+            }
         }
         // GitHub says 404 too where the token may not delete.
         match self.source.read_again(version) {
@@ -115,7 +122,7 @@ fn failed(error: Error) -> Result<Performed, Error> {
     match error {
         Error::Unknown(why) => match why.trouble {
             T::ServerError | T::Unreachable | T::Garbled => Ok(Performed::Failed(why.detail)),
-            T::Denied | T::RateLimited => Err(Error::Unknown(why)),
+            T::Denied | T::RateLimited | T::Configuration => Err(Error::Unknown(why)),
         },
         other => Err(other),
     }

@@ -158,11 +158,7 @@ mod tests {
         let dir = sh.create_temp_dir().unwrap();
         let digest = |text: &str| digest_of(text.as_bytes()).unwrap();
         let read = remote::Read {
-            manifest: Manifest {
-                kind: Kind::Index,
-                children: vec![(&digest("child")).into()],
-                subject: None,
-            },
+            manifest: Manifest::new(Kind::Index, vec![(&digest("child")).into()], None),
             config: None,
             created: Some("2026-01-01T00:00:00Z".to_owned()),
         };

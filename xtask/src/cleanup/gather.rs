@@ -181,8 +181,8 @@ impl Reader<'_> {
         let Found::There(read, _) = &found else {
             return (found, Vec::new());
         };
-        let mut next = read.manifest.children.clone();
-        next.extend(read.manifest.subject.clone());
+        let mut next = read.manifest.children().to_vec();
+        next.extend(read.manifest.subject().cloned());
         if referrers.load(Ordering::Relaxed) {
             match client.referrers(digest) {
                 Ok(Some(more)) => next.extend(more),

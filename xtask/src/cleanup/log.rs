@@ -118,7 +118,14 @@ impl Writer {
         if let Some(entry) = self.log.packages.last_mut() {
             entry.deleted.pop();
         }
-        self.write()
+        match self.path() {
+            Some(_) => self.write(),
+            None => std::fs::remove_file(&self.path).map_err(|source| Error::File {
+                verb: "remove",
+                path: self.path.clone(),
+                source,
+            }),
+        }
     }
 
     /// Where it is, if anything was written.

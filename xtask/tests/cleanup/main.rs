@@ -9,6 +9,8 @@
 mod contract;
 #[path = "../support/github.rs"]
 mod github;
+#[path = "../skip/mod.rs"]
+mod skip;
 
 mod api;
 mod bench;

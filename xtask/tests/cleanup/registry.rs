@@ -12,13 +12,7 @@ use xtask::process::{Background, Invocation};
 
 use crate::github::INDEX;
 use crate::layout::{Layout, Piece};
-
-/// Says that a test did not run, or fails where all must.
-fn skipped(missing: &str) {
-    let all = std::env::var_os("CUSTOM_COREOS_REQUIRE_ALL").is_some_and(|value| value == "1");
-    assert!(!all, "{missing} is missing");
-    println!("skipped: {missing} is missing");
-}
+use crate::skip::skip;
 
 fn installed(program: &str) -> bool {
     Command::new(program).arg("--version").output().is_ok()
@@ -38,7 +32,7 @@ impl Registry {
             .into_iter()
             .find(|p| installed(p));
         let Some(program) = program.filter(|_| installed("skopeo")) else {
-            skipped("docker-registry or skopeo");
+            skip("docker-registry or skopeo is not installed");
             return None;
         };
         let sh = Shell::new().unwrap();

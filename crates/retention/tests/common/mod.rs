@@ -175,9 +175,6 @@ impl Planned {
 }
 
 pub fn read(kind: Kind, children: &[&Name], subject: Option<&Name>) -> ManifestRead {
-    ManifestRead::Read(Manifest {
-        kind,
-        children: children.iter().map(|&child| child.clone()).collect(),
-        subject: subject.cloned(),
-    })
+    let children = children.iter().map(|&child| child.clone()).collect();
+    ManifestRead::Read(Manifest::new(kind, children, subject.cloned()))
 }
