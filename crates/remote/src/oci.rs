@@ -14,7 +14,8 @@
 //!   its own client;
 //! - `list_tags` does not page: see `tags.rs`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Mutex, MutexGuard};
 
 use oci_client::client::{ClientConfig, ClientProtocol};
 use oci_client::errors::OciDistributionError;
@@ -70,6 +71,8 @@ pub struct Registries {
     helper: Box<HelperCall>,
     limits: Limits,
     pub(crate) passes: Passes,
+    /// By registry: for where no file has a credential.
+    lent: Mutex<HashMap<String, Credential>>,
 }
 
 /// A place to ask, with the scheme settled.
@@ -114,6 +117,7 @@ impl Registries {
             helper,
             limits,
             passes: Passes::default(),
+            lent: Mutex::default(),
         })
     }
 
@@ -300,7 +304,22 @@ impl Registries {
 
     pub(crate) fn credential(&self, target: &Target) -> Result<Option<Credential>, Failure> {
         let repository = target.endpoint.image.repository();
-        Ok(self.auth.find(repository, &*self.helper)?)
+        let found = self.auth.find(repository, &*self.helper)?;
+        let lent = || self.lent().get(repository.registry()).cloned();
+        Ok(found.or_else(lent))
+    }
+
+    /// A credential for a registry that none of the files has one for. It goes
+    /// to this host only, wherever `registries.conf` moves its images.
+    pub fn lend(&self, registry: &str, credential: Credential) {
+        self.lent().insert(registry.to_owned(), credential);
+    }
+
+    fn lent(&self) -> MutexGuard<'_, HashMap<String, Credential>> {
+        match self.lent.lock() {
+            Ok(lent) => lent,
+            Err(poisoned) => poisoned.into_inner(),
+        }
     }
 
     fn client(&self, target: &Target) -> Result<Client, Failure> {

@@ -1,7 +1,7 @@
 //! One package, whoever lists and deletes its versions.
 
 use registry_compat::{Digest, Repository, Tag};
-use remote::{Agent, Deletion, Pace, Packages, Registries, RepositoryClient, Secret};
+use remote::{Agent, Credential, Deletion, Pace, Packages, Registries, RepositoryClient, Secret};
 use retention::Version;
 
 use crate::cleanup::parallel::parallel;
@@ -44,6 +44,15 @@ impl<'a> Source<'a> {
             BackEnd::Registry => None,
             BackEnd::Github => {
                 let (owner, name) = package.owner_and_name();
+                if let Some(token) = tools.token {
+                    // The manifests of a private package; any user name will do.
+                    let credential = Credential {
+                        user: owner.to_owned(),
+                        password: token.clone(),
+                    };
+                    let registry = package.image.registry();
+                    tools.registries.lend(registry, credential);
+                }
                 Some(Packages::open(
                     &tools.agent,
                     tools.github_api,

@@ -17,4 +17,5 @@ mod bench;
 mod layout;
 mod limits;
 mod plans;
+mod referrers;
 mod registry;

@@ -245,3 +245,15 @@ fn the_audit_names_what_is_broken() {
     assert_eq!(json[0]["findings"].as_array().unwrap().len(), 5);
     assert_eq!(bench.github.count("DELETE", ""), 0);
 }
+
+#[test]
+fn the_manifests_of_a_private_package_are_read_with_the_same_token() {
+    let mut bench = Bench::new();
+    bench.furnish();
+    // someone:TOKEN
+    bench.github.state().locked = Some("Basic c29tZW9uZTpnaHNfbm90LXRvLWJlLXNob3du");
+    assert_eq!(bench.run(&[]).expect(0).effects().len(), 4);
+    bench.env.cache = None;
+    bench.github.state().locked = Some("Basic x");
+    bench.run(&[]).expect(4).says("manifests could not be read");
+}

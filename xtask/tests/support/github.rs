@@ -53,6 +53,8 @@ pub struct State {
     pub page: usize,
     /// The token may delete; else GitHub says 404.
     pub may_delete: bool,
+    /// The `Authorization` that the registry wants, if it wants one.
+    pub locked: Option<&'static str>,
     /// `version_count` says more than the list has.
     pub hidden: u64,
     pub faults: Vec<Fault>,
@@ -94,6 +96,7 @@ impl Github {
             manifests: BTreeMap::new(),
             page: 3,
             may_delete: true,
+            locked: None,
             hidden: 0,
             faults: Vec::new(),
             hooks: Vec::new(),
@@ -220,6 +223,10 @@ impl State {
 
     fn registry(&self, request: &Request) -> Reply {
         let name = format!("/v2/{}/{}/manifests/", self.owner, self.name);
+        if self.locked.is_some() && request.header("authorization") != self.locked {
+            return Reply::new(401, "application/json", "{}")
+                .with("www-authenticate", "Basic realm=\"here\"");
+        }
         if request.path == "/v2/" {
             return Reply::new(200, "application/json", "{}");
         }
