@@ -9,9 +9,9 @@ use std::sync::{Mutex, MutexGuard};
 use registry_compat::{Digest, Repository, Tag, Trouble};
 use retention::{Kind, Manifest, Name};
 use serde::{Deserialize, Serialize};
-use sha2::Digest as _;
 
 use crate::agent::{Reply, next_page};
+use crate::manifest::sha256;
 use crate::oci::{Failure, Registries, Target};
 use crate::patience::{Answered, Call, Method, Patience, told};
 use crate::{Deletion, Error, Pace, Secret};
@@ -364,9 +364,7 @@ impl RepositoryClient<'_> {
 }
 
 fn digest_of(body: &[u8]) -> Result<Digest, Error> {
-    let hash = sha2::Sha256::digest(body);
-    let hex: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("sha256:{hex}")
+    sha256(body)
         .parse()
         .map_err(|_| Error::Setup("a digest that is none".to_owned()))
 }

@@ -6,8 +6,13 @@ use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Command, Output};
 
+use remote::{Agent, AuthFiles, Limits, Pace, Registries, RegistriesConf};
 use serde_json::Value;
 use xshell::{Shell, TempDir};
+use xtask::cleanup::cache::Cache;
+use xtask::cleanup::gather::gather;
+use xtask::cleanup::source::{Source, Tools};
+use xtask::config::Package;
 use xtask::process::{Background, Invocation};
 
 use crate::github::INDEX;
@@ -154,6 +159,12 @@ impl Registry {
             .env("HOME", self.dir.path())
             .env("REGISTRY_AUTH_FILE", self.path("no-auth.json"))
             .env("CONTAINERS_REGISTRIES_CONF", self.path("registries.conf"))
+            // Nothing of the kind means anything: only `--execute` deletes.
+            .envs([
+                ("DRY_RUN", ""),
+                ("CLEANUP_DRY_RUN", "false"),
+                ("EXECUTE", "1"),
+            ])
             .output()
             .unwrap()
     }
@@ -416,4 +427,54 @@ fn a_registry_that_does_not_delete_says_so() {
         "{ran:?}"
     );
     assert!(registry.pull(OTHER, "a").status.success());
+}
+
+#[test]
+fn a_tag_that_moves_onto_an_old_image_saves_it() {
+    let Some(registry) = Registry::start(true) else {
+        return;
+    };
+    let old = registry.layout.image("old", "amd64", 100);
+    registry.push(&old, OTHER, "a");
+    registry.push(&registry.layout.image("new", "amd64", 50), OTHER, "stable");
+    let limits = Limits::default();
+    let conf = registry.path("registries.conf");
+    let registries = Registries::new(
+        Agent::new(limits),
+        RegistriesConf::load(Some(&conf), None, registry.dir.path()).unwrap(),
+        AuthFiles::default(),
+        Box::new(|_, _| Ok(None)),
+        limits,
+    )
+    .unwrap();
+    let pace = Pace::registry(xtask::env::now, || false);
+    let tools = Tools {
+        agent: Agent::new(limits),
+        registries: &registries,
+        github_api: "",
+        token: None,
+        github: pace,
+        registry: pace,
+    };
+    let image = format!("{}/{OTHER}", registry.address).parse().unwrap();
+    let package = Package {
+        image,
+        back_end: None,
+    };
+    let source = Source::open(&tools, &package).unwrap();
+    let inventory = gather(&source, &Cache::default(), &[], |_, _| ()).unwrap();
+    let has = |tag: &str| {
+        let mut versions = inventory.versions.iter();
+        versions.find(|v| v.known_tags().iter().any(|t| t.as_str() == tag))
+    };
+    let before = has("a").unwrap();
+    let now = source.read_again(before).unwrap().unwrap();
+    assert!(before.unchanged(&now));
+    // Somebody goes back to the old image.
+    registry.push(&old, OTHER, "stable");
+    let now = source.read_again(before).unwrap().unwrap();
+    assert!(!before.unchanged(&now), "{now:?}");
+    let before = has("stable").unwrap();
+    let now = source.read_again(before).unwrap().unwrap();
+    assert!(!before.unchanged(&now), "it has lost its tag: {now:?}");
 }
