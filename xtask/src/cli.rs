@@ -1,12 +1,15 @@
 //! The command line. The grammar is the whole project's; a test holds that
 //! README's list and the workflows speak it.
 
+mod cleanup;
 mod ignition;
 
 use std::path::PathBuf;
 
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use registry_compat::ImageRef;
+
+pub use cleanup::{CleanupArgs, CleanupCommand, RestoreArgs};
 
 use crate::engine::Engine;
 
@@ -50,7 +53,10 @@ const GROUPS: [(&str, &[&str]); 4] = [
             "check-zfs-available",
         ],
     ),
-    ("The image", &["resolve", "build", "test-build", "verify"]),
+    (
+        "The image",
+        &["resolve", "build", "test-build", "verify", "cleanup"],
+    ),
     ("The machine", &["ignition", "butane"]),
     (
         "This checkout",
@@ -157,6 +163,12 @@ pub enum Task {
     ///
     /// Example: cargo xtask butane --strict --pretty < nas.bu > nas.ign
     Butane(ButaneArgs),
+    /// Plan which old versions go, and delete them if asked
+    ///
+    /// What a kept image needs stays: platforms, signatures, attestations.
+    ///
+    /// Example: cargo xtask cleanup --days 30
+    Cleanup(CleanupArgs),
     /// Print image.yaml with every default filled in
     ///
     /// Example: cargo xtask config

@@ -5,6 +5,7 @@
 
 mod defaults;
 mod ignition;
+mod retention;
 mod types;
 
 use std::path::{Path, PathBuf};
@@ -14,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use version_discovery::{Arch, Series, Stream};
 
 pub use ignition::{Allow, Ignition};
+pub use retention::{BackEnd, Package, Percent, Retention};
 pub use types::{Name, Owner, PackageName, Reason, SshKey, Unique, UnitName, Url};
 
 use crate::error::Error;
@@ -148,21 +150,6 @@ pub struct LintSkip {
     pub reason: Reason,
 }
 
-/// What the clean-up keeps.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub struct Retention {
-    /// Age in days from which an image may go.
-    #[serde(default = "defaults::days")]
-    pub days: u32,
-    /// How many images stay whatever their age.
-    #[serde(default = "defaults::keep")]
-    pub keep: u32,
-    /// Globs of tags that never go.
-    #[serde(default = "defaults::protect")]
-    pub protect: Vec<Reason>,
-}
-
 /// Services that are asked, for mirrors and rehearsals.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
@@ -180,16 +167,6 @@ impl Default for Base {
         Self {
             image: defaults::base(),
             stream: defaults::stream(),
-        }
-    }
-}
-
-impl Default for Retention {
-    fn default() -> Self {
-        Self {
-            days: defaults::days(),
-            keep: defaults::keep(),
-            protect: defaults::protect(),
         }
     }
 }

@@ -35,6 +35,8 @@ pub struct Env {
     pub github_token: Option<Secret>,
     /// `GITHUB_REPOSITORY_OWNER`: whose CI this is.
     pub ci_owner: Option<String>,
+    /// The user's cache: `XDG_CACHE_HOME`, else `~/.cache`.
+    pub cache: Option<PathBuf>,
     /// The file that `GITHUB_OUTPUT` names.
     pub github_output: Option<PathBuf>,
     /// The file that `GITHUB_STEP_SUMMARY` names.
@@ -85,6 +87,10 @@ impl Env {
                 config_home,
                 path("DOCKER_CONFIG").or_else(|| Some(home.as_ref()?.join(".docker"))),
             ),
+            // A relative path there is invalid, says the XDG specification.
+            cache: path("XDG_CACHE_HOME")
+                .filter(|path| path.is_absolute())
+                .or_else(|| Some(home.as_ref()?.join(".cache"))),
             home,
             github_token: var("GITHUB_TOKEN")
                 .or_else(|| var("GH_TOKEN"))
@@ -173,6 +179,12 @@ pub fn butane_arguments() -> Option<Vec<String>> {
 /// Whether standard error takes colours: a terminal, and no `NO_COLOR`.
 pub fn colors() -> bool {
     std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none()
+}
+
+/// The clock: seconds since 1970-01-01T00:00:00Z; 0 before that.
+pub fn now() -> u64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    since.map_or(0, |since| since.as_secs())
 }
 
 /// Measures how long something takes.

@@ -98,6 +98,7 @@ impl From<remote::Error> for Error {
     fn from(error: remote::Error) -> Self {
         match error {
             remote::Error::Unknown(why) => Self::Unknown(why),
+            remote::Error::Interrupted => Self::Interrupted,
             other => Self::Remote(other),
         }
     }

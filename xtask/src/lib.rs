@@ -1,6 +1,7 @@
 //! The tasks of this repository. See ARCHITECTURE.md for the map.
 
 pub mod apply;
+pub mod cleanup;
 pub mod cli;
 pub mod config;
 pub mod containerfile_lint;
@@ -86,6 +87,7 @@ fn run(cli: &Cli, env: &Env, report: &Report) -> Result<Done, Error> {
         Task::Build(args) => tasks::build::build(&world, args),
         Task::TestBuild(args) => tasks::build::test_build(&world, args),
         Task::Verify(args) => tasks::verify::run(&world, args),
+        Task::Cleanup(args) => process::minding(|| tasks::cleanup::run(&world, args)),
         Task::Rehearse(args) => process::minding(|| rehearse::run(&world, args)),
         Task::Ignition(args) => tasks::ignition::run(&world, args),
         Task::Config => tasks::config::run(&config, report),

@@ -3,6 +3,7 @@
 pub mod build;
 pub mod butane;
 pub mod check;
+pub mod cleanup;
 pub mod config;
 pub mod doctor;
 pub mod help;
@@ -17,6 +18,8 @@ pub enum Done {
     Well,
     /// Answered, and the answer is that something does not hold.
     Badly,
+    /// Answered, and going on could lose something.
+    Refused,
     /// Nothing can be built now.
     NotYet,
     /// Ended as another program's command line says.
@@ -29,6 +32,7 @@ impl Done {
         match self {
             Self::Well => 0,
             Self::Badly => 1,
+            Self::Refused => 4,
             Self::NotYet => 10,
             Self::Code(code) => code,
         }

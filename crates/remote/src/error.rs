@@ -24,6 +24,9 @@ pub enum Error {
     /// The thing asked for does not exist, where it had to.
     #[error("{0}")]
     NotFound(String),
+    /// The person stopped a wait.
+    #[error("interrupted")]
+    Interrupted,
 }
 
 impl Error {

@@ -8,7 +8,7 @@ use crate::agent::{Reply, next_page};
 use crate::{Agent, Error, Secret};
 
 /// The API version that the wire types below were written against.
-const API_VERSION: &str = "2022-11-28";
+pub(crate) const API_VERSION: &str = "2022-11-28";
 
 /// More pages than any project has; a server that goes on is not GitHub.
 const MOST_PAGES: usize = 100;

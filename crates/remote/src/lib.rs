@@ -6,6 +6,7 @@
 
 mod agent;
 mod auth;
+mod distribution;
 mod error;
 pub mod fcos;
 pub mod fetch;
@@ -13,6 +14,8 @@ pub mod github;
 pub mod loopback;
 mod manifest;
 mod oci;
+mod packages;
+mod patience;
 mod registries_conf;
 mod secret;
 pub mod serve;
@@ -21,7 +24,10 @@ mod tags;
 
 pub use agent::{Agent, Limits};
 pub use auth::{AuthFiles, Credential, HelperCall};
+pub use distribution::{Read, RepositoryClient};
 pub use error::{Error, one_line};
 pub use oci::{Inspected, Registries};
+pub use packages::{Deletion, Packages, Restoration};
+pub use patience::Pace;
 pub use registries_conf::{Endpoint, RegistriesConf};
 pub use secret::Secret;

@@ -14,7 +14,8 @@
 //!   its own client;
 //! - `list_tags` does not page: see `tags.rs`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Mutex, MutexGuard};
 
 use oci_client::client::{ClientConfig, ClientProtocol};
 use oci_client::errors::OciDistributionError;
@@ -22,7 +23,7 @@ use oci_client::manifest::{
     IMAGE_MANIFEST_LIST_MEDIA_TYPE, IMAGE_MANIFEST_MEDIA_TYPE, OCI_IMAGE_INDEX_MEDIA_TYPE,
     OCI_IMAGE_MEDIA_TYPE,
 };
-use oci_client::{Client, Reference, RegistryOperation};
+use oci_client::{Client, Reference};
 use registry_compat::{Answer, Digest, ImageRef, Tag, Trouble, Unknown};
 use serde::{Deserialize, Serialize};
 use version_discovery::Arch;
@@ -70,6 +71,8 @@ pub struct Registries {
     helper: Box<HelperCall>,
     limits: Limits,
     pub(crate) passes: Passes,
+    /// By registry: for where no file has a credential.
+    lent: Mutex<HashMap<String, Credential>>,
 }
 
 /// A place to ask, with the scheme settled.
@@ -114,6 +117,7 @@ impl Registries {
             helper,
             limits,
             passes: Passes::default(),
+            lent: Mutex::default(),
         })
     }
 
@@ -152,7 +156,7 @@ impl Registries {
             let found = self.manifest(target, target.endpoint.image.reference())?;
             let kind = http::HeaderValue::from_str(&media_type(&found.wire))
                 .map_err(|_| garbled(target, "a media type that is no header value"))?;
-            let pass = self.fetch_pass(target, RegistryOperation::Push)?;
+            let pass = self.fetch_pass(target, "pull,push")?;
             let client = self.client(target)?;
             let destination = reference_of(&to);
             self.run(target, async {
@@ -263,7 +267,7 @@ impl Registries {
 
     /// TLS first; where `registries.conf` says `insecure`, plain HTTP if no
     /// TLS connection comes about, as `podman` does.
-    fn each_scheme<T>(
+    pub(crate) fn each_scheme<T>(
         &self,
         endpoint: &Endpoint,
         question: impl Fn(&Target) -> Result<T, Failure>,
@@ -300,7 +304,22 @@ impl Registries {
 
     pub(crate) fn credential(&self, target: &Target) -> Result<Option<Credential>, Failure> {
         let repository = target.endpoint.image.repository();
-        Ok(self.auth.find(repository, &*self.helper)?)
+        let found = self.auth.find(repository, &*self.helper)?;
+        let lent = || self.lent().get(repository.registry()).cloned();
+        Ok(found.or_else(lent))
+    }
+
+    /// A credential for a registry that none of the files has one for. It goes
+    /// to this host only, wherever `registries.conf` moves its images.
+    pub fn lend(&self, registry: &str, credential: Credential) {
+        self.lent().insert(registry.to_owned(), credential);
+    }
+
+    fn lent(&self) -> MutexGuard<'_, HashMap<String, Credential>> {
+        match self.lent.lock() {
+            Ok(lent) => lent,
+            Err(poisoned) => poisoned.into_inner(),
+        }
     }
 
     fn client(&self, target: &Target) -> Result<Client, Failure> {

@@ -13,7 +13,6 @@ use std::sync::{Mutex, MutexGuard};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use oci_client::RegistryOperation;
 use oci_client::secrets::RegistryAuth;
 use serde::Deserialize;
 
@@ -33,7 +32,7 @@ pub(crate) enum Pass {
 }
 
 impl Pass {
-    fn header(&self) -> Option<Secret> {
+    pub(crate) fn header(&self) -> Option<Secret> {
         match self {
             Self::Nothing => None,
             Self::Basic(who) => Some(basic(who)),
@@ -113,17 +112,14 @@ impl Registries {
     }
 
     fn pull_pass(&self, target: &Target) -> Result<Pass, Failure> {
-        let pass = self.fetch_pass(target, RegistryOperation::Pull)?;
+        let pass = self.fetch_pass(target, "pull")?;
         self.passes.lock().insert(key(target), pass.clone());
         Ok(pass)
     }
 
-    /// Asks the registry what it wants to see, and gets it.
-    pub(crate) fn fetch_pass(
-        &self,
-        target: &Target,
-        operation: RegistryOperation,
-    ) -> Result<Pass, Failure> {
+    /// Asks the registry what it wants to see, and gets it. `actions` are those
+    /// of a scope: `pull,push`.
+    pub(crate) fn fetch_pass(&self, target: &Target, actions: &str) -> Result<Pass, Failure> {
         let who = self.credential(target)?;
         let url = target.url("");
         let reply = self.ask_token(target, &url, None)?;
@@ -155,7 +151,7 @@ impl Registries {
                 format!("`{}` is no token service for it", bearer.realm),
             ));
         }
-        let url = bearer.url(target.endpoint.image.repository().path(), operation);
+        let url = bearer.url(target.endpoint.image.repository().path(), actions);
         let reply = judge(&url, self.ask_token(target, &url, who.as_ref())?)?;
         if reply.status != 200 {
             let status = reply.status;
@@ -233,11 +229,7 @@ impl Challenge {
         self.realm.starts_with("https://") || plain && self.realm.starts_with("http://")
     }
 
-    fn url(&self, path: &str, operation: RegistryOperation) -> String {
-        let actions = match operation {
-            RegistryOperation::Pull => "pull",
-            RegistryOperation::Push => "pull,push",
-        };
+    fn url(&self, path: &str, actions: &str) -> String {
         let mut url = self.realm.clone();
         url.push(if url.contains('?') { '&' } else { '?' });
         url.push_str(&format!(
@@ -280,8 +272,7 @@ mod tests {
 
     #[test]
     fn challenges() {
-        let url =
-            |line: &str| Challenge::parse(line).map(|c| c.url("a/b", RegistryOperation::Pull));
+        let url = |line: &str| Challenge::parse(line).map(|c| c.url("a/b", "pull"));
         assert_eq!(
             url("Bearer realm=\"https://auth.example/token\",service=\"Docker registry\"").unwrap(),
             "https://auth.example/token?scope=repository:a/b:pull&service=Docker%20registry"

@@ -4,7 +4,7 @@
 
 use super::*;
 
-fn parsed<T: std::str::FromStr>(text: &str) -> T {
+pub fn parsed<T: std::str::FromStr>(text: &str) -> T {
     text.parse().ok().expect("a default is a valid value")
 }
 
@@ -31,15 +31,6 @@ pub fn tag_form() -> TagForm {
 }
 pub fn architectures() -> Unique<Arch> {
     Unique::one(Arch::X86_64)
-}
-pub fn days() -> u32 {
-    90
-}
-pub fn keep() -> u32 {
-    3
-}
-pub fn protect() -> Vec<Reason> {
-    vec![parsed("stable"), parsed("latest")]
 }
 pub fn github() -> Url {
     parsed("https://api.github.com")

@@ -148,6 +148,11 @@ impl<T> Unique<T> {
     pub fn one(value: T) -> Self {
         Self(vec![value])
     }
+
+    /// One more, for lists that are made and not read.
+    pub(super) fn push(&mut self, value: T) {
+        self.0.push(value);
+    }
 }
 
 impl<T> Default for Unique<T> {
