@@ -46,7 +46,10 @@ const GROUPS: [(&str, &[&str]); 3] = [
             "check-zfs-available",
         ],
     ),
-    ("The image", &["resolve", "build", "test-build", "verify"]),
+    (
+        "The image",
+        &["resolve", "build", "test-build", "verify", "keys"],
+    ),
     (
         "This checkout",
         &["rehearse", "check", "config", "doctor", "help"],
@@ -141,6 +144,10 @@ pub enum Task {
     ///
     /// Example: cargo xtask verify ghcr.io/owner/custom-coreos:stable
     Verify(VerifyArgs),
+    /// Make the key pair that signs what is published
+    ///
+    /// Example: cargo xtask keys new
+    Keys(KeysArgs),
     /// Print image.yaml with every default filled in
     ///
     /// Example: cargo xtask config
@@ -155,7 +162,7 @@ pub enum Task {
     Check,
     /// Run the main job against throw-away stand-ins
     ///
-    /// No account and no upstream is needed. Shows the good night and three bad
+    /// No account and no upstream is needed. Shows the good night and four bad
     /// ones.
     ///
     /// Example: cargo xtask rehearse
@@ -228,6 +235,39 @@ pub struct VerifyArgs {
     /// Use this engine instead of the first that is installed
     #[arg(long, value_name = "ENGINE")]
     pub engine: Option<Engine>,
+}
+
+/// `keys`.
+#[derive(Debug, Clone, Args)]
+pub struct KeysArgs {
+    /// What to do.
+    #[command(subcommand)]
+    pub task: KeysTask,
+}
+
+/// What there is to do with keys.
+#[derive(Debug, Clone, Subcommand)]
+pub enum KeysTask {
+    /// Make a pair; write its public half and the policy into rootfs/
+    ///
+    /// The password is read from where `signing.password` in image.yaml says.
+    ///
+    /// Example: COSIGN_PASSWORD=… cargo xtask keys new
+    New(NewKeyArgs),
+}
+
+/// `keys new`.
+#[derive(Debug, Clone, Args)]
+pub struct NewKeyArgs {
+    /// Where the private half goes; else where image.yaml has it, or cosign.key
+    #[arg(long, value_name = "FILE")]
+    pub private_key: Option<PathBuf>,
+    /// Seal it with no password
+    #[arg(long)]
+    pub no_password: bool,
+    /// Write over a pair that is there
+    #[arg(long)]
+    pub replace: bool,
 }
 
 /// `doctor`.

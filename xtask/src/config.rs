@@ -4,6 +4,7 @@
 //! error has the line and column of the value itself. Unknown keys are errors.
 
 mod defaults;
+mod signing;
 mod types;
 
 use std::path::{Path, PathBuf};
@@ -12,6 +13,7 @@ use registry_compat::{ImageRef, Repository, Tag, TagForm};
 use serde::{Deserialize, Serialize};
 use version_discovery::{Arch, Series, Stream};
 
+pub use signing::{SecretSource, Signing};
 pub use types::{Name, Owner, PackageName, Reason, Unique, UnitName, Url};
 
 use crate::error::Error;
@@ -41,6 +43,9 @@ pub struct Config {
     /// Checks of `bootc container lint` that are not made.
     #[serde(default)]
     pub lint_skips: Vec<LintSkip>,
+    /// With which key a publication is signed.
+    #[serde(default)]
+    pub signing: Signing,
     /// What the clean-up keeps.
     #[serde(default)]
     pub retention: Retention,

@@ -92,7 +92,12 @@ impl Engine {
     /// output its report. Under `buildah` the first call makes the container;
     /// [`Self::contract_cleanup`] removes it.
     pub fn contract(self, image: &str, variables: &[(&str, String)]) -> Vec<Invocation> {
-        let script = Some(PathBuf::from(CONTEXT).join("contract.sh"));
+        self.script(image, "contract.sh", variables)
+    }
+
+    /// The same for any script of the build's folder.
+    pub fn script(self, image: &str, name: &str, variables: &[(&str, String)]) -> Vec<Invocation> {
+        let script = Some(PathBuf::from(CONTEXT).join(name));
         let variables = variables
             .iter()
             .map(|(key, value)| format!("--env={key}={value}"));

@@ -133,6 +133,12 @@ fn checkout(here: &Path) -> Result<PathBuf, Error> {
         })
 }
 
+/// The value of a variable that `image.yaml` names for a secret; one that is
+/// set but empty is none.
+pub fn secret(name: &str) -> Option<Secret> {
+    var(name).map(Secret::new)
+}
+
 /// Standard input, to its end.
 ///
 /// # Errors
@@ -147,6 +153,31 @@ pub fn stdin() -> Result<String, Error> {
             source,
         })?;
     Ok(text)
+}
+
+/// The day in UTC, as `20260721`.
+pub fn today() -> String {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    let days = now.map_or(0, |since| since.as_secs() / 86_400);
+    day(i64::try_from(days).unwrap_or_default())
+}
+
+/// The date of a day since 1970, in the Gregorian calendar. Source: Howard
+/// Hinnant, "chrono-compatible low-level date algorithms", `civil_from_days`.
+fn day(days: i64) -> String {
+    let shifted = days + 719_468;
+    let era = shifted.div_euclid(146_097);
+    let of_era = shifted.rem_euclid(146_097);
+    let year = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let of_year = of_era - (365 * year + year / 4 - year / 100);
+    let month = (5 * of_year + 2) / 153;
+    let day = of_year - (153 * month + 2) / 5 + 1;
+    let (month, next) = if month < 10 {
+        (month + 3, 0)
+    } else {
+        (month - 9, 1)
+    };
+    format!("{:04}{month:02}{day:02}", year + era * 400 + next)
 }
 
 /// Measures how long something takes.
@@ -168,6 +199,15 @@ impl Stopwatch {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn days_have_dates() {
+        // By `date -ud @N +%Y%m%d`.
+        for (days, date) in [(0, "19700101"), (11_016, "20000229"), (11_017, "20000301")] {
+            assert_eq!(day(days), date);
+        }
+        assert_eq!(day(20_655), "20260721");
+    }
 
     #[test]
     fn the_checkout_is_found_from_below_and_not_from_outside() {

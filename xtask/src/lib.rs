@@ -13,12 +13,15 @@ pub mod gather;
 pub mod lock;
 pub mod plan;
 pub mod process;
+pub mod publish;
 pub mod rehearse;
 pub mod report;
 pub mod resolve;
+pub mod signing;
 pub mod tasks;
 #[doc(hidden)]
 pub mod testing;
+pub mod trust;
 
 use std::process::ExitCode;
 
@@ -80,6 +83,7 @@ fn run(cli: &Cli, env: &Env, report: &Report) -> Result<Done, Error> {
         Task::Build(args) => tasks::build::build(&world, args),
         Task::TestBuild(args) => tasks::build::test_build(&world, args),
         Task::Verify(args) => tasks::verify::run(&world, args),
+        Task::Keys(args) => tasks::keys::run(&world, args),
         Task::Rehearse(args) => rehearse::run(&world, args),
         Task::Config => tasks::config::run(&config, report),
         Task::Check => tasks::check::run(&world),

@@ -7,6 +7,7 @@
 //! that maps the registries onto a local one. References, Containerfile, plan
 //! and code are those of production.
 
+mod checkout;
 mod nights;
 pub mod standins;
 
@@ -121,6 +122,7 @@ pub fn run(world: &World<'_>, args: &RehearseArgs) -> Result<Done, Error> {
             wrong_kernel: format!("{WRONG_KERNEL}.{arch}"),
         },
     )?;
+    checkout::make(world, &sh, &scratch.path)?;
     let stage = Stage {
         world,
         sh,
@@ -362,6 +364,8 @@ impl Stage<'_> {
         let place = format!("http://{}/{}", self.metadata, night.world);
         config.urls.github_api = place.parse()?;
         config.urls.fcos_builds = place.parse()?;
+        config.signing = checkout::signing();
+        self.sh.set_var(checkout::PASSWORD, night.password);
         let yaml = serde_yaml::to_string(&config).map_err(|e| Error::Usage(e.to_string()))?;
         let image_yaml = folder.join("image.yaml");
         write(&image_yaml, &yaml)?;

@@ -5,6 +5,7 @@
 //! One TLS stack (`rustls` with `ring`) that trusts what the system trusts.
 
 mod agent;
+mod artefact;
 mod auth;
 mod error;
 pub mod fcos;
@@ -18,6 +19,7 @@ mod session;
 mod tags;
 
 pub use agent::{Agent, Limits};
+pub use artefact::Artefact;
 pub use auth::{AuthFiles, Credential, HelperCall};
 pub use error::{Error, one_line};
 pub use oci::{Inspected, Registries};

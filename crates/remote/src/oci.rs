@@ -12,14 +12,12 @@
 //! - `list_tags` does not page: see `tags.rs`.
 
 use std::collections::BTreeMap;
-use std::pin::Pin;
-use std::task::{Context, Poll};
 
 use oci_client::client::{ClientConfig, ClientProtocol};
 use oci_client::errors::{OciDistributionError, OciErrorCode};
 use oci_client::manifest::{
     IMAGE_MANIFEST_LIST_MEDIA_TYPE, IMAGE_MANIFEST_MEDIA_TYPE, OCI_IMAGE_INDEX_MEDIA_TYPE,
-    OCI_IMAGE_MEDIA_TYPE, OciDescriptor,
+    OCI_IMAGE_MEDIA_TYPE,
 };
 use oci_client::{Client, Reference, RegistryOperation};
 use registry_compat::{Answer, Digest, ImageRef, Tag, Trouble, Unknown};
@@ -215,26 +213,7 @@ impl Registries {
     }
 
     fn config(&self, target: &Target, digest: &Digest) -> Result<WireConfig, Failure> {
-        let pass = self.current_pass(target)?;
-        let reference = reference_of(&target.endpoint.image);
-        let client = self.client(target)?;
-        let descriptor = OciDescriptor {
-            digest: digest.to_string(),
-            ..OciDescriptor::default()
-        };
-        let mut blob = Bounded::default();
-        self.run(target, async {
-            let registry = reference.resolve_registry();
-            client
-                .store_auth_if_needed(registry, &pass.for_client())
-                .await;
-            client.pull_blob(&reference, &descriptor, &mut blob).await
-        })
-        .map_err(|failure| match failure {
-            _ if blob.full => garbled(target, "an image config of more than 8 MiB"),
-            failure => promised(target, digest, failure),
-        })?;
-        json(target, &blob.bytes)
+        json(target, &self.blob_at(target, digest)?)
     }
 
     /// Asks each place in turn; the last one, the registry itself, decides.
@@ -271,7 +250,7 @@ impl Registries {
 
     /// TLS first; where `registries.conf` says `insecure`, plain HTTP if no
     /// TLS connection comes about, as `podman` does.
-    fn each_scheme<T>(
+    pub(crate) fn each_scheme<T>(
         &self,
         endpoint: &Endpoint,
         question: impl Fn(&Target) -> Result<T, Failure>,
@@ -311,7 +290,7 @@ impl Registries {
         Ok(self.auth.find(repository, &*self.helper)?)
     }
 
-    fn client(&self, target: &Target) -> Result<Client, Failure> {
+    pub(crate) fn client(&self, target: &Target) -> Result<Client, Failure> {
         let config = ClientConfig {
             protocol: if target.plain_http {
                 ClientProtocol::Http
@@ -328,7 +307,7 @@ impl Registries {
     }
 
     /// Runs one exchange within its time and gives its error a class.
-    fn run<T>(
+    pub(crate) fn run<T>(
         &self,
         target: &Target,
         exchange: impl Future<Output = Result<T, OciDistributionError>>,
@@ -379,7 +358,7 @@ fn unknown_of(error: Error) -> Unknown {
     }
 }
 
-fn reference_of(image: &ImageRef) -> Reference {
+pub(crate) fn reference_of(image: &ImageRef) -> Reference {
     let registry = image.repository().registry().to_owned();
     let path = image.repository().path().to_owned();
     match image.digest() {
@@ -442,7 +421,7 @@ fn classify(target: &Target, error: &OciDistributionError) -> Failure {
 
 /// Something that a manifest names and the registry does not have: that says
 /// nothing about the image, which the registry has just shown.
-fn promised(target: &Target, digest: &Digest, failure: Failure) -> Failure {
+pub(crate) fn promised(target: &Target, digest: &Digest, failure: Failure) -> Failure {
     match failure {
         Failure::Absent => contradiction(
             target,
@@ -487,32 +466,4 @@ fn media_type(manifest: &WireManifest) -> String {
         (None, None) => OCI_IMAGE_MEDIA_TYPE,
     };
     kind.to_owned()
-}
-
-/// Takes at most [`LARGEST`] bytes.
-#[derive(Default)]
-struct Bounded {
-    bytes: Vec<u8>,
-    full: bool,
-}
-
-impl tokio::io::AsyncWrite for Bounded {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        _: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<std::io::Result<usize>> {
-        if (self.bytes.len() + bytes.len()) as u64 > LARGEST {
-            self.full = true;
-            return Poll::Ready(Err(std::io::Error::other("too large")));
-        }
-        self.bytes.extend_from_slice(bytes);
-        Poll::Ready(Ok(bytes.len()))
-    }
-    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<std::io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<std::io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
 }

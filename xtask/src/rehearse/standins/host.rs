@@ -12,6 +12,7 @@ use super::{Error, StandIn, copy, file_error, link, list, make_dir, run, text, w
 /// call, and a little for whoever looks around in the image.
 const PROGRAMS: &[&str] = &[
     "bash",
+    "base64",
     "basename",
     "cat",
     "chmod",

@@ -1,0 +1,325 @@
+//! How an image becomes a published one. The order is the point:
+//!
+//! key and password -> build -> contract -> push under the candidate tag ->
+//! read back by digest -> sign that digest -> accept it as a host would, with
+//! the image's own policy, and see an unsigned one refused by the same policy
+//! -> lock beside it -> only then names: first those that never move, then
+//! those that hosts follow, each by copying the manifest and read back.
+//!
+//! Whatever fails, a tag that hosts follow names what it named before. The
+//! candidate tag is one and the same for every run, which writes over what a
+//! failed one left.
+
+mod control;
+mod perform;
+
+use std::fmt;
+use std::path::PathBuf;
+
+use registry_compat::{Digest, ImageRef, Repository, Tag};
+use serde::Serialize;
+
+use crate::config::{Config, Reason, SecretSource};
+use crate::engine::{CONTEXT, Engine};
+use crate::error::Error;
+use crate::facts::Local;
+use crate::lock::Lock;
+use crate::plan::{Effect, Step, image_version};
+use crate::process::Invocation;
+
+pub use control::control_image;
+pub(crate) use perform::{perform, secret};
+
+/// Folder of what a host would have, for the time of the check.
+pub const HOST: &str = "target/host";
+
+/// An effect of publishing, printed and performed from this value.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Act {
+    /// Open the private key; its public half must be the one that the image's
+    /// policy names.
+    OpenKey {
+        /// Where the key is.
+        key: SecretSource,
+        /// Where its password is.
+        password: SecretSource,
+        /// The name that is signed for.
+        repository: Repository,
+    },
+    /// Nothing is signed, and why.
+    Unsigned {
+        /// From `image.yaml`.
+        reason: Reason,
+    },
+    /// Take a digest as `PUSHED`; it must be there.
+    Take {
+        /// The image.
+        image: ImageRef,
+    },
+    /// Sign `PUSHED`, and each image of it if it is an index.
+    Sign {
+        /// The name that is signed for.
+        repository: Repository,
+    },
+    /// Read the host's files out of the image.
+    ReadTrust {
+        /// Prints them.
+        script: Invocation,
+        /// The name that a host follows.
+        repository: Repository,
+    },
+    /// Copy `PUSHED` as a host with these files would.
+    HostAccepts {
+        /// The name that a host follows.
+        repository: Repository,
+    },
+    /// Put an unsigned image beside it, and see it refused.
+    HostRefuses {
+        /// The name that a host follows.
+        repository: Repository,
+    },
+    /// Remove the host's files.
+    Tidy,
+    /// Give `PUSHED` a name that never moves; where another image has it, the
+    /// next free one of `TAG-1`, `TAG-2`, ….
+    Name {
+        /// Where.
+        repository: Repository,
+        /// The wanted name.
+        tag: Tag,
+    },
+    /// The key must have signed this digest for this name.
+    Signed {
+        /// The image by digest.
+        image: ImageRef,
+    },
+}
+
+/// The command line that copies an image as a host would.
+pub fn host_copy(repository: &Repository, digest: &str) -> Invocation {
+    Invocation::new(
+        "skopeo",
+        [
+            format!("--policy={HOST}/policy.json"),
+            format!("--registries.d={HOST}/registries.d"),
+            format!("--registries-conf={HOST}/registries.conf"),
+            "copy".to_owned(),
+            format!("docker://{repository}@{digest}"),
+            format!("dir:{HOST}/image"),
+        ],
+    )
+}
+
+impl fmt::Display for Act {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::OpenKey {
+                key,
+                password,
+                repository,
+            } => write!(
+                f,
+                "key      {key} (password {password}) must be the one that the policy in {CONTEXT}/rootfs demands for {repository}"
+            ),
+            Self::Unsigned { reason } => write!(f, "unsigned {reason}"),
+            Self::Take { image } => write!(f, "read     {image} as PUSHED"),
+            Self::Sign { repository } => {
+                write!(
+                    f,
+                    "sign     PUSHED as {repository}, under the tag sha256-….sig"
+                )
+            }
+            Self::ReadTrust { script, .. } => {
+                write!(f, "trust    {script}; its files to {HOST}")
+            }
+            Self::HostAccepts { repository } => {
+                write!(f, "accept   {}", host_copy(repository, "PUSHED"))
+            }
+            Self::HostRefuses { repository } => {
+                write!(f, "refuse   {}", host_copy(repository, "UNSIGNED"))
+            }
+            Self::Tidy => write!(f, "remove   {HOST}"),
+            Self::Name { repository, tag } => write!(
+                f,
+                "name     {repository}:{tag} is PUSHED for good, or {tag}-1, -2, … if it names another"
+            ),
+            Self::Signed { image } => write!(f, "signed   {image} must be"),
+        }
+    }
+}
+
+fn step(name: &'static str, acts: impl IntoIterator<Item = Act>) -> Step {
+    Step {
+        name,
+        effects: acts.into_iter().map(Effect::Act).collect(),
+        cleanup: Vec::new(),
+    }
+}
+
+/// What comes before the build, so that it is not in vain.
+///
+/// # Errors
+/// Never for a config that was parsed.
+pub fn first(config: &Config) -> Result<Vec<Step>, Error> {
+    let signing = &config.signing;
+    let act = match &signing.unsigned {
+        Some(reason) => Act::Unsigned {
+            reason: reason.clone(),
+        },
+        None => Act::OpenKey {
+            key: signing.private_key.clone(),
+            password: signing.password.clone(),
+            repository: config.repository()?,
+        },
+    };
+    Ok(vec![step("key", [act])])
+}
+
+/// What comes after the contract.
+///
+/// # Errors
+/// As [`first`].
+pub fn after(
+    config: &Config,
+    lock: &Lock,
+    local: &Local,
+    name: &ImageRef,
+) -> Result<Vec<Step>, Error> {
+    let repository = config.repository()?;
+    let candidate = repository.tagged(config.image.candidate.clone());
+    let there = local
+        .destination
+        .repository()
+        .tagged(config.image.candidate.clone());
+    let push = local.engine.push(name, &there, local.insecure);
+    let plain = |name, effects| Step {
+        name,
+        effects,
+        cleanup: Vec::new(),
+    };
+    let mut steps = vec![
+        plain("push", push.into_iter().map(Effect::Run).collect()),
+        plain(
+            "read back",
+            vec![Effect::ReadBack {
+                candidate: candidate.clone(),
+                local: name.clone(),
+                engine: local.engine,
+            }],
+        ),
+    ];
+    if config.signing.unsigned.is_none() {
+        steps.push(step(
+            "sign",
+            [Act::Sign {
+                repository: repository.clone(),
+            }],
+        ));
+        steps.push(host(local.engine, &name.to_string(), &repository, true));
+    }
+    steps.push(step("name", names(config, lock, local)?));
+    steps.push(promote(config)?);
+    Ok(steps)
+}
+
+/// The names that never move: the version, and the day.
+fn names(config: &Config, lock: &Lock, local: &Local) -> Result<Vec<Act>, Error> {
+    let repository = config.repository()?;
+    let mut tags = vec![image_version(lock).parse::<Tag>()?];
+    tags.extend(local.today.as_ref().map(|day| day.parse()).transpose()?);
+    Ok(tags
+        .into_iter()
+        .map(|tag| Act::Name {
+            repository: repository.clone(),
+            tag,
+        })
+        .collect())
+}
+
+/// The step that looks at `PUSHED` as a host would; `control`: with an unsigned
+/// image beside it.
+pub fn host(engine: Engine, image: &str, repository: &Repository, control: bool) -> Step {
+    let mut calls = engine.script(image, "trust.sh", &[]);
+    let script = calls.pop().map(|script| {
+        Effect::Act(Act::ReadTrust {
+            script,
+            repository: repository.clone(),
+        })
+    });
+    let accepts = Act::HostAccepts {
+        repository: repository.clone(),
+    };
+    let refuses = control.then(|| Act::HostRefuses {
+        repository: repository.clone(),
+    });
+    let cleanup = engine.contract_cleanup().map(Effect::Run);
+    Step {
+        name: "host",
+        effects: calls
+            .into_iter()
+            .map(Effect::Run)
+            .chain(script)
+            .chain([Effect::Act(accepts)])
+            .chain(refuses.map(Effect::Act))
+            .collect(),
+        cleanup: cleanup
+            .into_iter()
+            .chain([Effect::Act(Act::Tidy)])
+            .collect(),
+    }
+}
+
+/// The step that moves the tags that hosts follow, and reads each back.
+///
+/// # Errors
+/// As [`first`].
+pub fn promote(config: &Config) -> Result<Step, Error> {
+    let repository = config.repository()?;
+    let candidate = repository.tagged(config.image.candidate.clone());
+    let mut effects = Vec::new();
+    for tag in config.image.tags.iter() {
+        effects.push(Effect::Promote {
+            candidate: candidate.clone(),
+            tag: tag.clone(),
+        });
+        effects.push(Effect::Confirm {
+            image: repository.tagged(tag.clone()),
+        });
+    }
+    Ok(Step {
+        name: "promote",
+        effects,
+        cleanup: Vec::new(),
+    })
+}
+
+/// The folder of the files that are laid over the image.
+pub fn rootfs() -> PathBuf {
+    PathBuf::from(CONTEXT).join("rootfs")
+}
+
+/// The next of `tag`, `tag-1`, `tag-2`, … whose digest is `None` (free) or
+/// already the wanted one.
+///
+/// # Errors
+/// Whatever keeps a tag from being read; [`Error::Refused`] after 99.
+pub fn free_name(
+    tag: &Tag,
+    wanted: &Digest,
+    mut names: impl FnMut(&Tag) -> Result<Option<Digest>, Error>,
+) -> Result<Tag, Error> {
+    for number in 0..100 {
+        let next = match number {
+            0 => tag.clone(),
+            _ => format!("{tag}-{number}").parse()?,
+        };
+        match names(&next)? {
+            Some(found) if found != *wanted => {}
+            _ => return Ok(next),
+        }
+    }
+    Err(Error::Refused(format!(
+        "{tag} and {tag}-1 to {tag}-99 all name other images"
+    )))
+}
