@@ -13,7 +13,7 @@ use registry_compat::{ImageRef, Repository, Tag, TagForm};
 use serde::{Deserialize, Serialize};
 use version_discovery::{Arch, Series, Stream};
 
-pub use signing::{SecretSource, Signing};
+pub use signing::{Judge, SecretSource, Signing};
 pub use types::{Name, Owner, PackageName, Reason, Unique, UnitName, Url};
 
 use crate::error::Error;

@@ -19,19 +19,24 @@ use std::path::PathBuf;
 use registry_compat::{Digest, ImageRef, Repository, Tag};
 use serde::Serialize;
 
-use crate::config::{Config, Reason, SecretSource};
-use crate::engine::{CONTEXT, Engine};
+use crate::config::{Config, Judge, Reason, SecretSource};
+use crate::engine::CONTEXT;
 use crate::error::Error;
 use crate::facts::Local;
 use crate::lock::Lock;
 use crate::plan::{Effect, Step, image_version};
 use crate::process::Invocation;
 
-pub use control::control_image;
+pub use control::{Control, control_image};
 pub(crate) use perform::{perform, secret};
 
-/// Folder of what a host would have, for the time of the check.
-pub const HOST: &str = "target/host";
+/// What stands for the digests that no plan knows.
+pub const PUSHED: &str = "PUSHED";
+/// The unsigned image of the control.
+pub const UNSIGNED: &str = "UNSIGNED";
+
+/// The variable through which credentials reach `host.sh`.
+pub const AUTH: &str = "CUSTOM_COREOS_AUTH";
 
 /// An effect of publishing, printed and performed from this value.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -69,18 +74,26 @@ pub enum Act {
         /// The name that a host follows.
         repository: Repository,
     },
-    /// Copy `PUSHED` as a host with these files would.
+    /// Copy `PUSHED` as a host would, with what is in the image.
     HostAccepts {
         /// The name that a host follows.
         repository: Repository,
+        /// Makes the copy; without it this program judges alone.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        copy: Option<Invocation>,
     },
     /// Put an unsigned image beside it, and see it refused.
     HostRefuses {
         /// The name that a host follows.
         repository: Repository,
+        /// Tries to copy it.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        copy: Option<Invocation>,
+        /// Copies it without the policy, which must succeed: the policy refused
+        /// it, and nothing else.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        control: Option<Invocation>,
     },
-    /// Remove the host's files.
-    Tidy,
     /// Give `PUSHED` a name that never moves; where another image has it, the
     /// next free one of `TAG-1`, `TAG-2`, ….
     Name {
@@ -94,21 +107,6 @@ pub enum Act {
         /// The image by digest.
         image: ImageRef,
     },
-}
-
-/// The command line that copies an image as a host would.
-pub fn host_copy(repository: &Repository, digest: &str) -> Invocation {
-    Invocation::new(
-        "skopeo",
-        [
-            format!("--policy={HOST}/policy.json"),
-            format!("--registries.d={HOST}/registries.d"),
-            format!("--registries-conf={HOST}/registries.conf"),
-            "copy".to_owned(),
-            format!("docker://{repository}@{digest}"),
-            format!("dir:{HOST}/image"),
-        ],
-    )
 }
 
 impl fmt::Display for Act {
@@ -130,16 +128,30 @@ impl fmt::Display for Act {
                     "sign     PUSHED as {repository}, under the tag sha256-….sig"
                 )
             }
-            Self::ReadTrust { script, .. } => {
-                write!(f, "trust    {script}; its files to {HOST}")
+            Self::ReadTrust { script, repository } => {
+                write!(
+                    f,
+                    "trust    {script}; it must demand the key for {repository}"
+                )
             }
-            Self::HostAccepts { repository } => {
-                write!(f, "accept   {}", host_copy(repository, "PUSHED"))
+            Self::HostAccepts {
+                copy: Some(copy), ..
+            } => write!(f, "accept   {copy}"),
+            Self::HostAccepts { repository, .. } => {
+                write!(
+                    f,
+                    "accept   {repository}@{PUSHED}, by this program's word alone"
+                )
             }
-            Self::HostRefuses { repository } => {
-                write!(f, "refuse   {}", host_copy(repository, "UNSIGNED"))
+            Self::HostRefuses {
+                copy: Some(copy), ..
+            } => write!(f, "refuse   {copy}"),
+            Self::HostRefuses { repository, .. } => {
+                write!(
+                    f,
+                    "refuse   {repository}@{UNSIGNED}, by this program's word alone"
+                )
             }
-            Self::Tidy => write!(f, "remove   {HOST}"),
             Self::Name { repository, tag } => write!(
                 f,
                 "name     {repository}:{tag} is PUSHED for good, or {tag}-1, -2, … if it names another"
@@ -203,20 +215,15 @@ pub fn after(
         plain(
             "read back",
             vec![Effect::ReadBack {
-                candidate: candidate.clone(),
+                candidate,
                 local: name.clone(),
                 engine: local.engine,
             }],
         ),
     ];
     if config.signing.unsigned.is_none() {
-        steps.push(step(
-            "sign",
-            [Act::Sign {
-                repository: repository.clone(),
-            }],
-        ));
-        steps.push(host(local.engine, &name.to_string(), &repository, true));
+        steps.push(step("sign", [Act::Sign { repository }]));
+        steps.push(host(config, local, &name.to_string())?);
     }
     steps.push(step("name", names(config, lock, local)?));
     steps.push(promote(config)?);
@@ -237,37 +244,53 @@ fn names(config: &Config, lock: &Lock, local: &Local) -> Result<Vec<Act>, Error>
         .collect())
 }
 
-/// The step that looks at `PUSHED` as a host would; `control`: with an unsigned
-/// image beside it.
-pub fn host(engine: Engine, image: &str, repository: &Repository, control: bool) -> Step {
+/// The step that looks at `PUSHED` as a host would, and at an unsigned image
+/// beside it.
+///
+/// # Errors
+/// As [`first`].
+pub fn host(config: &Config, local: &Local, image: &str) -> Result<Step, Error> {
+    let engine = local.engine;
+    let repository = config.repository()?;
+    // Under buildah the first call makes the container, which serves all.
     let mut calls = engine.script(image, "trust.sh", &[]);
-    let script = calls.pop().map(|script| {
-        Effect::Act(Act::ReadTrust {
-            script,
-            repository: repository.clone(),
-        })
-    });
-    let accepts = Act::HostAccepts {
+    let script = calls.pop().map(|script| Act::ReadTrust {
+        script,
         repository: repository.clone(),
+    });
+    let copy = |digest: &str, policy: &str| {
+        let variables = [
+            ("IMAGE", format!("{repository}@{digest}")),
+            ("NAME", repository.to_string()),
+            ("PLACE", local.destination.repository().to_string()),
+            ("INSECURE", local.insecure.to_string()),
+            ("POLICY", policy.to_owned()),
+        ];
+        let wanted = config.signing.judge == Judge::Image;
+        let mut calls = engine.reaching_script(image, "host.sh", &variables, &[AUTH]);
+        calls.pop().filter(|_| wanted)
     };
-    let refuses = control.then(|| Act::HostRefuses {
-        repository: repository.clone(),
-    });
-    let cleanup = engine.contract_cleanup().map(Effect::Run);
-    Step {
+    let acts = [
+        Act::HostAccepts {
+            repository: repository.clone(),
+            copy: copy(PUSHED, "own"),
+        },
+        Act::HostRefuses {
+            repository: repository.clone(),
+            copy: copy(UNSIGNED, "own"),
+            control: copy(UNSIGNED, "any"),
+        },
+    ];
+    let acts = script.into_iter().chain(acts).map(Effect::Act);
+    Ok(Step {
         name: "host",
-        effects: calls
-            .into_iter()
+        effects: calls.into_iter().map(Effect::Run).chain(acts).collect(),
+        cleanup: engine
+            .contract_cleanup()
             .map(Effect::Run)
-            .chain(script)
-            .chain([Effect::Act(accepts)])
-            .chain(refuses.map(Effect::Act))
-            .collect(),
-        cleanup: cleanup
             .into_iter()
-            .chain([Effect::Act(Act::Tidy)])
             .collect(),
-    }
+    })
 }
 
 /// The step that moves the tags that hosts follow, and reads each back.

@@ -79,6 +79,8 @@ pub(crate) struct Stage<'a> {
     engine: Engine,
     images: Images,
     wanted: KmodTag,
+    /// The one in the stand-in.
+    skopeo: Option<PathBuf>,
 }
 
 /// Runs the rehearsal.
@@ -110,6 +112,7 @@ pub fn run(world: &World<'_>, args: &RehearseArgs) -> Result<Done, Error> {
     world
         .report
         .status("Making", "stand-ins for Fedora CoreOS and the kmods image");
+    let skopeo = checkout::capable_skopeo(world, &sh, &scratch.path)?;
     let images = standins::make(
         &sh,
         &scratch.path,
@@ -119,6 +122,7 @@ pub fn run(world: &World<'_>, args: &RehearseArgs) -> Result<Done, Error> {
             zfs: ZFS.to_owned(),
             fcos: FCOS.to_owned(),
             stream: world.config.base.stream.to_string(),
+            skopeo: skopeo.clone(),
             wrong_kernel: format!("{WRONG_KERNEL}.{arch}"),
         },
     )?;
@@ -133,6 +137,7 @@ pub fn run(world: &World<'_>, args: &RehearseArgs) -> Result<Done, Error> {
         engine: args.engine,
         images,
         wanted,
+        skopeo,
     };
     let done = stage.play(&watch)?;
     if args.keep {
@@ -364,7 +369,7 @@ impl Stage<'_> {
         let place = format!("http://{}/{}", self.metadata, night.world);
         config.urls.github_api = place.parse()?;
         config.urls.fcos_builds = place.parse()?;
-        config.signing = checkout::signing();
+        config.signing = checkout::signing(self.skopeo.as_deref());
         self.sh.set_var(checkout::PASSWORD, night.password);
         let yaml = serde_yaml::to_string(&config).map_err(|e| Error::Usage(e.to_string()))?;
         let image_yaml = folder.join("image.yaml");

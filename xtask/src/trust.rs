@@ -1,5 +1,5 @@
 //! What a host trusts: the `policy.json`, `registries.d` and keys of an image,
-//! read out of it. Pure, but for [`Trust::of_rootfs`] and [`Trust::write`].
+//! read out of it. Pure, but for [`Trust::of_rootfs`].
 //!
 //! Sources: containers/image `docs/containers-policy.json.5.md`,
 //! `docs/containers-registries.d.5.md`, `signature/policy_eval.go`,
@@ -11,7 +11,6 @@ use std::path::{Path, PathBuf};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use registry_compat::Repository;
-use remote::Endpoint;
 use serde_json::Value;
 
 use crate::error::Error;
@@ -230,56 +229,6 @@ impl Trust {
         }
         let found = parents(name).find_map(|scope| by_scope.get(scope).copied());
         Ok(found.or(default).unwrap_or(false))
-    }
-
-    /// Writes what `skopeo` is to be given into a folder: `policy.json` with the
-    /// keys that lie beside it, `registries.d`, and a `registries.conf` by which
-    /// the repository is read where it was pushed to, and not from a mirror.
-    /// Where those are two names, the setting for the one is repeated for the
-    /// other: `skopeo` looks up the name in the policy, but the place in
-    /// `registries.d`.
-    ///
-    /// # Errors
-    /// If a file cannot be written, or there is no policy.
-    pub fn write(
-        &self,
-        folder: &Path,
-        repository: &Repository,
-        home: &Endpoint,
-    ) -> Result<(), Error> {
-        let mut policy = self.policy()?;
-        let keys = folder.join("keys");
-        let mut names = BTreeMap::new();
-        each_key_path(&mut policy, &mut |path| {
-            let next = keys.join(format!("key-{}", names.len()));
-            let new = names.entry(path.clone()).or_insert(next);
-            *path = new.display().to_string();
-        });
-        write(&folder.join("policy.json"), policy.to_string().as_bytes())?;
-        for (path, file) in names {
-            // One that is not in the image fails in skopeo as on the host.
-            if let Some(bytes) = self.files.get(&path) {
-                write(&file, bytes)?;
-            }
-        }
-        let registries = folder.join("registries.d");
-        make_dir(&registries)?;
-        for (path, bytes) in &self.files {
-            if let Some(name) = path.strip_prefix(REGISTRIES_D) {
-                write(&registries.join(name.replace('/', "-")), bytes)?;
-            }
-        }
-        let (name, place) = (repository.to_string(), home.image.repository().to_string());
-        let conf = format!(
-            "[[registry]]\nprefix = \"{name}\"\nlocation = \"{place}\"\ninsecure = {}\n",
-            home.insecure
-        );
-        write(&folder.join("registries.conf"), conf.as_bytes())?;
-        if place != name && self.attachments(&name)? && !self.attachments(&place)? {
-            let text = format!("docker:\n  {place}:\n    use-sigstore-attachments: true\n");
-            write(&registries.join("place.yaml"), text.as_bytes())?;
-        }
-        Ok(())
     }
 }
 

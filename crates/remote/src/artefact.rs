@@ -7,13 +7,15 @@
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use oci_client::RegistryOperation;
 use oci_client::manifest::OciDescriptor;
 use registry_compat::{Answer, Digest, ImageRef};
 
 use crate::oci::{Failure, LARGEST, Registries, Target, garbled, promised, reference_of};
 use crate::session::contradiction;
-use crate::{Error, one_line};
+use crate::{Error, Secret, one_line};
 
 /// A manifest as it stands in the registry.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,6 +65,29 @@ impl Registries {
             failure => promised(target, digest, failure),
         })?;
         Ok(blob.bytes)
+    }
+
+    /// The credentials for an image's place as an `auth.json` of that place
+    /// alone, for a program that is to ask in our name.
+    ///
+    /// # Errors
+    /// If an auth file or credential helper cannot be used.
+    pub fn auth_json(&self, image: &ImageRef) -> Result<Option<Secret>, Error> {
+        let target = Target {
+            endpoint: self.home_of(image)?,
+            plain_http: false,
+        };
+        let who = match self.credential(&target) {
+            Ok(who) => who,
+            Err(Failure::Error(error)) => return Err(error),
+            Err(Failure::Absent) => None,
+        };
+        let registry = target.endpoint.image.repository().registry().to_owned();
+        Ok(who.map(|who| {
+            let pair = format!("{}:{}", who.user, who.password.expose());
+            let entry = serde_json::json!({"auth": BASE64.encode(pair)});
+            Secret::new(serde_json::json!({"auths": {registry: entry}}).to_string())
+        }))
     }
 
     /// Writes blobs and then a manifest under a tag or its digest. All of it is

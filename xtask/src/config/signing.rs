@@ -48,6 +48,17 @@ impl FromStr for SecretSource {
 
 version_discovery::serde_as_text!(SecretSource);
 
+/// Who looks at an image as a host does, before a tag moves.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Judge {
+    /// The `skopeo` in the image, in a container of it.
+    #[default]
+    Image,
+    /// This program alone, from the image's files: no second opinion.
+    Program,
+}
+
 /// How a publication is signed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
@@ -61,6 +72,9 @@ pub struct Signing {
     /// Its password. One that is empty or not set is none.
     #[serde(default = "password")]
     pub password: SecretSource,
+    /// Who accepts it as a host does.
+    #[serde(default)]
+    pub judge: Judge,
 }
 
 // The names that cosign reads.
@@ -78,6 +92,7 @@ impl Default for Signing {
             unsigned: None,
             private_key: private_key(),
             password: password(),
+            judge: Judge::Image,
         }
     }
 }

@@ -17,11 +17,22 @@ const LAYER: [u8; 32] = [
 ];
 const DIFF_ID: &str = "sha256:5f70bf18a086007016e948b04aed3b82103a36bea41755b6cddfaf10ace3c6ef";
 
-/// The unsigned image: its digest, its manifest and its blobs.
+/// An image that is small enough to be held whole.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Control {
+    /// Digest of the manifest.
+    pub digest: Digest,
+    /// The manifest.
+    pub manifest: Vec<u8>,
+    /// Its config and its layer.
+    pub blobs: Vec<Vec<u8>>,
+}
+
+/// The unsigned image.
 ///
 /// # Errors
 /// Never: the forms are right by construction.
-pub fn control_image(arch: Arch) -> Result<(Digest, Vec<u8>, Vec<Vec<u8>>), Error> {
+pub fn control_image(arch: Arch) -> Result<Control, Error> {
     let config = json!({
         "architecture": arch.oci(),
         "os": "linux",
@@ -49,9 +60,9 @@ pub fn control_image(arch: Arch) -> Result<(Digest, Vec<u8>, Vec<Vec<u8>>), Erro
     })
     .to_string()
     .into_bytes();
-    Ok((
-        digest_of(&manifest)?,
+    Ok(Control {
+        digest: digest_of(&manifest)?,
         manifest,
-        vec![config, LAYER.to_vec()],
-    ))
+        blobs: vec![config, LAYER.to_vec()],
+    })
 }

@@ -1,12 +1,12 @@
 //! Performs the acts of a publication.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use registry_compat::{Answer, Digest, ImageRef, Repository};
 use remote::{Registries, Secret};
 use serde_json::Value;
 
-use super::{Act, HOST, control_image, free_name, host_copy, rootfs};
+use super::{AUTH, Act, Control, PUSHED, UNSIGNED, control_image, free_name, rootfs};
 use crate::apply::Live;
 use crate::config::SecretSource;
 use crate::error::Error;
@@ -40,9 +40,12 @@ pub(crate) fn perform(live: &mut Live<'_>, act: &Act) -> Result<(), Error> {
         Act::Take { image } => take(live, image),
         Act::Sign { repository } => sign(live, repository),
         Act::ReadTrust { script, repository } => read_trust(live, script, repository),
-        Act::HostAccepts { repository } => host_accepts(live, repository),
-        Act::HostRefuses { repository } => host_refuses(live, repository),
-        Act::Tidy => remove(&host_folder(live)),
+        Act::HostAccepts { repository, copy } => host_accepts(live, repository, copy.as_ref()),
+        Act::HostRefuses {
+            repository,
+            copy,
+            control,
+        } => host_refuses(live, repository, copy.as_ref(), control.as_ref()),
         Act::Name { repository, tag } => {
             let pushed = live.pushed()?.clone();
             let registries = live.registries;
@@ -119,10 +122,6 @@ fn open_key(
     repository: &Repository,
 ) -> Result<(), Error> {
     let root = live.root();
-    // Without it there is no second opinion, and nobody should learn that after
-    // the build.
-    let version = Invocation::new("skopeo", ["--version"]);
-    process::read(&live.sh, &version)?;
     let text = secret(&root, key)?.ok_or_else(|| {
         step(
             "signing key",
@@ -234,21 +233,6 @@ pub(crate) fn is_signed(
     })
 }
 
-fn host_folder(live: &Live<'_>) -> PathBuf {
-    live.root().join(HOST)
-}
-
-fn remove(folder: &Path) -> Result<(), Error> {
-    match std::fs::remove_dir_all(folder) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(Error::File {
-            verb: "remove",
-            path: folder.to_owned(),
-            source: error,
-        }),
-        _ => Ok(()),
-    }
-}
-
 fn read_trust(
     live: &mut Live<'_>,
     script: &Invocation,
@@ -258,80 +242,123 @@ fn read_trust(
     let mut show = |line: &str| report.foreign(line);
     let done = process::run(&live.sh, script, Capture::Stdout, &mut show)?;
     let trust = Trust::parse(&done.stdout)?;
-    let folder = host_folder(live);
-    // A run that was killed may have left its own.
-    remove(&folder)?;
-    let digest = live.pushed()?.clone();
-    let home = live.registries.home_of(&repository.at(digest))?;
-    trust.write(&folder, repository, &home)
+    let key = live
+        .key
+        .as_ref()
+        .ok_or_else(|| step("host", "no key was opened"))?;
+    // Of the image now, not of the checkout: the base may have brought more.
+    trust.requires(repository, &key.public())
 }
 
-/// Runs `skopeo`: whether it ended well, and what it said.
-fn copy(live: &Live<'_>, invocation: &Invocation) -> Result<(bool, String), Error> {
-    let mut said = Vec::new();
-    let mut show = |line: &str| said.push(line.to_owned());
-    let code = process::status(&live.sh, invocation, &mut show)?;
-    let last = said.last().map(|line| remote::one_line(line));
-    Ok((code == Some(0), last.unwrap_or_default()))
-}
-
-fn host_accepts(live: &Live<'_>, repository: &Repository) -> Result<(), Error> {
-    let digest = live.pushed()?;
-    let (accepted, said) = copy(live, &host_copy(repository, digest.as_str()))?;
-    if accepted {
-        live.report.status(
-            "Accepted",
-            &format!("{repository}@{digest} by the image's own policy"),
-        );
-        return Ok(());
+/// Runs `host.sh`: `None` if the copy was made, else what was said.
+fn refusal(
+    live: &Live<'_>,
+    repository: &Repository,
+    digest: &Digest,
+    copy: &Invocation,
+) -> Result<Option<String>, Error> {
+    let mut call = copy.clone();
+    for arg in &mut call.args {
+        *arg = arg
+            .replace(&format!("@{PUSHED}"), &format!("@{digest}"))
+            .replace(&format!("@{UNSIGNED}"), &format!("@{digest}"));
     }
-    Err(step(
-        "host",
-        format!("a host that follows {repository} would not take {digest}: {said}"),
-    ))
+    let image = repository.at(digest.clone());
+    let auth = live.registries.auth_json(&image)?;
+    live.sh
+        .set_var(AUTH, auth.as_ref().map_or("", Secret::expose));
+    let report = live.report;
+    let mut show = |line: &str| report.foreign(line);
+    let done = process::run(&live.sh, &call, Capture::Stdout, &mut show);
+    live.sh.set_var(AUTH, "");
+    let stdout = done?.stdout;
+    match stdout.trim_end().split_once('\t') {
+        None if stdout.trim_end() == "accepted" => Ok(None),
+        Some(("refused", why)) => Ok(Some(remote::one_line(why))),
+        _ => Err(step(
+            "host",
+            format!("host.sh said `{}`", remote::one_line(&stdout)),
+        )),
+    }
 }
 
-/// The same command for an image that nobody signed, and once more under a
-/// policy that takes everything: only if that one succeeds was it the policy
-/// that refused, and not a missing blob.
-fn host_refuses(live: &Live<'_>, repository: &Repository) -> Result<(), Error> {
-    let (digest, manifest, blobs) = control_image(live.arch)?;
+fn signed_by_us(live: &Live<'_>, repository: &Repository, digest: &Digest) -> Result<bool, Error> {
+    let key = live
+        .key
+        .as_ref()
+        .ok_or_else(|| step("host", "no key was opened"))?;
+    is_signed(live.registries, &key.public(), repository, digest)
+}
+
+fn host_accepts(
+    live: &Live<'_>,
+    repository: &Repository,
+    copy: Option<&Invocation>,
+) -> Result<(), Error> {
+    let digest = live.pushed()?;
+    let refused = match copy {
+        Some(copy) => refusal(live, repository, digest, copy)?,
+        None if signed_by_us(live, repository, digest)? => None,
+        None => Some("there is no signature of the key in it".to_owned()),
+    };
+    if let Some(why) = refused {
+        return Err(step(
+            "host",
+            format!("a host that follows {repository} would not take {digest}: {why}"),
+        ));
+    }
+    live.report.status(
+        "Accepted",
+        &format!("{repository}@{digest}, by the image's own policy"),
+    );
+    Ok(())
+}
+
+/// The same command for an image that nobody signed, and once more without the
+/// policy: only if that one succeeds was it the policy that refused, and not a
+/// missing blob.
+fn host_refuses(
+    live: &Live<'_>,
+    repository: &Repository,
+    copy: Option<&Invocation>,
+    control: Option<&Invocation>,
+) -> Result<(), Error> {
+    let Control {
+        digest,
+        manifest,
+        blobs,
+    } = control_image(live.arch)?;
     live.registries
         .put(&repository.at(digest.clone()), MANIFEST, &manifest, &blobs)?;
-    if known(
-        live.registries
-            .artefact(&repository.tagged(signing::signature_tag(&digest)?)),
-    )?
-    .is_some()
-    {
-        return Err(step(
-            "host",
-            format!("somebody signed {repository}@{digest}, which exists to be unsigned"),
-        ));
-    }
-    let strict = host_copy(repository, digest.as_str());
-    let (accepted, said) = copy(live, &strict)?;
-    if accepted {
+    let refused = match copy {
+        Some(copy) => refusal(live, repository, &digest, copy)?,
+        None if signed_by_us(live, repository, &digest)? => None,
+        None => Some("there is no signature".to_owned()),
+    };
+    let Some(why) = refused else {
         return Err(step(
             "host",
             format!(
-                "the image's own policy takes an unsigned image of {repository}: it protects nobody"
+                "the image's own policy takes an unsigned image of {repository}: \
+                 it protects nobody"
             ),
         ));
-    }
-    let mut lax = strict;
-    lax.args.insert(0, "--insecure-policy".to_owned());
-    lax.args.retain(|arg| !arg.starts_with("--policy="));
-    let (copied, why) = copy(live, &lax)?;
-    if !copied {
+    };
+    let otherwise = match control {
+        Some(control) => refusal(live, repository, &digest, control)?,
+        None => None,
+    };
+    if let Some(why) = otherwise {
         return Err(step(
             "host",
             format!(
-                "the unsigned image cannot be copied at all, so its refusal proves nothing: {why}"
+                "the unsigned image cannot be copied at all, so that it was refused proves nothing: {why}"
             ),
         ));
     }
-    live.report
-        .status("Refused", &format!("an unsigned image: {said}"));
+    live.report.status(
+        "Refused",
+        &format!("an unsigned image, as it must be: {why}"),
+    );
     Ok(())
 }
