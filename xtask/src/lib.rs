@@ -84,7 +84,7 @@ fn run(cli: &Cli, env: &Env, report: &Report) -> Result<Done, Error> {
         Task::TestBuild(args) => tasks::build::test_build(&world, args),
         Task::Verify(args) => tasks::verify::run(&world, args),
         Task::Keys(args) => tasks::keys::run(&world, args),
-        Task::Rehearse(args) => rehearse::run(&world, args),
+        Task::Rehearse(args) => process::minding(|| rehearse::run(&world, args)),
         Task::Config => tasks::config::run(&config, report),
         Task::Check => tasks::check::run(&world),
         Task::Help(_) | Task::Doctor(_) => Ok(Done::Well),

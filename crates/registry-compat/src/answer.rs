@@ -30,6 +30,9 @@ pub struct Unknown {
 pub enum Trouble {
     /// 401 or 403: credentials missing, wrong, or not allowed to see this.
     Denied,
+    /// A file of the container tools (`registries.conf`, an auth file, a
+    /// credential helper) keeps us from asking.
+    Configuration,
     /// 429, or the registry's words for it.
     RateLimited,
     /// No connection, reset, time-out, name not resolved, TLS refused.
@@ -46,6 +49,7 @@ impl Trouble {
     pub fn next_step(self) -> &'static str {
         match self {
             Self::Denied => "log in with `podman login REGISTRY`, or make the package public",
+            Self::Configuration => "mend that file; `podman pull` of the same image would fail too",
             Self::RateLimited => "wait a few minutes, or log in: named accounts have larger limits",
             Self::Unreachable => "check the network, proxies and registries.conf, then try again",
             Self::ServerError => "the registry itself has trouble: try again later",

@@ -4,17 +4,13 @@
 //! The registry itself is asked, never a mirror: these are read to be written
 //! again, and a mirror may have yesterday's.
 
-use std::pin::Pin;
-use std::task::{Context, Poll};
-
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use oci_client::RegistryOperation;
-use oci_client::manifest::OciDescriptor;
 use registry_compat::{Answer, Digest, ImageRef};
 
-use crate::oci::{Failure, LARGEST, Registries, Target, garbled, promised, reference_of};
-use crate::session::contradiction;
+use crate::manifest::sha256;
+use crate::oci::{Failure, LARGEST, Registries, Target, broken_promise, garbled, reference_of};
 use crate::{Error, Secret, one_line};
 
 /// A manifest as it stands in the registry.
@@ -43,28 +39,22 @@ impl Registries {
         self.ask_home(image, |target| self.blob_at(target, digest))
     }
 
-    /// A small blob that a manifest names.
+    /// A small blob that a manifest names. Registries may send it from another
+    /// host, which gets no credentials.
     pub(crate) fn blob_at(&self, target: &Target, digest: &Digest) -> Result<Vec<u8>, Failure> {
-        let pass = self.current_pass(target)?;
-        let reference = reference_of(&target.endpoint.image);
-        let client = self.client(target)?;
-        let descriptor = OciDescriptor {
-            digest: digest.to_string(),
-            ..OciDescriptor::default()
-        };
-        let mut blob = Bounded::default();
-        self.run(target, async {
-            let registry = reference.resolve_registry();
-            client
-                .store_auth_if_needed(registry, &pass.for_client())
-                .await;
-            client.pull_blob(&reference, &descriptor, &mut blob).await
-        })
-        .map_err(|failure| match failure {
-            _ if blob.full => garbled(target, format!("{digest} has more than 8 MiB")),
-            failure => promised(target, digest, failure),
-        })?;
-        Ok(blob.bytes)
+        let path = target.endpoint.image.repository().path();
+        let url = target.url(&format!("{path}/blobs/{digest}"));
+        let reply = self.get(target, &url, "*/*", LARGEST)?;
+        match reply.status {
+            200 => {}
+            404 => return Err(broken_promise(target, digest)),
+            other => return Err(garbled(target, format!("{url}: HTTP {other}"))),
+        }
+        let found = sha256(&reply.body);
+        if found != digest.as_str() {
+            return Err(garbled(target, format!("{url}: its digest is {found}")));
+        }
+        Ok(reply.body)
     }
 
     /// The credentials for an image's place as an `auth.json` of that place
@@ -124,7 +114,7 @@ impl Registries {
         let pass = self.fetch_pass(target, RegistryOperation::Push)?;
         let client = self.client(target)?;
         let destination = reference_of(&target.endpoint.image);
-        let digests: Vec<String> = blobs.iter().map(|blob| digest_of(blob)).collect();
+        let digests: Vec<String> = blobs.iter().map(|blob| sha256(blob)).collect();
         self.run(target, async {
             let registry = destination.resolve_registry();
             client
@@ -138,45 +128,9 @@ impl Registries {
                 .await
         })
         .map_err(|failure| match failure {
-            Failure::Absent => contradiction(target, "it was not accepted: HTTP 404"),
+            Failure::Absent => garbled(target, "it was not accepted: HTTP 404"),
             error @ Failure::Error(_) => error,
         })?;
         Ok(())
-    }
-}
-
-fn digest_of(bytes: &[u8]) -> String {
-    use sha2::Digest as _;
-    let hash = sha2::Sha256::digest(bytes);
-    hash.iter().fold("sha256:".to_owned(), |text, byte| {
-        text + &format!("{byte:02x}")
-    })
-}
-
-/// Takes at most [`LARGEST`] bytes.
-#[derive(Default)]
-struct Bounded {
-    bytes: Vec<u8>,
-    full: bool,
-}
-
-impl tokio::io::AsyncWrite for Bounded {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        _: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<std::io::Result<usize>> {
-        if (self.bytes.len() + bytes.len()) as u64 > LARGEST {
-            self.full = true;
-            return Poll::Ready(Err(std::io::Error::other("too large")));
-        }
-        self.bytes.extend_from_slice(bytes);
-        Poll::Ready(Ok(bytes.len()))
-    }
-    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<std::io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<std::io::Result<()>> {
-        Poll::Ready(Ok(()))
     }
 }

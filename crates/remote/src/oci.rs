@@ -1,11 +1,14 @@
 //! Registries, over `oci-client`.
 //!
-//! It moves image configs and pushes manifests. What it does not do is done
-//! here and in the neighbours: time-outs on every call, retries, three-valued
-//! answers, a limit on what is read, the configuration of the container tools.
+//! It pushes manifests. What it does not do well is done here and in the
+//! neighbours over the other client: time-outs on every call, retries,
+//! three-valued answers, a limit on what is read, the configuration of the
+//! container tools.
 //! Its traps and how each is met:
 //! - `Client::new` falls back to defaults on error: `try_from` is used;
-//! - its errors have no HTTP status, its manifests no limit: see `manifest.rs`;
+//! - its errors have no HTTP status, and its bodies no limit: `manifest.rs`
+//!   reads. (What a registry answers to a push is still read without limit,
+//!   but within the time of one request.)
 //! - it keeps the token service's errors to itself: see `session.rs`;
 //! - the first credential for a registry wins in a client: each exchange has
 //!   its own client;
@@ -14,7 +17,7 @@
 use std::collections::BTreeMap;
 
 use oci_client::client::{ClientConfig, ClientProtocol};
-use oci_client::errors::{OciDistributionError, OciErrorCode};
+use oci_client::errors::OciDistributionError;
 use oci_client::manifest::{
     IMAGE_MANIFEST_LIST_MEDIA_TYPE, IMAGE_MANIFEST_MEDIA_TYPE, OCI_IMAGE_INDEX_MEDIA_TYPE,
     OCI_IMAGE_MEDIA_TYPE,
@@ -26,7 +29,7 @@ use version_discovery::Arch;
 
 use crate::agent::{install_tls, says_slow_down};
 use crate::manifest::{WireConfig, WireDescriptor, WireEntry, WireManifest};
-use crate::session::{Passes, contradiction};
+use crate::session::Passes;
 use crate::{Agent, AuthFiles, Credential, Endpoint, Error, HelperCall, Limits, RegistriesConf};
 
 /// Largest manifest or image config that is read, in bytes. The distribution
@@ -161,11 +164,6 @@ impl Registries {
                     .push_manifest_raw(&destination, found.body, kind)
                     .await
             })
-            .map_err(|failure| match failure {
-                // Said of what was to be written, not of what was read.
-                Failure::Absent => contradiction(target, "the tag was not accepted: HTTP 404"),
-                error @ Failure::Error(_) => error,
-            })
         });
         match moved {
             Ok(_) => Ok(()),
@@ -190,9 +188,10 @@ impl Registries {
             let entry = entries.iter().find(fits).ok_or(Failure::Absent)?;
             manifest = parse_digest(target, &entry.digest)?;
             let child = self.manifest(target, manifest.as_str());
-            wire = child
-                .map_err(|failure| promised(target, &manifest, failure))?
-                .wire;
+            wire = match child {
+                Err(Failure::Absent) => return Err(broken_promise(target, &manifest)),
+                child => child?.wire,
+            };
         }
         let config = wire
             .config
@@ -212,6 +211,8 @@ impl Registries {
         })
     }
 
+    /// An image's config, a blob. Registries may send it from another host,
+    /// which gets no credentials.
     fn config(&self, target: &Target, digest: &Digest) -> Result<WireConfig, Failure> {
         json(target, &self.blob_at(target, digest)?)
     }
@@ -352,7 +353,7 @@ fn unknown_of(error: Error) -> Unknown {
     match error {
         Error::Unknown(why) => why,
         other => Unknown {
-            trouble: Trouble::Denied,
+            trouble: Trouble::Configuration,
             detail: other.to_string(),
         },
     }
@@ -367,46 +368,17 @@ pub(crate) fn reference_of(image: &ImageRef) -> Reference {
     }
 }
 
-/// What became of a blob or a push. Only here, and only from a registry's
-/// words or a 404, does [`Failure::Absent`] come; the callers know of what.
+/// Why a push failed. Its 404 is not *absent*: it speaks of what was to be
+/// written, not of what was read.
 fn classify(target: &Target, error: &OciDistributionError) -> Failure {
     use OciDistributionError as E;
-    let slow = |text: &str, else_: Trouble| {
-        if says_slow_down(text) {
-            Trouble::RateLimited
-        } else {
-            else_
-        }
-    };
     let trouble = match error {
-        E::RegistryError { envelope, .. } => {
-            let has = |code: OciErrorCode| envelope.errors.iter().any(|e| e.code == code);
-            if has(OciErrorCode::Toomanyrequests) {
-                Trouble::RateLimited
-            } else if has(OciErrorCode::Denied) || has(OciErrorCode::Unauthorized) {
-                Trouble::Denied
-            } else if has(OciErrorCode::BlobUnknown)
-                || has(OciErrorCode::NameUnknown)
-                || has(OciErrorCode::NotFound)
-            {
-                return Failure::Absent;
-            } else {
-                slow(&envelope.to_string(), Trouble::Garbled)
-            }
-        }
-        E::ServerError { code: 404, .. } => return Failure::Absent,
         E::ServerError { code: 429, .. } => Trouble::RateLimited,
+        E::ServerError { message, .. } if says_slow_down(message) => Trouble::RateLimited,
         E::ServerError {
-            code: 401 | 403,
-            message,
-            ..
-        } => slow(message, Trouble::Denied),
-        E::ServerError {
-            code: 500..,
-            message,
-            ..
-        } => slow(message, Trouble::ServerError),
-        E::UnauthorizedError { .. } => Trouble::Denied,
+            code: 401 | 403, ..
+        } => Trouble::Denied,
+        E::ServerError { code: 500.., .. } => Trouble::ServerError,
         E::RequestError(_) | E::IoError(_) => Trouble::Unreachable,
         _ => Trouble::Garbled,
     };
@@ -421,14 +393,11 @@ fn classify(target: &Target, error: &OciDistributionError) -> Failure {
 
 /// Something that a manifest names and the registry does not have: that says
 /// nothing about the image, which the registry has just shown.
-pub(crate) fn promised(target: &Target, digest: &Digest, failure: Failure) -> Failure {
-    match failure {
-        Failure::Absent => contradiction(
-            target,
-            format!("the registry names {digest}, but does not have it"),
-        ),
-        error @ Failure::Error(_) => error,
-    }
+pub(crate) fn broken_promise(target: &Target, digest: &Digest) -> Failure {
+    garbled(
+        target,
+        format!("the registry contradicts itself: it names {digest}, but does not have it"),
+    )
 }
 
 /// The sum of what a stranger claims: no overflow.

@@ -156,7 +156,7 @@ fn blocked_means_not_asked() {
         panic!("nobody may know");
     };
     assert!(why.detail.contains("blocked"), "{}", why.detail);
-    assert_eq!(Want::of(&client.tags(name.repository())), Denied);
+    assert_eq!(Want::of(&client.tags(name.repository())), Configuration);
     let tag = "u".parse().expect("a tag");
     let error = client.retag(&name, &tag).expect_err("blocked");
     assert!(matches!(error, Error::ConfigFile { .. }), "{error}");
