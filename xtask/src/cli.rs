@@ -48,7 +48,16 @@ const GROUPS: [(&str, &[&str]); 3] = [
     ),
     (
         "The image",
-        &["resolve", "build", "test-build", "verify", "keys"],
+        &[
+            "resolve",
+            "build",
+            "test-build",
+            "verify",
+            "promote",
+            "rollback",
+            "retract",
+            "keys",
+        ],
     ),
     (
         "This checkout",
@@ -144,6 +153,18 @@ pub enum Task {
     ///
     /// Example: cargo xtask verify ghcr.io/owner/custom-coreos:stable
     Verify(VerifyArgs),
+    /// Move the followed tags to an image, once it is proven
+    ///
+    /// Example: cargo xtask promote ghcr.io/owner/custom-coreos@sha256:…
+    Promote(PromoteArgs),
+    /// Move the followed tags back to the image before
+    ///
+    /// Example: cargo xtask rollback --to 20260720
+    Rollback(RollbackArgs),
+    /// Mark an image as bad, and say what hosts must do
+    ///
+    /// Example: cargo xtask retract 20260721
+    Retract(RetractArgs),
     /// Make the key pair that signs what is published
     ///
     /// Example: cargo xtask keys new
@@ -235,6 +256,41 @@ pub struct VerifyArgs {
     /// Use this engine instead of the first that is installed
     #[arg(long, value_name = "ENGINE")]
     pub engine: Option<Engine>,
+}
+
+/// `promote`.
+#[derive(Debug, Clone, Args)]
+pub struct PromoteArgs {
+    /// The image, by digest
+    pub image: ImageRef,
+    /// Print what would be done, and do nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Use this engine instead of the first that is installed
+    #[arg(long, value_name = "ENGINE")]
+    pub engine: Option<Engine>,
+}
+
+/// `rollback`.
+#[derive(Debug, Clone, Args)]
+pub struct RollbackArgs {
+    /// Go to this one instead of the last good one
+    #[arg(long, value_name = "TAG|DIGEST")]
+    pub to: Option<String>,
+    /// Print what would be done, and do nothing
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// `retract`.
+#[derive(Debug, Clone, Args)]
+pub struct RetractArgs {
+    /// A tag or digest of our image
+    #[arg(value_name = "TAG|DIGEST")]
+    pub image: String,
+    /// Print what would be done, and do nothing
+    #[arg(long)]
+    pub dry_run: bool,
 }
 
 /// `keys`.

@@ -10,6 +10,7 @@ pub mod env;
 pub mod error;
 pub mod facts;
 pub mod gather;
+pub mod history;
 pub mod lock;
 pub mod plan;
 pub mod process;
@@ -83,6 +84,9 @@ fn run(cli: &Cli, env: &Env, report: &Report) -> Result<Done, Error> {
         Task::Build(args) => tasks::build::build(&world, args),
         Task::TestBuild(args) => tasks::build::test_build(&world, args),
         Task::Verify(args) => tasks::verify::run(&world, args),
+        Task::Promote(args) => tasks::promote::promote(&world, args),
+        Task::Rollback(args) => tasks::promote::rollback(&world, args),
+        Task::Retract(args) => tasks::promote::retract(&world, args),
         Task::Keys(args) => tasks::keys::run(&world, args),
         Task::Rehearse(args) => process::minding(|| rehearse::run(&world, args)),
         Task::Config => tasks::config::run(&config, report),

@@ -10,6 +10,7 @@
 //! candidate tag is one and the same for every run, which writes over what a
 //! failed one left.
 
+mod checks;
 mod control;
 mod perform;
 
@@ -20,15 +21,28 @@ use registry_compat::{Digest, ImageRef, Repository, Tag};
 use serde::Serialize;
 
 use crate::config::{Config, Judge, Reason, SecretSource};
-use crate::engine::CONTEXT;
+use crate::engine::{CONTEXT, Engine};
 use crate::error::Error;
 use crate::facts::Local;
 use crate::lock::Lock;
 use crate::plan::{Effect, Step, image_version};
 use crate::process::Invocation;
 
+pub use checks::checks;
 pub use control::{Control, control_image};
 pub(crate) use perform::{perform, secret};
+
+/// What a tag that marks a bad image begins with; 12 digits of its digest
+/// follow.
+pub const RETRACTED: &str = "retracted-";
+
+/// The tag that marks an image as bad.
+///
+/// # Errors
+/// Never: the form is right by construction.
+pub fn retracted_tag(digest: &Digest) -> Result<Tag, Error> {
+    Ok(format!("{RETRACTED}{}", digest.short()).parse()?)
+}
 
 /// What stands for the digests that no plan knows.
 pub const PUSHED: &str = "PUSHED";
@@ -102,6 +116,16 @@ pub enum Act {
         /// The wanted name.
         tag: Tag,
     },
+    /// The image must not be marked as bad.
+    NotRetracted {
+        /// The image by digest.
+        image: ImageRef,
+    },
+    /// Mark an image as bad, by a tag that says so.
+    Retract {
+        /// The image by digest.
+        image: ImageRef,
+    },
     /// The key must have signed this digest for this name.
     Signed {
         /// The image by digest.
@@ -156,12 +180,17 @@ impl fmt::Display for Act {
                 f,
                 "name     {repository}:{tag} is PUSHED for good, or {tag}-1, -2, … if it names another"
             ),
+            Self::NotRetracted { image } => write!(f, "good     {image} is not marked as bad"),
+            Self::Retract { image } => {
+                write!(f, "retract  {image}, by the tag {RETRACTED}…")
+            }
             Self::Signed { image } => write!(f, "signed   {image} must be"),
         }
     }
 }
 
-fn step(name: &'static str, acts: impl IntoIterator<Item = Act>) -> Step {
+/// A step of acts alone.
+pub fn step(name: &'static str, acts: impl IntoIterator<Item = Act>) -> Step {
     Step {
         name,
         effects: acts.into_iter().map(Effect::Act).collect(),
@@ -222,8 +251,20 @@ pub fn after(
         ),
     ];
     if config.signing.unsigned.is_none() {
-        steps.push(step("sign", [Act::Sign { repository }]));
-        steps.push(host(config, local, &name.to_string())?);
+        steps.push(step(
+            "sign",
+            [Act::Sign {
+                repository: repository.clone(),
+            }],
+        ));
+        let seen = Seen {
+            engine: local.engine,
+            image: &name.to_string(),
+            repository: &repository,
+            place: local.destination.repository(),
+            insecure: local.insecure,
+        };
+        steps.push(host(seen, config.signing.judge));
     }
     steps.push(step("name", names(config, lock, local)?));
     steps.push(promote(config)?);
@@ -244,32 +285,52 @@ fn names(config: &Config, lock: &Lock, local: &Local) -> Result<Vec<Act>, Error>
         .collect())
 }
 
+/// An image as it lies in the engine's storage, and in the registry.
+#[derive(Debug, Clone, Copy)]
+pub struct Seen<'a> {
+    /// Who runs it.
+    pub engine: Engine,
+    /// Its name there.
+    pub image: &'a str,
+    /// The name that hosts follow.
+    pub repository: &'a Repository,
+    /// Where that is, after `registries.conf`.
+    pub place: &'a Repository,
+    /// That place may speak plain HTTP.
+    pub insecure: bool,
+}
+
+/// The call of `host.sh` that copies a digest, with the policy or without.
+pub fn host_copy(seen: Seen<'_>, digest: &str, policy: &str) -> Option<Invocation> {
+    let variables = [
+        ("IMAGE", format!("{}@{digest}", seen.repository)),
+        ("NAME", seen.repository.to_string()),
+        ("PLACE", seen.place.to_string()),
+        ("INSECURE", seen.insecure.to_string()),
+        ("POLICY", policy.to_owned()),
+    ];
+    let mut calls = seen
+        .engine
+        .reaching_script(seen.image, "host.sh", &variables, &[AUTH]);
+    calls.pop()
+}
+
 /// The step that looks at `PUSHED` as a host would, and at an unsigned image
 /// beside it.
-///
-/// # Errors
-/// As [`first`].
-pub fn host(config: &Config, local: &Local, image: &str) -> Result<Step, Error> {
-    let engine = local.engine;
-    let repository = config.repository()?;
+pub fn host(seen: Seen<'_>, judge: Judge) -> Step {
+    let Seen {
+        engine,
+        image,
+        repository,
+        ..
+    } = seen;
     // Under buildah the first call makes the container, which serves all.
     let mut calls = engine.script(image, "trust.sh", &[]);
     let script = calls.pop().map(|script| Act::ReadTrust {
         script,
         repository: repository.clone(),
     });
-    let copy = |digest: &str, policy: &str| {
-        let variables = [
-            ("IMAGE", format!("{repository}@{digest}")),
-            ("NAME", repository.to_string()),
-            ("PLACE", local.destination.repository().to_string()),
-            ("INSECURE", local.insecure.to_string()),
-            ("POLICY", policy.to_owned()),
-        ];
-        let wanted = config.signing.judge == Judge::Image;
-        let mut calls = engine.reaching_script(image, "host.sh", &variables, &[AUTH]);
-        calls.pop().filter(|_| wanted)
-    };
+    let copy = |digest, policy| host_copy(seen, digest, policy).filter(|_| judge == Judge::Image);
     let acts = [
         Act::HostAccepts {
             repository: repository.clone(),
@@ -282,7 +343,7 @@ pub fn host(config: &Config, local: &Local, image: &str) -> Result<Step, Error> 
         },
     ];
     let acts = script.into_iter().chain(acts).map(Effect::Act);
-    Ok(Step {
+    Step {
         name: "host",
         effects: calls.into_iter().map(Effect::Run).chain(acts).collect(),
         cleanup: engine
@@ -290,7 +351,7 @@ pub fn host(config: &Config, local: &Local, image: &str) -> Result<Step, Error> 
             .map(Effect::Run)
             .into_iter()
             .collect(),
-    })
+    }
 }
 
 /// The step that moves the tags that hosts follow, and reads each back.

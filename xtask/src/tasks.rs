@@ -6,6 +6,7 @@ pub mod config;
 pub mod doctor;
 pub mod help;
 pub mod keys;
+pub mod promote;
 pub mod verify;
 pub mod versions;
 

@@ -6,7 +6,9 @@ use registry_compat::{Answer, Digest, ImageRef, Repository};
 use remote::{Registries, Secret};
 use serde_json::Value;
 
-use super::{AUTH, Act, Control, PUSHED, UNSIGNED, control_image, free_name, rootfs};
+use super::{
+    AUTH, Act, Control, PUSHED, UNSIGNED, control_image, free_name, retracted_tag, rootfs,
+};
 use crate::apply::Live;
 use crate::config::SecretSource;
 use crate::error::Error;
@@ -63,10 +65,27 @@ pub(crate) fn perform(live: &mut Live<'_>, act: &Act) -> Result<(), Error> {
             live.report.status("Named", &format!("{repository}:{free}"));
             Ok(())
         }
+        Act::NotRetracted { image } => {
+            let mark = image.repository().tagged(retracted_tag(digest_in(image)?)?);
+            match known(live.registries.digest(&mark))? {
+                None => Ok(()),
+                Some(_) => Err(Error::Refused(format!(
+                    "{image} is marked as bad by {mark}"
+                ))),
+            }
+        }
+        Act::Retract { image } => {
+            let mark = retracted_tag(digest_in(image)?)?;
+            live.registries.retag(image, &mark)?;
+            let mark = image.repository().tagged(mark);
+            if known(live.registries.digest(&mark))?.as_ref() != image.digest() {
+                return Err(step("retract", format!("{mark} does not name {image}")));
+            }
+            live.report.status("Retracted", &mark.to_string());
+            Ok(())
+        }
         Act::Signed { image } => {
-            let digest = image
-                .digest()
-                .ok_or_else(|| Error::Usage(format!("{image} is no digest")))?;
+            let digest = digest_in(image)?;
             let key = public_key(&live.root(), image.repository())?;
             if is_signed(live.registries, &key, image.repository(), digest)? {
                 live.report.status("Signed", &image.to_string());
@@ -81,6 +100,12 @@ pub(crate) fn perform(live: &mut Live<'_>, act: &Act) -> Result<(), Error> {
             ))
         }
     }
+}
+
+fn digest_in(image: &ImageRef) -> Result<&Digest, Error> {
+    image
+        .digest()
+        .ok_or_else(|| Error::Usage(format!("{image} is no digest")))
 }
 
 /// An answer where "not there" is one of the answers that are wanted.
@@ -242,16 +267,15 @@ fn read_trust(
     let mut show = |line: &str| report.foreign(line);
     let done = process::run(&live.sh, script, Capture::Stdout, &mut show)?;
     let trust = Trust::parse(&done.stdout)?;
-    let key = live
-        .key
-        .as_ref()
-        .ok_or_else(|| step("host", "no key was opened"))?;
     // Of the image now, not of the checkout: the base may have brought more.
-    trust.requires(repository, &key.public())
+    trust.requires(repository, &public_key(&live.root(), repository)?)
 }
 
 /// Runs `host.sh`: `None` if the copy was made, else what was said.
-fn refusal(
+///
+/// # Errors
+/// If it could not be run, or did not say.
+pub(crate) fn refusal(
     live: &Live<'_>,
     repository: &Repository,
     digest: &Digest,
@@ -283,11 +307,8 @@ fn refusal(
 }
 
 fn signed_by_us(live: &Live<'_>, repository: &Repository, digest: &Digest) -> Result<bool, Error> {
-    let key = live
-        .key
-        .as_ref()
-        .ok_or_else(|| step("host", "no key was opened"))?;
-    is_signed(live.registries, &key.public(), repository, digest)
+    let key = public_key(&live.root(), repository)?;
+    is_signed(live.registries, &key, repository, digest)
 }
 
 fn host_accepts(

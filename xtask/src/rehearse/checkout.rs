@@ -30,20 +30,17 @@ pub fn signing(skopeo: Option<&Path>) -> Signing {
     }
 }
 
-/// The machine's `skopeo`, if it reads sigstore signatures: Debian's refuses
-/// every one of them ("Debian-local change: sigstore disabled"). It is given a
-/// signed image in a folder.
+/// Whether a `skopeo` reads sigstore signatures; if not, what it says. Debian's
+/// refuses every one of them ("Debian-local change: sigstore disabled"). It is
+/// given a signed image in a folder.
 ///
 /// # Errors
 /// If a file cannot be written.
-pub fn capable_skopeo(
-    world: &World<'_>,
+pub fn reads_signatures(
     sh: &xshell::Shell,
+    skopeo: &Path,
     scratch: &Path,
-) -> Result<Option<PathBuf>, Error> {
-    let Some(skopeo) = world.env.program("skopeo") else {
-        return Ok(None);
-    };
+) -> Result<Result<(), String>, Error> {
     let folder = scratch.join("probe");
     let place = |name: &str| folder.join(name).display().to_string();
     let (_, key) = PrivateKey::generate(None)?;
@@ -67,14 +64,10 @@ pub fn capable_skopeo(
     );
     let mut said = String::new();
     let code = process::status(sh, &ask, &mut |line| line.clone_into(&mut said))?;
-    if code == Some(0) {
-        return Ok(Some(skopeo));
-    }
-    world.report.warning(&format!(
-        "no second opinion on signatures, since this machine's skopeo has none: {}",
-        remote::one_line(&said)
-    ));
-    Ok(None)
+    Ok(match code {
+        Some(0) => Ok(()),
+        _ => Err(remote::one_line(&said)),
+    })
 }
 
 /// What the image in a folder is called in its signature.
