@@ -1,7 +1,7 @@
 //! Performs plans: the only writer. It decides nothing; a step that needs a
 //! condition belongs in the plan.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use registry_compat::{Answer, Digest};
@@ -16,6 +16,7 @@ use crate::error::Error;
 use crate::plan::{Effect, Plan, Step};
 use crate::process::{self, Capture};
 use crate::report::Report;
+use crate::signing::PrivateKey;
 
 /// Where effects go.
 pub trait Sink {
@@ -38,10 +39,12 @@ impl Sink for Dry<'_> {
 
 /// The world.
 pub struct Live<'a> {
-    sh: Shell,
-    registries: &'a Registries,
-    report: &'a Report,
-    arch: Arch,
+    pub(crate) sh: Shell,
+    pub(crate) registries: &'a Registries,
+    pub(crate) report: &'a Report,
+    pub(crate) arch: Arch,
+    /// The key that signs, once it is opened.
+    pub(crate) key: Option<PrivateKey>,
     /// What `PUSHED` stands for, once it is known.
     pub pushed: Option<Digest>,
     /// Size of the pushed image's compressed layers, in bytes.
@@ -67,6 +70,7 @@ impl<'a> Live<'a> {
             registries,
             report,
             arch,
+            key: None,
             pushed: None,
             size: None,
             checks: Vec::new(),
@@ -83,7 +87,12 @@ impl<'a> Live<'a> {
         }
     }
 
-    fn pushed(&self) -> Result<&Digest, Error> {
+    /// The checkout.
+    pub(crate) fn root(&self) -> PathBuf {
+        self.sh.current_dir()
+    }
+
+    pub(crate) fn pushed(&self) -> Result<&Digest, Error> {
         self.pushed
             .as_ref()
             .ok_or_else(|| step("promote", "nothing was read back"))
@@ -167,6 +176,7 @@ impl Sink for Live<'_> {
                 }
             }
             Effect::ReadBack { .. } => self.read_back(effect)?,
+            Effect::Act(act) => crate::publish::perform(self, act)?,
             Effect::Promote { candidate, tag } => {
                 let from = candidate.repository().at(self.pushed()?.clone());
                 self.registries.retag(&from, tag)?;

@@ -55,7 +55,17 @@ const GROUPS: [(&str, &[&str]); 4] = [
     ),
     (
         "The image",
-        &["resolve", "build", "test-build", "verify", "cleanup"],
+        &[
+            "resolve",
+            "build",
+            "test-build",
+            "verify",
+            "promote",
+            "rollback",
+            "retract",
+            "keys",
+            "cleanup",
+        ],
     ),
     ("The machine", &["ignition", "butane"]),
     (
@@ -152,6 +162,22 @@ pub enum Task {
     ///
     /// Example: cargo xtask verify ghcr.io/owner/custom-coreos:stable
     Verify(VerifyArgs),
+    /// Move the followed tags to an image, once it is proven
+    ///
+    /// Example: cargo xtask promote ghcr.io/owner/custom-coreos@sha256:…
+    Promote(PromoteArgs),
+    /// Move the followed tags back to the image before
+    ///
+    /// Example: cargo xtask rollback --to 20260720
+    Rollback(RollbackArgs),
+    /// Mark an image as bad, and say what hosts must do
+    ///
+    /// Example: cargo xtask retract 20260721
+    Retract(RetractArgs),
+    /// Make the key pair that signs what is published
+    ///
+    /// Example: cargo xtask keys new
+    Keys(KeysArgs),
     /// Translate the machines' Butane configs to Ignition
     ///
     /// Every ignition/*.bu and ignition/examples/*.bu becomes a file below
@@ -183,7 +209,7 @@ pub enum Task {
     Check,
     /// Run the main job against throw-away stand-ins
     ///
-    /// No account and no upstream is needed. Shows the good night and three bad
+    /// No account and no upstream is needed. Shows the good night and four bad
     /// ones.
     ///
     /// Example: cargo xtask rehearse
@@ -256,6 +282,74 @@ pub struct VerifyArgs {
     /// Use this engine instead of the first that is installed
     #[arg(long, value_name = "ENGINE")]
     pub engine: Option<Engine>,
+}
+
+/// `promote`.
+#[derive(Debug, Clone, Args)]
+pub struct PromoteArgs {
+    /// The image, by digest
+    pub image: ImageRef,
+    /// Print what would be done, and do nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Use this engine instead of the first that is installed
+    #[arg(long, value_name = "ENGINE")]
+    pub engine: Option<Engine>,
+}
+
+/// `rollback`.
+#[derive(Debug, Clone, Args)]
+pub struct RollbackArgs {
+    /// Go to this one instead of the last good one
+    #[arg(long, value_name = "TAG|DIGEST")]
+    pub to: Option<String>,
+    /// Print what would be done, and do nothing
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// `retract`.
+#[derive(Debug, Clone, Args)]
+pub struct RetractArgs {
+    /// A tag or digest of our image
+    #[arg(value_name = "TAG|DIGEST")]
+    pub image: String,
+    /// Print what would be done, and do nothing
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// `keys`.
+#[derive(Debug, Clone, Args)]
+pub struct KeysArgs {
+    /// What to do.
+    #[command(subcommand)]
+    pub task: KeysTask,
+}
+
+/// What there is to do with keys.
+#[derive(Debug, Clone, Subcommand)]
+pub enum KeysTask {
+    /// Make a pair; write its public half and the policy into rootfs/
+    ///
+    /// The password is read from where `signing.password` in image.yaml says.
+    ///
+    /// Example: COSIGN_PASSWORD=… cargo xtask keys new
+    New(NewKeyArgs),
+}
+
+/// `keys new`.
+#[derive(Debug, Clone, Args)]
+pub struct NewKeyArgs {
+    /// Where the private half goes; else where image.yaml has it, or cosign.key
+    #[arg(long, value_name = "FILE")]
+    pub private_key: Option<PathBuf>,
+    /// Seal it with no password
+    #[arg(long)]
+    pub no_password: bool,
+    /// Write over a pair that is there
+    #[arg(long)]
+    pub replace: bool,
 }
 
 /// `doctor`.

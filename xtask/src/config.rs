@@ -6,6 +6,7 @@
 mod defaults;
 mod ignition;
 mod retention;
+mod signing;
 mod types;
 
 use std::path::{Path, PathBuf};
@@ -16,6 +17,7 @@ use version_discovery::{Arch, Series, Stream};
 
 pub use ignition::{Allow, Ignition};
 pub use retention::{BackEnd, Package, Percent, Retention};
+pub use signing::{Judge, SecretSource, Signing};
 pub use types::{Name, Owner, PackageName, Reason, SshKey, Unique, UnitName, Url};
 
 use crate::error::Error;
@@ -45,6 +47,9 @@ pub struct Config {
     /// Checks of `bootc container lint` that are not made.
     #[serde(default)]
     pub lint_skips: Vec<LintSkip>,
+    /// With which key a publication is signed.
+    #[serde(default)]
+    pub signing: Signing,
     /// What the clean-up keeps.
     #[serde(default)]
     pub retention: Retention,

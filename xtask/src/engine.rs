@@ -92,7 +92,39 @@ impl Engine {
     /// output its report. Under `buildah` the first call makes the container;
     /// [`Self::contract_cleanup`] removes it.
     pub fn contract(self, image: &str, variables: &[(&str, String)]) -> Vec<Invocation> {
-        let script = Some(PathBuf::from(CONTEXT).join("contract.sh"));
+        self.script(image, "contract.sh", variables)
+    }
+
+    /// The same for any script of the build's folder.
+    pub fn script(self, image: &str, name: &str, variables: &[(&str, String)]) -> Vec<Invocation> {
+        self.contained(image, name, variables, &SANDBOX, &["--read-only"])
+    }
+
+    /// The same for a script that may use the network and write to `/var/tmp`.
+    /// The variables in `passed` come from the environment of the engine.
+    pub fn reaching_script(
+        self,
+        image: &str,
+        name: &str,
+        variables: &[(&str, String)],
+        passed: &[&str],
+    ) -> Vec<Invocation> {
+        let mut options = vec!["--network=host", SANDBOX[1], SANDBOX[2]];
+        let passed: Vec<String> = passed.iter().map(|name| format!("--env={name}")).collect();
+        options.extend(passed.iter().map(String::as_str));
+        let more = ["--read-only", "--volume=/var/tmp"];
+        self.contained(image, name, variables, &options, &more)
+    }
+
+    fn contained(
+        self,
+        image: &str,
+        name: &str,
+        variables: &[(&str, String)],
+        options: &[&str],
+        more: &[&str],
+    ) -> Vec<Invocation> {
+        let script = Some(PathBuf::from(CONTEXT).join(name));
         let variables = variables
             .iter()
             .map(|(key, value)| format!("--env={key}={value}"));
@@ -100,11 +132,13 @@ impl Engine {
             stdin: script.clone(),
             ..invocation
         };
+        let owned = |list: &[&str]| list.iter().map(ToString::to_string).collect::<Vec<_>>();
         match self {
             Self::Podman | Self::Docker => {
                 let mut args = vec!["run".to_owned(), "--rm".into(), "--interactive".into()];
-                args.extend(SANDBOX.map(str::to_owned));
-                args.extend(["--read-only".into(), "--pull=never".into()]);
+                args.extend(owned(options));
+                args.extend(owned(more));
+                args.push("--pull=never".into());
                 args.extend(variables);
                 args.extend([
                     "--entrypoint=/bin/bash".into(),
@@ -115,11 +149,10 @@ impl Engine {
             }
             Self::Buildah => {
                 let name = format!("--name={CONTRACT_CONTAINER}");
-                let mut args = vec![
-                    "run".to_owned(),
-                    "--network=none".into(),
-                    "--cap-drop=all".into(),
-                ];
+                let mut args = vec!["run".to_owned()];
+                // It has no `no-new-privileges`.
+                let known = |option: &&&str| !option.starts_with("--security-opt");
+                args.extend(options.iter().filter(known).map(ToString::to_string));
                 args.extend(variables);
                 args.extend(["--", CONTRACT_CONTAINER, "/bin/bash", "-s"].map(str::to_owned));
                 vec![

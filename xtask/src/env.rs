@@ -139,6 +139,12 @@ fn checkout(here: &Path) -> Result<PathBuf, Error> {
         })
 }
 
+/// The value of a variable that `image.yaml` names for a secret; one that is
+/// set but empty is none.
+pub fn secret(name: &str) -> Option<Secret> {
+    var(name).map(Secret::new)
+}
+
 /// Standard input, to its end.
 ///
 /// # Errors
@@ -185,6 +191,16 @@ pub fn colors() -> bool {
 pub fn now() -> u64 {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
     since.map_or(0, |since| since.as_secs())
+}
+
+/// The day in UTC, as `20260721`.
+pub fn today() -> String {
+    let seconds = i64::try_from(now()).unwrap_or_default();
+    let moment = jiff::Timestamp::from_second(seconds).unwrap_or_default();
+    moment
+        .to_zoned(jiff::tz::TimeZone::UTC)
+        .strftime("%Y%m%d")
+        .to_string()
 }
 
 /// Measures how long something takes.

@@ -66,4 +66,7 @@ pub struct Local {
     pub destination: ImageRef,
     /// `registries.conf` calls that place insecure.
     pub insecure: bool,
+    /// The day in UTC, `20260721`, for the name of a published image.
+    #[serde(default)]
+    pub today: Option<String>,
 }

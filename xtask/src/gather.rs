@@ -303,6 +303,7 @@ impl<'a> World<'a> {
             engine: self.engine(engine)?,
             destination: home.image,
             insecure: home.insecure,
+            today: Some(crate::env::today()),
         })
     }
 }

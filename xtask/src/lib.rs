@@ -12,16 +12,20 @@ pub mod error;
 pub mod facts;
 pub mod files;
 pub mod gather;
+pub mod history;
 pub mod ignition;
 pub mod lock;
 pub mod plan;
 pub mod process;
+pub mod publish;
 pub mod rehearse;
 pub mod report;
 pub mod resolve;
+pub mod signing;
 pub mod tasks;
 #[doc(hidden)]
 pub mod testing;
+pub mod trust;
 
 use std::process::ExitCode;
 
@@ -87,6 +91,10 @@ fn run(cli: &Cli, env: &Env, report: &Report) -> Result<Done, Error> {
         Task::Build(args) => tasks::build::build(&world, args),
         Task::TestBuild(args) => tasks::build::test_build(&world, args),
         Task::Verify(args) => tasks::verify::run(&world, args),
+        Task::Promote(args) => tasks::promote::promote(&world, args),
+        Task::Rollback(args) => tasks::promote::rollback(&world, args),
+        Task::Retract(args) => tasks::promote::retract(&world, args),
+        Task::Keys(args) => tasks::keys::run(&world, args),
         Task::Cleanup(args) => process::minding(|| tasks::cleanup::run(&world, args)),
         Task::Rehearse(args) => process::minding(|| rehearse::run(&world, args)),
         Task::Ignition(args) => tasks::ignition::run(&world, args),

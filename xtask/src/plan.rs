@@ -16,6 +16,7 @@ use crate::error::Error;
 use crate::facts::Local;
 use crate::lock::{Lock, Policy, Target};
 use crate::process::Invocation;
+use crate::publish::{self, Act};
 
 /// What a person or CI wants.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,6 +59,8 @@ pub enum Effect {
         /// The tag.
         image: ImageRef,
     },
+    /// A part of the publication.
+    Act(Act),
 }
 
 impl fmt::Display for Effect {
@@ -74,6 +77,7 @@ impl fmt::Display for Effect {
                 write!(f, "promote  {}:{tag} to PUSHED", candidate.repository())
             }
             Self::Confirm { image } => write!(f, "confirm  {image} is PUSHED"),
+            Self::Act(act) => act.fmt(f),
         }
     }
 }
@@ -81,7 +85,7 @@ impl fmt::Display for Effect {
 /// A named part of a plan; durations are counted by it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Step {
-    /// `build`, `contract`, `push`, `read back`, `promote`.
+    /// `build`, `contract`, `push`, `read back`, `sign`, `host`, `promote`, ….
     pub name: &'static str,
     /// In order.
     pub effects: Vec<Effect>,
@@ -164,51 +168,14 @@ pub fn plan(goal: Goal, config: &Config, lock: &Lock, local: &Local) -> Result<P
         contract(local.engine, &name.to_string(), target, lock),
     ];
     if goal == Goal::Publish {
-        steps.extend(publication(config, local, &name)?);
+        steps.splice(0..0, publish::first(config)?);
+        steps.extend(publish::after(config, lock, local, &name)?);
     }
     let cleanup = match goal {
         Goal::TestBuild => vec![Effect::Run(local.engine.remove(&name))],
         Goal::Build | Goal::Publish => Vec::new(),
     };
     Ok(Plan { steps, cleanup })
-}
-
-/// Push under the candidate tag, read back, move the tags, read them back.
-fn publication(config: &Config, local: &Local, name: &ImageRef) -> Result<Vec<Step>, Error> {
-    let repository = config.repository()?;
-    let candidate = repository.tagged(config.image.candidate.clone());
-    let there = local
-        .destination
-        .repository()
-        .tagged(config.image.candidate.clone());
-    let step = |name, effects| Step {
-        name,
-        effects,
-        cleanup: Vec::new(),
-    };
-    let push = local.engine.push(name, &there, local.insecure);
-    let mut promote = Vec::new();
-    for tag in config.image.tags.iter() {
-        promote.push(Effect::Promote {
-            candidate: candidate.clone(),
-            tag: tag.clone(),
-        });
-        promote.push(Effect::Confirm {
-            image: repository.tagged(tag.clone()),
-        });
-    }
-    Ok(vec![
-        step("push", push.into_iter().map(Effect::Run).collect()),
-        step(
-            "read back",
-            vec![Effect::ReadBack {
-                candidate,
-                local: name.clone(),
-                engine: local.engine,
-            }],
-        ),
-        step("promote", promote),
-    ])
 }
 
 /// The step that tries an image against its contract.

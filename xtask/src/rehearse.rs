@@ -7,6 +7,7 @@
 //! that maps the registries onto a local one. References, Containerfile, plan
 //! and code are those of production.
 
+pub mod checkout;
 mod nights;
 pub mod standins;
 
@@ -90,6 +91,8 @@ pub(crate) struct Stage<'a> {
     engine: Engine,
     images: Images,
     wanted: KmodTag,
+    /// The one in the stand-in.
+    skopeo: Option<PathBuf>,
 }
 
 /// Runs the rehearsal.
@@ -121,6 +124,19 @@ pub fn run(world: &World<'_>, args: &RehearseArgs) -> Result<Done, Error> {
     world
         .report
         .status("Making", "stand-ins for Fedora CoreOS and the kmods image");
+    let skopeo = world.env.program("skopeo");
+    let skopeo = match skopeo {
+        Some(program) => match checkout::reads_signatures(&sh, &program, &scratch.path)? {
+            Ok(()) => Some(program),
+            Err(said) => {
+                world.report.warning(&format!(
+                    "no second opinion on signatures, since this machine's skopeo has none: {said}"
+                ));
+                None
+            }
+        },
+        None => None,
+    };
     let images = standins::make(
         &sh,
         &scratch.path,
@@ -130,9 +146,11 @@ pub fn run(world: &World<'_>, args: &RehearseArgs) -> Result<Done, Error> {
             zfs: ZFS.to_owned(),
             fcos: FCOS.to_owned(),
             stream: world.config.base.stream.to_string(),
+            skopeo: skopeo.clone(),
             wrong_kernel: format!("{WRONG_KERNEL}.{arch}"),
         },
     )?;
+    checkout::make(world, &sh, &scratch.path)?;
     let stage = Stage {
         world,
         sh,
@@ -143,6 +161,7 @@ pub fn run(world: &World<'_>, args: &RehearseArgs) -> Result<Done, Error> {
         engine: args.engine,
         images,
         wanted,
+        skopeo,
     };
     let done = stage.play(&watch)?;
     if args.keep {
@@ -374,6 +393,8 @@ impl Stage<'_> {
         let place = format!("http://{}/{}", self.metadata, night.world);
         config.urls.github_api = place.parse()?;
         config.urls.fcos_builds = place.parse()?;
+        config.signing = checkout::signing(self.skopeo.as_deref());
+        self.sh.set_var(checkout::PASSWORD, night.password);
         let yaml = serde_yaml::to_string(&config).map_err(|e| Error::Usage(e.to_string()))?;
         let image_yaml = folder.join("image.yaml");
         write(&image_yaml, &yaml)?;

@@ -8,6 +8,8 @@ pub mod config;
 pub mod doctor;
 pub mod help;
 pub mod ignition;
+pub mod keys;
+pub mod promote;
 pub mod verify;
 pub mod versions;
 

@@ -63,6 +63,7 @@ pub fn facts() -> (Config, Upstream, Local) {
         engine: Engine::Podman,
         destination: repository.tagged(config.image.candidate.clone()),
         insecure: false,
+        today: Some("20260721".to_owned()),
     };
     (config, upstream, local)
 }

@@ -79,6 +79,30 @@ fn every_goal_with_every_engine() {
     }
 }
 
+fn sign(config: &mut Config, more: &str) {
+    let yaml = serde_yaml::to_string(config).unwrap();
+    let yaml = yaml.replace("  unsigned: An example\n", more);
+    *config = Config::parse(&yaml, "signed.yaml".as_ref()).unwrap();
+}
+
+#[test]
+fn signed_with_every_engine() {
+    for engine in Engine::ALL {
+        let plan = planned(Goal::Publish, |config, local| {
+            sign(config, "");
+            local.engine = engine;
+        });
+        snapshot(&format!("publish-signed-{engine}"), &plan);
+        let lines: Vec<String> = plan.effects().map(ToString::to_string).collect();
+        let at = |verb: &str| lines.iter().position(|l| l.starts_with(verb)).unwrap();
+        let order = [
+            "key ", "check ", "read ", "sign ", "trust ", "accept ", "refuse ", "name ", "promote ",
+        ];
+        let places: Vec<usize> = order.iter().map(|verb| at(verb)).collect();
+        assert!(places.is_sorted(), "{lines:#?}");
+    }
+}
+
 #[test]
 fn an_insecure_destination() {
     for engine in Engine::ALL {

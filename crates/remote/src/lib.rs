@@ -5,6 +5,7 @@
 //! One TLS stack (`rustls` with `ring`) that trusts what the system trusts.
 
 mod agent;
+mod artefact;
 mod auth;
 mod distribution;
 mod error;
@@ -23,6 +24,7 @@ mod session;
 mod tags;
 
 pub use agent::{Agent, Limits};
+pub use artefact::Artefact;
 pub use auth::{AuthFiles, Credential, HelperCall};
 pub use distribution::{Read, RepositoryClient};
 pub use error::{Error, one_line};

@@ -29,7 +29,7 @@ use serde::{Deserialize, Serialize};
 use version_discovery::Arch;
 
 use crate::agent::{install_tls, says_slow_down};
-use crate::manifest::{WireConfig, WireDescriptor, WireEntry, WireManifest, sha256};
+use crate::manifest::{WireConfig, WireDescriptor, WireEntry, WireManifest};
 use crate::session::Passes;
 use crate::{Agent, AuthFiles, Credential, Endpoint, Error, HelperCall, Limits, RegistriesConf};
 
@@ -218,19 +218,7 @@ impl Registries {
     /// An image's config, a blob. Registries may send it from another host,
     /// which gets no credentials.
     fn config(&self, target: &Target, digest: &Digest) -> Result<WireConfig, Failure> {
-        let path = target.endpoint.image.repository().path();
-        let url = target.url(&format!("{path}/blobs/{digest}"));
-        let reply = self.get(target, &url, "*/*", LARGEST)?;
-        match reply.status {
-            200 => {}
-            404 => return Err(broken_promise(target, digest)),
-            other => return Err(garbled(target, format!("{url}: HTTP {other}"))),
-        }
-        let found = sha256(&reply.body);
-        if found != digest.as_str() {
-            return Err(garbled(target, format!("{url}: its digest is {found}")));
-        }
-        json(target, &reply.body)
+        json(target, &self.blob_at(target, digest)?)
     }
 
     /// Asks each place in turn; the last one, the registry itself, decides.
@@ -322,7 +310,7 @@ impl Registries {
         }
     }
 
-    fn client(&self, target: &Target) -> Result<Client, Failure> {
+    pub(crate) fn client(&self, target: &Target) -> Result<Client, Failure> {
         let config = ClientConfig {
             protocol: if target.plain_http {
                 ClientProtocol::Http
@@ -339,7 +327,7 @@ impl Registries {
     }
 
     /// Runs one exchange within its time and gives its error a class.
-    fn run<T>(
+    pub(crate) fn run<T>(
         &self,
         target: &Target,
         exchange: impl Future<Output = Result<T, OciDistributionError>>,
@@ -390,7 +378,7 @@ fn unknown_of(error: Error) -> Unknown {
     }
 }
 
-fn reference_of(image: &ImageRef) -> Reference {
+pub(crate) fn reference_of(image: &ImageRef) -> Reference {
     let registry = image.repository().registry().to_owned();
     let path = image.repository().path().to_owned();
     match image.digest() {
@@ -424,7 +412,7 @@ fn classify(target: &Target, error: &OciDistributionError) -> Failure {
 
 /// Something that a manifest names and the registry does not have: that says
 /// nothing about the image, which the registry has just shown.
-fn broken_promise(target: &Target, digest: &Digest) -> Failure {
+pub(crate) fn broken_promise(target: &Target, digest: &Digest) -> Failure {
     garbled(
         target,
         format!("the registry contradicts itself: it names {digest}, but does not have it"),

@@ -1,4 +1,4 @@
-//! The nights of a rehearsal: one good, three bad.
+//! The nights of a rehearsal: one good, four bad.
 
 /// One run of the main job, and how it has to end.
 pub struct Night {
@@ -14,6 +14,8 @@ pub struct Night {
     pub world: &'static str,
     /// The kmods tag names an image whose module is for another kernel.
     pub broken_kmods: bool,
+    /// The password of the signing key, as CI has it.
+    pub password: &'static str,
     /// `registries.conf` points to where nobody listens.
     pub unreachable: bool,
 }
@@ -25,11 +27,12 @@ const GOOD: Night = Night {
     tag: "published",
     world: "well",
     broken_kmods: false,
+    password: super::checkout::THE_PASSWORD,
     unreachable: false,
 };
 
 /// In order. The last one spoils the kmods image for those after it.
-pub const ALL: [Night; 4] = [
+pub const ALL: [Night; 5] = [
     GOOD,
     Night {
         title: "kmods missing",
@@ -46,6 +49,15 @@ pub const ALL: [Night; 4] = [
         tag: "unmoved",
         world: "silent",
         unreachable: true,
+        ..GOOD
+    },
+    Night {
+        title: "key does not open",
+        code: 1,
+        publishes: false,
+        tag: "unmoved",
+        world: "locked-out",
+        password: "not-this-one",
         ..GOOD
     },
     Night {

@@ -29,6 +29,8 @@ pub struct StandIn {
     pub fcos: String,
     /// The stream of Fedora CoreOS, `stable`.
     pub stream: String,
+    /// A `skopeo` that reads sigstore signatures, for the base image.
+    pub skopeo: Option<PathBuf>,
     /// The kernel that the module of the broken kmods image is really for.
     pub wrong_kernel: String,
 }

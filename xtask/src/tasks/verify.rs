@@ -9,6 +9,7 @@ use crate::error::Error;
 use crate::gather::World;
 use crate::lock::Lock;
 use crate::plan::{Effect, LOCK_LABEL, Plan, Step, contract, image_version};
+use crate::publish::{self, Seen};
 use crate::tasks::Done;
 
 /// Reads the image by digest, pulls exactly that, runs the contract in it, and
@@ -58,6 +59,15 @@ pub fn run(world: &World<'_>, args: &VerifyArgs) -> Result<Done, Error> {
         // The contract was not reached, or did not come to its end.
         outcome?;
     }
+    let there = home.image.to_string();
+    let seen = Seen {
+        engine,
+        image: &there,
+        repository: pinned.repository(),
+        place: home.image.repository(),
+        insecure: home.insecure,
+    };
+    let signature = publish::checks(&live, seen, &found.digest, &world.config.signing)?;
     let label = |key: &str, expected: String| {
         let found = found
             .labels
@@ -81,6 +91,7 @@ pub fn run(world: &World<'_>, args: &VerifyArgs) -> Result<Done, Error> {
         label("custom-coreos.kernel-version", target.kernel.to_string()),
         label("custom-coreos.zfs-version", lock.zfs.to_string()),
     ]);
+    checks.extend(signature);
     world.report.table(&crate::contract::rows(&checks));
     let failed = checks.iter().filter(|check| !check.ok).count();
     world

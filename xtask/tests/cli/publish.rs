@@ -13,8 +13,15 @@ fn all_is_well() {
     assert_eq!(bench.engine_verbs(), ["build", "run", "push", "image"]);
     let new = bench.upstream.good.digest.to_string();
     assert_eq!(bench.published("stable").as_deref(), Some(new.as_str()));
-    // Only by copying the manifest, and only this one tag.
-    assert_eq!(bench.upstream.asked("PUT", ""), 1);
+    // Only by copying the manifest: two names for good, and this one tag.
+    let puts = |tag: &str| {
+        let path = format!("/v2/ghcr.io/someone/custom-coreos/manifests/{tag}");
+        bench.upstream.asked("PUT", &path)
+    };
+    assert_eq!(puts("stable"), 1);
+    assert_eq!(puts("44.20260720.3.1-zfs2.4.4"), 1);
+    assert_eq!(bench.upstream.asked("PUT", ""), 3);
+    assert!(story.contains("the image will not be signed"), "{story}");
     assert!(
         story.contains(&format!("Published ghcr.io/someone/custom-coreos@{new}")),
         "{story}"
@@ -24,7 +31,8 @@ fn all_is_well() {
         build.contains(&format!("image.revision={COMMIT}")),
         "{build}"
     );
-    assert!(stdout.starts_with("run      podman build"), "{stdout}");
+    assert!(stdout.starts_with("unsigned "), "{stdout}");
+    assert!(stdout.contains("\nrun      podman build"), "{stdout}");
 }
 
 #[test]

@@ -12,6 +12,7 @@ use super::{Error, StandIn, copy, file_error, link, list, make_dir, run, text, w
 /// call, and a little for whoever looks around in the image.
 const PROGRAMS: &[&str] = &[
     "bash",
+    "base64",
     "basename",
     "cat",
     "chmod",
@@ -85,7 +86,7 @@ pub(super) fn make_root(
 ) -> Result<PathBuf, Error> {
     let root = scratch.join("base-root");
     make_skeleton(&root, spec)?;
-    copy_programs(sh, &root)?;
+    copy_programs(sh, &root, spec.skopeo.as_deref())?;
     copy_rpm_configuration(sh, &root)?;
     for (paths, directory) in [
         (&rpms.installed, INSTALL_FROM),
@@ -164,7 +165,7 @@ fn make_skeleton(root: &Path, spec: &StandIn) -> Result<(), Error> {
 }
 
 /// Copies the programs, and every library that the loader finds for them.
-fn copy_programs(sh: &Shell, root: &Path) -> Result<(), Error> {
+fn copy_programs(sh: &Shell, root: &Path, skopeo: Option<&Path>) -> Result<(), Error> {
     // One call for all: `type -P` is the shell's own look along a path.
     // Without /usr/local, since what a developer has there is nobody else's.
     let script = r#"PATH=/usr/bin:/usr/sbin:/bin:/sbin
@@ -186,6 +187,10 @@ fn copy_programs(sh: &Shell, root: &Path) -> Result<(), Error> {
     for path in &programs {
         copy(path, &inside(root, path)?)?;
         ldd.push(text(path)?);
+    }
+    if let Some(skopeo) = skopeo {
+        copy(skopeo, &root.join("usr/bin/skopeo"))?;
+        ldd.push(text(skopeo)?);
     }
     link("bash", &root.join("usr/bin/sh"))?;
     // It fails if one of them is a script, and answers for the others.

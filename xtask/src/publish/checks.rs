@@ -1,0 +1,114 @@
+//! What `verify` asks of a published image's signature.
+
+use registry_compat::Digest;
+
+use super::perform::{is_signed, refusal};
+use super::{PUSHED, Seen, host_copy};
+use crate::apply::Live;
+use crate::config::{Judge, Signing};
+use crate::contract::Check;
+use crate::error::Error;
+use crate::process::{self, Capture};
+use crate::trust::Trust;
+
+/// The image's own policy, the signature, and the copy that a host would make,
+/// as rows with what was expected and found. Where `image.yaml` says that nothing
+/// is signed, one row says so.
+///
+/// # Errors
+/// If one of them could not be found out: that is no verdict.
+pub fn checks(
+    live: &Live<'_>,
+    seen: Seen<'_>,
+    digest: &Digest,
+    signing: &Signing,
+) -> Result<Vec<Check>, Error> {
+    let check = |name: &str, expected: &str, found: Result<String, String>| Check {
+        ok: found.is_ok(),
+        name: name.to_owned(),
+        expected: expected.to_owned(),
+        found: match found {
+            Ok(text) | Err(text) => text,
+        },
+    };
+    if let Some(reason) = &signing.unsigned {
+        let found = Ok(format!("unsigned: {reason}"));
+        return Ok(vec![check("signature", "none", found)]);
+    }
+    let report = live.report;
+    let mut show = |line: &str| report.foreign(line);
+    let mut calls = seen.engine.script(seen.image, "trust.sh", &[]);
+    let mut printed = String::new();
+    // Under buildah the first call makes the container.
+    let last = calls.pop();
+    for call in &calls {
+        process::run(&live.sh, call, Capture::Show, &mut show)?;
+    }
+    if let Some(script) = &last {
+        printed = process::run(&live.sh, script, Capture::Stdout, &mut show)?.stdout;
+    }
+    let trust = Trust::parse(&printed)?;
+    let outcome = judge(live, seen, digest, signing, &trust, &check);
+    if let Some(call) = seen.engine.contract_cleanup() {
+        process::tidying(|| process::run(&live.sh, &call, Capture::Show, &mut show))?;
+    }
+    outcome
+}
+
+/// Makes a line of the table: name, what is expected, and what was found or is
+/// wrong.
+type Say = dyn Fn(&str, &str, Result<String, String>) -> Check;
+
+fn judge(
+    live: &Live<'_>,
+    seen: Seen<'_>,
+    digest: &Digest,
+    signing: &Signing,
+    trust: &Trust,
+    check: &Say,
+) -> Result<Vec<Check>, Error> {
+    let repository = seen.repository;
+    let key = match (trust.key(repository), &signing.unsigned) {
+        (Ok(Some(key)), _) => key,
+        (_, Some(reason)) => {
+            return Ok(vec![check(
+                "signature",
+                "none",
+                Ok(format!("unsigned: {reason}")),
+            )]);
+        }
+        (Ok(None), None) => {
+            let found = Err(format!("none for {repository}"));
+            return Ok(vec![check("policy:key", "a key", found)]);
+        }
+        (Err(error), None) => {
+            return Ok(vec![check("policy:key", "a key", Err(error.to_string()))]);
+        }
+    };
+    let demands = trust.requires(repository, &key);
+    let mut all = vec![check(
+        "policy:demands",
+        "a signature",
+        demands
+            .map(|()| "a signature".to_owned())
+            .map_err(|error| error.to_string()),
+    )];
+    let signed = is_signed(live.registries, &key, repository, digest)?;
+    all.push(check(
+        "signature",
+        "of the policy's key",
+        if signed {
+            Ok("of the policy's key".to_owned())
+        } else {
+            Err(format!("none under sha256-{}….sig", digest.short()))
+        },
+    ));
+    if signing.judge == Judge::Image
+        && let Some(copy) = host_copy(seen, PUSHED, "own")
+    {
+        let refused = refusal(live, repository, digest, &copy)?;
+        let found = refused.map_or_else(|| Ok("accepted".to_owned()), Err);
+        all.push(check("host:copy", "accepted", found));
+    }
+    Ok(all)
+}

@@ -1,0 +1,477 @@
+//! A checkout, a real registry, a real engine, and a wrapper around the engine
+//! that lets a test do something at an exact point of a run.
+
+use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::{Mutex, MutexGuard, OnceLock};
+
+use registry_compat::{Answer, Digest, ImageRef, Repository};
+use remote::{Agent, AuthFiles, Limits, Registries, RegistriesConf};
+use xshell::{Shell, TempDir, cmd};
+use xtask::config::Config;
+use xtask::process::{Background, Invocation};
+use xtask::rehearse::checkout::reads_signatures;
+use xtask::signing::{PrivateKey, signature_tag, verify};
+
+use super::support::upstream::Upstream;
+
+pub const REPOSITORY: &str = "ghcr.io/someone/custom-coreos";
+pub const KERNEL: &str = "7.1.4-200.fc44";
+pub const FCOS: &str = "44.20260720.3.1";
+const PASSWORD: &str = "correct horse battery staple";
+const NEEDED: [&str; 3] = ["podman", "docker-registry", "base64"];
+
+/// One storage of the engine for all tests of a run, and its base image.
+struct Stage {
+    folder: PathBuf,
+    /// The base has a `skopeo` that reads signatures.
+    skopeo: bool,
+}
+
+/// The tests share the engine's storage and the name of the built image.
+static TURN: Mutex<()> = Mutex::new(());
+static STAGE: OnceLock<Option<Stage>> = OnceLock::new();
+
+pub struct Bench {
+    _turn: MutexGuard<'static, ()>,
+    stage: &'static Stage,
+    dir: TempDir,
+    upstream: Upstream,
+    service: Option<Background>,
+    address: String,
+}
+
+#[derive(Debug)]
+pub struct Outcome {
+    pub code: Option<i32>,
+    pub text: String,
+}
+
+impl Outcome {
+    #[track_caller]
+    pub fn expect(self, code: i32) -> String {
+        assert_eq!(self.code, Some(code), "{}", self.text);
+        self.text
+    }
+}
+
+fn shell(folder: &Path) -> Shell {
+    let sh = Shell::new().unwrap();
+    sh.set_var("CONTAINERS_STORAGE_CONF", folder.join("storage.conf"));
+    if !Path::new("/run/systemd/system").is_dir() {
+        sh.set_var("CONTAINERS_CONF", folder.join("containers.conf"));
+    }
+    sh
+}
+
+/// The base: what the three scripts call, and `skopeo` where there is a good
+/// one. Made once, out of this machine's own programs.
+fn stage() -> Option<Stage> {
+    let found = |name: &&str| {
+        std::env::var_os("PATH")
+            .is_some_and(|path| std::env::split_paths(&path).any(|dir| dir.join(name).is_file()))
+    };
+    if let Some(missing) = NEEDED.iter().find(|name| !found(name)) {
+        assert!(
+            std::env::var_os("CUSTOM_COREOS_REQUIRE_ALL").is_none(),
+            "{missing} is missing"
+        );
+        eprintln!("skipped: {missing} is missing");
+        return None;
+    }
+    // Of its own for each run: the engine leaves a mount in its storage, which
+    // holds on to a part of it. What went before is removed as far as it goes.
+    let parent = Path::new(env!("CARGO_TARGET_TMPDIR")).join("publication");
+    let sh = Shell::new().unwrap();
+    cmd!(sh, "rm -rf {parent}")
+        .quiet()
+        .ignore_status()
+        .ignore_stderr()
+        .run()
+        .unwrap();
+    let folder = parent.join(std::process::id().to_string());
+    std::fs::create_dir_all(folder.join("root/usr/bin")).unwrap();
+    let format = "--format={{.Store.GraphDriverName}}";
+    let driver = cmd!(sh, "podman info {format}");
+    let driver = driver.quiet().read().unwrap();
+    let place = |name: &str| folder.join(name).display().to_string();
+    let storage = format!(
+        "[storage]\ndriver = \"{driver}\"\ngraphroot = \"{}\"\nrunroot = \"{}\"\n",
+        place("storage"),
+        place("run")
+    );
+    std::fs::write(folder.join("storage.conf"), storage).unwrap();
+    let runtime = if found(&"runc") {
+        "runtime = \"runc\"\n"
+    } else {
+        ""
+    };
+    let conf = format!(
+        "[engine]\n{runtime}cgroup_manager = \"cgroupfs\"\nevents_logger = \"file\"\n\n[containers]\ndefault_ulimits = [\"nofile=4096:4096\", \"nproc=4096:4096\"]\n"
+    );
+    std::fs::write(folder.join("containers.conf"), conf).unwrap();
+    let sh = shell(&folder);
+    let skopeo = cmd!(sh, "bash -c 'type -P skopeo'")
+        .quiet()
+        .ignore_status()
+        .read();
+    let skopeo = PathBuf::from(skopeo.unwrap());
+    let good = skopeo.is_file()
+        && match reads_signatures(&sh, &skopeo, &folder).unwrap() {
+            Ok(()) => true,
+            Err(said) => {
+                eprintln!("skipped: the second opinion, since skopeo says: {said}");
+                false
+            }
+        };
+    let mut programs = vec!["bash", "base64", "mkdir", "rm"];
+    programs.extend(good.then_some("skopeo"));
+    for program in programs {
+        let path = cmd!(sh, "bash -c 'type -P \"$0\"' {program}")
+            .quiet()
+            .read()
+            .unwrap();
+        let root = folder.join("root");
+        sh.copy_file(&path, root.join("usr/bin").join(program))
+            .unwrap();
+        let ldd = cmd!(sh, "ldd {path}")
+            .quiet()
+            .ignore_status()
+            .ignore_stderr()
+            .read()
+            .unwrap();
+        for word in ldd.split_whitespace().filter(|word| word.starts_with('/')) {
+            let target = root.join(&word[1..]);
+            sh.create_dir(target.parent().unwrap()).unwrap();
+            sh.copy_file(word, target).unwrap();
+        }
+    }
+    let root = folder.join("root");
+    std::os::unix::fs::symlink("usr/bin", root.join("bin")).unwrap();
+    for name in ["tmp", "var/tmp", "etc", "proc", "sys", "dev", "run"] {
+        sh.create_dir(root.join(name)).unwrap();
+    }
+    sh.write_file(folder.join("Containerfile"), "FROM scratch\nCOPY . /\n")
+        .unwrap();
+    let file = folder.join("Containerfile");
+    let arch = std::env::consts::ARCH;
+    let labels = [
+        format!("--label=org.opencontainers.image.version={FCOS}"),
+        format!("--label=ostree.linux={KERNEL}.{arch}"),
+    ];
+    cmd!(
+        sh,
+        "podman build --quiet --tag localhost/base {labels...} --file {file} {root}"
+    )
+    .quiet()
+    .ignore_stdout()
+    .run()
+    .unwrap();
+    Some(Stage {
+        folder,
+        skopeo: good,
+    })
+}
+
+const CONTAINERFILE: &str = "ARG KMODS_IMAGE
+ARG BASE_IMAGE
+FROM ${BASE_IMAGE}
+ARG KERNEL_VERSION
+COPY rootfs/ /
+";
+
+const CONTRACT: &str = "printf 'ok\\tall\\ta\\ta\\nend\\t1 checks, 0 failed\\n'\nexit\n";
+
+/// Does what `hook` says before the call that it names, then is the engine.
+const WRAPPER: &str = r#"#!/bin/bash
+if [[ -f @HERE@/hook ]]; then . @HERE@/hook; fi
+PATH=@PATH@ exec podman "$@"
+"#;
+
+impl Bench {
+    /// Everything in place, and one image published; `None` where a program is
+    /// missing.
+    pub fn new() -> Option<Self> {
+        let turn = TURN
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        let stage = STAGE.get_or_init(stage).as_ref()?;
+        let dir = Shell::new().unwrap().create_temp_dir().unwrap();
+        let mut bench = Self {
+            _turn: turn,
+            stage,
+            dir,
+            upstream: Upstream::start(),
+            service: None,
+            address: String::new(),
+        };
+        bench.start_registry("");
+        let arch = std::env::consts::ARCH;
+        let kmods = format!("ghcr.io/makers/kmods:zfs-2.4.4_kernel-{KERNEL}.{arch}");
+        bench.push("quay.io/fedora/fedora-coreos:stable");
+        bench.push(&kmods);
+        bench.checkout();
+        bench.run(&["keys", "new"]).expect(0);
+        bench.run(&["build", "--publish"]).expect(0);
+        Some(bench)
+    }
+
+    pub fn second_opinion(&self) -> bool {
+        self.stage.skopeo
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    pub fn write(&self, name: &str, text: &str) {
+        self.sh().write_file(self.path(name), text).unwrap();
+    }
+
+    pub fn read(&self, name: &str) -> String {
+        std::fs::read_to_string(self.path(name)).unwrap()
+    }
+
+    fn sh(&self) -> Shell {
+        shell(&self.stage.folder)
+    }
+
+    /// Files of the registry's store, below its repositories.
+    pub fn stored(&self, name: &str) -> PathBuf {
+        self.path(&format!("store/docker/registry/v2/repositories/{name}"))
+    }
+
+    /// Starts it on another port, on the same store. `limit` is a shell's.
+    pub fn start_registry(&mut self, limit: &str) {
+        self.stop_registry();
+        let store = self.path("store").display().to_string();
+        let yaml = format!(
+            "version: 0.1\nlog: {{level: info}}\nstorage:\n  filesystem: {{rootdirectory: {store}}}\n  delete: {{enabled: true}}\nhttp: {{addr: '127.0.0.1:0'}}\n"
+        );
+        self.write("registry.yaml", &yaml);
+        let log = self.path("registry.log");
+        let script = format!(
+            "echo $$ >{}; {limit} exec docker-registry serve {}",
+            self.path("registry.pid").display(),
+            self.path("registry.yaml").display()
+        );
+        let invocation = Invocation::new("bash", ["-c", script.as_str()]);
+        let mut service = Background::start(&self.sh(), &invocation, &log).unwrap();
+        self.address = service
+            .wait_for(&log, |line| {
+                let (_, rest) = line.split_once("listening on ")?;
+                rest.split(['"', ' ', ',']).next().map(str::to_owned)
+            })
+            .unwrap();
+        self.service = Some(service);
+        let conf = ["quay.io", "ghcr.io"].map(|host| {
+            format!(
+                "[[registry]]\nprefix = \"{host}\"\nlocation = \"{}/{host}\"\ninsecure = true\n",
+                self.address
+            )
+        });
+        let local = format!(
+            "[[registry]]\nlocation = \"{}\"\ninsecure = true\n",
+            self.address
+        );
+        self.write("registries.conf", &(conf.concat() + &local));
+    }
+
+    pub fn stop_registry(&mut self) {
+        self.service = None;
+    }
+
+    /// The process of the registry, for a hook.
+    pub fn kill_registry(&self) -> String {
+        format!("kill -9 $(<{})", self.path("registry.pid").display())
+    }
+
+    /// The base image under another name.
+    pub fn push(&self, name: &str) {
+        let to = format!("{}/{name}", self.address);
+        let sh = self.sh();
+        cmd!(
+            sh,
+            "podman push --quiet --tls-verify=false localhost/base {to}"
+        )
+        .quiet()
+        .ignore_stderr()
+        .run()
+        .unwrap();
+    }
+
+    fn checkout(&self) {
+        let real = Path::new(env!("CARGO_MANIFEST_DIR")).join("../containerfiles/custom-coreos");
+        let folder = "containerfiles/custom-coreos";
+        for name in ["trust.sh", "host.sh"] {
+            let text = std::fs::read_to_string(real.join(name)).unwrap();
+            self.write(&format!("{folder}/{name}"), &text);
+        }
+        self.write(&format!("{folder}/Containerfile"), CONTAINERFILE);
+        self.contract(CONTRACT);
+        self.write("ignition/nas.bu", "variant: fcos\n");
+        let text = include_str!("../../src/testing/image.yaml");
+        let judge = if self.stage.skopeo {
+            "image"
+        } else {
+            "program"
+        };
+        let signing = format!(
+            "  private-key: file:cosign.key\n  password: env:KEY_PASSWORD\n  judge: {judge}\n"
+        );
+        let text = text
+            .replace("  unsigned: An example\n", &signing)
+            .replace("[x86_64]", &format!("[{}]", std::env::consts::ARCH));
+        let mut config = Config::parse(&text, Path::new("x")).unwrap();
+        let url = |path: &str| format!("http://{}/{path}", self.upstream.address());
+        config.urls.github_api = url("github").parse().unwrap();
+        config.urls.fcos_builds = url("fedora").parse().unwrap();
+        self.write("image.yaml", &serde_yaml::to_string(&config).unwrap());
+        let wrapper = WRAPPER
+            .replace("@HERE@", &self.dir.path().display().to_string())
+            .replace("@PATH@", &std::env::var("PATH").unwrap());
+        self.write("tools/podman", &wrapper);
+        use std::os::unix::fs::PermissionsExt as _;
+        let mode = std::fs::Permissions::from_mode(0o755);
+        std::fs::set_permissions(self.path("tools/podman"), mode).unwrap();
+    }
+
+    pub fn contract(&self, script: &str) {
+        self.write("containerfiles/custom-coreos/contract.sh", script);
+    }
+
+    pub fn good_contract(&self) {
+        self.contract(CONTRACT);
+    }
+
+    /// Done by the shell before each call of the engine until [`Self::unhook`].
+    pub fn hook(&self, call: &str, script: &str) {
+        self.write("hook", &format!("case \"$*\" in {call}) {script};; esac"));
+    }
+
+    pub fn unhook(&self) {
+        let _ = std::fs::remove_file(self.path("hook"));
+    }
+
+    fn command(&self, args: &[&str], password: &str) -> Command {
+        let path = std::env::var("PATH").unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
+        command
+            .args(args)
+            .current_dir(self.dir.path())
+            .env_clear()
+            .env("PATH", format!("{}:{path}", self.path("tools").display()))
+            .env("HOME", self.dir.path())
+            .env("CONTAINERS_REGISTRIES_CONF", self.path("registries.conf"))
+            .env(
+                "CONTAINERS_STORAGE_CONF",
+                self.stage.folder.join("storage.conf"),
+            )
+            .env("GIT_CEILING_DIRECTORIES", "/")
+            .env("KEY_PASSWORD", password)
+            .stdin(Stdio::null());
+        if !Path::new("/run/systemd/system").is_dir() {
+            command.env("CONTAINERS_CONF", self.stage.folder.join("containers.conf"));
+        }
+        command
+    }
+
+    pub fn run(&self, args: &[&str]) -> Outcome {
+        self.run_with(args, PASSWORD)
+    }
+
+    pub fn run_with(&self, args: &[&str], password: &str) -> Outcome {
+        let output = self.command(args, password).output().unwrap();
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        Outcome {
+            code: output.status.code(),
+            text: text(&output.stdout) + &text(&output.stderr),
+        }
+    }
+
+    /// A run in a process group of its own, its story in a pipe.
+    pub fn start(&self, args: &[&str]) -> Child {
+        let mut command = self.command(args, PASSWORD);
+        command
+            .process_group(0)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null());
+        command.spawn().unwrap()
+    }
+
+    /// The registry, as this library reads it.
+    pub fn registries(&self) -> Registries {
+        let limits = Limits::default();
+        let conf = self.path("registries.conf");
+        Registries::new(
+            Agent::new(limits),
+            RegistriesConf::load(Some(&conf), None, Path::new("/nonexistent")).unwrap(),
+            AuthFiles::default(),
+            Box::new(|_, _| Ok(None)),
+            limits,
+        )
+        .unwrap()
+    }
+
+    pub fn digest(&self, tag: &str) -> Option<Digest> {
+        match self.registries().digest(&self.image(tag)) {
+            Answer::Present(digest) => Some(digest),
+            Answer::Absent => None,
+            Answer::Unknown(why) => panic!("{why}"),
+        }
+    }
+
+    pub fn image(&self, tag: &str) -> ImageRef {
+        format!("{REPOSITORY}:{tag}").parse().unwrap()
+    }
+
+    /// The public key in the checkout signed it, where podman looks.
+    pub fn signed(&self, digest: &Digest) -> bool {
+        let repository: Repository = REPOSITORY.parse().unwrap();
+        let text =
+            self.read("containerfiles/custom-coreos/rootfs/etc/pki/containers/custom-coreos.pub");
+        let key = xtask::signing::PublicKey::parse(&text).unwrap();
+        let registries = self.registries();
+        let image = repository.tagged(signature_tag(digest).unwrap());
+        let Answer::Present(found) = registries.artefact(&image) else {
+            return false;
+        };
+        verify(
+            &key,
+            &repository,
+            digest,
+            &found.manifest,
+            |blob| match registries.blob(&image, blob) {
+                Answer::Present(bytes) => Ok::<_, String>(Some(bytes)),
+                _ => Ok(None),
+            },
+        )
+        .unwrap()
+    }
+
+    /// What must hold whatever happened: `stable` names what it named, or a
+    /// signed image that has a name for good.
+    #[track_caller]
+    pub fn invariant(&self, before: &Digest, what: &str) -> Digest {
+        let now = self.digest("stable").expect("stable is there");
+        assert!(self.signed(&now), "{what}: {now} is not signed");
+        if now != *before {
+            let registries = self.registries();
+            let Answer::Present(tags) = registries.tags(&REPOSITORY.parse().unwrap()) else {
+                panic!("{what}: no tags");
+            };
+            let named = xtask::history::days(&tags)
+                .iter()
+                .any(|tag| self.digest(tag.as_str()).as_ref() == Some(&now));
+            assert!(named, "{what}: {now} has no name for good");
+        }
+        now
+    }
+
+    pub fn other_key(&self) {
+        let password = remote::Secret::new(PASSWORD);
+        let (text, _) = PrivateKey::generate(Some(&password)).unwrap();
+        self.write("cosign.key", text.expose());
+    }
+}

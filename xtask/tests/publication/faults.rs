@@ -1,0 +1,231 @@
+//! A fault at every step in turn. After each, `stable` names the old image;
+//! after the next run, the new one.
+
+use super::bench::{Bench, REPOSITORY};
+
+const PUBLISH: [&str; 2] = ["build", "--publish"];
+const CONTRACT: &str = "*KERNEL_VERSION*--entrypoint*";
+const TRUST: &str = "*--network=none*-s*";
+const HOST: &str = "*--network=host*";
+const READ_BACK: &str = "image*inspect*";
+
+/// One fault: what is done before the run, how it must end, what it must say.
+struct Fault {
+    name: &'static str,
+    code: i32,
+    says: &'static str,
+    plant: fn(&mut Bench),
+    mend: fn(&mut Bench),
+}
+
+fn restart(bench: &mut Bench) {
+    bench.start_registry("");
+}
+
+fn nothing(_: &mut Bench) {}
+
+const FAULTS: &[Fault] = &[
+    Fault {
+        name: "the key is not there",
+        code: 1,
+        says: "file:cosign.key is not there",
+        plant: |bench| std::fs::rename(bench.path("cosign.key"), bench.path("away")).unwrap(),
+        mend: |bench| std::fs::rename(bench.path("away"), bench.path("cosign.key")).unwrap(),
+    },
+    Fault {
+        name: "another key",
+        code: 1,
+        says: "is not the public half of the private key",
+        plant: |bench| {
+            std::fs::rename(bench.path("cosign.key"), bench.path("away")).unwrap();
+            bench.other_key();
+        },
+        mend: |bench| std::fs::rename(bench.path("away"), bench.path("cosign.key")).unwrap(),
+    },
+    Fault {
+        name: "the contract does not hold",
+        code: 1,
+        says: "error: contract: all: expected a, found b",
+        plant: |bench| {
+            bench.contract("printf 'FAIL\\tall\\ta\\tb\\nend\\t1 checks, 1 failed\\n'\nexit 1\n");
+        },
+        mend: |bench| bench.good_contract(),
+    },
+    Fault {
+        name: "the registry dies before the push",
+        code: 1,
+        says: "podman push",
+        plant: |bench| bench.hook("push*", &bench.kill_registry()),
+        mend: restart,
+    },
+    Fault {
+        name: "no room in the registry for a layer",
+        code: 1,
+        says: "podman push",
+        plant: |bench| {
+            // A new layer of more than a file of the registry may have.
+            bench.write(
+                "containerfiles/custom-coreos/rootfs/usr/share/noise",
+                &noise(),
+            );
+            bench.start_registry("ulimit -f 64;");
+        },
+        mend: restart,
+    },
+    Fault {
+        name: "another run pushes its candidate first",
+        code: 1,
+        says: "another image than the one built here",
+        plant: |bench| {
+            let evil = format!(
+                "cp -r {0}/stable {0}/candidate.new; rm -r {0}/candidate; mv {0}/candidate.new {0}/candidate",
+                bench
+                    .stored(&format!("{REPOSITORY}/_manifests/tags"))
+                    .display()
+            );
+            bench.hook(READ_BACK, &evil);
+        },
+        mend: nothing,
+    },
+    Fault {
+        name: "the registry dies before the read back",
+        code: 3,
+        says: "could not find out",
+        plant: |bench| bench.hook(READ_BACK, &bench.kill_registry()),
+        mend: restart,
+    },
+    Fault {
+        name: "the image's policy is not the one of rootfs",
+        code: 1,
+        says: "demands no signature",
+        plant: |bench| {
+            let file = "containerfiles/custom-coreos/Containerfile";
+            let text = bench.read(file);
+            let open = "{\"default\":[{\"type\":\"insecureAcceptAnything\"}]}";
+            bench.write(
+                file,
+                &format!("{text}RUN [\"/bin/bash\", \"-c\", \"printf '%s' '{}' >/etc/containers/policy.json\"]\n", open.replace('"', "\\\"")),
+            );
+        },
+        mend: |bench| {
+            let file = "containerfiles/custom-coreos/Containerfile";
+            let text = bench.read(file);
+            let (kept, _) = text.split_once("RUN ").unwrap();
+            bench.write(file, kept);
+        },
+    },
+    Fault {
+        name: "the signature is deleted before the host's look",
+        code: 1,
+        says: "would not take",
+        plant: |bench| {
+            let script = format!(
+                "rm -rf {}/sha256-*.sig",
+                bench
+                    .stored(&format!("{REPOSITORY}/_manifests/tags"))
+                    .display()
+            );
+            bench.hook(TRUST, &format!("({script})"));
+        },
+        mend: nothing,
+    },
+    Fault {
+        name: "the registry dies before the host's look",
+        code: 3,
+        says: "could not find out",
+        plant: |bench| {
+            let call = if bench.second_opinion() { HOST } else { TRUST };
+            bench.hook(call, &bench.kill_registry());
+        },
+        mend: restart,
+    },
+    Fault {
+        name: "the engine cannot run the contract",
+        code: 1,
+        says: "error: contract: it did not come to its end",
+        plant: |bench| bench.hook(CONTRACT, "exit 125"),
+        mend: nothing,
+    },
+];
+
+/// Incompressible enough: a compressed layer of more than 32 KiB.
+fn noise() -> String {
+    let mut state = 0x2545_f491_4f6c_dd1d_u64;
+    let mut text = String::new();
+    for _ in 0..40_000 {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        text.push_str(&format!("{state:016x}"));
+    }
+    text
+}
+
+#[test]
+fn a_fault_at_every_step() {
+    let Some(mut bench) = Bench::new() else {
+        return;
+    };
+    let mut rows = Vec::new();
+    for fault in FAULTS {
+        let before = bench.digest("stable").unwrap();
+        (fault.plant)(&mut bench);
+        let outcome = bench.run(&PUBLISH);
+        bench.unhook();
+        let story = outcome.text.clone();
+        (fault.mend)(&mut bench);
+        let now = bench.invariant(&before, fault.name);
+        assert_eq!(now, before, "{}: stable moved; {story}", fault.name);
+        assert!(story.contains(fault.says), "{}: {story}", fault.name);
+        // Through the engine in the second look, a dead registry is a refusal.
+        if !(bench.second_opinion() && fault.name.contains("host's look")) {
+            outcome.expect(fault.code);
+        }
+        bench.run(&PUBLISH).expect(0);
+        let next = bench.invariant(&before, fault.name);
+        assert_ne!(next, before, "{}: the next run publishes", fault.name);
+        rows.push(format!("{}: {}", fault.name, fault.says));
+    }
+    println!("{}", rows.join("\n"));
+}
+
+pub fn a_wrong_password_is_told_before_the_build(bench: &Bench) {
+    let before = bench.digest("stable").unwrap();
+    let story = bench.run_with(&PUBLISH, "wrong").expect(1);
+    assert!(story.contains("the password is wrong"), "{story}");
+    assert!(!story.contains("podman build"), "{story}");
+    assert!(
+        !story.contains("correct horse") && !story.contains("BEGIN"),
+        "{story}"
+    );
+    let story = bench.run_with(&PUBLISH, "").expect(1);
+    assert!(story.contains("none was given"), "{story}");
+    assert_eq!(bench.digest("stable").unwrap(), before);
+}
+
+/// The registry dies as the program begins an act that needs no engine. How far
+/// it got is not known; what `stable` names is.
+#[test]
+fn the_registry_dies_at_any_act() {
+    use std::io::{BufRead as _, BufReader};
+    let Some(mut bench) = Bench::new() else {
+        return;
+    };
+    for act in ["sign ", "name ", "promote ", "confirm "] {
+        let before = bench.digest("stable").unwrap();
+        let mut child = bench.start(&PUBLISH);
+        let story = BufReader::new(child.stdout.take().unwrap());
+        for line in story.lines() {
+            if line.unwrap().starts_with(act) {
+                bench.stop_registry();
+            }
+        }
+        let code = child.wait().unwrap().code();
+        bench.start_registry("");
+        let now = bench.invariant(&before, act);
+        // It may have been quicker than the registry's death; then all is done.
+        assert!(code != Some(0) || now != before, "{act}: it claims success");
+        bench.run(&PUBLISH).expect(0);
+        assert_ne!(bench.invariant(&before, act), before);
+    }
+}

@@ -1,0 +1,74 @@
+//! kill -9 at a random moment.
+
+use std::io::{BufRead as _, BufReader};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process_group};
+
+use super::bench::Bench;
+
+const ROUNDS: u32 = 50;
+
+/// Marsaglia's xorshift: enough to choose moments.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, limit: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0 % limit
+    }
+}
+
+#[test]
+fn killed_at_a_random_moment() {
+    let Some(bench) = Bench::new() else {
+        return;
+    };
+    let seed = std::env::var("KILL_SEED").ok().and_then(|s| s.parse().ok());
+    let now = std::time::SystemTime::now();
+    let since = now.duration_since(std::time::UNIX_EPOCH).unwrap();
+    let seed: u64 = seed.unwrap_or(u64::from(since.subsec_nanos()) | 1);
+    println!("KILL_SEED={seed}");
+    let mut random = Random(seed);
+    // How long a whole run takes here, and how many lines it prints.
+    let watch = Instant::now();
+    let lines = bench.run(&["build", "--publish"]).expect(0);
+    let whole = u64::try_from(watch.elapsed().as_millis()).unwrap();
+    let effects = [
+        "key ", "run ", "check ", "read ", "sign ", "trust ", "accept ", "refuse ", "name ",
+        "promote ", "confirm ",
+    ];
+    let effects = lines
+        .lines()
+        .filter(|line| effects.iter().any(|verb| line.starts_with(verb)));
+    let effects = u64::try_from(effects.count()).unwrap();
+    let (mut moved, mut finished) = (0, 0);
+    let mut before = bench.digest("stable").unwrap();
+    for round in 0..ROUNDS {
+        let mut child = bench.start(&["build", "--publish"]);
+        let story = BufReader::new(child.stdout.take().unwrap());
+        // Either some time after the start, or some milliseconds after the nth
+        // effect was begun: the short acts at the end are met by the second.
+        let pause = if round % 2 == 0 {
+            random.below(whole)
+        } else {
+            let wanted = usize::try_from(random.below(effects)).unwrap();
+            let _ = story.lines().take(wanted + 1).count();
+            random.below(60)
+        };
+        // The moment itself, not a wait for anything.
+        std::thread::sleep(Duration::from_millis(pause));
+        let group = Pid::from_raw(child.id().try_into().unwrap()).unwrap();
+        // With its children, as when a runner dies. It may have ended.
+        let _ = kill_process_group(group, Signal::KILL);
+        finished += u32::from(child.wait().unwrap().code() == Some(0));
+        let now = bench.invariant(&before, &format!("round {round} of KILL_SEED={seed}"));
+        moved += u32::from(now != before);
+        before = now;
+    }
+    println!("{ROUNDS} kills: stable moved {moved} times, {finished} runs had ended by themselves");
+    bench.run(&["build", "--publish"]).expect(0);
+    assert_ne!(bench.invariant(&before, "the run after"), before);
+}

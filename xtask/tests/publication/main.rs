@@ -1,0 +1,16 @@
+//! Publishing against a real registry with a real engine, and every way in
+//! which we know it to fail.
+#![allow(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    clippy::disallowed_macros,
+    reason = "tests; they start the real binary, and say what they skip"
+)]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod bench;
+mod faults;
+mod kills;
+mod tags;

@@ -1,0 +1,183 @@
+//! The good night, and `promote`, `rollback`, `retract` and `verify`.
+
+use remote::Secret;
+use xtask::signing::MANIFEST;
+
+use super::bench::{Bench, REPOSITORY};
+use super::faults::a_wrong_password_is_told_before_the_build;
+
+/// One bench for what changes little: it takes longer to make than they do.
+#[test]
+fn nights_on_one_bench() {
+    let Some(bench) = Bench::new() else {
+        return;
+    };
+    all_is_well(&bench);
+    a_wrong_password_is_told_before_the_build(&bench);
+    a_bundle_without_a_legacy_signature_is_no_signature(&bench);
+    a_key_is_not_written_over(&bench);
+}
+
+fn all_is_well(bench: &Bench) {
+    let before = bench.digest("stable").unwrap();
+    assert!(bench.signed(&before));
+    assert_eq!(
+        bench.digest("44.20260720.3.1-zfs2.4.4").as_ref(),
+        Some(&before)
+    );
+    let story = bench.run(&["build", "--publish"]).expect(0);
+    assert!(story.contains("Refused an unsigned image"), "{story}");
+    let now = bench.invariant(&before, "good night");
+    assert_ne!(now, before);
+    // The first name is the first image's for good.
+    assert_eq!(
+        bench.digest("44.20260720.3.1-zfs2.4.4").as_ref(),
+        Some(&before)
+    );
+    assert_eq!(
+        bench.digest("44.20260720.3.1-zfs2.4.4-1").as_ref(),
+        Some(&now)
+    );
+    let table = bench.run(&["verify", &format!("{REPOSITORY}:stable")]);
+    let table = table.expect(0);
+    assert!(table.contains("of the policy's key"), "{table}");
+    for secret in ["correct horse", "PRIVATE KEY", "ciphertext"] {
+        assert!(!story.contains(secret), "{story}");
+    }
+}
+
+/// What cosign 3 writes by default: a bundle as an OCI referrer. `cosign verify`
+/// is content with it; no host is.
+fn a_bundle_without_a_legacy_signature_is_no_signature(bench: &Bench) {
+    let digest = bench.digest("stable").unwrap();
+    let registries = bench.registries();
+    let empty = b"{}".to_vec();
+    let bundle = br#"{"mediaType":"application/vnd.dev.sigstore.bundle.v0.3+json"}"#.to_vec();
+    let of = |bytes: &[u8]| xtask::lock::digest_of(bytes).unwrap();
+    let manifest = serde_json::json!({
+        "schemaVersion": 2,
+        "mediaType": MANIFEST,
+        "artifactType": "application/vnd.dev.sigstore.bundle.v0.3+json",
+        "config": {"mediaType": "application/vnd.oci.empty.v1+json", "digest": of(&empty), "size": 2},
+        "layers": [{"mediaType": "application/vnd.dev.sigstore.bundle.v0.3+json", "digest": of(&bundle), "size": bundle.len()}],
+        "subject": {"mediaType": MANIFEST, "digest": digest, "size": 1},
+    })
+    .to_string();
+    let tag = bench.image(&format!("sha256-{}", digest.hex()));
+    registries
+        .put(&tag, MANIFEST, manifest.as_bytes(), &[empty, bundle])
+        .unwrap();
+    let signature = bench.stored(&format!(
+        "{REPOSITORY}/_manifests/tags/sha256-{}.sig",
+        digest.hex()
+    ));
+    std::fs::remove_dir_all(signature).unwrap();
+    assert!(!bench.signed(&digest));
+    let table = bench
+        .run(&["verify", &format!("{REPOSITORY}:stable")])
+        .expect(1);
+    let row = |name: &str| {
+        let is = |line: &&str| line.split_whitespace().nth(1) == Some(name);
+        table.lines().find(is).unwrap()
+    };
+    assert!(row("signature").starts_with("FAIL"), "{table}");
+    if bench.second_opinion() {
+        assert!(row("host:copy").contains("no signature exists"), "{table}");
+    }
+    let image = format!("{REPOSITORY}@{digest}");
+    let story = bench.run(&["promote", &image]).expect(1);
+    assert!(story.contains("has no signature"), "{story}");
+}
+
+#[test]
+fn back_to_the_image_before_and_never_to_a_bad_one() {
+    let Some(bench) = Bench::new() else {
+        return;
+    };
+    let first = bench.digest("stable").unwrap();
+    bench.run(&["build", "--publish"]).expect(0);
+    let second = bench.digest("stable").unwrap();
+    bench.run(&["build", "--publish"]).expect(0);
+    let third = bench.digest("stable").unwrap();
+    let stable = |wanted, story: String| {
+        assert_eq!(bench.digest("stable").as_ref(), Some(wanted), "{story}");
+    };
+    let effects = |story: &str| {
+        let effect = |line: &&str| {
+            [
+                "read ", "good ", "signed ", "promote ", "confirm ", "retract ",
+            ]
+            .iter()
+            .any(|verb| line.starts_with(verb))
+        };
+        story
+            .lines()
+            .filter(effect)
+            .map(str::to_owned)
+            .collect::<Vec<_>>()
+    };
+    let dry = bench.run(&["rollback", "--dry-run"]).expect(0);
+    stable(&third, dry.clone());
+    let story = bench.run(&["rollback"]).expect(0);
+    assert_eq!(effects(&dry), effects(&story));
+    assert_eq!(effects(&dry).len(), 5, "{dry}");
+    stable(&second, story);
+    // Forward again, with everything that a publication tries.
+    let image = format!("{REPOSITORY}@{third}");
+    let story = bench.run(&["promote", &image]).expect(0);
+    assert!(story.contains("Accepted"), "{story}");
+    stable(&third, story);
+    // The one in between is bad; so it goes back to the first.
+    let dry = bench
+        .run(&["retract", second.as_str(), "--dry-run"])
+        .expect(0);
+    assert_eq!(effects(&dry).len(), 2, "{dry}");
+    let mark = format!("retracted-{}", second.short());
+    assert_eq!(bench.digest(&mark), None);
+    bench.run(&["retract", second.as_str()]).expect(0);
+    assert_eq!(bench.digest(&mark), Some(second.clone()));
+    let story = bench.run(&["rollback"]).expect(0);
+    stable(&first, story);
+    let story = bench.run(&["rollback"]).expect(4);
+    stable(&first, story);
+    for bad in [
+        &["rollback", "--to", second.as_str()][..],
+        &["promote", &format!("{REPOSITORY}@{second}")],
+    ] {
+        let story = bench.run(bad).expect(4);
+        assert!(story.contains("marked as bad"), "{story}");
+        stable(&first, story);
+    }
+    let story = bench
+        .run(&["rollback", "--to", "44.20260720.3.1-zfs2.4.4-2"])
+        .expect(0);
+    stable(&third, story);
+    // One that is followed can be marked; it is said what follows.
+    let story = bench.run(&["retract", "stable"]).expect(0);
+    assert!(story.contains("still names it"), "{story}");
+    // What nobody signed is not gone back to.
+    let key =
+        bench.path("containerfiles/custom-coreos/rootfs/etc/pki/containers/custom-coreos.pub");
+    let (_, other) = xtask::signing::PrivateKey::generate(None::<&Secret>).unwrap();
+    std::fs::write(key, other.public().pem()).unwrap();
+    let story = bench.run(&["rollback", "--to", first.as_str()]).expect(1);
+    assert!(story.contains("has no signature"), "{story}");
+    stable(&third, story);
+}
+
+fn a_key_is_not_written_over(bench: &Bench) {
+    let before = bench.read("cosign.key");
+    let story = bench.run(&["keys", "new"]).expect(4);
+    assert!(story.contains("--replace"), "{story}");
+    let story = bench.run_with(&["keys", "new", "--replace"], "").expect(2);
+    assert!(story.contains("--no-password"), "{story}");
+    assert_eq!(bench.read("cosign.key"), before);
+    use std::os::unix::fs::PermissionsExt as _;
+    bench.run(&["keys", "new", "--replace"]).expect(0);
+    assert_ne!(bench.read("cosign.key"), before);
+    let mode = std::fs::metadata(bench.path("cosign.key"))
+        .unwrap()
+        .permissions()
+        .mode();
+    assert_eq!(mode & 0o777, 0o600);
+}
