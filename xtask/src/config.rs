@@ -3,6 +3,7 @@
 //! Every value is parsed into its type while the document is read, so that an
 //! error has the line and column of the value itself. Unknown keys are errors.
 
+mod defaults;
 mod types;
 
 use std::path::{Path, PathBuf};
@@ -181,61 +182,6 @@ pub struct Urls {
     pub fcos_builds: Url,
 }
 
-mod defaults {
-    //! The values that the stock `image.yaml` need not write. Each parses; a
-    //! test builds a config of them.
-    #![expect(clippy::expect_used, reason = "constants, held by a test")]
-
-    use super::*;
-
-    fn parsed<T: std::str::FromStr>(text: &str) -> T {
-        text.parse().ok().expect("a default is a valid value")
-    }
-
-    pub fn registry() -> Name {
-        parsed("ghcr.io")
-    }
-    pub fn tags() -> Unique<Tag> {
-        Unique::one(parsed("stable"))
-    }
-    pub fn candidate() -> Tag {
-        parsed("candidate")
-    }
-    pub fn base() -> Repository {
-        parsed("quay.io/fedora/fedora-coreos")
-    }
-    pub fn stream() -> Stream {
-        parsed("stable")
-    }
-    pub fn zfs() -> Name {
-        parsed("openzfs/zfs")
-    }
-    pub fn tag_form() -> TagForm {
-        parsed("zfs-{zfs}_kernel-{kernel}")
-    }
-    pub fn architectures() -> Unique<Arch> {
-        Unique::one(Arch::X86_64)
-    }
-    pub fn days() -> u32 {
-        90
-    }
-    pub fn keep() -> u32 {
-        3
-    }
-    pub fn protect() -> Vec<Reason> {
-        vec![parsed("stable"), parsed("latest")]
-    }
-    pub fn ignition() -> Name {
-        parsed("ignition")
-    }
-    pub fn github() -> Url {
-        parsed("https://api.github.com")
-    }
-    pub fn fcos() -> Url {
-        parsed("https://builds.coreos.fedoraproject.org/prod")
-    }
-}
-
 impl Default for Base {
     fn default() -> Self {
         Self {
@@ -278,10 +224,10 @@ impl Config {
     /// # Errors
     /// [`Error::Config`] with file, line and column.
     pub fn load(path: &Path) -> Result<Self, Error> {
-        let text = std::fs::read_to_string(path).map_err(|source| Error::File {
-            verb: "read",
+        let text = std::fs::read_to_string(path).map_err(|error| Error::Config {
             path: path.to_owned(),
-            source,
+            place: None,
+            detail: format!("cannot be read: {error}"),
         })?;
         Self::parse(&text, path)
     }

@@ -39,7 +39,7 @@ pub fn main() -> ExitCode {
     let cli = Cli::parse();
     let env = match Env::read() {
         Ok(env) => env,
-        Err(error) => return fail(&Report::plain(), &error),
+        Err(error) => return fail(&Report::plain(cli.global.json), &error),
     };
     let report = Report::new(&env, cli.global.json);
     match process::catch_signals().and_then(|()| run(&cli, &env, &report)) {

@@ -54,9 +54,9 @@ impl Report {
     }
 
     /// For when the environment could not be read.
-    pub fn plain() -> Self {
+    pub fn plain(json: bool) -> Self {
         Self {
-            json: false,
+            json,
             color: false,
             github_output: None,
             github_summary: None,

@@ -82,11 +82,11 @@ pub fn run(world: &World<'_>, args: &VerifyArgs) -> Result<Done, Error> {
         label("custom-coreos.zfs-version", lock.zfs.to_string()),
     ]);
     world.report.table(&crate::contract::rows(&checks));
-    world.report.document(&checks)?;
     let failed = checks.iter().filter(|check| !check.ok).count();
     world
         .report
         .outputs(&[("digest", found.digest.to_string())])?;
+    world.report.document(&checks)?;
     if failed == 0 {
         world.report.status("Verified", &pinned.to_string());
         Ok(Done::Well)

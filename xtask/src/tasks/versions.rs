@@ -145,16 +145,17 @@ pub fn table(world: &World<'_>, args: &FactsArgs) -> Result<Done, Error> {
     }
     rows.push(row("verdict", verdict.to_owned()));
     world.report.table(&rows);
+    summary(world, "Versions", &rows)?;
+    world
+        .report
+        .outputs(&outputs(upstream, &zfs.to_string(), verdict))?;
+    // Last, here and below: what fails after it would be a second document.
     world.report.document(&Document {
         verdict,
         zfs: zfs.to_string(),
         base: upstream,
         missing,
     })?;
-    summary(world, "Versions", &rows)?;
-    world
-        .report
-        .outputs(&outputs(upstream, &zfs.to_string(), verdict))?;
     match missing {
         None => Ok(Done::Well),
         Some(not_yet) => {
@@ -210,10 +211,10 @@ pub fn tell(world: &World<'_>, not_yet: &NotYet) {
 pub fn zfs(world: &World<'_>) -> Result<Done, Error> {
     let version = newest_in_series(&world.zfs_releases()?, world.config.zfs.series)?;
     world.report.answer(&version.tag());
-    world.report.document(&version.tag())?;
     world
         .report
         .outputs(&[("zfs-version", version.to_string())])?;
+    world.report.document(&version.tag())?;
     Ok(Done::Well)
 }
 
@@ -225,8 +226,8 @@ fn base_kernel(world: &World<'_>) -> Result<KernelVersion, Error> {
 
 fn line(world: &World<'_>, key: &'static str, value: String) -> Result<Done, Error> {
     world.report.answer(&value);
+    world.report.outputs(&[(key, value.clone())])?;
     world.report.document(&value)?;
-    world.report.outputs(&[(key, value)])?;
     Ok(Done::Well)
 }
 
@@ -265,8 +266,8 @@ pub fn check(world: &World<'_>, args: &FactsArgs) -> Result<Done, Error> {
             for image in &images {
                 world.report.answer(image);
             }
-            world.report.document(&images)?;
             world.report.outputs(&[("kmods-image", images.join(" "))])?;
+            world.report.document(&images)?;
             Ok(Done::Well)
         }
         Resolution::NotYet(not_yet) => {
@@ -299,11 +300,11 @@ pub fn resolve(world: &World<'_>, args: &ResolveArgs) -> Result<Done, Error> {
         }
         None => world.report.answer(&text),
     }
-    world.report.document(&lock)?;
     let upstream = &resolved.facts.upstream;
     let mut values = outputs(upstream, &lock.zfs.to_string(), "compatible");
     values.push(("fingerprint", lock.fingerprint()?.to_string()));
     world.report.outputs(&values)?;
+    world.report.document(&lock)?;
     Ok(Done::Well)
 }
 

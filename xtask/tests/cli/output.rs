@@ -1,0 +1,248 @@
+//! What is answered, where, and with which exit code.
+
+use serde_json::Value;
+
+use super::support::Bench;
+use super::support::upstream::{KMODS, kernel};
+
+/// Every task that a fake world can answer, with the exit code of a good day.
+const TASKS: [&[&str]; 11] = [
+    &["versions"],
+    &["zfs-version"],
+    &["kernel-version"],
+    &["kernel-major-minor"],
+    &["check-zfs-available"],
+    &["resolve"],
+    &["resolve", "-o", "lock.json"],
+    &["build", "--dry-run"],
+    &["build", "--publish"],
+    &["test-build", "--dry-run"],
+    &["config"],
+];
+
+/// The one document that stands on standard output.
+#[track_caller]
+fn document(stdout: &str) -> Value {
+    let mut documents = serde_json::Deserializer::from_str(stdout).into_iter::<Value>();
+    let first = documents.next().expect("a document").expect("JSON");
+    assert!(documents.next().is_none(), "more than one: {stdout}");
+    first
+}
+
+fn json(args: &[&str]) -> Vec<String> {
+    let mut args: Vec<String> = args.iter().map(|arg| (*arg).to_owned()).collect();
+    args.push("--json".to_owned());
+    args
+}
+
+fn run(bench: &Bench, args: &[&str]) -> (i32, Value) {
+    let args = json(args);
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    let outcome = bench.run_in_ci(&args);
+    (outcome.code.unwrap(), document(&outcome.stdout))
+}
+
+#[test]
+fn json_is_one_document() {
+    let bench = Bench::new();
+    for task in TASKS {
+        let (code, _) = run(&bench, task);
+        assert_eq!(code, 0, "{task:?}");
+    }
+    let (_, lock) = run(&bench, &["resolve"]);
+    assert_eq!(lock["zfs"], "2.4.4");
+    let (_, built) = run(&bench, &["build", "--publish"]);
+    let image = format!(
+        "ghcr.io/someone/custom-coreos@{}",
+        bench.upstream.good.digest
+    );
+    assert_eq!(built["image"], image);
+}
+
+#[test]
+fn json_is_one_document_when_it_goes_wrong_too() {
+    let bench = Bench::new();
+    bench
+        .upstream
+        .remove(KMODS, &format!("zfs-2.4.4_kernel-{}", kernel()));
+    for task in [
+        &["versions"][..],
+        &["check-zfs-available"],
+        &["resolve"],
+        &["build"],
+    ] {
+        let (code, _) = run(&bench, task);
+        assert_eq!(code, 10, "{task:?}");
+    }
+    let bench = Bench::new();
+    bench.on("build", "exit 1");
+    let (code, error) = run(&bench, &["build"]);
+    assert_eq!((code, &error["exit-code"]), (1, &1.into()));
+    bench.write("image.yaml", "image: []\n");
+    for task in TASKS {
+        let (code, error) = run(&bench, task);
+        assert_eq!((code, &error["exit-code"]), (2, &2.into()), "{task:?}");
+    }
+}
+
+#[test]
+fn json_is_one_document_when_the_answer_is_known_but_cannot_be_handed_on() {
+    let bench = Bench::new();
+    for task in TASKS {
+        for variable in ["GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY"] {
+            let args = json(task);
+            let args: Vec<&str> = args.iter().map(String::as_str).collect();
+            let place = bench.path("no-such-folder/file").display().to_string();
+            let outcome = bench.run_with(&args, &[(variable, &place)]);
+            let found = document(&outcome.stdout);
+            if outcome.code != Some(0) {
+                assert_eq!(outcome.code, Some(1), "{task:?}: {outcome:?}");
+                assert_eq!(found["exit-code"], 1, "{task:?}: {outcome:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn outside_a_checkout_json_is_one_document_too() {
+    let bench = Bench::new();
+    let output = bench
+        .command(&["config", "--json"])
+        .current_dir("/")
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    let error = document(&String::from_utf8(output.stdout).unwrap());
+    assert!(
+        error["error"]
+            .as_str()
+            .unwrap()
+            .contains("not in a checkout"),
+        "{error}"
+    );
+}
+
+/// The runner's reading of the file: `NAME<<END`, lines, `END`.
+#[track_caller]
+fn outputs(text: &str) -> Vec<(String, String)> {
+    let mut lines = text.lines();
+    let mut values = Vec::new();
+    while let Some(head) = lines.next() {
+        let (name, end) = head
+            .split_once("<<")
+            .unwrap_or_else(|| panic!("no heredoc: {head}"));
+        let value: Vec<&str> = lines.by_ref().take_while(|line| *line != end).collect();
+        values.push((name.to_owned(), value.join("\n")));
+    }
+    values
+}
+
+#[test]
+fn outputs_are_appended_as_heredocs() {
+    let bench = Bench::new();
+    bench.write("github-output", "before<<E\nx\nE\n");
+    bench.run_in_ci(&["zfs-version"]).expect(0);
+    bench.run_in_ci(&["build", "--publish"]).expect(0);
+    let values = outputs(&bench.read("github-output"));
+    let names: Vec<&str> = values.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(
+        names,
+        ["before", "zfs-version", "digest", "image", "fingerprint"]
+    );
+    assert_eq!(values[1].1, "2.4.4");
+    assert_eq!(values[2].1, bench.upstream.good.digest.to_string());
+}
+
+#[test]
+fn outputs_are_written_after_all_checks() {
+    // The tag is somebody else's by the time it is read back.
+    let bench = Bench::new();
+    bench.upstream.answer(
+        "/v2/ghcr.io/someone/custom-coreos/manifests/stable",
+        remote::loopback::Reply::new(404, "application/json", "{\"errors\": []}"),
+    );
+    let outcome = bench.run_in_ci(&["build", "--publish"]);
+    assert_ne!(outcome.code, Some(0), "{outcome:?}");
+    assert!(!bench.exists("github-output"));
+}
+
+#[test]
+fn a_bad_config_is_told_with_its_place() {
+    let bench = Bench::new();
+    let text = bench
+        .read("image.yaml")
+        .replace("series: '2.4'", "series: 'two'");
+    let line = text
+        .lines()
+        .position(|line| line.contains("'two'"))
+        .unwrap()
+        + 1;
+    bench.write("other.yaml", &text);
+    for task in TASKS {
+        let args = [task, &["--config", "other.yaml"]].concat();
+        let outcome = bench.run_in_ci(&args);
+        let place = format!("other.yaml:{line}:11: zfs.series: `two` is not");
+        assert!(outcome.stderr.contains(&place), "{place} in {outcome:?}");
+        outcome.expect(2);
+    }
+    assert_eq!(bench.engine_log(), [""; 0]);
+    assert_eq!(bench.upstream.asked("", ""), 0);
+    bench.run(&["config", "--config", "no-such-file"]).expect(2);
+}
+
+#[test]
+fn a_wrong_command_line_is_a_usage_error() {
+    let bench = Bench::new();
+    for args in [
+        &["no-such-task"][..],
+        &["build", "--no-such-option"],
+        &["verify", "a b"],
+    ] {
+        let outcome = bench.run(args);
+        assert!(
+            outcome.stderr.contains("--help") || outcome.stderr.contains("Usage: "),
+            "{outcome:?}"
+        );
+        outcome.expect(2);
+    }
+    for help in [&["--help"][..], &[]] {
+        bench.run(help).expect(0);
+    }
+}
+
+#[test]
+fn what_upstream_says_starts_no_command_of_the_runner() {
+    let evil = "::error::evil\n::set-output name=x::evil\n##[error]evil";
+    for path in ["/v2/ghcr.io/makers", "/github"] {
+        let bench = Bench::new();
+        bench
+            .upstream
+            .answer(path, remote::loopback::Reply::new(403, "text/plain", evil));
+        bench.on(
+            "build",
+            &format!("echo '{evil}'; echo '  ::error::evil' >&2; exit 1"),
+        );
+        for outcome in [
+            bench.run_in_ci(&["build"]),
+            bench.run_in_ci(&["zfs-version"]),
+        ] {
+            for line in outcome.stdout.lines().chain(outcome.stderr.lines()) {
+                assert!(
+                    !line.trim_start().starts_with("::") && !line.contains("##["),
+                    "{line}"
+                );
+            }
+        }
+    }
+    let bench = Bench::new();
+    bench.on("build", &format!("echo '{evil}'; exit 1"));
+    let outcome = bench.run_in_ci(&["build"]);
+    assert!(outcome.stderr.contains("| ::error::evil"), "{outcome:?}");
+    assert!(
+        !outcome
+            .stderr
+            .lines()
+            .any(|line| line.trim_start().starts_with("::")),
+        "{outcome:?}"
+    );
+}

@@ -1,0 +1,188 @@
+//! From a good resolution to a moved tag, and what keeps it from moving.
+
+use super::support::{Bench, COMMIT};
+
+const PUBLISH: [&str; 2] = ["build", "--publish"];
+
+#[test]
+fn all_is_well() {
+    let bench = Bench::new();
+    let outcome = bench.run_in_ci(&PUBLISH);
+    let story = outcome.stderr.clone();
+    let stdout = outcome.expect(0);
+    assert_eq!(bench.engine_verbs(), ["build", "run", "push", "image"]);
+    let new = bench.upstream.good.digest.to_string();
+    assert_eq!(bench.published("stable").as_deref(), Some(new.as_str()));
+    // Only by copying the manifest, and only this one tag.
+    assert_eq!(bench.upstream.asked("PUT", ""), 1);
+    assert!(
+        story.contains(&format!("Published ghcr.io/someone/custom-coreos@{new}")),
+        "{story}"
+    );
+    let build = &bench.engine_log()[0];
+    assert!(
+        build.contains(&format!("image.revision={COMMIT}")),
+        "{build}"
+    );
+    assert!(stdout.starts_with("run      podman build"), "{stdout}");
+}
+
+#[test]
+fn the_dry_run_shows_what_the_real_run_performs() {
+    for args in [&["build"][..], &PUBLISH, &["test-build"]] {
+        let bench = Bench::new();
+        bench.on("rmi", "");
+        let dry = [args, &["--dry-run"]].concat();
+        let shown = bench.run(&dry).expect(0);
+        assert_eq!(bench.engine_log(), [""; 0], "a dry run starts no engine");
+        bench.assert_nothing_published();
+        let performed = bench.run(args).expect(0);
+        assert_eq!(shown, performed);
+        // And that is what the engine was given, but for the shell's quotes and
+        // the question of which image it was that was built.
+        let log: Vec<String> = bench.engine_log();
+        let log = log.iter().filter(|line| !line.contains(" image inspect "));
+        let plain = |line: &str| line.replace(['\'', '\\'], "");
+        let shown = shown.lines().filter_map(|line| {
+            let line = line
+                .strip_prefix("run      ")
+                .or(line.strip_prefix("check    "))?;
+            Some(plain(line.split(" < ").next().unwrap()))
+        });
+        assert_eq!(
+            log.map(|line| plain(line)).collect::<Vec<_>>(),
+            shown.collect::<Vec<_>>()
+        );
+    }
+}
+
+#[test]
+fn somebody_elses_ci_is_stopped_before_the_build() {
+    let bench = Bench::new();
+    let outcome = bench.run_with(&PUBLISH, &[("GITHUB_REPOSITORY_OWNER", "forker")]);
+    assert!(
+        outcome.stderr.contains("`image.owner` in image.yaml"),
+        "{outcome:?}"
+    );
+    outcome.expect(2);
+    assert_eq!(bench.engine_log(), [""; 0]);
+    assert_eq!(bench.upstream.asked("", ""), 0);
+    // The case of the letters makes no other owner, and a build no publication.
+    bench
+        .run_with(&PUBLISH, &[("GITHUB_REPOSITORY_OWNER", "SomeOne")])
+        .expect(0);
+    bench
+        .run_with(&["build"], &[("GITHUB_REPOSITORY_OWNER", "forker")])
+        .expect(0);
+}
+
+#[test]
+fn a_failing_engine_ends_it_and_says_why() {
+    for (verb, verbs) in [
+        ("build", &["build"][..]),
+        ("push", &["build", "run", "push"]),
+    ] {
+        let bench = Bench::new();
+        bench.on(
+            verb,
+            "for i in 1 2 3; do echo line $i; done; echo no space left >&2; exit 125",
+        );
+        let outcome = bench.run_in_ci(&PUBLISH);
+        let error = outcome.stderr.split("error: ").last().unwrap().to_owned();
+        assert!(error.contains(&format!("`podman {verb}")), "{error}");
+        assert!(error.contains("exit status: 125"), "{error}");
+        assert!(
+            error.contains("line 3") && error.contains("no space left"),
+            "{error}"
+        );
+        outcome.expect(1);
+        assert_eq!(bench.engine_verbs(), verbs);
+        bench.assert_no_tag_moved();
+        assert!(!bench.exists("github-output"));
+    }
+}
+
+#[test]
+fn a_broken_contract_keeps_the_image_at_home() {
+    let reports = [
+        "printf 'ok\\ta\\tb\\tb\\nFAIL\\tmodule\\tthis\\tthat\\nend\\t2 checks, 1 failed\\n'; exit 1",
+        // It does not come to its end; it says all is well and then fails.
+        "printf 'ok\\ta\\tb\\tb\\n'",
+        "printf 'ok\\ta\\tb\\tb\\nend\\t1 checks, 0 failed\\n'; exit 1",
+        "exit 0",
+    ];
+    for report in reports {
+        let bench = Bench::new();
+        bench.on("run", report);
+        let outcome = bench.run_in_ci(&PUBLISH);
+        let named = outcome.stderr.contains("error: contract: ");
+        assert!(named, "{report}: {outcome:?}");
+        outcome.expect(1);
+        assert_eq!(bench.engine_verbs(), ["build", "run"], "{report}");
+        bench.assert_nothing_published();
+        assert!(!bench.exists("github-output"));
+    }
+}
+
+#[test]
+fn the_image_of_another_run_is_not_promoted() {
+    let bench = Bench::new();
+    bench.on("inspect", &format!("echo {}", "a".repeat(64)));
+    let outcome = bench.run_in_ci(&PUBLISH);
+    assert!(
+        outcome
+            .stderr
+            .contains("another image than the one built here"),
+        "{outcome:?}"
+    );
+    outcome.expect(1);
+    bench.assert_no_tag_moved();
+    assert!(!bench.exists("github-output"));
+}
+
+#[test]
+fn a_lock_is_built_without_asking_github_or_fedora() {
+    let bench = Bench::new();
+    bench.run(&["resolve", "-o", "lock.json"]).expect(0);
+    let asked = || {
+        (
+            bench.upstream.asked("", "/github"),
+            bench.upstream.asked("", "/fedora"),
+        )
+    };
+    let before = asked();
+    assert!(before.0 > 0 && before.1 > 0, "{before:?}");
+    // A day later everything is another, or gone.
+    bench.upstream.releases(&[]);
+    bench.upstream.kernel("6.0.0-1.fc40.x86_64");
+    bench
+        .run(&["build", "--publish", "--locked", "lock.json"])
+        .expect(0);
+    assert_eq!(asked(), before);
+    let build = &bench.engine_log()[0];
+    assert!(build.contains("ZFS_VERSION=2.4.4"), "{build}");
+}
+
+#[test]
+fn a_lock_of_other_files_is_refused() {
+    let bench = Bench::new();
+    bench.run(&["resolve", "-o", "lock.json"]).expect(0);
+    bench.write("containerfiles/custom-coreos/Containerfile", "FROM y\n");
+    let outcome = bench.run_in_ci(&["build", "--publish", "--locked", "lock.json"]);
+    assert!(
+        outcome.stderr.contains("refused: the lock was made from"),
+        "{outcome:?}"
+    );
+    outcome.expect(4);
+    assert_eq!(bench.engine_log(), [""; 0]);
+    bench.assert_nothing_published();
+}
+
+#[test]
+fn a_dirty_tree_claims_no_commit() {
+    let bench = Bench::new();
+    bench.on("status", "echo ' M image.yaml'");
+    bench.run(&["build"]).expect(0);
+    let build = &bench.engine_log()[0];
+    assert!(!build.contains("image.revision"), "{build}");
+}

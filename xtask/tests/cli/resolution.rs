@@ -1,0 +1,246 @@
+//! Whatever cannot be resolved never reaches the engine.
+
+use remote::loopback::{Reply, nobody};
+use serde_json::{Value, json};
+
+use super::support::upstream::{BASE, KMODS, kernel};
+use super::support::{Bench, FCOS, Outcome};
+
+const PUBLISH: [&str; 2] = ["build", "--publish"];
+
+/// Nothing was built, pushed, promoted or told to later steps.
+#[track_caller]
+fn assert_not_built(bench: &Bench) {
+    let verbs = bench.engine_verbs();
+    assert!(!verbs.contains(&"build".to_owned()), "{verbs:?}");
+    bench.assert_nothing_published();
+    assert_eq!(bench.read("github-output"), "");
+}
+
+/// "There are no kmods" is an answer, and must never be the word for trouble.
+#[track_caller]
+fn assert_no_word_of_missing_kmods(outcome: &Outcome) {
+    for words in ["no ZFS kernel modules", "no kmods", "likely reasons"] {
+        let all = format!("{}{}", outcome.stdout, outcome.stderr);
+        assert!(!all.contains(words), "{all}");
+    }
+}
+
+fn text(status: u16, body: &str) -> Reply {
+    Reply::new(status, "text/html", body)
+}
+
+#[test]
+fn a_series_without_a_release_is_an_error() {
+    for releases in [&[][..], &["zfs-2.3.9", "zfs-2.40.1", "zfs-2.4.5-rc1"]] {
+        let bench = Bench::new();
+        bench.upstream.releases(releases);
+        let outcome = bench.run_in_ci(&PUBLISH);
+        assert!(outcome.stderr.contains("2.4"), "{outcome:?}");
+        assert_no_word_of_missing_kmods(&outcome);
+        outcome.expect(1);
+        assert_not_built(&bench);
+    }
+}
+
+#[test]
+fn absent_kmods_are_an_answer() {
+    let bench = Bench::new();
+    let kernel = kernel();
+    bench
+        .upstream
+        .remove(KMODS, &format!("zfs-2.4.4_kernel-{kernel}"));
+    bench
+        .upstream
+        .put_image(KMODS, &format!("zfs-2.4.3_kernel-{kernel}"), &json!({}));
+    for args in [&PUBLISH[..], &["check-zfs-available"], &["resolve"]] {
+        let outcome = bench.run_in_ci(args);
+        for words in [
+            format!("no ZFS kernel modules for kernel {kernel} with ZFS 2.4.4"),
+            "this kernel   ZFS 2.4.3".to_owned(),
+            "likely reasons".to_owned(),
+            "https://example.org/makers/kmods".to_owned(),
+        ] {
+            assert!(outcome.stderr.contains(&words), "{words} in {outcome:?}");
+        }
+        assert_eq!(outcome.expect(10), "");
+        assert_not_built(&bench);
+    }
+}
+
+#[test]
+fn trouble_is_never_taken_for_absence() {
+    for path in ["/v2/ghcr.io/makers", "/v2/quay.io", "/github"] {
+        let mut answers = vec![text(500, "oops"), text(403, "no"), text(429, "slow down")];
+        // Not what any of them would say, each in its own way.
+        answers.push(text(200, "<html>log in to the hotel's network</html>"));
+        for reply in answers {
+            let bench = Bench::new();
+            let status = reply.status;
+            bench.upstream.answer(path, reply);
+            let outcome = bench.run_in_ci(&PUBLISH);
+            assert!(
+                outcome.stderr.contains("could not find out"),
+                "{path} {status}: {outcome:?}"
+            );
+            assert_no_word_of_missing_kmods(&outcome);
+            outcome.expect(3);
+            assert_not_built(&bench);
+        }
+    }
+}
+
+#[test]
+fn a_registry_where_nobody_listens_is_trouble() {
+    let bench = Bench::new();
+    let address = nobody().unwrap().to_string();
+    let here = bench.upstream.address().to_string();
+    bench.write(
+        "registries.conf",
+        &bench.read("registries.conf").replace(&here, &address),
+    );
+    let outcome = bench.run_in_ci(&PUBLISH);
+    assert_no_word_of_missing_kmods(&outcome);
+    outcome.expect(3);
+    assert_not_built(&bench);
+}
+
+#[test]
+fn an_unknown_kernel_is_an_error() {
+    for reply in [text(404, ""), text(200, "{}"), text(500, "")] {
+        let bench = Bench::new();
+        bench.upstream.answer("/fedora", reply);
+        // The fake engine's `run` answers no question about packages.
+        let outcome = bench.run_in_ci(&PUBLISH);
+        assert_no_word_of_missing_kmods(&outcome);
+        outcome.expect(1);
+        assert_not_built(&bench);
+    }
+}
+
+/// What a hostile or broken upstream would send in the place of `good`.
+fn malformed(good: &str) -> Vec<String> {
+    vec![
+        format!("{good}\nevil=1"),
+        format!("{good}/evil"),
+        format!("{good}\"evil"),
+        format!("{good}'evil"),
+        format!("{good} --evil"),
+        "../evil".to_owned(),
+        "$(evil)".to_owned(),
+    ]
+}
+
+/// No trace of it where it could do harm, and in the story on no line of its own.
+#[track_caller]
+fn assert_no_evil(bench: &Bench, outcome: &Outcome) {
+    for place in [
+        &outcome.stdout,
+        &bench.read("log"),
+        &bench.read("github-output"),
+    ] {
+        assert!(!place.contains("evil"), "{place}");
+    }
+    assert!(!outcome.stderr.contains("\nevil"), "{}", outcome.stderr);
+}
+
+fn base(labels: &Value) -> Bench {
+    let bench = Bench::new();
+    bench.upstream.put_image(BASE, "stable", labels);
+    bench
+}
+
+#[test]
+fn malformed_versions_of_the_base_reach_nothing() {
+    for version in malformed(FCOS) {
+        let bench = base(&json!({"org.opencontainers.image.version": version}));
+        let outcome = bench.run_in_ci(&PUBLISH);
+        assert_no_evil(&bench, &outcome);
+        // Without a version only the image itself could say its kernel.
+        outcome.expect(1);
+        assert_not_built(&bench);
+    }
+}
+
+#[test]
+fn malformed_kernels_reach_nothing() {
+    let good = kernel();
+    for kernel in malformed(&good) {
+        // As a label it is passed over: the next source has the true one.
+        let labels = json!({"org.opencontainers.image.version": FCOS, "ostree.linux": kernel});
+        let bench = base(&labels);
+        let outcome = bench.run_in_ci(&PUBLISH);
+        assert_no_evil(&bench, &outcome);
+        outcome.expect(0);
+        assert!(bench.engine_log()[0].contains(&format!("KERNEL_VERSION={good} ")));
+
+        // As the one thing that Fedora's metadata says, and as what `rpm` says.
+        let (version, release) = kernel.split_once('-').unwrap_or(("", &kernel));
+        let arch = std::env::consts::ARCH;
+        let list = json!([["kernel-core", "0", version, release, arch]]);
+        let bench = Bench::new();
+        let body = json!({"rpmostree.rpmdb.pkglist": list}).to_string();
+        bench.upstream.answer("/fedora", text(200, &body));
+        bench.write("said", &kernel);
+        bench.on("run", "cat \"$here/said\"");
+        let outcome = bench.run_in_ci(&PUBLISH);
+        assert_no_evil(&bench, &outcome);
+        outcome.expect(1);
+        assert_not_built(&bench);
+    }
+}
+
+#[test]
+fn malformed_tags_reach_nothing() {
+    let releases: Vec<String> = malformed("zfs-2.4.9");
+    let bench = Bench::new();
+    let releases: Vec<&str> = releases
+        .iter()
+        .map(String::as_str)
+        .chain(["zfs-2.4.4"])
+        .collect();
+    bench.upstream.releases(&releases);
+    let outcome = bench.run_in_ci(&PUBLISH);
+    assert_no_evil(&bench, &outcome);
+    outcome.expect(0);
+    assert!(bench.engine_log()[0].contains("ZFS_VERSION=2.4.4"));
+
+    // In the list of what exists instead.
+    let good = format!("zfs-2.4.3_kernel-{}", kernel());
+    let bench = Bench::new();
+    bench
+        .upstream
+        .remove(KMODS, &format!("zfs-2.4.4_kernel-{}", kernel()));
+    for tag in malformed(&good) {
+        bench.upstream.put_image(KMODS, &tag, &json!({}));
+    }
+    let outcome = bench.run_in_ci(&["versions"]);
+    assert_no_evil(&bench, &outcome);
+    assert!(outcome.stderr.contains("this kernel   none"), "{outcome:?}");
+    outcome.expect(10);
+}
+
+#[test]
+fn malformed_labels_of_the_kmods_reach_nothing() {
+    let (kernel, good) = (kernel(), "zfs-2.4.4");
+    let prefix = "io.github.samhclark.fedora-zfs-kmods";
+    let labels = malformed(good)
+        .into_iter()
+        .map(|value| json!({format!("{prefix}.zfs.tag"): value}))
+        .chain(
+            malformed(&kernel)
+                .into_iter()
+                .map(|v| json!({format!("{prefix}.kernel.version"): v})),
+        );
+    for labels in labels {
+        let bench = Bench::new();
+        bench
+            .upstream
+            .put_image(KMODS, &format!("zfs-2.4.4_kernel-{kernel}"), &labels);
+        let outcome = bench.run_in_ci(&PUBLISH);
+        assert!(outcome.stderr.contains("not to be trusted"), "{outcome:?}");
+        assert_no_evil(&bench, &outcome);
+        outcome.expect(1);
+        assert_not_built(&bench);
+    }
+}

@@ -1,0 +1,100 @@
+//! Secrets go to the one server that they are for, and nowhere else.
+
+use super::support::{Bench, until};
+
+const TOKEN: &str = "secret-value-of-the-token";
+const PASSWORD: &str = "secret-value-of-the-password";
+/// `me:PASSWORD` in base64, as auth files have it.
+const PAIR: &str = "bWU6c2VjcmV0LXZhbHVlLW9mLXRoZS1wYXNzd29yZA==";
+
+/// The bench with a registry that wants a password, and what would give the
+/// secrets away.
+fn locked() -> (Bench, Vec<String>) {
+    let bench = Bench::new();
+    bench.upstream.lock();
+    let address = bench.upstream.address();
+    let auths = format!(r#"{{"auths": {{"{address}": {{"auth": "{PAIR}"}}}}}}"#);
+    bench.write("auth.json", &auths);
+    (
+        bench,
+        vec![TOKEN.to_owned(), PASSWORD.to_owned(), PAIR.to_owned()],
+    )
+}
+
+#[test]
+fn no_secret_is_printed_or_given_to_a_program() {
+    let (bench, secrets) = locked();
+    let output = bench.path("github-output").display().to_string();
+    let summary = bench.path("summary").display().to_string();
+    let env = [
+        ("GITHUB_TOKEN", TOKEN),
+        ("GITHUB_OUTPUT", &output),
+        ("GITHUB_STEP_SUMMARY", &summary),
+    ];
+    let mut all = String::new();
+    let mut run = |args: &[&str], code: i32| {
+        let outcome = bench.run_with(args, &env);
+        all.push_str(&format!("{outcome:?}\n"));
+        outcome.expect(code);
+    };
+    run(&["build", "--publish"], 0);
+    run(&["build", "--publish", "--json"], 0);
+    run(&["versions", "--save-facts", "facts.json"], 0);
+    run(&["resolve", "-o", "lock.json"], 0);
+    run(&["doctor"], 1);
+    // Trouble prints what was asked, and of whom.
+    let denied = remote::loopback::Reply::new(403, "text/plain", "no");
+    bench.upstream.answer("/v2/ghcr.io", denied.clone());
+    run(&["build"], 3);
+    bench.upstream.answer("/github", denied);
+    run(&["zfs-version"], 3);
+    for name in ["log", "github-output", "summary", "facts.json", "lock.json"] {
+        let text = bench.read(name);
+        assert!(!text.is_empty(), "{name}");
+        all.push_str(&text);
+    }
+    for secret in &secrets {
+        assert!(!all.contains(secret), "{secret} in {all}");
+    }
+}
+
+#[test]
+fn each_server_gets_its_own_secret_only() {
+    let (bench, secrets) = locked();
+    bench
+        .run_with(&["build", "--publish"], &[("GITHUB_TOKEN", TOKEN)])
+        .expect(0);
+    let sent = bench.upstream.headers("authorization");
+    assert!(sent.iter().any(|(path, _)| path.starts_with("/github")));
+    assert!(sent.iter().any(|(path, _)| path.starts_with("/v2/ghcr.io")));
+    for (path, value) in sent {
+        let own = match path.as_str() {
+            p if p.starts_with("/github") => format!("Bearer {TOKEN}"),
+            p if p.starts_with("/v2/") => format!("Basic {}", secrets[2]),
+            other => panic!("{other} got {value}"),
+        };
+        assert_eq!(value, own, "{path}");
+    }
+}
+
+/// What other users of the machine see: the command line of our program.
+#[test]
+fn no_secret_is_in_the_command_line_of_a_running_program() {
+    let (bench, secrets) = locked();
+    bench.on(
+        "build",
+        "cat /proc/$PPID/cmdline /proc/$$/cmdline >\"$here/lines\"",
+    );
+    bench
+        .run_with(&["build"], &[("GITHUB_TOKEN", TOKEN)])
+        .expect(0);
+    until("the fake engine wrote", || bench.exists("lines"));
+    let lines = bench.read("lines");
+    assert!(
+        lines.contains("xtask") && lines.contains("podman"),
+        "{lines}"
+    );
+    for secret in &secrets {
+        assert!(!lines.contains(secret), "{lines}");
+    }
+}

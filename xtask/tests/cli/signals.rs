@@ -1,0 +1,77 @@
+//! Ctrl-C, and the runner's SIGTERM.
+
+use std::path::Path;
+use std::process::Child;
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use super::support::{Bench, until};
+
+/// Waits until it is killed, in the place of the process that we started.
+const SLEEP: &str =
+    "echo $$ >\"$here/pid.new\"; mv \"$here/pid.new\" \"$here/pid\"; exec sleep 1000";
+
+fn send(child: &Child, signal: Signal) {
+    let pid = Pid::from_raw(child.id().try_into().unwrap()).unwrap();
+    kill_process(pid, signal).unwrap();
+}
+
+/// Starts a task, waits until the engine sleeps in `verb`, interrupts the task,
+/// and waits for its end: its exit code, and the engine's process id.
+fn interrupted(bench: &Bench, args: &[&str], verb: &str, signal: Signal) -> (Option<i32>, u32) {
+    bench.on(verb, SLEEP);
+    let mut child = bench.start(args);
+    until("the engine runs", || bench.exists("pid"));
+    let engine: u32 = bench.read("pid").trim().parse().unwrap();
+    assert!(alive(engine));
+    send(&child, signal);
+    let status = child.wait().unwrap();
+    (status.code(), engine)
+}
+
+fn alive(pid: u32) -> bool {
+    Path::new(&format!("/proc/{pid}")).exists()
+}
+
+#[test]
+fn the_engine_ends_with_the_task() {
+    for signal in [Signal::INT, Signal::TERM] {
+        for verb in ["build", "run", "push"] {
+            let bench = Bench::new();
+            let (code, engine) = interrupted(&bench, &["build", "--publish"], verb, signal);
+            assert_eq!(code, Some(130), "{}", bench.read("stderr"));
+            assert!(!alive(engine), "{verb} goes on");
+            assert!(bench.read("stderr").contains("error: interrupted"));
+            assert_eq!(
+                bench.engine_verbs().last().unwrap(),
+                verb,
+                "nothing follows"
+            );
+            bench.assert_no_tag_moved();
+        }
+    }
+}
+
+#[test]
+fn a_test_build_is_removed_after_an_interruption_too() {
+    let bench = Bench::new();
+    bench.on("rmi", "");
+    let (code, engine) = interrupted(&bench, &["test-build"], "run", Signal::INT);
+    assert_eq!(code, Some(130));
+    assert!(!alive(engine));
+    assert_eq!(bench.engine_verbs(), ["build", "run", "rmi"]);
+}
+
+#[test]
+fn an_engine_that_does_not_listen_is_killed() {
+    let bench = Bench::new();
+    let deaf = "trap '' TERM; echo $$ >\"$here/pid.new\"; mv \"$here/pid.new\" \"$here/pid\"\n\
+                while :; do sleep 0.1; done";
+    bench.on("build", deaf);
+    let mut child = bench.start(&["build"]);
+    until("the engine runs", || bench.exists("pid"));
+    let engine: u32 = bench.read("pid").trim().parse().unwrap();
+    send(&child, Signal::TERM);
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    assert!(!alive(engine));
+}

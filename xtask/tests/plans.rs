@@ -1,0 +1,181 @@
+//! A snapshot of the plan for each goal and engine: what is reviewed when a
+//! command line changes.
+#![expect(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "tests; whether to rewrite the snapshots is said in the environment"
+)]
+
+use std::path::PathBuf;
+
+use xtask::config::Config;
+use xtask::engine::Engine;
+use xtask::facts::{Local, Upstream};
+use xtask::lock::Lock;
+use xtask::plan::{Effect, Goal, Plan, plan};
+use xtask::testing;
+
+const REWRITE: &str = "UPDATE_SNAPSHOTS=1 cargo test -p xtask --test plans";
+
+/// Compares a plan with its file, one word a line where a line is long.
+#[track_caller]
+fn snapshot(name: &str, plan: &Plan) {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/snapshots")
+        .join(format!("{name}.txt"));
+    let text = wrapped(&plan.to_string());
+    if std::env::var_os("UPDATE_SNAPSHOTS").is_some() {
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, &text).unwrap();
+    }
+    let known = std::fs::read_to_string(&path).unwrap_or_default();
+    let differs = known.lines().zip(text.lines()).position(|(a, b)| a != b);
+    let line = differs.unwrap_or(known.lines().count().min(text.lines().count()));
+    assert!(
+        known == text,
+        "the plan `{name}` is another from line {} on:\n  was {:?}\n  is  {:?}\n\
+         If that is meant: {REWRITE}",
+        line + 1,
+        known.lines().nth(line),
+        text.lines().nth(line),
+    );
+}
+
+/// A build argument or label more or less is then one line of a diff.
+fn wrapped(text: &str) -> String {
+    let breaks = [" --", " '--"];
+    let wrap = |line: &str| {
+        let mut line = line.to_owned();
+        for option in breaks {
+            line = line.replace(option, &format!(" \\\n        {}", &option[1..]));
+        }
+        line + "\n"
+    };
+    text.lines().map(wrap).collect()
+}
+
+fn facts() -> (Config, Lock, Local) {
+    testing::locked()
+}
+
+#[track_caller]
+fn planned(goal: Goal, edit: impl FnOnce(&mut Config, &mut Local)) -> Plan {
+    let (mut config, lock, mut local) = facts();
+    edit(&mut config, &mut local);
+    plan(goal, &config, &lock, &local).unwrap()
+}
+
+#[test]
+fn every_goal_with_every_engine() {
+    for engine in Engine::ALL {
+        for (name, goal) in [
+            ("build", Goal::Build),
+            ("test-build", Goal::TestBuild),
+            ("publish", Goal::Publish),
+        ] {
+            let plan = planned(goal, |_, local| local.engine = engine);
+            snapshot(&format!("{name}-{engine}"), &plan);
+        }
+    }
+}
+
+#[test]
+fn an_insecure_destination() {
+    for engine in Engine::ALL {
+        let plan = planned(Goal::Publish, |_, local| {
+            local.engine = engine;
+            local.destination = "127.0.0.1:5000/ghcr.io/someone/custom-coreos:candidate"
+                .parse()
+                .unwrap();
+            local.insecure = true;
+        });
+        snapshot(&format!("publish-insecure-{engine}"), &plan);
+    }
+}
+
+#[test]
+fn a_dirty_tree_has_no_revision() {
+    let plan = planned(Goal::Publish, |_, local| local.commit = None);
+    assert!(!plan.to_string().contains("image.revision"));
+    snapshot("publish-dirty", &plan);
+}
+
+#[test]
+fn two_tags() {
+    let plan = planned(Goal::Publish, |config, _| {
+        let yaml = serde_yaml::to_string(config).unwrap();
+        let yaml = yaml.replace("- stable\n", "- stable\n  - f44\n");
+        *config = Config::parse(&yaml, "two.yaml".as_ref()).unwrap();
+    });
+    snapshot("publish-two-tags", &plan);
+}
+
+#[test]
+fn a_plan_is_a_function_of_its_facts() {
+    for goal in [Goal::Build, Goal::TestBuild, Goal::Publish] {
+        assert_eq!(planned(goal, |_, _| {}), planned(goal, |_, _| {}));
+    }
+    let (_, lock, _) = facts();
+    let fingerprint = lock.fingerprint().unwrap();
+    assert_eq!(facts().1.fingerprint().unwrap(), fingerprint);
+    let other = Lock {
+        zfs: "2.4.3".parse().unwrap(),
+        ..lock
+    };
+    assert_ne!(other.fingerprint().unwrap(), fingerprint);
+}
+
+#[test]
+fn no_plan_names_this_machine() {
+    let root = env!("CARGO_MANIFEST_DIR").trim_end_matches("/xtask");
+    for engine in Engine::ALL {
+        for goal in [Goal::Build, Goal::TestBuild, Goal::Publish] {
+            let text = planned(goal, |_, local| local.engine = engine).to_string();
+            assert!(!text.contains(root), "{text}");
+            // But for the shell in the image.
+            let text = text.replace(" /bin/bash ", " ");
+            assert!(!text.contains(" /"), "an absolute path: {text}");
+        }
+    }
+}
+
+/// Everything but `localhost/…` and the base of a build is pinned by digest.
+#[test]
+fn no_plan_pulls_by_tag() {
+    let plan = planned(Goal::Publish, |_, _| {});
+    let image = |arg: &str| {
+        let (key, value) = arg.strip_prefix("--build-arg=")?.split_once('=')?;
+        key.ends_with("_IMAGE").then(|| value.to_owned())
+    };
+    let mut images = 0;
+    for effect in plan.effects() {
+        if let Effect::Run(invocation) = effect {
+            for image in invocation.args.iter().filter_map(|arg| image(arg)) {
+                assert!(image.contains("@sha256:"), "{image}");
+                images += 1;
+            }
+        }
+    }
+    assert_eq!(images, 2);
+}
+
+#[test]
+fn facts_and_locks_survive_their_files() {
+    let (_, upstream, local) = testing::facts();
+    let text = serde_json::to_string(&upstream).unwrap();
+    assert_eq!(serde_json::from_str::<Upstream>(&text).unwrap(), upstream);
+    let text = serde_json::to_string(&local).unwrap();
+    assert_eq!(serde_json::from_str::<Local>(&text).unwrap(), local);
+    let (_, lock, _) = facts();
+    assert_eq!(Lock::parse(&lock.to_line().unwrap(), "line").unwrap(), lock);
+    let pretty = serde_json::to_string_pretty(&lock).unwrap();
+    assert_eq!(Lock::parse(&pretty, "file").unwrap(), lock);
+    // A key that nobody knows is a mistake, not a comment.
+    let odd = pretty.replacen('{', "{\"odd\": 1,", 1);
+    assert!(
+        Lock::parse(&odd, "file")
+            .unwrap_err()
+            .to_string()
+            .contains("odd")
+    );
+}

@@ -1,0 +1,227 @@
+//! A bench for the whole program: a throw-away checkout, fake tools that log
+//! what they are given, and GitHub, Fedora and the registries on loopback.
+#![allow(
+    dead_code,
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "test support: each test program uses a part, and starts the real binary"
+)]
+
+pub mod upstream;
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use xshell::{Shell, TempDir};
+use xtask::config::Config;
+
+use upstream::Upstream;
+
+pub const KERNEL: &str = "7.1.4-200.fc44";
+pub const FCOS: &str = "44.20260720.3.1";
+pub const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
+
+/// What a run left.
+#[derive(Debug)]
+pub struct Outcome {
+    pub code: Option<i32>,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl Outcome {
+    /// The standard output of a run that must end with `code`.
+    #[track_caller]
+    pub fn expect(self, code: i32) -> String {
+        assert_eq!(self.code, Some(code), "{self:#?}");
+        self.stdout
+    }
+}
+
+pub struct Bench {
+    sh: Shell,
+    dir: TempDir,
+    pub upstream: Upstream,
+}
+
+/// Logs its arguments, then does what `on/VERB` says. Its own `PATH`, because
+/// the program under test sees nothing but the fake tools.
+const TOOL: &str = r#"#!/bin/sh
+PATH=/usr/bin:/bin
+here=@HERE@
+{ printf '%s' "${0##*/}"; for word; do printf ' %s' "$word"; done; printf '\n'; } >>"$here/log"
+case $1 in image) verb=inspect ;; *) verb=$1 ;; esac
+if [ -f "$here/on/$verb" ]; then . "$here/on/$verb"; fi
+"#;
+
+const CONTRACT: &str = r"
+case $* in *--entrypoint=rpm*) exit 1 ;; esac
+printf 'ok\tkernel\ta\ta\nend\t1 checks, 0 failed\n'
+";
+
+impl Bench {
+    /// A world in which everything is well.
+    pub fn new() -> Self {
+        let sh = Shell::new().unwrap();
+        let dir = sh.create_temp_dir().unwrap();
+        let upstream = Upstream::start();
+        let bench = Self { sh, dir, upstream };
+        bench.write("containerfiles/custom-coreos/Containerfile", "FROM x\n");
+        bench.write("containerfiles/custom-coreos/contract.sh", "exit\n");
+        bench.write("ignition/nas.bu", "variant: fcos\n");
+        bench.write("home/empty", "");
+        let mut config: Config =
+            Config::parse(include_str!("../../src/testing/image.yaml"), Path::new("x")).unwrap();
+        let arch = std::env::consts::ARCH;
+        let url = |path: &str| format!("http://{}/{path}", bench.upstream.address());
+        config.urls.github_api = url("github").parse().unwrap();
+        config.urls.fcos_builds = url("fedora").parse().unwrap();
+        let yaml = serde_yaml::to_string(&config).unwrap();
+        bench.write(
+            "image.yaml",
+            &yaml.replace("- x86_64", &format!("- {arch}")),
+        );
+        bench.write("registries.conf", &bench.upstream.registries_conf());
+        bench.tool("podman");
+        bench.tool("git");
+        bench.on("status", "");
+        bench.on("rev-parse", &format!("echo {COMMIT}"));
+        bench.on("run", CONTRACT);
+        bench.on(
+            "inspect",
+            &format!("echo {}", bench.upstream.good.config.hex()),
+        );
+        bench
+    }
+
+    pub fn root(&self) -> &Path {
+        self.dir.path()
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.root().join(name)
+    }
+
+    pub fn write(&self, name: &str, text: &str) {
+        // It makes the folders on the way.
+        self.sh.write_file(self.path(name), text).unwrap();
+    }
+
+    pub fn read(&self, name: &str) -> String {
+        self.sh.read_file(self.path(name)).unwrap_or_default()
+    }
+
+    pub fn exists(&self, name: &str) -> bool {
+        self.path(name).exists()
+    }
+
+    /// A fake tool of this name on `PATH`.
+    pub fn tool(&self, name: &str) {
+        use std::os::unix::fs::PermissionsExt;
+        let name = format!("tools/{name}");
+        let here = self.root().display().to_string();
+        self.write(&name, &TOOL.replace("@HERE@", &here));
+        let mode = std::fs::Permissions::from_mode(0o755);
+        std::fs::set_permissions(self.path(&name), mode).unwrap();
+    }
+
+    /// What the fake tools do when their first argument is `verb`.
+    pub fn on(&self, verb: &str, script: &str) {
+        self.write(&format!("on/{verb}"), script);
+    }
+
+    /// The command lines that the fake engine was given.
+    pub fn engine_log(&self) -> Vec<String> {
+        let log = self.read("log");
+        let engine = |line: &&str| !line.starts_with("git ");
+        log.lines().filter(engine).map(str::to_owned).collect()
+    }
+
+    /// The verbs of [`Self::engine_log`].
+    pub fn engine_verbs(&self) -> Vec<String> {
+        let verb = |line: &String| line.split(' ').nth(1).unwrap_or_default().to_owned();
+        self.engine_log().iter().map(verb).collect()
+    }
+
+    pub fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
+        command
+            .args(args)
+            .current_dir(self.root())
+            .env_clear()
+            .env("PATH", self.path("tools"))
+            .env("HOME", self.path("home"))
+            .env("CONTAINERS_REGISTRIES_CONF", self.path("registries.conf"))
+            .env("REGISTRY_AUTH_FILE", self.path("auth.json"))
+            .stdin(Stdio::null());
+        command
+    }
+
+    pub fn run(&self, args: &[&str]) -> Outcome {
+        self.run_with(args, &[])
+    }
+
+    pub fn run_with(&self, args: &[&str], env: &[(&str, &str)]) -> Outcome {
+        let env = env.iter().copied();
+        let output = self.command(args).envs(env).output().unwrap();
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+        Outcome {
+            code: output.status.code(),
+            stdout: text(output.stdout),
+            stderr: text(output.stderr),
+        }
+    }
+
+    /// The same as CI, with a file for `GITHUB_OUTPUT`.
+    pub fn run_in_ci(&self, args: &[&str]) -> Outcome {
+        let output = self.path("github-output").display().to_string();
+        let all = [
+            ("GITHUB_OUTPUT", output.as_str()),
+            ("GITHUB_REPOSITORY_OWNER", "someone"),
+            ("GITHUB_ACTIONS", "true"),
+            ("CI", "true"),
+        ];
+        self.run_with(args, &all)
+    }
+
+    pub fn start(&self, args: &[&str]) -> Child {
+        let mut command = self.command(args);
+        let file = |name: &str| std::fs::File::create(self.path(name)).unwrap();
+        command.stdout(file("stdout")).stderr(file("stderr"));
+        command.spawn().unwrap()
+    }
+
+    /// Tags of the published repository: what they name now.
+    pub fn published(&self, tag: &str) -> Option<String> {
+        self.upstream.digest("ghcr.io/someone/custom-coreos", tag)
+    }
+
+    /// Nothing was pushed, and no tag moved.
+    #[track_caller]
+    pub fn assert_nothing_published(&self) {
+        let verbs = self.engine_verbs();
+        assert!(!verbs.contains(&"push".to_owned()), "{verbs:?}");
+        self.assert_no_tag_moved();
+    }
+
+    #[track_caller]
+    pub fn assert_no_tag_moved(&self) {
+        let old = self.upstream.old.digest.to_string();
+        assert_eq!(self.published("stable"), Some(old));
+        assert_eq!(self.upstream.asked("PUT", ""), 0);
+    }
+}
+
+/// Waits for a condition; the limit is for a test that would hang.
+#[track_caller]
+pub fn until(what: &str, condition: impl Fn() -> bool) {
+    let begin = Instant::now();
+    while !condition() {
+        assert!(
+            begin.elapsed() < Duration::from_secs(60),
+            "still not: {what}"
+        );
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}

@@ -1,0 +1,254 @@
+//! GitHub, Fedora and the registries, as far as the program asks them.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use registry_compat::Digest;
+use remote::loopback::{Loopback, Reply, Request};
+use serde_json::{Value, json};
+use xtask::lock::digest_of;
+
+use super::{FCOS, KERNEL};
+
+const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
+pub const BASE: &str = "quay.io/fedora/fedora-coreos";
+pub const KMODS: &str = "ghcr.io/makers/kmods";
+pub const PUBLISHED: &str = "ghcr.io/someone/custom-coreos";
+
+/// The kernel of this machine's architecture.
+pub fn kernel() -> String {
+    format!("{KERNEL}.{}", std::env::consts::ARCH)
+}
+
+/// An image in the registry.
+#[derive(Debug, Clone)]
+pub struct Image {
+    pub digest: Digest,
+    pub config: Digest,
+}
+
+/// What is there.
+#[derive(Default)]
+struct State {
+    /// By repository and tag or digest.
+    manifests: BTreeMap<(String, String), Vec<u8>>,
+    blobs: BTreeMap<String, Vec<u8>>,
+    releases: Value,
+    meta: Value,
+    /// Answers that come before all others, by the beginning of the path.
+    first: Vec<(String, Reply)>,
+    /// The registry wants user and password.
+    locked: bool,
+}
+
+pub struct Upstream {
+    state: Arc<Mutex<State>>,
+    server: Loopback,
+    /// What `candidate` names, as if it had been pushed.
+    pub good: Image,
+    /// What `stable` names before a run.
+    pub old: Image,
+}
+
+impl Upstream {
+    pub fn start() -> Self {
+        let state: Arc<Mutex<State>> = Arc::default();
+        let shared = Arc::clone(&state);
+        let server =
+            Loopback::start(move |request| shared.lock().unwrap().answer(request)).unwrap();
+        let put = |repository: &str, tag: &str, labels: Value| {
+            state.lock().unwrap().put_image(repository, tag, &labels)
+        };
+        let kernel = kernel();
+        put(
+            BASE,
+            "stable",
+            json!({"org.opencontainers.image.version": FCOS}),
+        );
+        put(KMODS, &format!("zfs-2.4.4_kernel-{kernel}"), json!({}));
+        let good = put(PUBLISHED, "candidate", json!({"title": "new"}));
+        let old = put(PUBLISHED, "stable", json!({"title": "old"}));
+        let upstream = Self {
+            state,
+            server,
+            good,
+            old,
+        };
+        upstream.releases(&["zfs-2.3.9", "zfs-2.4.4", "zfs-2.4.3"]);
+        upstream.kernel(&kernel);
+        upstream
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap()
+    }
+
+    pub fn address(&self) -> SocketAddr {
+        self.server.address()
+    }
+
+    pub fn registries_conf(&self) -> String {
+        let address = self.address();
+        ["quay.io", "ghcr.io"]
+            .map(|host| {
+                format!(
+                    "[[registry]]\nprefix = \"{host}\"\nlocation = \"{address}/{host}\"\ninsecure = true\n"
+                )
+            })
+            .concat()
+    }
+
+    /// OpenZFS has released these.
+    pub fn releases(&self, tags: &[&str]) {
+        let release = |tag: &&str| json!({"tag_name": tag, "draft": false, "prerelease": false});
+        self.state().releases = tags.iter().map(release).collect();
+    }
+
+    /// Fedora's metadata names this kernel.
+    pub fn kernel(&self, kernel: &str) {
+        let (version, rest) = kernel.split_once('-').unwrap();
+        let (release, arch) = rest.rsplit_once('.').unwrap();
+        self.state().meta =
+            json!({"rpmostree.rpmdb.pkglist": [["kernel-core", "0", version, release, arch]]});
+    }
+
+    /// Every path that begins so is answered with this.
+    pub fn answer(&self, path: &str, reply: Reply) {
+        self.state().first.push((path.to_owned(), reply));
+    }
+
+    /// The registries want a password from now on.
+    pub fn lock(&self) {
+        self.state().locked = true;
+    }
+
+    pub fn put_image(&self, repository: &str, tag: &str, labels: &Value) -> Image {
+        self.state().put_image(repository, tag, labels)
+    }
+
+    pub fn remove(&self, repository: &str, tag: &str) {
+        let key = (repository.to_owned(), tag.to_owned());
+        self.state().manifests.remove(&key);
+    }
+
+    /// What a tag names now.
+    pub fn digest(&self, repository: &str, tag: &str) -> Option<String> {
+        let key = (repository.to_owned(), tag.to_owned());
+        let state = self.state();
+        let body = state.manifests.get(&key)?;
+        Some(digest_of(body).unwrap().to_string())
+    }
+
+    /// How many requests there were of this method (all for `""`), to paths
+    /// that begin so.
+    pub fn asked(&self, method: &str, path: &str) -> usize {
+        let fits = |request: &&Request| {
+            (method.is_empty() || request.method == method) && request.path.starts_with(path)
+        };
+        self.server.seen().iter().filter(fits).count()
+    }
+
+    /// A header of all requests so far, where they had it.
+    pub fn headers(&self, name: &str) -> Vec<(String, String)> {
+        let header = |request: &Request| {
+            let value = request.header(name)?.to_owned();
+            Some((request.path.clone(), value))
+        };
+        self.server.seen().iter().filter_map(header).collect()
+    }
+}
+
+impl State {
+    fn put_image(&mut self, repository: &str, tag: &str, labels: &Value) -> Image {
+        let config = json!({"os": "linux", "config": {"Labels": labels}}).to_string();
+        let config_digest = digest_of(config.as_bytes()).unwrap();
+        let manifest = json!({
+            "schemaVersion": 2,
+            "mediaType": MANIFEST,
+            "config": {
+                "mediaType": "application/vnd.oci.image.config.v1+json",
+                "digest": config_digest.to_string(),
+                "size": config.len(),
+            },
+            "layers": [{
+                "mediaType": "application/vnd.oci.image.layer.v1.tar+gzip",
+                "digest": digest_of(b"layer").unwrap().to_string(),
+                "size": 5,
+            }],
+        })
+        .to_string();
+        self.blobs.insert(config_digest.to_string(), config.into());
+        Image {
+            digest: self.put(repository, tag, manifest.into_bytes()),
+            config: config_digest,
+        }
+    }
+
+    fn put(&mut self, repository: &str, tag: &str, manifest: Vec<u8>) -> Digest {
+        let digest = digest_of(&manifest).unwrap();
+        for name in [tag.to_owned(), digest.to_string()] {
+            let key = (repository.to_owned(), name);
+            self.manifests.insert(key, manifest.clone());
+        }
+        digest
+    }
+
+    fn answer(&mut self, request: &Request) -> Reply {
+        let path = request.path.split('?').next().unwrap_or_default();
+        if let Some((_, reply)) = self.first.iter().find(|(begin, _)| path.starts_with(begin)) {
+            return reply.clone();
+        }
+        let json =
+            |status, value: &Value| Reply::new(status, "application/json", value.to_string());
+        if path == "/github/repos/openzfs/zfs/releases" {
+            json(200, &self.releases)
+        } else if path.starts_with("/fedora/streams/stable/builds/") {
+            json(200, &self.meta)
+        } else if let Some(rest) = path.strip_prefix("/v2/") {
+            if self.locked && request.header("authorization").is_none() {
+                let errors = json!({"errors": [{"code": "UNAUTHORIZED", "message": "who?"}]});
+                return json(401, &errors).with("www-authenticate", "Basic realm=\"here\"");
+            }
+            self.registry(request, rest)
+        } else {
+            json(404, &json!({}))
+        }
+    }
+
+    fn registry(&mut self, request: &Request, path: &str) -> Reply {
+        let json =
+            |status, value: &Value| Reply::new(status, "application/json", value.to_string());
+        let unknown = json(
+            404,
+            &json!({"errors": [{"code": "MANIFEST_UNKNOWN", "message": "-"}]}),
+        );
+        if let Some((repository, name)) = path.split_once("/manifests/") {
+            let mut status = 200;
+            if request.method == "PUT" {
+                self.put(repository, name, request.body.clone());
+                status = 201;
+            }
+            let key = (repository.to_owned(), name.to_owned());
+            let Some(body) = self.manifests.get(&key) else {
+                return unknown;
+            };
+            let digest = digest_of(body).unwrap().to_string();
+            let reply = Reply::new(status, MANIFEST, body.clone());
+            reply
+                .with("docker-content-digest", &digest)
+                .with("location", &request.path)
+        } else if let Some((_, digest)) = path.split_once("/blobs/") {
+            let blob = self.blobs.get(digest).cloned();
+            blob.map_or(unknown, |blob| {
+                Reply::new(200, "application/octet-stream", blob)
+            })
+        } else if let Some(repository) = path.strip_suffix("/tags/list") {
+            let tag = |(of, tag): &&(String, String)| of == repository && !tag.contains(':');
+            let tags: Vec<&String> = self.manifests.keys().filter(tag).map(|(_, t)| t).collect();
+            json(200, &json!({"name": repository, "tags": tags}))
+        } else {
+            json(200, &json!({}))
+        }
+    }
+}
