@@ -38,8 +38,14 @@ pub fn releases(
 ) -> Result<Vec<ZfsRelease>, Error> {
     let mut url = format!("{base}/repos/{repository}/releases?per_page=100");
     let mut all = Vec::new();
-    for _ in 0..MOST_PAGES {
-        let reply = get(agent, &url, token)?;
+    for page in 0..MOST_PAGES {
+        let reply = match get(agent, &url, token) {
+            // The first page was there, so the repository is.
+            Err(Error::NotFound(detail)) if page > 0 => {
+                return Err(Error::unknown(Trouble::Garbled, detail));
+            }
+            reply => reply?,
+        };
         let page: Vec<WireRelease> = decode(&url, &reply)?;
         all.extend(page.into_iter().map(|release| ZfsRelease {
             tag: release.tag_name,

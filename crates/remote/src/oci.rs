@@ -238,7 +238,7 @@ impl Registries {
     }
 
     /// Asks each place in turn; the last one, the registry itself, decides.
-    pub(crate) fn ask<T>(
+    fn ask<T>(
         &self,
         image: &ImageRef,
         question: impl Fn(&Target) -> Result<T, Failure>,
@@ -249,13 +249,24 @@ impl Registries {
         };
         let mut answer = Answer::Absent;
         for endpoint in places {
-            answer = match self.each_scheme(&endpoint, &question) {
-                Ok(value) => return Answer::Present(value),
-                Err(Failure::Absent) => Answer::Absent,
-                Err(Failure::Error(error)) => Answer::Unknown(unknown_of(error)),
-            };
+            answer = answer_of(self.each_scheme(&endpoint, &question));
+            if matches!(answer, Answer::Present(_)) {
+                break;
+            }
         }
         answer
+    }
+
+    /// Asks the registry itself.
+    pub(crate) fn ask_home<T>(
+        &self,
+        image: &ImageRef,
+        question: impl Fn(&Target) -> Result<T, Failure>,
+    ) -> Answer<T> {
+        match self.conf.home_of(image) {
+            Ok(home) => answer_of(self.each_scheme(&home, question)),
+            Err(error) => Answer::Unknown(unknown_of(error)),
+        }
     }
 
     /// TLS first; where `registries.conf` says `insecure`, plain HTTP if no
@@ -347,6 +358,14 @@ pub(crate) enum Failure {
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         Self::Error(error)
+    }
+}
+
+fn answer_of<T>(outcome: Result<T, Failure>) -> Answer<T> {
+    match outcome {
+        Ok(value) => Answer::Present(value),
+        Err(Failure::Absent) => Answer::Absent,
+        Err(Failure::Error(error)) => Answer::Unknown(unknown_of(error)),
     }
 }
 
