@@ -227,6 +227,10 @@ pub struct Timing {
 /// # Errors
 /// The first error of any step.
 pub fn apply(plan: &Plan, sink: &mut dyn Sink, timings: &mut Vec<Timing>) -> Result<(), Error> {
+    process::minding(|| perform_all(plan, sink, timings))
+}
+
+fn perform_all(plan: &Plan, sink: &mut dyn Sink, timings: &mut Vec<Timing>) -> Result<(), Error> {
     let mut outcome = Ok(());
     for step in &plan.steps {
         let watch = Stopwatch::start();

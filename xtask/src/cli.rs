@@ -47,7 +47,10 @@ const GROUPS: [(&str, &[&str]); 3] = [
         ],
     ),
     ("The image", &["resolve", "build", "test-build", "verify"]),
-    ("This checkout", &["rehearse", "config", "doctor", "help"]),
+    (
+        "This checkout",
+        &["rehearse", "check", "config", "doctor", "help"],
+    ),
 ];
 
 /// The list of tasks, one line each, in groups.
@@ -145,7 +148,11 @@ pub enum Task {
     /// Say what is missing here, and what brings it
     ///
     /// Example: cargo xtask doctor
-    Doctor,
+    Doctor(DoctorArgs),
+    /// Check format, lints and tests, as CI does
+    ///
+    /// Example: cargo xtask check
+    Check,
     /// Run the main job against throw-away stand-ins
     ///
     /// No account and no upstream is needed. Shows the good night and three bad
@@ -221,6 +228,14 @@ pub struct VerifyArgs {
     /// Use this engine instead of the first that is installed
     #[arg(long, value_name = "ENGINE")]
     pub engine: Option<Engine>,
+}
+
+/// `doctor`.
+#[derive(Debug, Clone, Args)]
+pub struct DoctorArgs {
+    /// Run the package command that brings what is missing
+    #[arg(long)]
+    pub install: bool,
 }
 
 /// `rehearse`.

@@ -43,6 +43,8 @@ pub struct Env {
     pub terminal: bool,
     /// Colours are wanted: a terminal, and no `NO_COLOR`.
     pub color: bool,
+    /// The person is root.
+    pub root_user: bool,
     /// The machine was booted by systemd, as sd_booted(3) finds out.
     pub systemd: bool,
 }
@@ -92,6 +94,7 @@ impl Env {
             github_summary: path("GITHUB_STEP_SUMMARY"),
             terminal,
             color: terminal && var("NO_COLOR").is_none(),
+            root_user: uid() == Some(0),
             systemd: Path::new("/run/systemd/system").is_dir(),
         })
     }
@@ -107,12 +110,15 @@ impl Env {
     }
 }
 
+fn uid() -> Option<u32> {
+    use std::os::unix::fs::MetadataExt;
+    Some(std::fs::metadata("/proc/self").ok()?.uid())
+}
+
 /// Where `podman` keeps credentials if `XDG_RUNTIME_DIR` is not set:
 /// `/run/containers/UID`.
 fn runtime_dir() -> Option<PathBuf> {
-    use std::os::unix::fs::MetadataExt;
-    let uid = std::fs::metadata("/proc/self").ok()?.uid();
-    Some(PathBuf::from(format!("/run/containers/{uid}")))
+    Some(PathBuf::from(format!("/run/containers/{}", uid()?)))
 }
 
 fn checkout(here: &Path) -> Result<PathBuf, Error> {

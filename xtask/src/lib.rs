@@ -65,7 +65,7 @@ fn run(cli: &Cli, env: &Env, report: &Report) -> Result<Done, Error> {
     // These two have something to say about a file that is not valid.
     match task {
         Task::Help(args) => return tasks::help::run(report, args),
-        Task::Doctor => return tasks::doctor::run(env, report, &path),
+        Task::Doctor(args) => return tasks::doctor::run(env, report, &path, args),
         _ => {}
     }
     let config = Config::load(&path)?;
@@ -80,8 +80,9 @@ fn run(cli: &Cli, env: &Env, report: &Report) -> Result<Done, Error> {
         Task::Build(args) => tasks::build::build(&world, args),
         Task::TestBuild(args) => tasks::build::test_build(&world, args),
         Task::Verify(args) => tasks::verify::run(&world, args),
-        Task::Rehearse(args) => rehearse::run(&world, args),
+        Task::Rehearse(args) => process::minding(|| rehearse::run(&world, args)),
         Task::Config => tasks::config::run(&config, report),
-        Task::Help(_) | Task::Doctor => Ok(Done::Well),
+        Task::Check => tasks::check::run(&world),
+        Task::Help(_) | Task::Doctor(_) => Ok(Done::Well),
     }
 }

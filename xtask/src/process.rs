@@ -8,14 +8,14 @@
     reason = "this module is the door to processes"
 )]
 
+mod signals;
+
 use std::collections::VecDeque;
 use std::fmt;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
-use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::Duration;
 
@@ -25,6 +25,8 @@ use xshell::Shell;
 
 use crate::env::Stopwatch;
 use crate::error::Error;
+
+pub use signals::{catch_signals, interrupted, minding, tidying};
 
 /// How many of a program's last lines stand in an error.
 const TAIL: usize = 20;
@@ -89,42 +91,6 @@ pub struct Finished {
     pub code: Option<i32>,
 }
 
-/// Set by SIGINT and SIGTERM.
-fn interrupted_flag() -> &'static Arc<AtomicBool> {
-    static FLAG: OnceLock<Arc<AtomicBool>> = OnceLock::new();
-    FLAG.get_or_init(Arc::default)
-}
-
-/// Makes SIGINT and SIGTERM end the running child first. To be called once.
-///
-/// # Errors
-/// If the system refuses the handlers.
-pub fn catch_signals() -> Result<(), Error> {
-    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
-        signal_hook::flag::register(signal, Arc::clone(interrupted_flag())).map_err(|error| {
-            Error::Program {
-                program: "signal handler".to_owned(),
-                detail: error.to_string(),
-            }
-        })?;
-    }
-    Ok(())
-}
-
-/// Whether the person, or the runner, wants this program to end.
-pub fn interrupted() -> bool {
-    interrupted_flag().load(Ordering::Relaxed)
-}
-
-/// Runs what must be done whatever happened, even after Ctrl-C: removing what
-/// the task has made. A second Ctrl-C ends that too.
-pub fn tidying<T>(work: impl FnOnce() -> T) -> T {
-    let was = interrupted_flag().swap(false, Ordering::Relaxed);
-    let outcome = work();
-    interrupted_flag().fetch_or(was, Ordering::Relaxed);
-    outcome
-}
-
 /// Runs a program and returns its standard output.
 ///
 /// # Errors
@@ -166,6 +132,15 @@ pub enum Capture {
 /// # Errors
 /// As [`read`], and [`Error::Interrupted`] after SIGINT or SIGTERM.
 pub fn run(
+    sh: &Shell,
+    invocation: &Invocation,
+    capture: Capture,
+    show: &mut dyn FnMut(&str),
+) -> Result<Finished, Error> {
+    minding(|| run_to_its_end(sh, invocation, capture, show))
+}
+
+fn run_to_its_end(
     sh: &Shell,
     invocation: &Invocation,
     capture: Capture,

@@ -51,18 +51,30 @@ impl Drop for Scratch {
     }
 }
 
-/// Removes a folder. A rootless engine leaves files in it that belong to other
-/// user ids of the person; only in the engine's own user namespace may they go.
+/// Removes the folder. An engine that was ended in the midst of its work leaves
+/// its storage mounted on itself; and a rootless one leaves files that belong to
+/// other user ids of the person, which may go in its own user namespace only.
 fn remove(path: &Path) {
-    if std::fs::remove_dir_all(path).is_err() && path.exists() {
-        let path = path.display().to_string();
-        let unshare = Invocation::new("podman", ["unshare", "rm", "-rf", path.as_str()]);
-        // What is left is in the target folder, where `cargo clean` finds it.
-        let _ = process::tidying(|| {
-            let sh = Shell::new().ok()?;
-            process::status(&sh, &unshare, &mut |_| {}).ok()
-        });
+    let gone = || std::fs::remove_dir_all(path).is_ok() || !path.exists();
+    if gone() {
+        return;
     }
+    let mount = path.join("storage/overlay").display().to_string();
+    let path = path.display().to_string();
+    let script = "umount --recursive \"$1\" 2>/dev/null; rm -rf \"$0\"";
+    let unmount = Invocation::new("umount", ["--recursive", mount.as_str()]);
+    let unshare = ["unshare", "sh", "-c", script, path.as_str(), mount.as_str()];
+    let unshare = Invocation::new("podman", unshare);
+    // What is left is in the target folder, where `cargo clean` finds it.
+    process::tidying(|| {
+        let Ok(sh) = Shell::new() else { return };
+        for way in [unmount, unshare] {
+            let _ = process::status(&sh, &way, &mut |_| {});
+            if gone() {
+                return;
+            }
+        }
+    });
 }
 
 /// Everything that stands in for the world.

@@ -1,6 +1,7 @@
 //! One module for each task, or family of tasks.
 
 pub mod build;
+pub mod check;
 pub mod config;
 pub mod doctor;
 pub mod help;

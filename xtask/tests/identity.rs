@@ -1,9 +1,5 @@
 //! CI is a computer that types the same command: on equal facts the answers are
 //! equal to the byte, whatever the environment says.
-#![expect(
-    clippy::disallowed_methods,
-    reason = "tests; they start the real binary"
-)]
 
 mod support;
 

@@ -73,7 +73,12 @@ fn run(world: &World<'_>, goal: Goal, inputs: &Inputs) -> Result<Done, Error> {
     let (lock, local) = match &inputs.locked {
         Some(path) => (versions::read_lock(path)?, world.local(inputs.engine)?),
         None => {
-            let resolved = versions::resolved(world, &inputs.facts, inputs.engine)?;
+            let here = if inputs.dry_run {
+                versions::Here::Saved
+            } else {
+                versions::Here::Now
+            };
+            let resolved = versions::resolved(world, &inputs.facts, inputs.engine, here)?;
             match resolved.resolution {
                 Resolution::Lock(lock) => (*lock, resolved.facts.local),
                 Resolution::NotYet(not_yet) => {

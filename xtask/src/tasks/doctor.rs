@@ -4,12 +4,13 @@ use std::path::Path;
 
 use serde::Serialize;
 
+use crate::cli::DoctorArgs;
 use crate::config::Config;
 use crate::engine::Engine;
 use crate::env::Env;
 use crate::error::Error;
 use crate::gather::World;
-use crate::process::{self, Invocation};
+use crate::process::{self, Capture, Invocation};
 use crate::report::Report;
 use crate::tasks::Done;
 
@@ -38,7 +39,7 @@ const fn tool(
 /// What a rehearsal and the tests need beside an engine.
 pub const REHEARSAL: [&str; 6] = ["podman", "rpmbuild", "rpm", "depmod", "systemctl", "cc"];
 
-const TOOLS: [Tool; 9] = [
+const TOOLS: [Tool; 11] = [
     tool("git", "labels the image with its commit", "git", "git-core"),
     tool(
         "podman",
@@ -46,7 +47,19 @@ const TOOLS: [Tool; 9] = [
         "podman",
         "podman",
     ),
+    tool(
+        "buildah",
+        "another engine, in the tests",
+        "buildah",
+        "buildah",
+    ),
     tool("skopeo", "second opinion in the tests", "skopeo", "skopeo"),
+    tool(
+        "htpasswd",
+        "a registry with accounts, in the tests",
+        "apache2-utils",
+        "httpd-tools",
+    ),
     tool(
         "docker-registry",
         "registry of the rehearsal",
@@ -91,11 +104,15 @@ struct Line {
     mend: String,
 }
 
-/// Looks at everything and stops at nothing.
+/// Looks at everything and stops at nothing; with `--install`, it runs the
+/// package command first.
 ///
 /// # Errors
-/// Only if the answer cannot be printed.
-pub fn run(env: &Env, report: &Report, config: &Path) -> Result<Done, Error> {
+/// If the package command fails.
+pub fn run(env: &Env, report: &Report, config: &Path, args: &DoctorArgs) -> Result<Done, Error> {
+    if args.install {
+        install(env, report)?;
+    }
     let mut lines = tools(env);
     lines.push(engine(env));
     lines.push(systemd(env));
@@ -118,7 +135,7 @@ pub fn run(env: &Env, report: &Report, config: &Path) -> Result<Done, Error> {
     report.table(&rows);
     if let Some(command) = install_command(env) {
         report.answer("");
-        report.answer("One command brings what is missing:");
+        report.answer("One command brings what is missing (`doctor --install` runs it):");
         report.answer(&format!("  {command}"));
     }
     report.document(&lines)?;
@@ -147,28 +164,54 @@ fn tools(env: &Env) -> Vec<Line> {
         .collect()
 }
 
-/// The one package command, for the family of this machine.
-pub fn install_command(env: &Env) -> Option<String> {
+/// The one package command, for the family of this machine; `None` if nothing
+/// is missing.
+pub fn install_command(env: &Env) -> Option<Invocation> {
     let missing: Vec<&Tool> = TOOLS
         .iter()
         .filter(|tool| installed(env, tool).is_none())
         .collect();
-    let names = |pick: fn(&Tool) -> &'static str| {
-        let mut names: Vec<&str> = missing.iter().map(|tool| pick(tool)).collect();
-        names.sort_unstable();
-        names.dedup();
-        names.join(" ")
-    };
     if missing.is_empty() {
-        None
-    } else if env.program("apt-get").is_some() {
-        let packages = names(|tool| tool.debian);
-        Some(format!(
-            "sudo apt-get install --no-install-recommends {packages}"
-        ))
-    } else {
-        Some(format!("sudo dnf install {}", names(|tool| tool.fedora)))
+        return None;
     }
+    let apt = env.program("apt-get").is_some();
+    let mut words: Vec<&str> = Vec::new();
+    if !env.root_user && env.program("sudo").is_some() {
+        words.push("sudo");
+    }
+    words.extend(if apt {
+        ["apt-get", "install", "--yes", "--no-install-recommends"].as_slice()
+    } else {
+        ["dnf", "install", "--assumeyes"].as_slice()
+    });
+    let mut packages: Vec<&str> = missing
+        .iter()
+        .map(|tool| if apt { tool.debian } else { tool.fedora })
+        .collect();
+    packages.sort_unstable();
+    packages.dedup();
+    words.extend(packages);
+    Some(Invocation::new(words[0], words[1..].iter().copied()))
+}
+
+fn install(env: &Env, report: &Report) -> Result<(), Error> {
+    let Some(command) = install_command(env) else {
+        return Ok(());
+    };
+    let sh = crate::apply::shell(&env.root)?;
+    let mut show = |line: &str| report.foreign(line);
+    if env.program("apt-get").is_some() {
+        // Without fresh lists the versions they name may be gone.
+        let mut update = command.clone();
+        let verb = update.args.iter().position(|arg| arg == "install");
+        update.args.truncate(verb.unwrap_or(0));
+        update.args.push("update".to_owned());
+        report.status("Running", &update.to_string());
+        process::run(&sh, &update, Capture::Show, &mut show)?;
+    }
+    report.status("Running", &command.to_string());
+    process::run(&sh, &command, Capture::Show, &mut show)?;
+    Ok(())
 }
 
 fn engine(env: &Env) -> Line {

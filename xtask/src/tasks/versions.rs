@@ -31,6 +31,15 @@ pub struct Resolved {
     pub resolution: Resolution,
 }
 
+/// Which facts about the checkout and the machine a replay takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Here {
+    /// The saved ones: an answer is wanted, and nothing is done.
+    Saved,
+    /// Those of now: a lock must not claim files that are not built.
+    Now,
+}
+
 /// Gathers, or replays, and decides.
 ///
 /// # Errors
@@ -39,9 +48,17 @@ pub fn resolved(
     world: &World<'_>,
     args: &FactsArgs,
     engine: Option<Engine>,
+    here: Here,
 ) -> Result<Resolved, Error> {
     let facts = match &args.facts {
-        Some(path) => read_json(path)?,
+        Some(path) => {
+            let mut saved: Saved = read_json(path)?;
+            if here == Here::Now {
+                saved.local = world.local(engine)?;
+            }
+            saved.local.engine = engine.unwrap_or(saved.local.engine);
+            saved
+        }
         None => Saved {
             local: world.local(engine)?,
             upstream: world.upstream()?,
@@ -109,7 +126,7 @@ struct Document<'a> {
 /// # Errors
 /// If anything could not be found out.
 pub fn table(world: &World<'_>, args: &FactsArgs) -> Result<Done, Error> {
-    let resolved = resolved(world, args, None)?;
+    let resolved = resolved(world, args, None, Here::Saved)?;
     let upstream = &resolved.facts.upstream;
     let zfs = newest_in_series(&upstream.zfs_releases, world.config.zfs.series)?;
     let (verdict, missing) = match &resolved.resolution {
@@ -224,9 +241,9 @@ fn base_kernel(world: &World<'_>) -> Result<KernelVersion, Error> {
     Ok(world.kernel(&base, arch)?.0)
 }
 
-fn line(world: &World<'_>, key: &'static str, value: String) -> Result<Done, Error> {
-    world.report.answer(&value);
-    world.report.outputs(&[(key, value.clone())])?;
+fn line(world: &World<'_>, key: &'static str, value: &str) -> Result<Done, Error> {
+    world.report.answer(value);
+    world.report.outputs(&[(key, value.to_owned())])?;
     world.report.document(&value)?;
     Ok(Done::Well)
 }
@@ -236,7 +253,8 @@ fn line(world: &World<'_>, key: &'static str, value: String) -> Result<Done, Err
 /// # Errors
 /// If the base or its kernel could not be read.
 pub fn kernel(world: &World<'_>) -> Result<Done, Error> {
-    line(world, "kernel-version", base_kernel(world)?.to_string())
+    let kernel = base_kernel(world)?.to_string();
+    line(world, "kernel-version", &kernel)
 }
 
 /// `kernel-major-minor`.
@@ -247,7 +265,7 @@ pub fn kernel_major_minor(world: &World<'_>) -> Result<Done, Error> {
     line(
         world,
         "kernel-major-minor",
-        base_kernel(world)?.major_minor(),
+        &base_kernel(world)?.major_minor(),
     )
 }
 
@@ -256,7 +274,7 @@ pub fn kernel_major_minor(world: &World<'_>) -> Result<Done, Error> {
 /// # Errors
 /// If anything could not be found out.
 pub fn check(world: &World<'_>, args: &FactsArgs) -> Result<Done, Error> {
-    match resolved(world, args, None)?.resolution {
+    match resolved(world, args, None, Here::Saved)?.resolution {
         Resolution::Lock(lock) => {
             let images: Vec<String> = lock
                 .targets
@@ -283,7 +301,7 @@ pub fn check(world: &World<'_>, args: &FactsArgs) -> Result<Done, Error> {
 /// # Errors
 /// If anything could not be found out, or the file cannot be written.
 pub fn resolve(world: &World<'_>, args: &ResolveArgs) -> Result<Done, Error> {
-    let resolved = resolved(world, &args.facts, None)?;
+    let resolved = resolved(world, &args.facts, None, Here::Saved)?;
     let lock = match resolved.resolution {
         Resolution::Lock(lock) => lock,
         Resolution::NotYet(not_yet) => {

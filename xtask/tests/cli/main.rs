@@ -1,9 +1,5 @@
 //! The real program, end to end, between fake tools and a fake world.
-#![expect(
-    clippy::unwrap_used,
-    clippy::disallowed_methods,
-    reason = "tests; they start the real binary and wait for it"
-)]
+#![expect(clippy::unwrap_used, reason = "the helpers here are part of the tests")]
 
 #[path = "../support/mod.rs"]
 mod support;
@@ -13,3 +9,4 @@ mod publish;
 mod resolution;
 mod secrets;
 mod signals;
+mod verify;

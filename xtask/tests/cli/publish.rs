@@ -104,19 +104,25 @@ fn a_failing_engine_ends_it_and_says_why() {
 
 #[test]
 fn a_broken_contract_keeps_the_image_at_home() {
-    let reports = [
-        "printf 'ok\\ta\\tb\\tb\\nFAIL\\tmodule\\tthis\\tthat\\nend\\t2 checks, 1 failed\\n'; exit 1",
-        // It does not come to its end; it says all is well and then fails.
-        "printf 'ok\\ta\\tb\\tb\\n'",
-        "printf 'ok\\ta\\tb\\tb\\nend\\t1 checks, 0 failed\\n'; exit 1",
-        "exit 0",
-    ];
-    for report in reports {
+    let failed =
+        "printf 'ok\\ta\\tb\\tb\\nFAIL\\tmodule\\tthis\\tthat\\nend\\t2 checks, 1 failed\\n'";
+    let passed = "printf 'ok\\ta\\tb\\tb\\nend\\t1 checks, 0 failed\\n'";
+    let names_it = "module: expected this, found that";
+    for (report, said) in [
+        (format!("{failed}; exit 1"), names_it),
+        (failed.to_owned(), names_it),
+        (format!("{passed}; exit 1"), "exit status is not 0"),
+        (
+            "printf 'ok\\ta\\tb\\tb\\n'".to_owned(),
+            "did not come to its end",
+        ),
+        (String::new(), "did not come to its end"),
+    ] {
         let bench = Bench::new();
-        bench.on("run", report);
+        bench.on("run", &report);
         let outcome = bench.run_in_ci(&PUBLISH);
-        let named = outcome.stderr.contains("error: contract: ");
-        assert!(named, "{report}: {outcome:?}");
+        let error = outcome.stderr.split("error: contract: ").last().unwrap();
+        assert!(error.contains(said), "{report}: {outcome:?}");
         outcome.expect(1);
         assert_eq!(bench.engine_verbs(), ["build", "run"], "{report}");
         bench.assert_nothing_published();
@@ -185,4 +191,39 @@ fn a_dirty_tree_claims_no_commit() {
     bench.run(&["build"]).expect(0);
     let build = &bench.engine_log()[0];
     assert!(!build.contains("image.revision"), "{build}");
+}
+
+#[test]
+fn saved_facts_say_what_upstream_has_but_not_what_is_here() {
+    let bench = Bench::new();
+    bench
+        .run(&["versions", "--save-facts", "facts.json"])
+        .expect(0);
+    let replay = ["build", "--facts", "facts.json"];
+    bench.run(&replay).expect(0);
+
+    // Replayed as they were saved, for a dry run; but what is built is here.
+    bench.write("containerfiles/custom-coreos/Containerfile", "FROM y\n");
+    bench.on("status", "echo ' M Containerfile'");
+    let dry = [&replay[..], &["--dry-run"]].concat();
+    assert!(bench.run(&dry).expect(0).contains("image.revision"));
+    bench.run(&replay).expect(0);
+    let builds: Vec<String> = bench.engine_log();
+    let builds: Vec<&String> = builds
+        .iter()
+        .filter(|line| line.contains(" build "))
+        .collect();
+    assert!(builds[0].contains("image.revision") && !builds[1].contains("image.revision"));
+    let lock = |line: &str| line.split("containerfiles\":\"").nth(1).unwrap()[..71].to_owned();
+    assert_ne!(
+        lock(builds[0]),
+        lock(builds[1]),
+        "the lock claims files that were not built"
+    );
+
+    // The engine of the command line is the one that is used.
+    bench.tool("docker");
+    let docker = [&dry[..], &["--engine=docker"]].concat();
+    let shown = bench.run(&docker).expect(0);
+    assert!(shown.starts_with("run      docker build"), "{shown}");
 }

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::process::Child;
 
+use remote::loopback::{Manner, Reply};
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::support::{Bench, until};
@@ -60,6 +61,38 @@ fn a_test_build_is_removed_after_an_interruption_too() {
     assert_eq!(code, Some(130));
     assert!(!alive(engine));
     assert_eq!(bench.engine_verbs(), ["build", "run", "rmi"]);
+}
+
+/// Podman has things to put away: it must hear of it first.
+#[test]
+fn the_engine_is_told_before_it_is_killed() {
+    let bench = Bench::new();
+    let tidy = "trap 'echo tidy >\"$here/told\"; exit 1' TERM\n\
+                echo $$ >\"$here/pid.new\"; mv \"$here/pid.new\" \"$here/pid\"\n\
+                while :; do sleep 0.1; done";
+    bench.on("build", tidy);
+    let mut child = bench.start(&["build"]);
+    until("the engine runs", || bench.exists("pid"));
+    send(&child, Signal::INT);
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    assert!(bench.exists("told"));
+}
+
+/// Nothing is to be put away while upstream is asked, so nobody waits for it.
+#[test]
+fn a_question_to_a_silent_server_can_be_given_up() {
+    for path in ["/github", "/v2/quay.io", "/v2/ghcr.io/makers", "/fedora"] {
+        let bench = Bench::new();
+        let reply = Reply::new(200, "application/json", "[...]").sent(Manner::StallAfter(1));
+        bench.upstream.answer(path, reply);
+        let mut child = bench.start(&["build"]);
+        until("it asks", || bench.upstream.asked("", path) > 0);
+        send(&child, Signal::INT);
+        // It would give up by itself only after several time-outs of 20 s.
+        let status = child.wait().unwrap();
+        assert_eq!(status.code(), Some(130), "{path}: {}", bench.read("stderr"));
+        assert_eq!(bench.upstream.asked("", path), 1, "{path}: it goes on");
+    }
 }
 
 #[test]

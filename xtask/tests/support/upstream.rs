@@ -180,16 +180,16 @@ impl State {
         .to_string();
         self.blobs.insert(config_digest.to_string(), config.into());
         Image {
-            digest: self.put(repository, tag, manifest.into_bytes()),
+            digest: self.put(repository, tag, manifest.as_bytes()),
             config: config_digest,
         }
     }
 
-    fn put(&mut self, repository: &str, tag: &str, manifest: Vec<u8>) -> Digest {
-        let digest = digest_of(&manifest).unwrap();
+    fn put(&mut self, repository: &str, tag: &str, manifest: &[u8]) -> Digest {
+        let digest = digest_of(manifest).unwrap();
         for name in [tag.to_owned(), digest.to_string()] {
             let key = (repository.to_owned(), name);
-            self.manifests.insert(key, manifest.clone());
+            self.manifests.insert(key, manifest.to_vec());
         }
         digest
     }
@@ -226,7 +226,7 @@ impl State {
         if let Some((repository, name)) = path.split_once("/manifests/") {
             let mut status = 200;
             if request.method == "PUT" {
-                self.put(repository, name, request.body.clone());
+                self.put(repository, name, &request.body);
                 status = 201;
             }
             let key = (repository.to_owned(), name.to_owned());

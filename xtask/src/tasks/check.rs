@@ -1,0 +1,53 @@
+//! `check`: what every change has to pass, in the order in which it fails
+//! fastest.
+
+use crate::apply::{Live, Timing, apply};
+use crate::error::Error;
+use crate::gather::World;
+use crate::plan::{Effect, Plan, Step};
+use crate::process::Invocation;
+use crate::tasks::Done;
+
+/// The steps.
+fn plan() -> Plan {
+    let cargo = |name: &'static str, args: &[&str]| Step {
+        name,
+        effects: vec![Effect::Run(Invocation::new("cargo", args.iter().copied()))],
+        cleanup: Vec::new(),
+    };
+    Plan {
+        steps: vec![
+            cargo("format", &["fmt", "--check"]),
+            cargo(
+                "clippy",
+                &[
+                    "clippy",
+                    "--locked",
+                    "--workspace",
+                    "--all-targets",
+                    "--",
+                    "--deny=warnings",
+                ],
+            ),
+            cargo("test", &["test", "--locked", "--workspace"]),
+        ],
+        cleanup: Vec::new(),
+    }
+}
+
+/// Runs them.
+///
+/// # Errors
+/// The first that fails.
+pub fn run(world: &World<'_>) -> Result<Done, Error> {
+    let arch = world.first_arch()?;
+    let mut live = Live::new(&world.env.root, world.registries()?, world.report, arch)?;
+    let mut timings: Vec<Timing> = Vec::new();
+    let outcome = apply(&plan(), &mut live, &mut timings);
+    for timing in &timings {
+        let line = format!("{:7.1} s  {}", timing.seconds, timing.step);
+        world.report.status("Took", &line);
+    }
+    world.report.document(&timings)?;
+    outcome.map(|()| Done::Well)
+}
