@@ -11,23 +11,17 @@
 //!   its own client;
 //! - `list_tags` does not page: see `tags.rs`.
 
-use std::collections::BTreeMap;
-use std::pin::Pin;
-use std::task::{Context, Poll};
-
 use oci_client::client::{ClientConfig, ClientProtocol};
 use oci_client::errors::{OciDistributionError, OciErrorCode};
 use oci_client::manifest::{
     IMAGE_MANIFEST_LIST_MEDIA_TYPE, IMAGE_MANIFEST_MEDIA_TYPE, OCI_IMAGE_INDEX_MEDIA_TYPE,
-    OCI_IMAGE_MEDIA_TYPE, OciDescriptor,
+    OCI_IMAGE_MEDIA_TYPE,
 };
 use oci_client::{Client, Reference, RegistryOperation};
 use registry_compat::{Answer, Digest, ImageRef, Tag, Trouble, Unknown};
-use serde::{Deserialize, Serialize};
-use version_discovery::Arch;
 
 use crate::agent::{install_tls, says_slow_down};
-use crate::manifest::{WireConfig, WireDescriptor, WireEntry, WireManifest};
+use crate::manifest::WireManifest;
 use crate::session::{Passes, contradiction};
 use crate::{Agent, AuthFiles, Credential, Endpoint, Error, HelperCall, Limits, RegistriesConf};
 
@@ -41,24 +35,6 @@ pub(crate) const MANIFESTS: [&str; 4] = [
     IMAGE_MANIFEST_LIST_MEDIA_TYPE,
     IMAGE_MANIFEST_MEDIA_TYPE,
 ];
-
-/// What is known of an image in a registry.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Inspected {
-    /// Digest of what the tag or digest names: the index if it is one. This is
-    /// what `skopeo inspect` calls `Digest`.
-    pub digest: Digest,
-    /// Digest of the manifest for the wanted architecture; the same as
-    /// `digest` where there is no index.
-    pub manifest: Digest,
-    /// Digest of that architecture's image config, which engines call the
-    /// image's id.
-    pub config: Digest,
-    /// `config.Labels` of that architecture's image.
-    pub labels: BTreeMap<String, String>,
-    /// Sum of the compressed layers, in bytes.
-    pub size: u64,
-}
 
 /// The registries as this machine's container tools see them.
 pub struct Registries {
@@ -134,11 +110,6 @@ impl Registries {
         })
     }
 
-    /// Digest, labels and size of an image, for one architecture.
-    pub fn inspect(&self, image: &ImageRef, arch: Arch) -> Answer<Inspected> {
-        self.ask(image, |target| self.inspect_at(target, arch))
-    }
-
     /// Moves or makes a tag by copying the manifest bytes of a digest: nothing
     /// is uploaded, and the digest cannot change.
     ///
@@ -178,67 +149,8 @@ impl Registries {
         }
     }
 
-    fn inspect_at(&self, target: &Target, arch: Arch) -> Result<Inspected, Failure> {
-        let top = self.manifest(target, target.endpoint.image.reference())?;
-        let mut manifest = top.digest.clone();
-        let mut wire = top.wire;
-        if let Some(entries) = &wire.manifests {
-            let fits = |entry: &&WireEntry| {
-                entry
-                    .platform
-                    .as_ref()
-                    .is_some_and(|p| p.os == "linux" && p.architecture == arch.oci())
-            };
-            let entry = entries.iter().find(fits).ok_or(Failure::Absent)?;
-            manifest = parse_digest(target, &entry.digest)?;
-            let child = self.manifest(target, manifest.as_str());
-            wire = child
-                .map_err(|failure| promised(target, &manifest, failure))?
-                .wire;
-        }
-        let config = wire
-            .config
-            .ok_or_else(|| garbled(target, "a manifest without config"))?;
-        let config_digest = parse_digest(target, &config.digest)?;
-        let config: WireConfig = self.config(target, &config_digest)?;
-        let labels = config.config.and_then(|c| c.labels).unwrap_or_default();
-        Ok(Inspected {
-            digest: top.digest,
-            manifest,
-            config: config_digest,
-            labels: labels
-                .into_iter()
-                .map(|(key, value)| (key, value.unwrap_or_default()))
-                .collect(),
-            size: size(wire.layers.as_deref().unwrap_or_default()),
-        })
-    }
-
-    fn config(&self, target: &Target, digest: &Digest) -> Result<WireConfig, Failure> {
-        let pass = self.current_pass(target)?;
-        let reference = reference_of(&target.endpoint.image);
-        let client = self.client(target)?;
-        let descriptor = OciDescriptor {
-            digest: digest.to_string(),
-            ..OciDescriptor::default()
-        };
-        let mut blob = Bounded::default();
-        self.run(target, async {
-            let registry = reference.resolve_registry();
-            client
-                .store_auth_if_needed(registry, &pass.for_client())
-                .await;
-            client.pull_blob(&reference, &descriptor, &mut blob).await
-        })
-        .map_err(|failure| match failure {
-            _ if blob.full => garbled(target, "an image config of more than 8 MiB"),
-            failure => promised(target, digest, failure),
-        })?;
-        json(target, &blob.bytes)
-    }
-
     /// Asks each place in turn; the last one, the registry itself, decides.
-    fn ask<T>(
+    pub(crate) fn ask<T>(
         &self,
         image: &ImageRef,
         question: impl Fn(&Target) -> Result<T, Failure>,
@@ -311,7 +223,7 @@ impl Registries {
         Ok(self.auth.find(repository, &*self.helper)?)
     }
 
-    fn client(&self, target: &Target) -> Result<Client, Failure> {
+    pub(crate) fn client(&self, target: &Target) -> Result<Client, Failure> {
         let config = ClientConfig {
             protocol: if target.plain_http {
                 ClientProtocol::Http
@@ -328,7 +240,7 @@ impl Registries {
     }
 
     /// Runs one exchange within its time and gives its error a class.
-    fn run<T>(
+    pub(crate) fn run<T>(
         &self,
         target: &Target,
         exchange: impl Future<Output = Result<T, OciDistributionError>>,
@@ -379,7 +291,7 @@ fn unknown_of(error: Error) -> Unknown {
     }
 }
 
-fn reference_of(image: &ImageRef) -> Reference {
+pub(crate) fn reference_of(image: &ImageRef) -> Reference {
     let registry = image.repository().registry().to_owned();
     let path = image.repository().path().to_owned();
     match image.digest() {
@@ -440,25 +352,6 @@ fn classify(target: &Target, error: &OciDistributionError) -> Failure {
     Failure::Error(Error::unknown(trouble, detail))
 }
 
-/// Something that a manifest names and the registry does not have: that says
-/// nothing about the image, which the registry has just shown.
-fn promised(target: &Target, digest: &Digest, failure: Failure) -> Failure {
-    match failure {
-        Failure::Absent => contradiction(
-            target,
-            format!("the registry names {digest}, but does not have it"),
-        ),
-        error @ Failure::Error(_) => error,
-    }
-}
-
-/// The sum of what a stranger claims: no overflow.
-fn size(layers: &[WireDescriptor]) -> u64 {
-    layers
-        .iter()
-        .fold(0, |sum, layer| sum.saturating_add(layer.size))
-}
-
 pub(crate) fn garbled(target: &Target, what: impl std::fmt::Display) -> Failure {
     Error::unknown(
         Trouble::Garbled,
@@ -487,32 +380,4 @@ fn media_type(manifest: &WireManifest) -> String {
         (None, None) => OCI_IMAGE_MEDIA_TYPE,
     };
     kind.to_owned()
-}
-
-/// Takes at most [`LARGEST`] bytes.
-#[derive(Default)]
-struct Bounded {
-    bytes: Vec<u8>,
-    full: bool,
-}
-
-impl tokio::io::AsyncWrite for Bounded {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        _: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<std::io::Result<usize>> {
-        if (self.bytes.len() + bytes.len()) as u64 > LARGEST {
-            self.full = true;
-            return Poll::Ready(Err(std::io::Error::other("too large")));
-        }
-        self.bytes.extend_from_slice(bytes);
-        Poll::Ready(Ok(bytes.len()))
-    }
-    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<std::io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<std::io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
 }
