@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use registry_compat::ImageRef;
 
+use crate::config::Reason;
 use crate::engine::Engine;
 
 /// Builds, verifies and publishes a custom Fedora CoreOS image
@@ -155,8 +156,8 @@ pub enum Task {
     Check,
     /// Run the main job against throw-away stand-ins
     ///
-    /// No account and no upstream is needed. Shows the good night and three bad
-    /// ones.
+    /// No account and no upstream is needed. Shows nights that go well, and
+    /// nights that do not.
     ///
     /// Example: cargo xtask rehearse
     Rehearse(RehearseArgs),
@@ -207,6 +208,16 @@ pub struct BuildArgs {
     /// Push the image, and move the tags of image.yaml once it is proven
     #[arg(long)]
     pub publish: bool,
+    /// Build of the very inputs of this image, NAME@DIGEST
+    #[arg(
+        long,
+        value_name = "IMAGE",
+        conflicts_with_all = ["locked", "facts", "save_facts", "force"]
+    )]
+    pub like: Option<ImageRef>,
+    /// Build though nothing changed; the reason becomes a label
+    #[arg(long, value_name = "REASON")]
+    pub force: Option<Reason>,
     /// Inputs.
     #[command(flatten)]
     pub inputs: Inputs,

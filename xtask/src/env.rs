@@ -7,8 +7,9 @@
 
 use std::io::{IsTerminal, Read};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
+use jiff::Timestamp;
 use remote::{AuthFiles, Secret};
 
 use crate::error::Error;
@@ -25,6 +26,12 @@ pub struct Env {
     pub path: Vec<PathBuf>,
     /// `HOME`.
     pub home: Option<PathBuf>,
+    /// What may be forgotten: `XDG_CACHE_HOME`, else `~/.cache`, and our folder
+    /// in it. An empty or relative path counts for none, as the XDG Base
+    /// Directory Specification says.
+    pub cache_dir: Option<PathBuf>,
+    /// The time at the start.
+    pub now: Timestamp,
     /// `CONTAINERS_REGISTRIES_CONF`.
     pub registries_conf: Option<PathBuf>,
     /// `CONTAINERS_CONF` is set: the person has configured the engine.
@@ -77,6 +84,11 @@ impl Env {
             path: var("PATH")
                 .map(|path| std::env::split_paths(&path).collect())
                 .unwrap_or_default(),
+            cache_dir: path("XDG_CACHE_HOME")
+                .or_else(|| Some(home.as_ref()?.join(".cache")))
+                .filter(|dir| dir.is_absolute())
+                .map(|dir| dir.join("custom-coreos")),
+            now: now()?,
             registries_conf: path("CONTAINERS_REGISTRIES_CONF"),
             containers_conf: var("CONTAINERS_CONF").is_some(),
             auth_files: AuthFiles::locate(
@@ -108,6 +120,16 @@ impl Env {
         };
         self.path.iter().map(|dir| dir.join(name)).find(runs)
     }
+}
+
+/// The time, to the second.
+fn now() -> Result<Timestamp, Error> {
+    let wrong = || Error::Usage("the clock of this machine shows no time".to_owned());
+    let since = SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .map_err(|_| wrong())?;
+    let seconds = i64::try_from(since.as_secs()).map_err(|_| wrong())?;
+    Timestamp::from_second(seconds).map_err(|_| wrong())
 }
 
 fn uid() -> Option<u32> {

@@ -1,6 +1,7 @@
 //! The tasks of this repository. See ARCHITECTURE.md for the map.
 
 pub mod apply;
+pub mod cache;
 pub mod cli;
 pub mod config;
 pub mod containerfile_lint;
@@ -16,6 +17,7 @@ pub mod process;
 pub mod rehearse;
 pub mod report;
 pub mod resolve;
+pub mod skip;
 pub mod tasks;
 #[doc(hidden)]
 pub mod testing;

@@ -5,6 +5,7 @@ pub mod check;
 pub mod config;
 pub mod doctor;
 pub mod help;
+pub mod inputs;
 pub mod verify;
 pub mod versions;
 
