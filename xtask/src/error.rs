@@ -89,7 +89,7 @@ pub enum Error {
         /// `base image` or `kmods image`.
         what: &'static str,
         /// Which.
-        image: ImageRef,
+        image: Box<ImageRef>,
         /// When it was certainly there.
         seen: Option<Timestamp>,
     },

@@ -111,7 +111,11 @@ fn three_nights_go_well_and_three_do_not() {
     let verdicts: Vec<&Value> = nights.iter().skip(1).map(|night| &night[0]).collect();
     assert_eq!(verdicts, ["ok"; 6], "{document:#}\n{story}");
     let codes: Vec<&Value> = nights.iter().skip(1).map(|night| &night[2]).collect();
-    assert_eq!(codes, ["0", "0", "0", "10", "3", "1"], "{document:#}\n{story}");
+    assert_eq!(
+        codes,
+        ["0", "0", "0", "10", "3", "1"],
+        "{document:#}\n{story}"
+    );
     let published = document["published"].as_str().unwrap();
     assert!(published.contains("@sha256:"), "{document:#}");
     assert_nothing_left();

@@ -1,18 +1,14 @@
 //! What an image is: its manifest and its config, for one architecture.
 
 use std::collections::BTreeMap;
-use std::pin::Pin;
-use std::task::{Context, Poll};
 
 use jiff::Timestamp;
-use oci_client::manifest::OciDescriptor;
 use registry_compat::{Answer, Digest, ImageRef};
 use serde::{Deserialize, Serialize};
 use version_discovery::Arch;
 
-use crate::manifest::{WireConfig, WireDescriptor, WireEntry};
-use crate::oci::{Failure, LARGEST, Registries, Target, garbled, json, parse_digest, reference_of};
-use crate::session::contradiction;
+use crate::manifest::{WireConfig, WireDescriptor, WireEntry, sha256};
+use crate::oci::{Failure, LARGEST, Registries, Target, garbled, json, parse_digest};
 
 /// What is known of an image in a registry.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -73,9 +69,10 @@ impl Registries {
             let entry = entries.iter().find(fits).ok_or(Failure::Absent)?;
             manifest = parse_digest(target, &entry.digest)?;
             let child = self.manifest(target, manifest.as_str());
-            wire = child
-                .map_err(|failure| promised(target, &manifest, failure))?
-                .wire;
+            wire = match child {
+                Err(Failure::Absent) => return Err(broken_promise(target, &manifest)),
+                child => child?.wire,
+            };
         }
         let config = wire
             .config
@@ -97,40 +94,32 @@ impl Registries {
         })
     }
 
+    /// An image's config, a blob. Registries may send it from another host,
+    /// which gets no credentials.
     fn config(&self, target: &Target, digest: &Digest) -> Result<WireConfig, Failure> {
-        let pass = self.current_pass(target)?;
-        let reference = reference_of(&target.endpoint.image);
-        let client = self.client(target)?;
-        let descriptor = OciDescriptor {
-            digest: digest.to_string(),
-            ..OciDescriptor::default()
-        };
-        let mut blob = Bounded::default();
-        self.run(target, async {
-            let registry = reference.resolve_registry();
-            client
-                .store_auth_if_needed(registry, &pass.for_client())
-                .await;
-            client.pull_blob(&reference, &descriptor, &mut blob).await
-        })
-        .map_err(|failure| match failure {
-            _ if blob.full => garbled(target, "an image config of more than 8 MiB"),
-            failure => promised(target, digest, failure),
-        })?;
-        json(target, &blob.bytes)
+        let path = target.endpoint.image.repository().path();
+        let url = target.url(&format!("{path}/blobs/{digest}"));
+        let reply = self.get(target, &url, "*/*", LARGEST)?;
+        match reply.status {
+            200 => {}
+            404 => return Err(broken_promise(target, digest)),
+            other => return Err(garbled(target, format!("{url}: HTTP {other}"))),
+        }
+        let found = sha256(&reply.body);
+        if found != digest.as_str() {
+            return Err(garbled(target, format!("{url}: its digest is {found}")));
+        }
+        json(target, &reply.body)
     }
 }
 
 /// Something that a manifest names and the registry does not have: that says
 /// nothing about the image, which the registry has just shown.
-fn promised(target: &Target, digest: &Digest, failure: Failure) -> Failure {
-    match failure {
-        Failure::Absent => contradiction(
-            target,
-            format!("the registry names {digest}, but does not have it"),
-        ),
-        error @ Failure::Error(_) => error,
-    }
+fn broken_promise(target: &Target, digest: &Digest) -> Failure {
+    garbled(
+        target,
+        format!("the registry contradicts itself: it names {digest}, but does not have it"),
+    )
 }
 
 /// The sum of what a stranger claims: no overflow.
@@ -138,32 +127,4 @@ fn size(layers: &[WireDescriptor]) -> u64 {
     layers
         .iter()
         .fold(0, |sum, layer| sum.saturating_add(layer.size))
-}
-
-/// Takes at most [`LARGEST`] bytes.
-#[derive(Default)]
-struct Bounded {
-    bytes: Vec<u8>,
-    full: bool,
-}
-
-impl tokio::io::AsyncWrite for Bounded {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        _: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<std::io::Result<usize>> {
-        if (self.bytes.len() + bytes.len()) as u64 > LARGEST {
-            self.full = true;
-            return Poll::Ready(Err(std::io::Error::other("too large")));
-        }
-        self.bytes.extend_from_slice(bytes);
-        Poll::Ready(Ok(bytes.len()))
-    }
-    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<std::io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<std::io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
 }

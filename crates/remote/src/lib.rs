@@ -1,6 +1,6 @@
 //! The network door: the only crate that opens sockets.
 //!
-//! GitHub and Fedora metadata go over `ureq`, registries over `oci-client`.
+//! Everything is read over `ureq`; manifests are pushed over `oci-client`.
 //! Answers come back as plain domain values; the wire types stay private here.
 //! One TLS stack (`rustls` with `ring`) that trusts what the system trusts.
 

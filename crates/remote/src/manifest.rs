@@ -77,11 +77,7 @@ impl Registries {
             404 => return Err(Failure::Absent),
             other => return Err(garbled(target, format!("{url}: HTTP {other}"))),
         }
-        let hex: String = sha2::Sha256::digest(&reply.body)
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
-        let digest = parse_digest(target, &format!("sha256:{hex}"))?;
+        let digest = parse_digest(target, &sha256(&reply.body))?;
         let promised = reply
             .header("docker-content-digest")
             .filter(|text| text.starts_with("sha256:"));
@@ -105,4 +101,11 @@ impl Registries {
             wire,
         })
     }
+}
+
+/// The digest of some bytes, as text.
+pub(crate) fn sha256(bytes: &[u8]) -> String {
+    let hash = sha2::Sha256::digest(bytes);
+    let hex: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("sha256:{hex}")
 }

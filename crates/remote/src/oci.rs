@@ -1,18 +1,21 @@
 //! Registries, over `oci-client`.
 //!
-//! It moves image configs and pushes manifests. What it does not do is done
-//! here and in the neighbours: time-outs on every call, retries, three-valued
-//! answers, a limit on what is read, the configuration of the container tools.
+//! It pushes manifests. What it does not do well is done here and in the
+//! neighbours over the other client: time-outs on every call, retries,
+//! three-valued answers, a limit on what is read, the configuration of the
+//! container tools.
 //! Its traps and how each is met:
 //! - `Client::new` falls back to defaults on error: `try_from` is used;
-//! - its errors have no HTTP status, its manifests no limit: see `manifest.rs`;
+//! - its errors have no HTTP status, and its bodies no limit: `manifest.rs`
+//!   reads. (What a registry answers to a push is still read without limit,
+//!   but within the time of one request.)
 //! - it keeps the token service's errors to itself: see `session.rs`;
 //! - the first credential for a registry wins in a client: each exchange has
 //!   its own client;
 //! - `list_tags` does not page: see `tags.rs`.
 
 use oci_client::client::{ClientConfig, ClientProtocol};
-use oci_client::errors::{OciDistributionError, OciErrorCode};
+use oci_client::errors::OciDistributionError;
 use oci_client::manifest::{
     IMAGE_MANIFEST_LIST_MEDIA_TYPE, IMAGE_MANIFEST_MEDIA_TYPE, OCI_IMAGE_INDEX_MEDIA_TYPE,
     OCI_IMAGE_MEDIA_TYPE,
@@ -22,7 +25,7 @@ use registry_compat::{Answer, Digest, ImageRef, Tag, Trouble, Unknown};
 
 use crate::agent::{install_tls, says_slow_down};
 use crate::manifest::WireManifest;
-use crate::session::{Passes, contradiction};
+use crate::session::Passes;
 use crate::{Agent, AuthFiles, Credential, Endpoint, Error, HelperCall, Limits, RegistriesConf};
 
 /// Largest manifest or image config that is read, in bytes. The distribution
@@ -133,11 +136,6 @@ impl Registries {
                 client
                     .push_manifest_raw(&destination, found.body, kind)
                     .await
-            })
-            .map_err(|failure| match failure {
-                // Said of what was to be written, not of what was read.
-                Failure::Absent => contradiction(target, "the tag was not accepted: HTTP 404"),
-                error @ Failure::Error(_) => error,
             })
         });
         match moved {
@@ -300,46 +298,17 @@ pub(crate) fn reference_of(image: &ImageRef) -> Reference {
     }
 }
 
-/// What became of a blob or a push. Only here, and only from a registry's
-/// words or a 404, does [`Failure::Absent`] come; the callers know of what.
+/// Why a push failed. Its 404 is not *absent*: it speaks of what was to be
+/// written, not of what was read.
 fn classify(target: &Target, error: &OciDistributionError) -> Failure {
     use OciDistributionError as E;
-    let slow = |text: &str, else_: Trouble| {
-        if says_slow_down(text) {
-            Trouble::RateLimited
-        } else {
-            else_
-        }
-    };
     let trouble = match error {
-        E::RegistryError { envelope, .. } => {
-            let has = |code: OciErrorCode| envelope.errors.iter().any(|e| e.code == code);
-            if has(OciErrorCode::Toomanyrequests) {
-                Trouble::RateLimited
-            } else if has(OciErrorCode::Denied) || has(OciErrorCode::Unauthorized) {
-                Trouble::Denied
-            } else if has(OciErrorCode::BlobUnknown)
-                || has(OciErrorCode::NameUnknown)
-                || has(OciErrorCode::NotFound)
-            {
-                return Failure::Absent;
-            } else {
-                slow(&envelope.to_string(), Trouble::Garbled)
-            }
-        }
-        E::ServerError { code: 404, .. } => return Failure::Absent,
         E::ServerError { code: 429, .. } => Trouble::RateLimited,
+        E::ServerError { message, .. } if says_slow_down(message) => Trouble::RateLimited,
         E::ServerError {
-            code: 401 | 403,
-            message,
-            ..
-        } => slow(message, Trouble::Denied),
-        E::ServerError {
-            code: 500..,
-            message,
-            ..
-        } => slow(message, Trouble::ServerError),
-        E::UnauthorizedError { .. } => Trouble::Denied,
+            code: 401 | 403, ..
+        } => Trouble::Denied,
+        E::ServerError { code: 500.., .. } => Trouble::ServerError,
         E::RequestError(_) | E::IoError(_) => Trouble::Unreachable,
         _ => Trouble::Garbled,
     };

@@ -15,7 +15,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use oci_client::RegistryOperation;
 use oci_client::secrets::RegistryAuth;
-use registry_compat::{Answer, ImageRef, Trouble};
+use registry_compat::{Answer, ImageRef};
 use serde::Deserialize;
 
 use crate::agent::{Ask, Reply, judge};
@@ -128,12 +128,6 @@ impl Registries {
         Ok(judge(url, reply)?)
     }
 
-    /// The pass that the last successful request had.
-    pub(crate) fn current_pass(&self, target: &Target) -> Result<Pass, Failure> {
-        let known = self.passes.lock().get(&key(target)).cloned();
-        known.map_or_else(|| self.pull_pass(target), Ok)
-    }
-
     fn pull_pass(&self, target: &Target) -> Result<Pass, Failure> {
         let pass = self.fetch_pass(target, RegistryOperation::Pull)?;
         self.passes.lock().insert(key(target), pass.clone());
@@ -232,9 +226,7 @@ impl Registries {
         operation: RegistryOperation,
         who: Option<&Credential>,
     ) -> Result<Pass, Failure> {
-        let plain = target.plain_http || target.endpoint.insecure;
-        let secure = bearer.realm.starts_with("https://");
-        if !(secure || plain && bearer.realm.starts_with("http://")) {
+        if !bearer.is_fit_for(target.plain_http || target.endpoint.insecure) {
             return Err(garbled(
                 target,
                 format!("`{}` is no token service for it", bearer.realm),
@@ -313,6 +305,11 @@ impl Challenge {
         })
     }
 
+    /// A password that a registry gets over TLS does not go on without it.
+    fn is_fit_for(&self, plain: bool) -> bool {
+        self.realm.starts_with("https://") || plain && self.realm.starts_with("http://")
+    }
+
     fn url(&self, path: &str, operation: RegistryOperation) -> String {
         let actions = match operation {
             RegistryOperation::Pull => "pull",
@@ -354,15 +351,6 @@ fn encoded(text: &str) -> String {
         .collect()
 }
 
-/// A place that is not the registry's word about an image.
-pub(crate) fn contradiction(target: &Target, what: impl std::fmt::Display) -> Failure {
-    Error::unknown(
-        Trouble::Garbled,
-        format!("{}: {what}: it contradicts itself", target.endpoint.image),
-    )
-    .into()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -388,6 +376,12 @@ mod tests {
         ] {
             assert_eq!(url(none), None, "{none}");
         }
+        let fit = |realm: &str, plain| {
+            let line = format!("Bearer realm=\"{realm}\"");
+            Challenge::parse(&line).unwrap().is_fit_for(plain)
+        };
+        assert!(fit("https://a/t", false) && fit("http://a/t", true));
+        assert!(!fit("http://a/t", false) && !fit("/t", true) && !fit("file:///t", true));
         assert!(word("Basic realm=\"x\"", "basic").is_some());
     }
 }

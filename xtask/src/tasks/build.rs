@@ -212,6 +212,7 @@ fn gone(
     ];
     for (what, image) in images {
         if world.registries()?.digest(&image) == Answer::Absent {
+            let image = Box::new(image);
             return Err(Error::Gone { what, image, seen });
         }
     }

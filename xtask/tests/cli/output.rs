@@ -201,7 +201,12 @@ fn a_bad_config_is_told_with_its_place() {
     }
     assert_eq!(bench.engine_log(), [""; 0]);
     assert_eq!(bench.upstream.asked("", ""), 0);
-    bench.run(&["config", "--config", "no-such-file"]).expect(2);
+    let outcome = bench.run(&["config", "--config", "no-such-file"]);
+    let said = outcome
+        .stderr
+        .contains("error: no-such-file: cannot be read");
+    assert!(said, "{outcome:?}");
+    outcome.expect(2);
 }
 
 #[test]

@@ -45,7 +45,7 @@ fn without(field: &str) -> Reply {
     manifest(whole.to_string())
 }
 
-fn index(entries: Value) -> Reply {
+fn index(entries: &Value) -> Reply {
     let body = json!({"schemaVersion": 2, "mediaType": INDEX, "manifests": entries});
     Reply::new(200, INDEX, body.to_string())
 }
@@ -94,15 +94,15 @@ fn documents() {
         ("size negative", with("layers", json!([layer((-1).into())])), [Garbled, Garbled]),
         ("not UTF-8", manifest(vec![b'{', 0xff, b'}']), [Garbled, Garbled]),
         // Indexes.
-        ("index", index(json!([entry(own, "linux", "amd64")])), [Present, Present]),
-        ("index and attestation", index(json!([entry(other.as_str(), "unknown", "unknown"), entry(own, "linux", "amd64")])), [Present, Present]),
-        ("index, entry without platform", index(json!([{"digest": other}, entry(own, "linux", "amd64")])), [Present, Present]),
-        ("index, empty platform", index(json!([{"digest": other, "platform": {}}, entry(own, "linux", "amd64")])), [Present, Present]),
-        ("index without this architecture", index(json!([entry(own, "linux", "arm64"), entry(own, "windows", "amd64")])), [Present, Absent]),
-        ("index, empty", index(json!([])), [Present, Absent]),
-        ("index, its manifest is another", index(json!([entry(other.as_str(), "linux", "amd64")])), [Present, Garbled]),
-        ("index, digest is a path", index(json!([entry("sha256:../../t", "linux", "amd64")])), [Present, Garbled]),
-        ("index, digest is a tag", index(json!([entry("t", "linux", "amd64")])), [Present, Garbled]),
+        ("index", index(&json!([entry(own, "linux", "amd64")])), [Present, Present]),
+        ("index and attestation", index(&json!([entry(other.as_str(), "unknown", "unknown"), entry(own, "linux", "amd64")])), [Present, Present]),
+        ("index, entry without platform", index(&json!([{"digest": other}, entry(own, "linux", "amd64")])), [Present, Present]),
+        ("index, empty platform", index(&json!([{"digest": other, "platform": {}}, entry(own, "linux", "amd64")])), [Present, Present]),
+        ("index without this architecture", index(&json!([entry(own, "linux", "arm64"), entry(own, "windows", "amd64")])), [Present, Absent]),
+        ("index, empty", index(&json!([])), [Present, Absent]),
+        ("index, its manifest is another", index(&json!([entry(other.as_str(), "linux", "amd64")])), [Present, Garbled]),
+        ("index, digest is a path", index(&json!([entry("sha256:../../t", "linux", "amd64")])), [Present, Garbled]),
+        ("index, digest is a tag", index(&json!([entry("t", "linux", "amd64")])), [Present, Garbled]),
     ];
     let mut wrong = Vec::new();
     for (case, top, wanted) in table {
@@ -137,7 +137,7 @@ fn the_digest_that_was_asked_for() {
 fn an_index_that_lost_its_child() {
     let image = image("body");
     let lost = sha256(b"gone");
-    let top = index(json!([entry(lost.as_str(), "linux", "amd64")]));
+    let top = index(&json!([entry(lost.as_str(), "linux", "amd64")]));
     let server = start(move |request| match part(request) {
         Some(Part::Manifest) if request.path.ends_with("/t") => top.clone(),
         Some(Part::Manifest) => crate::support::fake::said(404, "MANIFEST_UNKNOWN"),

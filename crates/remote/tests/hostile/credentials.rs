@@ -170,6 +170,40 @@ fn no_redirect_takes_credentials_along() {
 }
 
 #[test]
+fn no_redirect_of_a_push_takes_credentials_along() {
+    for host in ["127.0.0.1", "localhost"] {
+        let other = start(|_| html(201).with("location", "/v2/x"));
+        let port = other.address().port();
+        let image = image("pushed");
+        let server = start(move |request| {
+            let place = format!("http://{host}:{port}{}", request.path);
+            match (request.method.as_str(), part(request)) {
+                ("PUT", _) => html(307).with("location", &place),
+                (_, Some(Part::Ping)) => challenge(request),
+                _ => good(request, &image),
+            }
+        });
+        let auth = auth_file(&server);
+        let tag = "new".parse().expect("a tag");
+        // Whether it counts as pushed is for the one who reads it back.
+        let _ = client(&server, Some(&auth)).retag(&tagged(&server), &tag);
+        assert!(!other.seen().is_empty());
+        for request in other.seen() {
+            assert_eq!(request.header("authorization"), None);
+        }
+        let token = server
+            .seen()
+            .into_iter()
+            .rfind(|r| part(r) == Some(Part::Token));
+        let path = token.expect("a token for pushing").path;
+        assert_eq!(
+            path,
+            "/token?scope=repository:a/b:pull%2Cpush&service=the%20test"
+        );
+    }
+}
+
+#[test]
 fn a_token_service_cannot_pass_the_password_on() {
     let image_there = image("x");
     let other = start(move |request| good(request, &image_there));

@@ -241,7 +241,7 @@ fn kernel_at(base: &str, limits: Limits) -> Answer<KernelVersion> {
 }
 
 /// `commitmeta.json` with these packages.
-fn commit(packages: serde_json::Value) -> Reply {
+fn commit(packages: &serde_json::Value) -> Reply {
     json(serde_json::json!({"rpmostree.rpmdb.pkglist": packages, "version": "44"}).to_string())
 }
 
@@ -255,22 +255,22 @@ fn answers_of_fedora() {
     use Want::*;
     // The case, what the server says in turn, the answer, and the requests.
     let table: Vec<(&str, Vec<Reply>, Want, usize)> = vec![
-        ("one kernel", vec![commit(serde_json::json!([bash, kernel, tail]))], Present, 1),
-        ("500, then well", vec![text(500, ""), commit(serde_json::json!([kernel]))], Present, 2),
-        ("no kernel-core", vec![commit(serde_json::json!([bash, tail]))], Garbled, 1),
-        ("two kernel-cores", vec![commit(serde_json::json!([kernel, kernel]))], Garbled, 1),
-        ("no packages", vec![commit(serde_json::json!([]))], Garbled, 1),
-        ("packages null", vec![commit(serde_json::Value::Null)], Garbled, 1),
+        ("one kernel", vec![commit(&serde_json::json!([bash, kernel, tail]))], Present, 1),
+        ("500, then well", vec![text(500, ""), commit(&serde_json::json!([kernel]))], Present, 2),
+        ("no kernel-core", vec![commit(&serde_json::json!([bash, tail]))], Garbled, 1),
+        ("two kernel-cores", vec![commit(&serde_json::json!([kernel, kernel]))], Garbled, 1),
+        ("no packages", vec![commit(&serde_json::json!([]))], Garbled, 1),
+        ("packages null", vec![commit(&serde_json::Value::Null)], Garbled, 1),
         ("no list", vec![json("{}")], Garbled, 1),
-        ("version empty", vec![commit(odd(""))], Garbled, 1),
-        ("version malformed", vec![commit(odd("7.x"))], Garbled, 1),
-        ("version with a line break", vec![commit(odd("7.1.4\nevil"))], Garbled, 1),
-        ("version with a slash", vec![commit(odd("7.1.4/../../x"))], Garbled, 1),
+        ("version empty", vec![commit(&odd(""))], Garbled, 1),
+        ("version malformed", vec![commit(&odd("7.x"))], Garbled, 1),
+        ("version with a line break", vec![commit(&odd("7.1.4\nevil"))], Garbled, 1),
+        ("version with a slash", vec![commit(&odd("7.1.4/../../x"))], Garbled, 1),
         // It is of no use here, so its type is of no concern.
-        ("epoch as a number", vec![commit(serde_json::json!([["kernel-core", 0, "7.1.4", "200.fc44", "x86_64"]]))], Present, 1),
-        ("another architecture", vec![commit(serde_json::json!([["kernel-core", "0", "7.1.4", "200.fc44", "aarch64"]]))], Garbled, 1),
-        ("entry too short", vec![commit(serde_json::json!([["kernel-core", "0"]]))], Garbled, 1),
-        ("entry null", vec![commit(serde_json::json!([null]))], Garbled, 1),
+        ("epoch as a number", vec![commit(&serde_json::json!([["kernel-core", 0, "7.1.4", "200.fc44", "x86_64"]]))], Present, 1),
+        ("another architecture", vec![commit(&serde_json::json!([["kernel-core", "0", "7.1.4", "200.fc44", "aarch64"]]))], Garbled, 1),
+        ("entry too short", vec![commit(&serde_json::json!([["kernel-core", "0"]]))], Garbled, 1),
+        ("entry null", vec![commit(&serde_json::json!([null]))], Garbled, 1),
         ("404", vec![text(404, "")], Absent, 1),
         ("404 HTML", vec![html(404)], Absent, 1),
         ("403, as a bucket says not found", vec![text(403, "<Error><Code>AccessDenied</Code></Error>")], Denied, 1),
@@ -278,8 +278,8 @@ fn answers_of_fedora() {
         ("503 slow down", vec![text(503, "<Code>SlowDown</Code> rate limit")], RateLimited, 2),
         ("500", vec![text(500, "")], ServerError, 2),
         ("reset", vec![text(200, "").sent(Manner::Reset)], Unreachable, 2),
-        ("cut off", vec![commit(serde_json::json!([kernel])).sent(Manner::CutAfter(9))], Unreachable, 2),
-        ("stalls", vec![commit(serde_json::json!([kernel])).sent(Manner::StallAfter(9))], Unreachable, 2),
+        ("cut off", vec![commit(&serde_json::json!([kernel])).sent(Manner::CutAfter(9))], Unreachable, 2),
+        ("stalls", vec![commit(&serde_json::json!([kernel])).sent(Manner::StallAfter(9))], Unreachable, 2),
         ("HTML", vec![html(200)], Garbled, 1),
         ("truncated", vec![json("{\"rpmostree.rpmdb.pkglist\": [[")], Garbled, 1),
         ("10 MB of garbage", vec![json(vec![0; 10_000_000])], Garbled, 1),

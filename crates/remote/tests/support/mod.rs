@@ -119,19 +119,39 @@ pub fn plain_http(address: impl std::fmt::Display) -> String {
     format!("[[registry]]\nlocation = \"{address}\"\ninsecure = true\n")
 }
 
-/// Whether the programs are there. If one is missing, says that the test is
-/// skipped, or fails it where nothing may be skipped.
-pub fn have(test: &str, programs: &[&str]) -> bool {
+/// The first of the alternatives `a|b` that is on `PATH`.
+pub fn program(alternatives: &str) -> Option<&str> {
     let path = std::env::var_os("PATH").unwrap_or_default();
-    let there = |program: &str| std::env::split_paths(&path).any(|dir| dir.join(program).is_file());
-    let missing: Vec<&str> = programs.iter().copied().filter(|p| !there(p)).collect();
+    let there = |name: &&str| std::env::split_paths(&path).any(|dir| dir.join(name).is_file());
+    alternatives.split('|').find(there)
+}
+
+/// Whether the programs are there, each with its alternatives as in `a|b`. If
+/// one is missing, says that the test is skipped, or fails it where
+/// `CUSTOM_COREOS_REQUIRE_ALL=1` says that nothing may be skipped.
+pub fn have(test: &str, programs: &[&str]) -> bool {
+    let missing: Vec<&str> = programs
+        .iter()
+        .copied()
+        .filter(|name| program(name).is_none())
+        .collect();
     if missing.is_empty() {
         return true;
     }
+    let readable = |names: &[&str]| -> String {
+        let names: Vec<String> = names
+            .iter()
+            .map(|name| match name.split_once('|') {
+                Some((first, other)) => format!("{first} (or {other})"),
+                None => (*name).to_owned(),
+            })
+            .collect();
+        names.join(" and ")
+    };
     let line = format!(
         "skipped: {test} needs {} (missing: {})",
-        programs.join(" and "),
-        missing.join(", ")
+        readable(programs),
+        readable(&missing)
     );
     let strict = std::env::var_os("CUSTOM_COREOS_REQUIRE_ALL").is_some_and(|value| value == "1");
     assert!(!strict, "{line}");

@@ -1,0 +1,79 @@
+//! Partitions of the boot disk that are easy to get wrong.
+
+use crate::context::Context;
+use crate::report::Severity;
+use crate::tree::Name::*;
+use crate::tree::Node;
+
+/// What the system needs for its root partition, in MiB.
+const ROOT_SIZE: i64 = 8192;
+
+/// The numbers of the partitions that come with the system.
+fn reserved(label: &str) -> Option<i64> {
+    match label {
+        "BIOS-BOOT" | "PowerPC-PReP-boot" => Some(1),
+        "EFI-SYSTEM" => Some(2),
+        "boot" => Some(3),
+        "root" => Some(4),
+        _ => None,
+    }
+}
+
+/// Warns of reserved labels with other numbers, and since 1.3.0 of a root
+/// partition that cannot be large enough.
+pub(crate) fn check(context: &mut Context, root: &Node) {
+    let Some(storage) = root.get(Storage) else {
+        return;
+    };
+    for (disk_index, disk) in storage.items(Disks).iter().enumerate() {
+        let partitions = disk.items(Partitions);
+        let reused = !disk.is_true(WipeTable);
+        for (index, partition) in partitions.iter().enumerate() {
+            let Some(label) = partition.get(Label) else {
+                continue;
+            };
+            let from = label.from;
+            let label = partition.str_or_empty(Label);
+            let size = partition.int_of(SizeMib).unwrap_or(0);
+            if context.minor >= 3 && label == "root" {
+                let anywhere = |other: &Node| other.int_of(StartMib).unwrap_or(0) == 0;
+                let others = partitions
+                    .iter()
+                    .enumerate()
+                    .filter(|(other, _)| *other != index);
+                if size == 0 && others.map(|(_, other)| other).any(anywhere) {
+                    context.warn(
+                        from,
+                        &[],
+                        "root partition cannot expand; it is set to fill available space but is followed by an \
+                         auto-positioned partition",
+                    );
+                } else if size != 0 && size < ROOT_SIZE {
+                    // The reference names the place in the generated config.
+                    let steps = [
+                        Storage.into(),
+                        Disks.into(),
+                        disk_index.into(),
+                        Partitions.into(),
+                        index.into(),
+                        SizeMib.into(),
+                    ];
+                    context.add(
+                        Severity::Warning,
+                        &steps,
+                        "root should have 8GiB of space assigned".into(),
+                    );
+                }
+            }
+            // A disk that is wiped has no partitions to find again.
+            let number = partition.int_of(Number).unwrap_or(0);
+            if reused && reserved(label).is_some_and(|wanted| wanted != number) {
+                context.warn(
+                    from,
+                    &[],
+                    "incorrect partition number; a new partition will be created using reserved label",
+                );
+            }
+        }
+    }
+}

@@ -1,0 +1,242 @@
+//! Whole directories of local files.
+
+use std::collections::HashMap;
+
+use crate::context::Context;
+use crate::files::{FileKind, clean};
+use crate::resource;
+use crate::tree::Name::{self, *};
+use crate::tree::{Node, PathId, Value};
+
+const CONFLICT: &str = "matching filesystem node has existing contents or different type";
+
+/// What the config already has at a path.
+pub(crate) struct Nodes {
+    by_path: HashMap<String, (Name, usize)>,
+}
+
+impl Nodes {
+    pub(crate) fn new(storage: &Node) -> Self {
+        let mut by_path = HashMap::new();
+        for list in [Directories, Files, Links] {
+            for (index, node) in storage.items(list).iter().enumerate() {
+                by_path.insert(node.str_or_empty(Path).to_string(), (list, index));
+            }
+        }
+        Nodes { by_path }
+    }
+
+    /// The entry at a path: an old one of the same kind, or a new one.
+    pub(crate) fn entry<'a>(
+        &mut self,
+        storage: &'a mut Node,
+        list: Name,
+        path: &str,
+        new: Node,
+    ) -> Option<&'a mut Node> {
+        let from = new.from;
+        if storage.get(list).is_none() {
+            storage.set(list, Node::list(Vec::new(), from));
+        }
+        let Some(Node {
+            value: Value::List(items),
+            ..
+        }) = storage.get_mut(list)
+        else {
+            return None;
+        };
+        match self.by_path.get(path) {
+            Some((kind, index)) if *kind == list => items.get_mut(*index),
+            Some(_) => None,
+            None => {
+                self.by_path.insert(path.to_string(), (list, items.len()));
+                items.push(new);
+                items.last_mut()
+            }
+        }
+    }
+
+    pub(crate) fn has(&self, path: &str) -> bool {
+        self.by_path.contains_key(path)
+    }
+}
+
+/// The storage section, made if there is none.
+pub(crate) fn storage(root: &mut Node) -> Node {
+    root.take(Storage)
+        .unwrap_or_else(|| Node::fields(Vec::new(), PathId::NONE))
+}
+
+/// Adds the files of every tree to the config.
+pub(crate) fn add(context: &mut Context, root: &mut Node, list: &Node) {
+    if list.entries().is_empty() {
+        return;
+    }
+    let mut storage = storage(root);
+    let mut nodes = Nodes::new(&storage);
+    for tree in list.entries() {
+        if context.files.name().is_none() {
+            context.error(tree.from, &[], resource::NO_FILES_DIR);
+            break;
+        }
+        let (inside, shown) = match resource::resolve(context, tree.str_or_empty(Local)) {
+            Ok(found) => found,
+            Err(message) => {
+                context.error(tree.from, &[], message);
+                continue;
+            }
+        };
+        match context.files.kind(&inside, true) {
+            Err(error) => {
+                context.error(tree.from, &[], format!("stat {shown}: {error}"));
+                continue;
+            }
+            Ok(FileKind::Directory) => {}
+            Ok(_) => {
+                context.error(tree.from, &[], "root of tree must be a directory");
+                continue;
+            }
+        }
+        let path = tree.str_or_empty(Path);
+        let target = if path.is_empty() { "/" } else { path };
+        let mut walk = Walk {
+            context: &mut *context,
+            storage: &mut storage,
+            nodes: &mut nodes,
+            tree,
+        };
+        walk.visit(&inside, &shown, &clean(target), true);
+    }
+    root.set(Storage, storage);
+}
+
+struct Walk<'a, 'b> {
+    context: &'a mut Context<'b>,
+    storage: &'a mut Node,
+    nodes: &'a mut Nodes,
+    tree: &'a Node,
+}
+
+impl Walk<'_, '_> {
+    fn error(&mut self, message: impl Into<String>) {
+        self.context.error(self.tree.from, &[], message);
+    }
+
+    /// A node with the owner that the tree gives.
+    fn node(&self, path: &str) -> Node {
+        let from = self.tree.from;
+        let mut node = Node::fields(vec![(Path, Node::text(path, from))], from);
+        for name in [Group, User] {
+            if let Some(owner) = self.tree.get(name) {
+                node.set(name, owner.clone());
+            }
+        }
+        node
+    }
+
+    fn visit(&mut self, inside: &str, shown: &str, target: &str, root: bool) {
+        // Directories nested by hand are shallow; loops need links, and links
+        // are not followed.
+        match self.context.files.kind(inside, false) {
+            Err(error) => self.error(format!("lstat {shown}: {error}")),
+            Ok(FileKind::Directory) => self.directory(inside, shown, target),
+            Ok(FileKind::File { executable }) => self.file(inside, shown, target, executable),
+            Ok(FileKind::Link) if root && self.context.safe => {
+                self.error("root of tree must be a directory");
+            }
+            Ok(FileKind::Link) => self.link(inside, shown, target),
+            Ok(FileKind::Other) => {
+                self.error("trees may only contain files, directories, and symlinks");
+            }
+        }
+    }
+
+    fn directory(&mut self, inside: &str, shown: &str, target: &str) {
+        let mut names = match self.context.files.list(inside) {
+            Ok(names) => names,
+            Err(error) => return self.error(format!("open {shown}: {error}")),
+        };
+        names.sort_unstable();
+        let owned = |name| {
+            self.tree.get(name).is_some_and(
+                |node| matches!(&node.value, Value::Fields(fields) if !fields.is_empty()),
+            )
+        };
+        let mode = self.tree.int_of(DirMode);
+        if owned(User) || owned(Group) || mode.is_some() {
+            if self.nodes.has(target) {
+                self.error(CONFLICT);
+            } else {
+                let from = self.tree.from;
+                let mut node = self.node(target);
+                node.set(Mode, Node::int(mode.unwrap_or(0o755), from));
+                self.nodes.entry(self.storage, Directories, target, node);
+            }
+        }
+        for name in names {
+            let join = |base: &str| match base {
+                "" => name.clone(),
+                "/" => format!("/{name}"),
+                base => format!("{base}/{name}"),
+            };
+            let shown = if shown == "." {
+                name.clone()
+            } else {
+                join(shown)
+            };
+            self.visit(&join(inside), &shown, &join(target), false);
+        }
+    }
+
+    fn file(&mut self, inside: &str, shown: &str, target: &str, executable: bool) {
+        let from = self.tree.from;
+        let new = self.node(target);
+        let Some(file) = self.nodes.entry(self.storage, Files, target, new) else {
+            return self.error(CONFLICT);
+        };
+        if file
+            .get(Contents)
+            .is_some_and(|contents| !contents.str_or_empty(Source).is_empty())
+        {
+            return self.error(CONFLICT);
+        }
+        let contents = match self.context.files.read(inside) {
+            Ok(contents) => contents,
+            Err(error) => return self.error(format!("open {shown}: {error}")),
+        };
+        let mut resource = file
+            .take(Contents)
+            .unwrap_or_else(|| Node::fields(Vec::new(), from));
+        let mut compression = resource.str_or_empty(Compression).to_string();
+        if self.context.safe {
+            // The reference would keep the word and embed the file as it is.
+            compression.clear();
+            resource.take(Compression);
+        }
+        resource::set_contents(self.context, &mut resource, &contents, &compression, from);
+        resource.from = from;
+        file.set(Contents, resource);
+        if file.get(Mode).is_none() {
+            let mode = self
+                .tree
+                .int_of(FileMode)
+                .unwrap_or(if executable { 0o755 } else { 0o644 });
+            file.set(Mode, Node::int(mode, from));
+        }
+    }
+
+    fn link(&mut self, inside: &str, shown: &str, target: &str) {
+        let from = self.tree.from;
+        let new = self.node(target);
+        let Some(link) = self.nodes.entry(self.storage, Links, target, new) else {
+            return self.error(CONFLICT);
+        };
+        if !link.str_or_empty(Target).is_empty() {
+            return self.error(CONFLICT);
+        }
+        match self.context.files.link(inside) {
+            Ok(text) => link.set(Target, Node::text(text, from)),
+            Err(error) => self.error(format!("readlink {shown}: {error}")),
+        }
+    }
+}
