@@ -11,6 +11,7 @@ use registry_compat::ImageRef;
 
 pub use cleanup::{CleanupArgs, CleanupCommand, RestoreArgs};
 
+use crate::config::Reason;
 use crate::engine::Engine;
 
 pub use ignition::{ButaneArgs, CompareArgs, IgnitionArgs, IgnitionTask, ServeArgs, SiteArgs};
@@ -209,8 +210,8 @@ pub enum Task {
     Check,
     /// Run the main job against throw-away stand-ins
     ///
-    /// No account and no upstream is needed. Shows the good night and four bad
-    /// ones.
+    /// No account and no upstream is needed. Shows nights that go well, and
+    /// nights that do not.
     ///
     /// Example: cargo xtask rehearse
     Rehearse(RehearseArgs),
@@ -261,6 +262,16 @@ pub struct BuildArgs {
     /// Push the image, and move the tags of image.yaml once it is proven
     #[arg(long)]
     pub publish: bool,
+    /// Build of the very inputs of this image, NAME@DIGEST
+    #[arg(
+        long,
+        value_name = "IMAGE",
+        conflicts_with_all = ["locked", "facts", "save_facts", "force"]
+    )]
+    pub like: Option<ImageRef>,
+    /// Build though nothing changed; the reason becomes a label
+    #[arg(long, value_name = "REASON")]
+    pub force: Option<Reason>,
     /// Inputs.
     #[command(flatten)]
     pub inputs: Inputs,

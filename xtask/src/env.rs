@@ -7,8 +7,9 @@
 
 use std::io::{IsTerminal, Read};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
+use jiff::Timestamp;
 use remote::{AuthFiles, Secret};
 
 use crate::error::Error;
@@ -25,6 +26,12 @@ pub struct Env {
     pub path: Vec<PathBuf>,
     /// `HOME`.
     pub home: Option<PathBuf>,
+    /// What may be forgotten: `XDG_CACHE_HOME`, else `~/.cache`, and our folder
+    /// in it. An empty or relative path counts for none, as the XDG Base
+    /// Directory Specification says.
+    pub cache_dir: Option<PathBuf>,
+    /// The time at the start.
+    pub now: Timestamp,
     /// `CONTAINERS_REGISTRIES_CONF`.
     pub registries_conf: Option<PathBuf>,
     /// `CONTAINERS_CONF` is set: the person has configured the engine.
@@ -79,6 +86,11 @@ impl Env {
             path: var("PATH")
                 .map(|path| std::env::split_paths(&path).collect())
                 .unwrap_or_default(),
+            cache_dir: path("XDG_CACHE_HOME")
+                .or_else(|| Some(home.as_ref()?.join(".cache")))
+                .filter(|dir| dir.is_absolute())
+                .map(|dir| dir.join("custom-coreos")),
+            now: now()?,
             registries_conf: path("CONTAINERS_REGISTRIES_CONF"),
             containers_conf: var("CONTAINERS_CONF").is_some(),
             auth_files: AuthFiles::locate(
@@ -114,6 +126,16 @@ impl Env {
         };
         self.path.iter().map(|dir| dir.join(name)).find(runs)
     }
+}
+
+/// The time, to the second.
+fn now() -> Result<Timestamp, Error> {
+    let wrong = || Error::Usage("the clock of this machine shows no time".to_owned());
+    let since = SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .map_err(|_| wrong())?;
+    let seconds = i64::try_from(since.as_secs()).map_err(|_| wrong())?;
+    Timestamp::from_second(seconds).map_err(|_| wrong())
 }
 
 fn uid() -> Option<u32> {
@@ -188,15 +210,15 @@ pub fn colors() -> bool {
 }
 
 /// The clock: seconds since 1970-01-01T00:00:00Z; 0 before that.
-pub fn now() -> u64 {
-    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+pub fn epoch_seconds() -> u64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
     since.map_or(0, |since| since.as_secs())
 }
 
 /// The day in UTC, as `20260721`.
 pub fn today() -> String {
-    let seconds = i64::try_from(now()).unwrap_or_default();
-    let moment = jiff::Timestamp::from_second(seconds).unwrap_or_default();
+    let seconds = i64::try_from(epoch_seconds()).unwrap_or_default();
+    let moment = Timestamp::from_second(seconds).unwrap_or_default();
     moment
         .to_zoned(jiff::tz::TimeZone::UTC)
         .strftime("%Y%m%d")

@@ -1,6 +1,7 @@
 //! The tasks of this repository. See ARCHITECTURE.md for the map.
 
 pub mod apply;
+pub mod cache;
 pub mod cleanup;
 pub mod cli;
 pub mod config;
@@ -22,6 +23,7 @@ pub mod rehearse;
 pub mod report;
 pub mod resolve;
 pub mod signing;
+pub mod skip;
 pub mod tasks;
 #[doc(hidden)]
 pub mod testing;

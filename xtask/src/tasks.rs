@@ -8,6 +8,7 @@ pub mod config;
 pub mod doctor;
 pub mod help;
 pub mod ignition;
+pub mod inputs;
 pub mod keys;
 pub mod promote;
 pub mod verify;

@@ -8,8 +8,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use registry_compat::{Answer, Digest, ImageRef};
 
+use crate::inspect::broken_promise;
 use crate::manifest::sha256;
-use crate::oci::{Failure, LARGEST, Registries, Target, broken_promise, garbled, reference_of};
+use crate::oci::{Failure, LARGEST, Registries, Target, garbled, reference_of};
 use crate::{Error, Secret, one_line};
 
 /// A manifest as it stands in the registry.

@@ -36,5 +36,5 @@ pub fn github() -> Url {
     parsed("https://api.github.com")
 }
 pub fn fcos() -> Url {
-    parsed("https://builds.coreos.fedoraproject.org/prod")
+    parsed("https://builds.coreos.fedoraproject.org")
 }

@@ -35,8 +35,8 @@ pub struct Paces {
 impl Default for Paces {
     fn default() -> Self {
         Self {
-            github: Pace::github(env::now, interrupted),
-            registry: Pace::registry(env::now, interrupted),
+            github: Pace::github(env::epoch_seconds, interrupted),
+            registry: Pace::registry(env::epoch_seconds, interrupted),
         }
     }
 }
@@ -120,7 +120,7 @@ pub fn run_at(world: &World<'_>, args: &CleanupArgs, paces: Paces) -> Result<Don
 }
 
 fn now() -> Result<Timestamp, Error> {
-    let seconds = i64::try_from(env::now()).ok();
+    let seconds = i64::try_from(env::epoch_seconds()).ok();
     seconds
         .filter(|seconds| *seconds > 0)
         .and_then(Timestamp::from_unix_seconds)

@@ -140,7 +140,7 @@ impl Layout {
 }
 
 fn ago(days: i64) -> String {
-    let seconds = i64::try_from(xtask::env::now()).unwrap() - days * 86_400;
+    let seconds = i64::try_from(xtask::env::epoch_seconds()).unwrap() - days * 86_400;
     let at = retention::Timestamp::from_unix_seconds(seconds).unwrap();
     at.to_string()
 }

@@ -447,7 +447,7 @@ fn a_tag_that_moves_onto_an_old_image_saves_it() {
         limits,
     )
     .unwrap();
-    let pace = Pace::registry(xtask::env::now, || false);
+    let pace = Pace::registry(xtask::env::epoch_seconds, || false);
     let tools = Tools {
         agent: Agent::new(limits),
         registries: &registries,

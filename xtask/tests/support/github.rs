@@ -131,7 +131,7 @@ impl Github {
     pub fn add(&self, days: i64, tags: &[&str], manifest: &Value) -> String {
         let body = serde_json::to_vec(manifest).unwrap();
         let digest = digest_of(&body).unwrap().to_string();
-        let seconds = i64::try_from(xtask::env::now()).unwrap() - days * 86_400;
+        let seconds = i64::try_from(xtask::env::epoch_seconds()).unwrap() - days * 86_400;
         let at = retention::Timestamp::from_unix_seconds(seconds).unwrap();
         let mut state = self.state();
         let id = state.versions.len() as u64 + 1;
