@@ -76,7 +76,14 @@ fn a_log_is_read_with_care() {
     std::fs::write(&path, entry("github", "7", "2020-01-01T00:00:00Z")).unwrap();
     restore().expect(1).says("too late");
     std::fs::write(&path, entry("registry", "null", "2020-01-01T00:00:00Z")).unwrap();
-    restore().expect(1).says("skopeo copy --all");
+    restore()
+        .expect(1)
+        .says("a registry cannot restore")
+        .says("skopeo copy --all");
+    let there = bench.github.image(1, &["v1"], "there");
+    let text = entry("registry", "null", "2020-01-01T00:00:00Z").replace(&digest, &there);
+    std::fs::write(&path, text).unwrap();
+    restore().expect(0).says("was there already");
     assert_eq!(bench.github.count("POST", ""), 0);
 }
 
