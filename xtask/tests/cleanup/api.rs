@@ -280,3 +280,20 @@ fn without_a_token_or_with_a_bad_one_nothing_is_known() {
     bench.env.github_token = None;
     bench.run(&[]).expect(3).says("GITHUB_TOKEN");
 }
+
+#[test]
+fn a_token_that_may_not_read_is_told_what_it_needs() {
+    let bench = Bench::new();
+    bench.furnish();
+    let what = "/packages/container/nas%2Fbootc";
+    bench
+        .github
+        .state()
+        .faults
+        .push(fault("GET", what, 1, 403, "Must have admin rights"));
+    bench
+        .execute()
+        .expect(3)
+        .says("Must have admin rights")
+        .says("read:packages");
+}
