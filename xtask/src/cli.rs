@@ -2,6 +2,7 @@
 //! README's list and the workflows speak it.
 
 mod cleanup;
+mod ignition;
 
 use std::path::PathBuf;
 
@@ -11,6 +12,8 @@ use registry_compat::ImageRef;
 pub use cleanup::{CleanupArgs, CleanupCommand, RestoreArgs};
 
 use crate::engine::Engine;
+
+pub use ignition::{ButaneArgs, CompareArgs, IgnitionArgs, IgnitionTask, ServeArgs, SiteArgs};
 
 /// Builds, verifies and publishes a custom Fedora CoreOS image
 #[derive(Debug, Parser)]
@@ -39,7 +42,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage or configuration,
 
 /// The tasks in groups, in the order of the list that `cargo xtask` prints. A
 /// test holds that each task is in exactly one.
-const GROUPS: [(&str, &[&str]); 3] = [
+const GROUPS: [(&str, &[&str]); 4] = [
     (
         "What there is",
         &[
@@ -54,6 +57,7 @@ const GROUPS: [(&str, &[&str]); 3] = [
         "The image",
         &["resolve", "build", "test-build", "verify", "cleanup"],
     ),
+    ("The machine", &["ignition", "butane"]),
     (
         "This checkout",
         &["rehearse", "check", "config", "doctor", "help"],
@@ -148,6 +152,17 @@ pub enum Task {
     ///
     /// Example: cargo xtask verify ghcr.io/owner/custom-coreos:stable
     Verify(VerifyArgs),
+    /// Translate the machines' Butane configs to Ignition
+    ///
+    /// Every ignition/*.bu and ignition/examples/*.bu becomes a file below
+    /// target/ignition, strictly, and the lints look at the result.
+    ///
+    /// Example: cargo xtask ignition nas --check
+    Ignition(IgnitionArgs),
+    /// Be the Butane compiler, flag for flag
+    ///
+    /// Example: cargo xtask butane --strict --pretty < nas.bu > nas.ign
+    Butane(ButaneArgs),
     /// Plan which old versions go, and delete them if asked
     ///
     /// What a kept image needs stays: platforms, signatures, attestations.

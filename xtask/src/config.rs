@@ -4,6 +4,7 @@
 //! error has the line and column of the value itself. Unknown keys are errors.
 
 mod defaults;
+mod ignition;
 mod retention;
 mod types;
 
@@ -13,8 +14,9 @@ use registry_compat::{ImageRef, Repository, Tag, TagForm};
 use serde::{Deserialize, Serialize};
 use version_discovery::{Arch, Series, Stream};
 
+pub use ignition::{Allow, Ignition};
 pub use retention::{BackEnd, Package, Percent, Retention};
-pub use types::{Name, Owner, PackageName, Reason, Unique, UnitName, Url};
+pub use types::{Name, Owner, PackageName, Reason, SshKey, Unique, UnitName, Url};
 
 use crate::error::Error;
 
@@ -148,15 +150,6 @@ pub struct LintSkip {
     pub reason: Reason,
 }
 
-/// The machine configuration.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub struct Ignition {
-    /// Folder of the Butane sources, relative to the checkout.
-    #[serde(default = "defaults::ignition")]
-    pub sources: Name,
-}
-
 /// Services that are asked, for mirrors and rehearsals.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
@@ -174,14 +167,6 @@ impl Default for Base {
         Self {
             image: defaults::base(),
             stream: defaults::stream(),
-        }
-    }
-}
-
-impl Default for Ignition {
-    fn default() -> Self {
-        Self {
-            sources: defaults::ignition(),
         }
     }
 }

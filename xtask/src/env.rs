@@ -155,6 +155,32 @@ pub fn stdin() -> Result<String, Error> {
     Ok(text)
 }
 
+/// Standard input, to its end, whatever it holds.
+///
+/// # Errors
+/// If it cannot be read.
+pub fn stdin_bytes() -> std::io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    std::io::stdin().read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// What follows `cargo xtask butane`, if that is the task. clap never sees it:
+/// the grammar is another program's, down to its `--`.
+pub fn butane_arguments() -> Option<Vec<String>> {
+    let mut words = std::env::args_os().skip(1);
+    (words.next()? == "butane").then(|| {
+        words
+            .map(|word| word.to_string_lossy().into_owned())
+            .collect()
+    })
+}
+
+/// Whether standard error takes colours: a terminal, and no `NO_COLOR`.
+pub fn colors() -> bool {
+    std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none()
+}
+
 /// The clock: seconds since 1970-01-01T00:00:00Z; 0 before that.
 pub fn now() -> u64 {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);

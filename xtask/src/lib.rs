@@ -10,7 +10,9 @@ pub mod engine;
 pub mod env;
 pub mod error;
 pub mod facts;
+pub mod files;
 pub mod gather;
+pub mod ignition;
 pub mod lock;
 pub mod plan;
 pub mod process;
@@ -36,6 +38,9 @@ use tasks::Done;
 /// Reads the command line, does the task, and turns its outcome into an exit
 /// code.
 pub fn main() -> ExitCode {
+    if let Some(arguments) = env::butane_arguments() {
+        return ExitCode::from(tasks::butane::run(arguments));
+    }
     // Usage errors end here, with clap's exit code 2.
     let cli = Cli::parse();
     let env = match Env::read() {
@@ -66,6 +71,7 @@ fn run(cli: &Cli, env: &Env, report: &Report) -> Result<Done, Error> {
     // These two have something to say about a file that is not valid.
     match task {
         Task::Help(args) => return tasks::help::run(report, args),
+        Task::Butane(args) => return Ok(Done::Code(tasks::butane::run(args.words()))),
         Task::Doctor(args) => return tasks::doctor::run(env, report, &path, args),
         _ => {}
     }
@@ -83,8 +89,9 @@ fn run(cli: &Cli, env: &Env, report: &Report) -> Result<Done, Error> {
         Task::Verify(args) => tasks::verify::run(&world, args),
         Task::Cleanup(args) => process::minding(|| tasks::cleanup::run(&world, args)),
         Task::Rehearse(args) => process::minding(|| rehearse::run(&world, args)),
+        Task::Ignition(args) => tasks::ignition::run(&world, args),
         Task::Config => tasks::config::run(&config, report),
         Task::Check => tasks::check::run(&world),
-        Task::Help(_) | Task::Doctor(_) => Ok(Done::Well),
+        Task::Help(_) | Task::Butane(_) | Task::Doctor(_) => Ok(Done::Well),
     }
 }

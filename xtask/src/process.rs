@@ -236,7 +236,11 @@ fn watch(
                     return tail;
                 }
             }
-            Err(RecvTimeoutError::Disconnected) => return tail,
+            // It may have closed its streams and go on.
+            Err(RecvTimeoutError::Disconnected) => match child.try_wait() {
+                Ok(None) => thread::sleep(Duration::from_millis(20)),
+                Ok(Some(_)) | Err(_) => return tail,
+            },
         }
         match told {
             None if interrupted() => {
@@ -441,6 +445,14 @@ mod tests {
         let error = read(&sh, &Invocation::new("no-such-program-here", ["x"])).unwrap_err();
         assert!(error.to_string().contains("no-such-program-here"));
         assert!(error.to_string().contains("doctor"));
+    }
+
+    #[test]
+    fn a_child_that_closes_its_streams_is_waited_for() {
+        let sh = Shell::new().unwrap();
+        let script = "exec >&- 2>&-; read -r -t 0.2 < <(exec sleep 1); exit 3";
+        let code = status(&sh, &bash(script), &mut |_| {}).unwrap();
+        assert_eq!(code, Some(3));
     }
 
     #[test]

@@ -259,6 +259,23 @@ fn append(path: &Path, text: &str) -> Result<(), Error> {
         })
 }
 
+/// Bytes to standard output as they are, for a task with a form of its own.
+///
+/// # Errors
+/// If they cannot be written. A closed pipe is no error.
+pub fn exactly_out(bytes: &[u8]) -> std::io::Result<()> {
+    let mut stdout = std::io::stdout().lock();
+    match stdout.write_all(bytes).and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        done => done,
+    }
+}
+
+/// Bytes to standard error as they are.
+pub fn exactly_err(bytes: &[u8]) {
+    let _ = std::io::stderr().lock().write_all(bytes);
+}
+
 /// Rows padded to columns, without white space at the end of a line.
 pub fn columns(rows: &[Vec<String>]) -> Vec<String> {
     let mut widths: Vec<usize> = Vec::new();

@@ -1,11 +1,13 @@
 //! One module for each task, or family of tasks.
 
 pub mod build;
+pub mod butane;
 pub mod check;
 pub mod cleanup;
 pub mod config;
 pub mod doctor;
 pub mod help;
+pub mod ignition;
 pub mod verify;
 pub mod versions;
 
@@ -20,6 +22,8 @@ pub enum Done {
     Refused,
     /// Nothing can be built now.
     NotYet,
+    /// Ended as another program's command line says.
+    Code(u8),
 }
 
 impl Done {
@@ -30,6 +34,7 @@ impl Done {
             Self::Badly => 1,
             Self::Refused => 4,
             Self::NotYet => 10,
+            Self::Code(code) => code,
         }
     }
 }

@@ -7,7 +7,7 @@
 
 use std::fmt;
 
-use crate::{Files, Options, Translation, translate};
+use crate::{FileError, Files, Options, Translation, translate};
 
 /// Exit code when all is well, with or without warnings.
 pub const OK: u8 = 0;
@@ -30,6 +30,22 @@ Options:
   -s, --strict             fail on any message
   -V, --version            show the version
 ";
+
+/// What to print when the input cannot be opened (or, if that went well,
+/// read); `path` is [`Invocation::input`]. The exit code is [`FAILED`].
+#[must_use]
+pub fn input_failure(path: Option<&str>, opened: bool, error: &FileError) -> String {
+    let path = path.unwrap_or("/dev/stdin");
+    let verb = if opened { "read" } else { "open" };
+    format!("failed to {verb} {path}: {verb} {path}: {error}\n")
+}
+
+/// What to print when the output cannot be opened; `path` is
+/// [`Invocation::output`]. The exit code is [`FAILED`].
+#[must_use]
+pub fn output_failure(path: &str, error: &FileError) -> String {
+    format!("failed to open {path}: open {path}: {error}\n")
+}
 
 /// When messages are coloured.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -421,6 +437,19 @@ mod tests {
         );
         assert_eq!(parse(["a", "b", "--help"]), Err(Usage { message: None }));
         assert_eq!(parse(["--help"]), Ok(Request::Help));
+    }
+
+    #[test]
+    fn files_that_cannot_be_had() {
+        let error = FileError::IsADirectory;
+        assert_eq!(
+            input_failure(Some("."), true, &error),
+            "failed to read .: read .: is a directory\n"
+        );
+        assert_eq!(
+            output_failure("x", &FileError::NotFound),
+            "failed to open x: open x: no such file or directory\n"
+        );
     }
 
     #[test]

@@ -183,3 +183,37 @@ impl Checker<'_, '_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::messages;
+
+    #[test]
+    fn duplicates_across_lists_of_nodes() {
+        assert_eq!(
+            messages(
+                7,
+                "storage: {files: [{path: /a}, {path: /b}], links: [{path: /a, target: b}]}"
+            ),
+            ["error at $.storage.links.0, line 3 col 52: duplicate entry defined"]
+        );
+        assert_eq!(
+            messages(
+                7,
+                "kernel_arguments: {should_exist: [a], should_not_exist: [a]}"
+            ),
+            [
+                "error at $.kernel_arguments.should_not_exist.0, line 3 col 58: duplicate entry defined"
+            ]
+        );
+    }
+
+    #[test]
+    fn messages_lead_to_where_values_come_from() {
+        let body = "storage:\n  filesystems: [{device: /dev/a, path: /var, format: ext4, with_mount_unit: true}]\nsystemd:\n  units: [{name: x}]";
+        assert_eq!(
+            messages(7, body),
+            ["error at $.systemd.units.0.name, line 6 col 18: invalid systemd unit extension"]
+        );
+    }
+}

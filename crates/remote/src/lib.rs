@@ -9,6 +9,7 @@ mod auth;
 mod distribution;
 mod error;
 pub mod fcos;
+pub mod fetch;
 pub mod github;
 pub mod loopback;
 mod manifest;
@@ -17,6 +18,7 @@ mod packages;
 mod patience;
 mod registries_conf;
 mod secret;
+pub mod serve;
 mod session;
 mod tags;
 

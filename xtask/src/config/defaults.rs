@@ -32,9 +32,6 @@ pub fn tag_form() -> TagForm {
 pub fn architectures() -> Unique<Arch> {
     Unique::one(Arch::X86_64)
 }
-pub fn ignition() -> Name {
-    parsed("ignition")
-}
 pub fn github() -> Url {
     parsed("https://api.github.com")
 }
