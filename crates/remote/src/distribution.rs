@@ -157,16 +157,19 @@ impl RepositoryClient<'_> {
     /// # Errors
     /// [`Error::Unknown`] if any page could not be read.
     pub fn tags(&self) -> Result<Option<Vec<Tag>>, Error> {
-        match self.registries.tags_at(&self.target) {
-            Ok(tags) => {
-                let parsed: Result<Vec<Tag>, _> = tags.iter().map(|tag| tag.parse()).collect();
-                parsed.map(Some).map_err(|error| {
-                    Error::unknown(Trouble::Garbled, format!("{}: {error}", self.target_name()))
-                })
-            }
+        let limits = self.registries.agent.limits;
+        let tags = limits.patiently(|| match self.registries.tags_at(&self.target) {
+            Ok(tags) => Ok(Some(tags)),
             Err(Failure::Absent) => Ok(None),
-            Err(failure) => Err(failed(&self.target_name(), failure)),
-        }
+            Err(Failure::Error(error)) => Err(error),
+        })?;
+        let parse = |tags: std::collections::BTreeSet<String>| {
+            let tags: Result<Vec<Tag>, _> = tags.iter().map(|tag| tag.parse()).collect();
+            tags.map_err(|error| {
+                Error::unknown(Trouble::Garbled, format!("{}: {error}", self.target_name()))
+            })
+        };
+        tags.map(parse).transpose()
     }
 
     /// The digest that a tag or digest names now; `None` if it names nothing.
@@ -344,11 +347,12 @@ impl RepositoryClient<'_> {
     /// Quay `push`. A token service gives what it knows of them.
     fn renew(&self, write: bool) -> Result<Option<Secret>, Error> {
         let actions = if write { "pull,push,delete" } else { "pull" };
-        let pass = self
-            .registries
-            .fetch_pass(&self.target, actions)
-            .map_err(|failure| failed(&self.target_name(), failure))?
-            .header();
+        let limits = self.registries.agent.limits;
+        let ask = || {
+            let pass = self.registries.fetch_pass(&self.target, actions);
+            pass.map_err(|failure| failed(&self.target_name(), failure))
+        };
+        let pass = limits.patiently(ask)?.header();
         self.passes()[usize::from(write)] = Some(pass.clone());
         Ok(pass)
     }

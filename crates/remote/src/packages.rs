@@ -166,6 +166,7 @@ impl Packages {
                 404 => continue,
                 // A workflow's token has no user.
                 403 if place == "/user" => continue,
+                403 => return Err(denied(&root, &reply)),
                 _ => return Err(odd(&root, &reply)),
             }
             let package: WirePackage = decode(&root, &reply)?;

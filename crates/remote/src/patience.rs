@@ -138,6 +138,10 @@ impl Patience {
         }
         let limits: Limits = self.agent.limits;
         let (mut pause, mut unsaid) = (limits.pause, self.pace.unsaid);
+        if call.method.changes() {
+            // A change that is tried again is one more change.
+            pause = pause.max(self.pace.between);
+        }
         let (mut failures, mut waits) = (0, 0);
         loop {
             self.wait_for_quota(call.url)?;

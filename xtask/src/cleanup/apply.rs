@@ -68,7 +68,15 @@ impl Sink for Live<'_> {
         }
         self.progress.clear();
         self.report.answer(&effect.to_string());
+        self.progress.draw();
+        let performed = self.delete(effect);
         self.progress.step();
+        performed
+    }
+}
+
+impl Live<'_> {
+    fn delete(&mut self, effect: &Effect) -> Result<Performed, Error> {
         let Effect::Delete { version, .. } = effect else {
             return Ok(Performed::Stays("it is not to be deleted".to_owned()));
         };

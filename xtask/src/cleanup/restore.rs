@@ -3,7 +3,7 @@
 use std::fmt;
 
 use remote::{Packages, Restoration};
-use retention::{RESTORE_DAYS, Restore, Timestamp, restore};
+use retention::{RESTORE_DAYS, Restore, Timestamp, Version, restore};
 use serde::Serialize;
 
 use crate::cleanup::log::Entry;
@@ -12,10 +12,9 @@ use crate::error::Error;
 use crate::report::Report;
 
 /// What one can do where a registry cannot restore.
-pub const NOT_OFFERED: &str = "a registry cannot restore: the distribution API has no such \
-     request. Push the image again from a machine that has it (`skopeo copy --all \
-     --preserve-digests`), or, as long as its garbage collection has not run, let who runs the \
-     registry bring back the manifest from its storage";
+pub const NOT_OFFERED: &str = "The distribution API cannot restore. Push the image again from a \
+     machine that has it (`skopeo copy --all --preserve-digests`); or, until its garbage \
+     collection runs, whoever runs the registry can bring the manifest back from its storage.";
 
 /// What came of one line of a log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -57,22 +56,20 @@ pub struct Line {
 
 /// Restores what one entry of a log names, the last deleted first. `packages`
 /// is GitHub's side of the package; without it nothing can be restored.
+/// `active` is what is there.
 ///
 /// # Errors
-/// If it could not be found out what is there, or the token may not restore:
-/// then nothing further is tried.
+/// If the token may not restore, or the limits are reached: then nothing further
+/// is tried.
 pub fn restore_entry(
     entry: &Entry,
     packages: Option<&Packages>,
+    active: &[Version],
     now: Timestamp,
     report: &Report,
 ) -> Result<Vec<Line>, Error> {
-    let active = match packages {
-        Some(packages) => packages.versions()?,
-        None => Vec::new(),
-    };
     let mut lines = Vec::new();
-    for (at, answer) in restore(&entry.deleted, &active, now) {
+    for (at, answer) in restore(&entry.deleted, active, now) {
         let deleted = &entry.deleted[at];
         let outcome = match (answer, packages) {
             (Restore::AlreadyThere, _) => Restored::AlreadyThere,
@@ -97,7 +94,7 @@ pub fn restore_entry(
                 }
             }
             (Restore::NotOffered, _) | (Restore::Possible { .. }, None) => {
-                Restored::Not(NOT_OFFERED.to_owned())
+                Restored::Not("a registry cannot restore".to_owned())
             }
         };
         lines.push(Line {

@@ -37,14 +37,18 @@ impl<'a> Progress<'a> {
     pub fn at(&self, done: usize, total: usize) {
         self.done.store(done, Ordering::Relaxed);
         self.total.store(total, Ordering::Relaxed);
-        self.draw();
+        self.redraw();
     }
 
-    /// One more is done.
+    /// One more is done. Draws nothing: a line may follow.
     pub fn step(&self) {
         self.done.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Draws it below a line that was just written.
+    pub fn draw(&self) {
         self.drawn.store(usize::MAX, Ordering::Relaxed);
-        self.draw();
+        self.redraw();
     }
 
     /// Makes room for a line.
@@ -54,7 +58,7 @@ impl<'a> Progress<'a> {
         }
     }
 
-    fn draw(&self) {
+    fn redraw(&self) {
         if !self.report.terminal {
             return;
         }

@@ -1,21 +1,23 @@
 //! `cleanup`: which versions of the packages go, and with `--execute` letting
 //! them go; `cleanup --audit`; `cleanup restore`.
 
+mod audit;
+mod undo;
+
 use std::path::PathBuf;
 
-use remote::{Agent, Limits, Pace, Packages};
-use retention::{Finding, Glob, Policy, Timestamp};
+use remote::{Agent, Limits, Pace};
+use retention::{Glob, Policy, Timestamp};
 use serde::Serialize;
 
 use crate::cleanup::apply::{Dry, Live, Outcome, apply};
 use crate::cleanup::cache::Cache;
 use crate::cleanup::gather::{Inventory, gather};
-use crate::cleanup::log::{Log, Writer};
+use crate::cleanup::log::Writer;
 use crate::cleanup::plan::{Document, Line, Planned};
-use crate::cleanup::restore::{self, Restored, restore_entry};
 use crate::cleanup::source::{Source, Tools};
-use crate::cli::{CleanupArgs, CleanupCommand, RestoreArgs};
-use crate::config::{BackEnd, Package, Retention};
+use crate::cli::{CleanupArgs, CleanupCommand};
+use crate::config::{Package, Retention};
 use crate::env;
 use crate::error::Error;
 use crate::gather::World;
@@ -64,7 +66,7 @@ pub fn run_at(world: &World<'_>, args: &CleanupArgs, paces: Paces) -> Result<Don
         registry: paces.registry,
     };
     if let Some(CleanupCommand::Restore(args)) = &args.command {
-        return restore_log(world, &tools, args);
+        return undo::restore_log(world, &tools, &args.log);
     }
     let packages = packages(world, args.package.as_deref())?;
     let log = match &args.log {
@@ -85,7 +87,7 @@ pub fn run_at(world: &World<'_>, args: &CleanupArgs, paces: Paces) -> Result<Don
     }
     let gathered = gathered?;
     if args.audit {
-        return audit(world, &gathered);
+        return audit::audit(world, &gathered);
     }
     let now = now()?;
     let rules = Retention {
@@ -98,7 +100,7 @@ pub fn run_at(world: &World<'_>, args: &CleanupArgs, paces: Paces) -> Result<Don
     for (source, inventory) in gathered {
         let policy = policy(world, &rules, &source)?;
         let planned = Planned::new(source.repository.clone(), inventory, policy, now);
-        show(world, &planned);
+        show(world, &planned)?;
         all.push((source, planned));
     }
     warn_of_absent_pins(world, &all);
@@ -111,6 +113,9 @@ pub fn run_at(world: &World<'_>, args: &CleanupArgs, paces: Paces) -> Result<Don
         for (_, planned) in &all {
             apply(planned, &mut Dry(world.report));
         }
+        let planned = all.iter().map(|(_, planned)| planned.effects().len());
+        let planned: usize = planned.sum();
+        world.report.outputs(&[("delete", planned.to_string())])?;
         world
             .report
             .status("Planned", "nothing is deleted without --execute");
@@ -210,14 +215,16 @@ fn policy(world: &World<'_>, rules: &Retention, source: &Source<'_>) -> Result<P
     Ok(rules.policy(always))
 }
 
-fn show(world: &World<'_>, planned: &Planned) {
+fn show(world: &World<'_>, planned: &Planned) -> Result<(), Error> {
     let report = world.report;
     report.answer(&planned.headline());
+    report.summary(&format!("- {}\n", planned.headline()))?;
     let mut rows = vec![Line::HEADS.map(str::to_owned).to_vec()];
     rows.extend(planned.lines().iter().map(Line::cells));
     if rows.len() > 1 {
         report.table(&rows);
     }
+    Ok(())
 }
 
 /// A pin is in one of the packages.
@@ -366,116 +373,4 @@ fn tell(world: &World<'_>, source: &Source<'_>, outcome: &Outcome) {
             outcome.deleted, source.repository, outcome.left
         ),
     );
-}
-
-/// The document of `cleanup --audit --json`: one for each package.
-#[derive(Serialize)]
-#[serde(rename_all = "kebab-case")]
-struct Audited<'a> {
-    package: String,
-    versions: usize,
-    findings: Vec<Told<'a>>,
-}
-
-#[derive(Serialize)]
-struct Told<'a> {
-    #[serde(flatten)]
-    finding: &'a Finding,
-    text: String,
-}
-
-fn audit(world: &World<'_>, gathered: &[(Source<'_>, Inventory)]) -> Result<Done, Error> {
-    let mut documents = Vec::new();
-    let found: Vec<(&Source<'_>, &Inventory, Vec<Finding>)> = gathered
-        .iter()
-        .map(|(source, inventory)| {
-            let findings = retention::audit(&inventory.versions, &inventory.manifests);
-            (source, inventory, findings)
-        })
-        .collect();
-    for (source, inventory, findings) in &found {
-        let (package, versions) = (source.repository.to_string(), inventory.versions.len());
-        let count = findings.len();
-        world.report.answer(&format!(
-            "{package}: {count} findings in {versions} versions"
-        ));
-        let short = inventory
-            .version_count
-            .filter(|count| *count != versions as u64);
-        if let Some(count) = short {
-            world.report.warning(&format!(
-                "the package has {count} versions; what is missing here may look missing there"
-            ));
-        }
-        for finding in findings {
-            world
-                .report
-                .answer(&crate::report::calm(&format!("  {finding}")));
-        }
-        let told = |finding| Told {
-            finding,
-            text: finding.to_string(),
-        };
-        documents.push(Audited {
-            package,
-            versions,
-            findings: findings.iter().map(told).collect(),
-        });
-    }
-    world.report.document(&documents)?;
-    let clean = documents
-        .iter()
-        .all(|document| document.findings.is_empty());
-    Ok(if clean { Done::Well } else { Done::Badly })
-}
-
-/// The document of `cleanup restore --json`: one for each package.
-#[derive(Serialize)]
-#[serde(rename_all = "kebab-case")]
-struct Undone {
-    package: String,
-    lines: Vec<restore::Line>,
-}
-
-fn restore_log(world: &World<'_>, tools: &Tools<'_>, args: &RestoreArgs) -> Result<Done, Error> {
-    let log = Log::read(&args.log)?;
-    let mut documents = Vec::new();
-    for entry in &log.packages {
-        let package = Package {
-            image: entry.package.clone(),
-            back_end: Some(entry.back_end),
-        };
-        let packages = match entry.back_end {
-            BackEnd::Registry => None,
-            BackEnd::Github => {
-                let (owner, name) = package.owner_and_name();
-                let base = tools.github_api;
-                Some(Packages::open(
-                    &tools.agent,
-                    base,
-                    owner,
-                    name,
-                    tools.token,
-                    tools.github,
-                )?)
-            }
-        };
-        let lines = restore_entry(entry, packages.as_ref(), now()?, world.report)?;
-        for line in &lines {
-            let text = format!("{}: {}", line.version, line.outcome);
-            match &line.outcome {
-                Restored::Done => world.report.status("Restored", &line.version),
-                Restored::AlreadyThere => world.report.status("There", &text),
-                Restored::Not(_) => world.report.error(&text),
-            }
-        }
-        documents.push(Undone {
-            package: package.to_string(),
-            lines,
-        });
-    }
-    let mut lines = documents.iter().flat_map(|document| &document.lines);
-    let all_there = lines.all(|line| line.outcome.is_there());
-    world.report.document(&documents)?;
-    Ok(if all_there { Done::Well } else { Done::Badly })
 }

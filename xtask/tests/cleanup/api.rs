@@ -76,7 +76,14 @@ fn a_log_is_read_with_care() {
     std::fs::write(&path, entry("github", "7", "2020-01-01T00:00:00Z")).unwrap();
     restore().expect(1).says("too late");
     std::fs::write(&path, entry("registry", "null", "2020-01-01T00:00:00Z")).unwrap();
-    restore().expect(1).says("skopeo copy --all");
+    restore()
+        .expect(1)
+        .says("a registry cannot restore")
+        .says("skopeo copy --all");
+    let there = bench.github.image(1, &["v1"], "there");
+    let text = entry("registry", "null", "2020-01-01T00:00:00Z").replace(&digest, &there);
+    std::fs::write(&path, text).unwrap();
+    restore().expect(0).says("was there already");
     assert_eq!(bench.github.count("POST", ""), 0);
 }
 
@@ -272,4 +279,21 @@ fn without_a_token_or_with_a_bad_one_nothing_is_known() {
         .says("no container package `nas/bootc`");
     bench.env.github_token = None;
     bench.run(&[]).expect(3).says("GITHUB_TOKEN");
+}
+
+#[test]
+fn a_token_that_may_not_read_is_told_what_it_needs() {
+    let bench = Bench::new();
+    bench.furnish();
+    let what = "/packages/container/nas%2Fbootc";
+    bench
+        .github
+        .state()
+        .faults
+        .push(fault("GET", what, 1, 403, "Must have admin rights"));
+    bench
+        .execute()
+        .expect(3)
+        .says("Must have admin rights")
+        .says("read:packages");
 }
