@@ -393,9 +393,15 @@ mod tests {
         command.build();
         let mut helps = vec![overview()];
         for task in command.get_subcommands_mut() {
-            let help = task.render_long_help().to_string();
-            assert!(help.contains("Example: cargo xtask "), "{help}");
-            helps.push(help);
+            let inner = task
+                .get_subcommands_mut()
+                .map(clap::Command::render_long_help);
+            let mut all: Vec<String> = inner.map(|help| help.to_string()).collect();
+            all.push(task.render_long_help().to_string());
+            for help in &all {
+                assert!(help.contains("Example: cargo xtask "), "{help}");
+            }
+            helps.extend(all);
         }
         for line in helps.iter().flat_map(|help| help.lines()) {
             assert!(line.chars().count() <= 80, "too wide: {line}");

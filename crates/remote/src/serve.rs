@@ -66,11 +66,11 @@ impl Bound {
     /// Listens; port 0 takes a free one.
     ///
     /// # Errors
-    /// [`Error::Setup`] if the address cannot be listened on.
+    /// [`Error::Listen`] if the address cannot be listened on.
     pub fn to(address: SocketAddr) -> Result<Self, Error> {
-        let setup = |error: std::io::Error| Error::Setup(format!("{address}: {error}"));
-        let listener = TcpListener::bind(address).map_err(setup)?;
-        let address = listener.local_addr().map_err(setup)?;
+        let wrong = |source| Error::Listen { address, source };
+        let listener = TcpListener::bind(address).map_err(wrong)?;
+        let address = listener.local_addr().map_err(wrong)?;
         Ok(Self { listener, address })
     }
 

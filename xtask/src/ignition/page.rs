@@ -33,9 +33,7 @@ pub fn html(site: &Site) -> String {
     for machine in &site.machines {
         section(&mut page, machine, site.commit.as_ref());
     }
-    page.push_str("</main>\n<footer>\n");
-    page.push_str(&made_of(site.commit.as_ref()));
-    page.push_str("</footer>\n</body>\n</html>\n");
+    page.push_str("</main>\n</body>\n</html>\n");
     page
 }
 
@@ -70,13 +68,11 @@ fn section(page: &mut String, machine: &Published, commit: Option<&Commit>) {
     list(page, facts(true), &[]);
     page.push_str("</details>\n<h3>The file</h3>\n");
     let digest = machine.hash.trim_start_matches("sha256-").to_owned();
-    let mut about = vec![
+    let about = [
         ("Size", format!("{} bytes", machine.size)),
         ("SHA-256", digest),
+        ("Commit", made_of(commit)),
     ];
-    if let Some(commit) = commit {
-        about.push(("Commit", format!("of {}", day(commit))));
-    }
     list(page, [].iter(), &about);
     page.push_str("</section>\n");
 }
@@ -102,10 +98,6 @@ fn prose(text: &str) -> String {
         }
     }
     html
-}
-
-fn day(commit: &Commit) -> &str {
-    commit.date.split('T').next().unwrap_or_default()
 }
 
 /// The command that installs, as it is typed.
@@ -134,22 +126,20 @@ fn list<'a>(page: &mut String, facts: impl Iterator<Item = &'a Fact>, more: &[(&
     page.push_str("</dl>\n");
 }
 
+/// The commit and its day: a file that changes without a new day or commit
+/// would be a riddle.
 fn made_of(commit: Option<&Commit>) -> String {
     let Some(commit) = commit else {
-        return "<p>Of a checkout without a commit.</p>\n".to_owned();
+        return "none".to_owned();
     };
+    let short: String = commit.id.chars().take(12).collect();
+    let day = commit.date.split('T').next().unwrap_or_default();
     let changed = if commit.changed {
         ", with changes that are in no commit"
     } else {
         ""
     };
-    let short: String = commit.id.chars().take(12).collect();
-    format!(
-        "<p>Of commit <code>{}</code> of <time datetime=\"{}\">{}</time>{changed}.</p>\n",
-        escape(&short),
-        escape(&commit.date),
-        escape(day(commit)),
-    )
+    format!("{short} of {day}{changed}")
 }
 
 /// Text that is safe between tags and in quoted attributes.

@@ -47,7 +47,7 @@ pub const REHEARSAL: [&str; 7] = [
     "cc",
 ];
 
-const TOOLS: [Tool; 11] = [
+const TOOLS: [Tool; 12] = [
     tool("git", "labels the image with its commit", "git", "git-core"),
     tool(
         "podman",
@@ -66,6 +66,12 @@ const TOOLS: [Tool; 11] = [
         "reads what is published as a host does",
         "skopeo",
         "skopeo",
+    ),
+    tool(
+        "ignition-validate",
+        "the real Ignition, in the tests",
+        "ignition",
+        "ignition-validate",
     ),
     tool(
         "htpasswd",

@@ -103,14 +103,14 @@ fn line(served: &Served) -> String {
     ))
 }
 
-/// The address as a picture of half blocks. Light on dark, as most terminals
-/// are; a phone reads the other way round too.
+/// The address as a picture of half blocks. A terminal draws them light on dark,
+/// so they are the light parts: not every phone reads a picture inside out.
 fn code(text: &str) -> String {
     match QrCode::new(text) {
         Ok(code) => code
             .render::<Dense1x2>()
-            .dark_color(Dense1x2::Dark)
-            .light_color(Dense1x2::Light)
+            .dark_color(Dense1x2::Light)
+            .light_color(Dense1x2::Dark)
             .build(),
         // Only a text of thousands of letters does not fit.
         Err(_) => String::new(),
@@ -161,6 +161,8 @@ mod tests {
     fn the_address_as_a_picture() {
         let picture = code("http://192.168.1.5:8000/");
         assert!(picture.lines().count() > 12, "{picture}");
-        assert!(picture.contains('\u{2588}'), "{picture}");
+        // The quiet zone is light.
+        let first = picture.lines().next().unwrap();
+        assert!(first.chars().all(|c| c == '\u{2588}'), "{picture}");
     }
 }
