@@ -112,7 +112,7 @@ fn settled(field: &Field, mut node: Node, minor: u8) -> Node {
 /// Forgets the origin of empty values; whether the value is not empty.
 fn settle(kind: Kind, node: &mut Node, minor: u8) -> bool {
     let filled = match (kind, &mut node.value) {
-        (Kind::Required | Kind::Filled, Value::Text(text)) => !text.is_empty(),
+        (Kind::Required | Kind::Filled | Kind::Texts(_), Value::Text(text)) => !text.is_empty(),
         (Kind::Count, Value::Int(value)) => *value != 0,
         (Kind::Sub(def) | Kind::Optional(def) | Kind::List(def), Value::Fields(fields)) => {
             let mut filled = false;
