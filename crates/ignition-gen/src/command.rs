@@ -101,16 +101,25 @@ pub struct Invocation {
 pub struct Usage {
     /// What is wrong; nothing if there are too many files.
     pub message: Option<String>,
+    /// `--input` was used, which has a warning of its own.
+    pub deprecated_input: bool,
 }
 
 impl fmt::Display for Usage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.deprecated_input {
+            f.write_str(DEPRECATED)?;
+        }
+        f.write_str(HELP)?;
         match &self.message {
-            Some(message) => write!(f, "{message}\n{HELP}{message}\n"),
-            None => f.write_str(HELP),
+            Some(message) => writeln!(f, "{message}"),
+            None => Ok(()),
         }
     }
 }
+
+const DEPRECATED: &str =
+    "Flag --input has been deprecated, specify filename directly on command line\n";
 
 #[derive(Clone, Copy, PartialEq)]
 enum Takes {
@@ -179,7 +188,13 @@ where
     match files.len() {
         0 => {}
         1 if invocation.input.is_none() => invocation.input = files.pop(),
-        _ => return Err(Usage { message: None }),
+        _ => {
+            let deprecated_input = invocation.deprecated_input;
+            return Err(Usage {
+                message: None,
+                deprecated_input,
+            });
+        }
     }
     Ok(if help {
         Request::Help
@@ -193,6 +208,7 @@ where
 fn wrong(message: String) -> Usage {
     Usage {
         message: Some(message),
+        deprecated_input: false,
     }
 }
 
@@ -343,9 +359,7 @@ impl Invocation {
         };
         let mut messages = String::new();
         if self.deprecated_input {
-            messages.push_str(
-                "Flag --input has been deprecated, specify filename directly on command line\n",
-            );
+            messages.push_str(DEPRECATED);
         }
         if self.raw_errors {
             messages.push_str(&report.raw());
@@ -435,7 +449,13 @@ mod tests {
             message(&["--check=x"]),
             "invalid argument \"x\" for \"-c, --check\" flag: strconv.ParseBool: parsing \"x\": invalid syntax"
         );
-        assert_eq!(parse(["a", "b", "--help"]), Err(Usage { message: None }));
+        assert_eq!(
+            parse(["a", "b", "--help"]),
+            Err(Usage {
+                message: None,
+                deprecated_input: false
+            })
+        );
         assert_eq!(parse(["--help"]), Ok(Request::Help));
     }
 

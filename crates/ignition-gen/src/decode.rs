@@ -127,10 +127,12 @@ impl Decoder<'_> {
         } else {
             &node.tag
         };
+        // A collection with a tag of its own has a value, too: an empty one.
         let value = match &node.content {
+            _ if matches!(tag, Tag::Seq | Tag::Map) => String::new(),
             Content::Scalar(value) if value.len() > 10 => format!(" `{}...`", cut(value, 7)),
             Content::Scalar(value) => format!(" `{value}`"),
-            _ => String::new(),
+            _ => " ``".into(),
         };
         self.errors.push(format!(
             "line {}: cannot unmarshal {}{value} into {wanted}",
@@ -444,6 +446,7 @@ mod tests {
             "yaml: unmarshal errors:\n  line 2: cannot unmarshal !!str `hello` into []v0_7.File\n  \
              line 3: cannot unmarshal !!str `maybe` into bool\n  line 3: cannot unmarshal !!seq into string"
         );
+        assert!(error("storage: !x []").ends_with("cannot unmarshal !x `` into v0_7.Storage"));
         assert_eq!(
             error("storage: {files: [{mode: !!bool 1}]}"),
             "yaml: cannot decode !!int `1` as a !!bool"

@@ -209,6 +209,17 @@ mod tests {
     }
 
     #[test]
+    fn empty_values_have_no_origin_after_a_merge() {
+        let body = "boot_device: {layout: x86_64, mirror: {devices: [/dev/a, /dev/b]}}\n\
+                    storage: {raid: [{name: md-root, level: raid1, devices: ['']}]}";
+        let messages = messages(7, body);
+        assert!(
+            messages[0].starts_with("error at $.storage.raid.1.devices.2, line 4 col 17:"),
+            "{messages:?}"
+        );
+    }
+
+    #[test]
     fn messages_lead_to_where_values_come_from() {
         let body = "storage:\n  filesystems: [{device: /dev/a, path: /var, format: ext4, with_mount_unit: true}]\nsystemd:\n  units: [{name: x}]";
         assert_eq!(

@@ -270,10 +270,6 @@ impl<'a> Scanner<'a> {
     pub(super) fn skip_to_token(&mut self) -> Result<(), Fault> {
         loop {
             self.need(1)?;
-            if self.mark.column == 0 && self.text[self.pos..].starts_with('\u{feff}') {
-                self.skip();
-            }
-            self.need(1)?;
             // Tabs separate, but never where they could be taken for indentation.
             while self.at(0) == b' ' || self.at(0) == b'\t' && (self.flow > 0 || !self.key_allowed)
             {
