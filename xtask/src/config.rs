@@ -13,7 +13,7 @@ use registry_compat::{ImageRef, Repository, Tag, TagForm};
 use serde::{Deserialize, Serialize};
 use version_discovery::{Arch, Series, Stream};
 
-pub use signing::{Judge, SecretSource, Signing};
+pub use signing::{Inputs, Judge, SecretSource, Signing, Unverified};
 pub use types::{Name, Owner, PackageName, Reason, Unique, UnitName, Url};
 
 use crate::error::Error;
@@ -43,6 +43,9 @@ pub struct Config {
     /// Checks of `bootc container lint` that are not made.
     #[serde(default)]
     pub lint_skips: Vec<LintSkip>,
+    /// What is asked of base and kmods.
+    #[serde(default)]
+    pub inputs: Inputs,
     /// With which key a publication is signed.
     #[serde(default)]
     pub signing: Signing,
@@ -115,6 +118,9 @@ pub struct Kmods {
     pub tag: TagForm,
     /// Where to look when there are none.
     pub project: Url,
+    /// Public key of its cosign signatures, a file of the checkout.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<Name>,
 }
 
 /// Packages on top of the base.

@@ -3,6 +3,7 @@
 pub mod build;
 pub mod check;
 pub mod config;
+pub mod diff;
 pub mod doctor;
 pub mod help;
 pub mod keys;

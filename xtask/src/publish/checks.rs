@@ -23,14 +23,6 @@ pub fn checks(
     digest: &Digest,
     signing: &Signing,
 ) -> Result<Vec<Check>, Error> {
-    let check = |name: &str, expected: &str, found: Result<String, String>| Check {
-        ok: found.is_ok(),
-        name: name.to_owned(),
-        expected: expected.to_owned(),
-        found: match found {
-            Ok(text) | Err(text) => text,
-        },
-    };
     if let Some(reason) = &signing.unsigned {
         let found = Ok(format!("unsigned: {reason}"));
         return Ok(vec![check("signature", "none", found)]);
@@ -48,11 +40,22 @@ pub fn checks(
         printed = process::run(&live.sh, script, Capture::Stdout, &mut show)?.stdout;
     }
     let trust = Trust::parse(&printed)?;
-    let outcome = judge(live, seen, digest, signing, &trust, &check);
+    let outcome = judge(live, seen, digest, signing, &trust);
     if let Some(call) = seen.engine.contract_cleanup() {
         process::tidying(|| process::run(&live.sh, &call, Capture::Show, &mut show))?;
     }
     outcome
+}
+
+fn check(name: &str, expected: &str, found: Result<String, String>) -> Check {
+    Check {
+        ok: found.is_ok(),
+        name: name.to_owned(),
+        expected: expected.to_owned(),
+        found: match found {
+            Ok(text) | Err(text) => text,
+        },
+    }
 }
 
 fn judge(
@@ -61,7 +64,6 @@ fn judge(
     digest: &Digest,
     signing: &Signing,
     trust: &Trust,
-    check: &dyn Fn(&str, &str, Result<String, String>) -> Check,
 ) -> Result<Vec<Check>, Error> {
     let repository = seen.repository;
     let key = match (trust.key(repository), &signing.unsigned) {
@@ -99,12 +101,11 @@ fn judge(
             Err(format!("none under sha256-{}….sig", digest.short()))
         },
     ));
-    if signing.judge == Judge::Image {
-        if let Some(copy) = host_copy(seen, PUSHED, "own") {
-            let refused = refusal(live, repository, digest, &copy)?;
-            let found = refused.map_or_else(|| Ok("accepted".to_owned()), Err);
-            all.push(check("host:copy", "accepted", found));
-        }
+    let copy = host_copy(seen, PUSHED, "own");
+    if let Some(copy) = copy.filter(|_| signing.judge == Judge::Image) {
+        let refused = refusal(live, repository, digest, &copy)?;
+        let found = refused.map_or_else(|| Ok("accepted".to_owned()), Err);
+        all.push(check("host:copy", "accepted", found));
     }
     Ok(all)
 }
