@@ -61,6 +61,7 @@ const GROUPS: [(&str, &[&str]); 4] = [
             "build",
             "test-build",
             "verify",
+            "diff",
             "promote",
             "rollback",
             "retract",
@@ -163,6 +164,10 @@ pub enum Task {
     ///
     /// Example: cargo xtask verify ghcr.io/owner/custom-coreos:stable
     Verify(VerifyArgs),
+    /// List packages and labels that changed between images
+    ///
+    /// Example: cargo xtask diff ghcr.io/o/i:20260720 ghcr.io/o/i:stable
+    Diff(DiffArgs),
     /// Move the followed tags to an image, once it is proven
     ///
     /// Example: cargo xtask promote ghcr.io/owner/custom-coreos@sha256:…
@@ -291,6 +296,21 @@ pub struct VerifyArgs {
     /// The image, with its registry
     pub image: ImageRef,
     /// Use this engine instead of the first that is installed
+    #[arg(long, value_name = "ENGINE")]
+    pub engine: Option<Engine>,
+}
+
+/// `diff`.
+#[derive(Debug, Clone, Args)]
+pub struct DiffArgs {
+    /// The first image, with its registry
+    pub before: ImageRef,
+    /// The second
+    pub after: ImageRef,
+    /// Print Markdown, for release notes
+    #[arg(long)]
+    pub markdown: bool,
+    /// Use this engine for an image without SBOM
     #[arg(long, value_name = "ENGINE")]
     pub engine: Option<Engine>,
 }

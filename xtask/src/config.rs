@@ -19,7 +19,7 @@ use version_discovery::{Arch, Series, Stream};
 pub use ignition::{Allow, Ignition};
 pub use policy::{Pin, Policy, RuleName};
 pub use retention::{BackEnd, Package, Percent, Retention};
-pub use signing::{Judge, SecretSource, Signing};
+pub use signing::{Inputs, Judge, SecretSource, Signing, Unverified};
 pub use types::{Name, Owner, PackageName, Reason, SshKey, Unique, UnitName, Url};
 
 use crate::error::Error;
@@ -52,6 +52,9 @@ pub struct Config {
     /// Checks of `bootc container lint` that are not made.
     #[serde(default)]
     pub lint_skips: Vec<LintSkip>,
+    /// What is asked of base and kmods.
+    #[serde(default)]
+    pub inputs: Inputs,
     /// With which key a publication is signed.
     #[serde(default)]
     pub signing: Signing,
@@ -124,6 +127,9 @@ pub struct Kmods {
     pub tag: TagForm,
     /// Where to look when there are none.
     pub project: Url,
+    /// Public key of its cosign signatures, a file of the checkout.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<Name>,
 }
 
 /// Packages on top of the base.

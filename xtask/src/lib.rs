@@ -22,6 +22,7 @@ pub mod publish;
 pub mod rehearse;
 pub mod report;
 pub mod resolve;
+pub mod sbom;
 pub mod signing;
 pub mod skip;
 pub mod tasks;
@@ -96,6 +97,7 @@ fn run(cli: &Cli, env: &Env, report: &Report) -> Result<Done, Error> {
         Task::Promote(args) => tasks::promote::promote(&world, args),
         Task::Rollback(args) => tasks::promote::rollback(&world, args),
         Task::Retract(args) => tasks::promote::retract(&world, args),
+        Task::Diff(args) => tasks::diff::run(&world, args),
         Task::Keys(args) => tasks::keys::run(&world, args),
         Task::Cleanup(args) => process::minding(|| tasks::cleanup::run(&world, args)),
         Task::Rehearse(args) => process::minding(|| rehearse::run(&world, args)),

@@ -167,6 +167,7 @@ pub fn plan(goal: Goal, config: &Config, lock: &Lock, local: &Local) -> Result<P
         },
         contract(local.engine, &name.to_string(), target, lock),
     ];
+    steps.insert(0, publish::inputs(config, lock, target)?);
     if goal == Goal::Publish {
         steps.splice(0..0, publish::first(config)?);
         steps.extend(publish::after(config, lock, local, &name)?);

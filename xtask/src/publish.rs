@@ -3,31 +3,33 @@
 //! key and password -> build -> contract -> push under the candidate tag ->
 //! read back by digest -> sign that digest -> accept it as a host would, with
 //! the image's own policy, and see an unsigned one refused by the same policy
-//! -> lock beside it -> only then names: first those that never move, then
+//! -> packages and lock beside it -> only then names: first those that never move, then
 //! those that hosts follow, each by copying the manifest and read back.
 //!
 //! Whatever fails, a tag that hosts follow names what it named before. The
 //! candidate tag is one and the same for every run, which writes over what a
 //! failed one left.
 
+mod act;
+mod attach;
 mod checks;
 mod control;
 mod perform;
 
-use std::fmt;
 use std::path::PathBuf;
 
 use registry_compat::{Digest, ImageRef, Repository, Tag};
-use serde::Serialize;
 
-use crate::config::{Config, Judge, Reason, SecretSource};
+use crate::config::{Config, Judge, Unverified};
 use crate::engine::{CONTEXT, Engine};
 use crate::error::Error;
 use crate::facts::Local;
-use crate::lock::Lock;
+use crate::lock::{Lock, Target};
 use crate::plan::{Effect, Step, image_version};
 use crate::process::Invocation;
 
+pub use act::Act;
+pub use attach::attached;
 pub use checks::checks;
 pub use control::{Control, control_image};
 pub(crate) use perform::{perform, secret};
@@ -52,143 +54,6 @@ pub const UNSIGNED: &str = "UNSIGNED";
 /// The variable through which credentials reach `host.sh`.
 pub const AUTH: &str = "CUSTOM_COREOS_AUTH";
 
-/// An effect of publishing, printed and performed from this value.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Act {
-    /// Open the private key; its public half must be the one that the image's
-    /// policy names.
-    OpenKey {
-        /// Where the key is.
-        key: SecretSource,
-        /// Where its password is.
-        password: SecretSource,
-        /// The name that is signed for.
-        repository: Repository,
-    },
-    /// Nothing is signed, and why.
-    Unsigned {
-        /// From `image.yaml`.
-        reason: Reason,
-    },
-    /// Take a digest as `PUSHED`; it must be there.
-    Take {
-        /// The image.
-        image: ImageRef,
-    },
-    /// Sign `PUSHED`, and each image of it if it is an index.
-    Sign {
-        /// The name that is signed for.
-        repository: Repository,
-    },
-    /// Read the host's files out of the image.
-    ReadTrust {
-        /// Prints them.
-        script: Invocation,
-        /// The name that a host follows.
-        repository: Repository,
-    },
-    /// Copy `PUSHED` as a host would, with what is in the image.
-    HostAccepts {
-        /// The name that a host follows.
-        repository: Repository,
-        /// Makes the copy; without it this program judges alone.
-        #[serde(skip_serializing_if = "Option::is_none")]
-        copy: Option<Invocation>,
-    },
-    /// Put an unsigned image beside it, and see it refused.
-    HostRefuses {
-        /// The name that a host follows.
-        repository: Repository,
-        /// Tries to copy it.
-        #[serde(skip_serializing_if = "Option::is_none")]
-        copy: Option<Invocation>,
-        /// Copies it without the policy, which must succeed: the policy refused
-        /// it, and nothing else.
-        #[serde(skip_serializing_if = "Option::is_none")]
-        control: Option<Invocation>,
-    },
-    /// Give `PUSHED` a name that never moves; where another image has it, the
-    /// next free one of `TAG-1`, `TAG-2`, ….
-    Name {
-        /// Where.
-        repository: Repository,
-        /// The wanted name.
-        tag: Tag,
-    },
-    /// The image must not be marked as bad.
-    NotRetracted {
-        /// The image by digest.
-        image: ImageRef,
-    },
-    /// Mark an image as bad, by a tag that says so.
-    Retract {
-        /// The image by digest.
-        image: ImageRef,
-    },
-    /// The key must have signed this digest for this name.
-    Signed {
-        /// The image by digest.
-        image: ImageRef,
-    },
-}
-
-impl fmt::Display for Act {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::OpenKey {
-                key,
-                password,
-                repository,
-            } => write!(
-                f,
-                "key      {key} (password {password}) must be the one that the policy in {CONTEXT}/rootfs demands for {repository}"
-            ),
-            Self::Unsigned { reason } => write!(f, "unsigned {reason}"),
-            Self::Take { image } => write!(f, "read     {image} as PUSHED"),
-            Self::Sign { repository } => {
-                write!(
-                    f,
-                    "sign     PUSHED as {repository}, under the tag sha256-….sig"
-                )
-            }
-            Self::ReadTrust { script, repository } => {
-                write!(
-                    f,
-                    "trust    {script}; it must demand the key for {repository}"
-                )
-            }
-            Self::HostAccepts {
-                copy: Some(copy), ..
-            } => write!(f, "accept   {copy}"),
-            Self::HostAccepts { repository, .. } => {
-                write!(
-                    f,
-                    "accept   {repository}@{PUSHED}, by this program's word alone"
-                )
-            }
-            Self::HostRefuses {
-                copy: Some(copy), ..
-            } => write!(f, "refuse   {copy}"),
-            Self::HostRefuses { repository, .. } => {
-                write!(
-                    f,
-                    "refuse   {repository}@{UNSIGNED}, by this program's word alone"
-                )
-            }
-            Self::Name { repository, tag } => write!(
-                f,
-                "name     {repository}:{tag} is PUSHED for good, or {tag}-1, -2, … if it names another"
-            ),
-            Self::NotRetracted { image } => write!(f, "good     {image} is not marked as bad"),
-            Self::Retract { image } => {
-                write!(f, "retract  {image}, by the tag {RETRACTED}…")
-            }
-            Self::Signed { image } => write!(f, "signed   {image} must be"),
-        }
-    }
-}
-
 /// A step of acts alone.
 pub fn step(name: &'static str, acts: impl IntoIterator<Item = Act>) -> Step {
     Step {
@@ -196,6 +61,45 @@ pub fn step(name: &'static str, acts: impl IntoIterator<Item = Act>) -> Step {
         effects: acts.into_iter().map(Effect::Act).collect(),
         cleanup: Vec::new(),
     }
+}
+
+/// What vouches for the inputs, before anything of them is run.
+///
+/// # Errors
+/// [`Error::Refused`] if something has nothing but its digest, and `image.yaml`
+/// does not allow that.
+pub fn inputs(config: &Config, lock: &Lock, target: &Target) -> Result<Step, Error> {
+    let base = Act::Unverified {
+        image: lock.base_pinned(target),
+        reason: "Fedora's signature is not checked here".to_owned(),
+    };
+    let image = target.kmods_pinned();
+    let source = config
+        .kmods
+        .iter()
+        .find(|source| source.image == *target.kmods.repository());
+    let kmods = match source.and_then(|source| source.key.as_ref()) {
+        Some(key) => Act::InputSigned {
+            image,
+            key: PathBuf::from(key.as_str()),
+        },
+        None => Act::Unverified {
+            image,
+            reason: "no `key` of this kmods source in image.yaml".to_owned(),
+        },
+    };
+    let acts = [base, kmods];
+    if config.inputs.unverified == Unverified::Refuse {
+        let bare = |act: &&Act| matches!(act, Act::Unverified { .. });
+        let bare: Vec<String> = acts.iter().filter(bare).map(ToString::to_string).collect();
+        if !bare.is_empty() {
+            return Err(Error::Refused(format!(
+                "`inputs.unverified: refuse` in image.yaml, and pinned by digest only are:\n{}",
+                bare.join("\n")
+            )));
+        }
+    }
+    Ok(step("inputs", acts))
 }
 
 /// What comes before the build, so that it is not in vain.
@@ -266,9 +170,41 @@ pub fn after(
         };
         steps.push(host(seen, config.signing.judge));
     }
+    steps.push(attach_step(lock, local, &name.to_string(), &repository)?);
     steps.push(step("name", names(config, lock, local)?));
     steps.push(promote(config)?);
     Ok(steps)
+}
+
+/// The step that puts the list of packages and the lock beside the image.
+fn attach_step(
+    lock: &Lock,
+    local: &Local,
+    image: &str,
+    repository: &Repository,
+) -> Result<Step, Error> {
+    let mut calls = local.engine.script(image, "packages.sh", &[]);
+    let lock = lock.to_line()?;
+    let attach = calls.pop().map(|packages| Act::Attach {
+        repository: repository.clone(),
+        packages,
+        lock,
+        day: local.today.clone(),
+    });
+    Ok(Step {
+        name: "attach",
+        effects: calls
+            .into_iter()
+            .map(Effect::Run)
+            .chain(attach.map(Effect::Act))
+            .collect(),
+        cleanup: local
+            .engine
+            .contract_cleanup()
+            .map(Effect::Run)
+            .into_iter()
+            .collect(),
+    })
 }
 
 /// The names that never move: the version, and the day.

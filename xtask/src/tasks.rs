@@ -5,6 +5,7 @@ pub mod butane;
 pub mod check;
 pub mod cleanup;
 pub mod config;
+pub mod diff;
 pub mod doctor;
 pub mod help;
 pub mod ignition;

@@ -79,6 +79,32 @@ fn every_goal_with_every_engine() {
     }
 }
 
+#[test]
+fn what_nothing_vouches_for_is_said_or_refused() {
+    let (config, lock, local) = facts();
+    let text = planned(Goal::Build, |_, _| {}).to_string();
+    assert_eq!(
+        text.lines().filter(|l| l.starts_with("trusted ")).count(),
+        2
+    );
+    let yaml = serde_yaml::to_string(&config).unwrap();
+    let strict = yaml.replace("unverified: allow", "unverified: refuse");
+    let keyed = strict.replace("  project:", "  key: keys/kmods.pub\n  project:");
+    for (yaml, refused) in [(&strict, 2), (&keyed, 1)] {
+        let config = Config::parse(yaml, "strict.yaml".as_ref()).unwrap();
+        let error = plan(Goal::Build, &config, &lock, &local).unwrap_err();
+        assert_eq!(error.exit_code(), 4);
+        let error = error.to_string();
+        assert_eq!(error.matches("trusted ").count(), refused, "{error}");
+    }
+    let keyed = keyed.replace("unverified: refuse", "unverified: allow");
+    let config = Config::parse(&keyed, "keyed.yaml".as_ref()).unwrap();
+    let text = plan(Goal::Build, &config, &lock, &local)
+        .unwrap()
+        .to_string();
+    assert!(text.contains("must be, by keys/kmods.pub\n"), "{text}");
+}
+
 fn sign(config: &mut Config, more: &str) {
     let yaml = serde_yaml::to_string(config).unwrap();
     let yaml = yaml.replace("  unsigned: An example\n", more);

@@ -48,6 +48,26 @@ impl FromStr for SecretSource {
 
 version_discovery::serde_as_text!(SecretSource);
 
+/// What becomes of an input that nothing vouches for but its digest.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Unverified {
+    /// It is built on, and the plan says so.
+    #[default]
+    Allow,
+    /// Nothing is built.
+    Refuse,
+}
+
+/// The images that a build is made of.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Inputs {
+    /// Whether one without a signature that was checked may be used.
+    #[serde(default)]
+    pub unverified: Unverified,
+}
+
 /// Who looks at an image as a host does, before a tag moves.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

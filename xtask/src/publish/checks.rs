@@ -23,14 +23,6 @@ pub fn checks(
     digest: &Digest,
     signing: &Signing,
 ) -> Result<Vec<Check>, Error> {
-    let check = |name: &str, expected: &str, found: Result<String, String>| Check {
-        ok: found.is_ok(),
-        name: name.to_owned(),
-        expected: expected.to_owned(),
-        found: match found {
-            Ok(text) | Err(text) => text,
-        },
-    };
     if let Some(reason) = &signing.unsigned {
         let found = Ok(format!("unsigned: {reason}"));
         return Ok(vec![check("signature", "none", found)]);
@@ -48,16 +40,23 @@ pub fn checks(
         printed = process::run(&live.sh, script, Capture::Stdout, &mut show)?.stdout;
     }
     let trust = Trust::parse(&printed)?;
-    let outcome = judge(live, seen, digest, signing, &trust, &check);
+    let outcome = judge(live, seen, digest, signing, &trust);
     if let Some(call) = seen.engine.contract_cleanup() {
         process::tidying(|| process::run(&live.sh, &call, Capture::Show, &mut show))?;
     }
     outcome
 }
 
-/// Makes a line of the table: name, what is expected, and what was found or is
-/// wrong.
-type Say = dyn Fn(&str, &str, Result<String, String>) -> Check;
+fn check(name: &str, expected: &str, found: Result<String, String>) -> Check {
+    Check {
+        ok: found.is_ok(),
+        name: name.to_owned(),
+        expected: expected.to_owned(),
+        found: match found {
+            Ok(text) | Err(text) => text,
+        },
+    }
+}
 
 fn judge(
     live: &Live<'_>,
@@ -65,7 +64,6 @@ fn judge(
     digest: &Digest,
     signing: &Signing,
     trust: &Trust,
-    check: &Say,
 ) -> Result<Vec<Check>, Error> {
     let repository = seen.repository;
     let key = match (trust.key(repository), &signing.unsigned) {
@@ -103,9 +101,8 @@ fn judge(
             Err(format!("none under sha256-{}….sig", digest.short()))
         },
     ));
-    if signing.judge == Judge::Image
-        && let Some(copy) = host_copy(seen, PUSHED, "own")
-    {
+    let copy = host_copy(seen, PUSHED, "own");
+    if let Some(copy) = copy.filter(|_| signing.judge == Judge::Image) {
         let refused = refusal(live, repository, digest, &copy)?;
         let found = refused.map_or_else(|| Ok("accepted".to_owned()), Err);
         all.push(check("host:copy", "accepted", found));

@@ -6,6 +6,7 @@ use registry_compat::{Answer, Digest, ImageRef, Repository};
 use remote::{Registries, Secret};
 use serde_json::Value;
 
+use super::attach::{LOCK, attach};
 use super::{
     AUTH, Act, Control, PUSHED, UNSIGNED, control_image, free_name, retracted_tag, rootfs,
 };
@@ -13,10 +14,11 @@ use crate::apply::Live;
 use crate::config::SecretSource;
 use crate::error::Error;
 use crate::process::{self, Capture, Invocation};
+use crate::sbom::{self, SPDX};
 use crate::signing::{self, MANIFEST, PrivateKey, PublicKey};
 use crate::trust::Trust;
 
-fn step(name: &str, detail: impl Into<String>) -> Error {
+pub(super) fn step(name: &str, detail: impl Into<String>) -> Error {
     Error::Step {
         step: name.to_owned(),
         detail: detail.into(),
@@ -39,6 +41,9 @@ pub(crate) fn perform(live: &mut Live<'_>, act: &Act) -> Result<(), Error> {
                 .warning(&format!("the image will not be signed: {reason}"));
             Ok(())
         }
+        // It is said by being printed.
+        Act::Unverified { .. } => Ok(()),
+        Act::InputSigned { image, key } => input_signed(live, image, key),
         Act::Take { image } => take(live, image),
         Act::Sign { repository } => sign(live, repository),
         Act::ReadTrust { script, repository } => read_trust(live, script, repository),
@@ -48,6 +53,28 @@ pub(crate) fn perform(live: &mut Live<'_>, act: &Act) -> Result<(), Error> {
             copy,
             control,
         } => host_refuses(live, repository, copy.as_ref(), control.as_ref()),
+        Act::Attach {
+            repository,
+            packages,
+            lock,
+            day,
+        } => {
+            let report = live.report;
+            let mut show = |line: &str| report.foreign(line);
+            let done = process::run(&live.sh, packages, Capture::Stdout, &mut show)?;
+            let list = sbom::parse(&done.stdout)?;
+            let digest = live.pushed()?;
+            let document = sbom::document(repository, digest, day.as_deref(), &list);
+            let lock = lock.clone().into_bytes();
+            for (kind, document) in [(SPDX, document), (LOCK, lock)] {
+                attach(live.registries, repository, digest, kind, document)?;
+            }
+            report.status(
+                "Attached",
+                &format!("{} packages, and the lock", list.len()),
+            );
+            Ok(())
+        }
         Act::Name { repository, tag } => {
             let pushed = live.pushed()?.clone();
             let registries = live.registries;
@@ -102,6 +129,29 @@ pub(crate) fn perform(live: &mut Live<'_>, act: &Act) -> Result<(), Error> {
     }
 }
 
+fn input_signed(live: &Live<'_>, image: &ImageRef, key: &Path) -> Result<(), Error> {
+    let path = live.root().join(key);
+    let text = std::fs::read_to_string(&path).map_err(|source| Error::File {
+        verb: "read",
+        path,
+        source,
+    })?;
+    let public = PublicKey::parse(&text)?;
+    if is_signed(
+        live.registries,
+        &public,
+        image.repository(),
+        digest_in(image)?,
+    )? {
+        live.report.status("Verified", &image.to_string());
+        return Ok(());
+    }
+    Err(step(
+        "inputs",
+        format!("{image} has no signature of {}", key.display()),
+    ))
+}
+
 fn digest_in(image: &ImageRef) -> Result<&Digest, Error> {
     image
         .digest()
@@ -109,7 +159,7 @@ fn digest_in(image: &ImageRef) -> Result<&Digest, Error> {
 }
 
 /// An answer where "not there" is one of the answers that are wanted.
-fn known<T>(answer: Answer<T>) -> Result<Option<T>, Error> {
+pub(super) fn known<T>(answer: Answer<T>) -> Result<Option<T>, Error> {
     match answer {
         Answer::Present(value) => Ok(Some(value)),
         Answer::Absent => Ok(None),

@@ -207,14 +207,18 @@ impl Bench {
             address: String::new(),
         };
         bench.start_registry("");
-        let arch = std::env::consts::ARCH;
-        let kmods = format!("ghcr.io/makers/kmods:zfs-2.4.4_kernel-{KERNEL}.{arch}");
         bench.push("quay.io/fedora/fedora-coreos:stable");
-        bench.push(&kmods);
+        bench.push(&bench.kmods().to_string());
         bench.checkout();
         bench.run(&["keys", "new"]).expect(0);
         bench.run(&["build", "--publish"]).expect(0);
         Some(bench)
+    }
+
+    pub fn kmods(&self) -> ImageRef {
+        let arch = std::env::consts::ARCH;
+        let name = format!("ghcr.io/makers/kmods:zfs-2.4.4_kernel-{KERNEL}.{arch}");
+        name.parse().unwrap()
     }
 
     pub fn second_opinion(&self) -> bool {
@@ -304,6 +308,8 @@ impl Bench {
     fn checkout(&self) {
         let real = Path::new(env!("CARGO_MANIFEST_DIR")).join("../containerfiles/custom-coreos");
         let folder = "containerfiles/custom-coreos";
+        let list = "printf 'zfs\\t0:2.4.4-1\\tx86_64\\nend\\t1 packages\\n'\nexit\n";
+        self.write(&format!("{folder}/packages.sh"), list);
         for name in ["trust.sh", "host.sh"] {
             let text = std::fs::read_to_string(real.join(name)).unwrap();
             self.write(&format!("{folder}/{name}"), &text);
@@ -345,9 +351,11 @@ impl Bench {
         self.contract(CONTRACT);
     }
 
-    /// Done by the shell before each call of the engine until [`Self::unhook`].
+    /// Done by the shell before the next such call of the engine, once.
     pub fn hook(&self, call: &str, script: &str) {
-        self.write("hook", &format!("case \"$*\" in {call}) {script};; esac"));
+        let file = self.path("hook").display().to_string();
+        let script = format!("case \"$*\" in {call}) rm {file}; {script};; esac");
+        self.write("hook", &script);
     }
 
     pub fn unhook(&self) {

@@ -1,5 +1,6 @@
 //! The good night, and `promote`, `rollback`, `retract` and `verify`.
 
+use registry_compat::Answer;
 use remote::Secret;
 use xtask::signing::MANIFEST;
 
@@ -15,7 +16,34 @@ fn nights_on_one_bench() {
     all_is_well(&bench);
     a_wrong_password_is_told_before_the_build(&bench);
     a_bundle_without_a_legacy_signature_is_no_signature(&bench);
+    kmods_are_signed_by_their_makers(&bench);
     a_key_is_not_written_over(&bench);
+}
+
+fn kmods_are_signed_by_their_makers(bench: &Bench) {
+    let yaml = bench.read("image.yaml");
+    bench.write(
+        "image.yaml",
+        &yaml.replace("kmods:\n", "kmods:\n  key: kmods.pub\n"),
+    );
+    let (_, key) = xtask::signing::PrivateKey::generate(None::<&Secret>).unwrap();
+    bench.write("kmods.pub", &key.public().pem());
+    let story = bench.run(&["build"]).expect(1);
+    assert!(story.contains("has no signature of kmods.pub"), "{story}");
+    assert!(!story.contains("podman build"), "{story}");
+    let registries = bench.registries();
+    let image = bench.kmods();
+    let Answer::Present(digest) = registries.digest(&image) else {
+        panic!("no {image}");
+    };
+    let repository = image.repository();
+    let signed = xtask::signing::sign(&key, repository, &digest, None).unwrap();
+    let tag = repository.tagged(xtask::signing::signature_tag(&digest).unwrap());
+    registries
+        .put(&tag, MANIFEST, &signed.manifest, &signed.blobs)
+        .unwrap();
+    bench.run(&["build"]).expect(0);
+    bench.write("image.yaml", &yaml);
 }
 
 fn all_is_well(bench: &Bench) {
@@ -38,7 +66,22 @@ fn all_is_well(bench: &Bench) {
         bench.digest("44.20260720.3.1-zfs2.4.4-1").as_ref(),
         Some(&now)
     );
-    let table = bench.run(&["verify", &format!("{REPOSITORY}:stable")]);
+    // What changed, from the lists beside the images.
+    let file = "containerfiles/custom-coreos/packages.sh";
+    let list = bench.read(file);
+    bench.write(file, &list.replace("2.4.4-1", "2.4.5-1"));
+    bench.run(&["build", "--publish"]).expect(0);
+    let name = |tag: &str| format!("{REPOSITORY}:{tag}");
+    let (old, new) = (name("44.20260720.3.1-zfs2.4.4"), name("stable"));
+    let pulls = bench.run(&["diff", &old, &new, "--markdown"]).expect(0);
+    assert!(
+        pulls.contains("| zfs.x86_64 | 2.4.4-1 | 2.4.5-1 |"),
+        "{pulls}"
+    );
+    assert!(!pulls.contains("no SBOM"), "{pulls}");
+    let none = bench.run(&["diff", &new, &new]).expect(0);
+    assert!(none.contains("no package and no label changed"), "{none}");
+    let table = bench.run(&["verify", &name("stable")]);
     let table = table.expect(0);
     assert!(table.contains("of the policy's key"), "{table}");
     for secret in ["correct horse", "PRIVATE KEY", "ciphertext"] {

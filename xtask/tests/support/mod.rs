@@ -56,8 +56,11 @@ if [ -f "$here/on/$verb" ]; then . "$here/on/$verb"; fi
 "#;
 
 const CONTRACT: &str = r"
-case $* in *--entrypoint=rpm*) exit 1 ;; esac
-printf 'ok\tkernel\ta\ta\nend\t1 checks, 0 failed\n'
+case $* in
+*--entrypoint=rpm*) exit 1 ;;
+*KERNEL_VERSION*) printf 'ok\tkernel\ta\ta\nend\t1 checks, 0 failed\n' ;;
+*) printf 'zfs\t0:2.4.4-1\tx86_64\nend\t1 packages\n' ;;
+esac
 ";
 
 impl Bench {
@@ -69,6 +72,7 @@ impl Bench {
         let bench = Self { sh, dir, upstream };
         bench.write("containerfiles/custom-coreos/Containerfile", "FROM x\n");
         bench.write("containerfiles/custom-coreos/contract.sh", "exit\n");
+        bench.write("containerfiles/custom-coreos/packages.sh", "exit\n");
         bench.write("ignition/nas.bu", "variant: fcos\n");
         bench.write("home/empty", "");
         let mut config: Config =

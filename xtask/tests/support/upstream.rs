@@ -34,6 +34,8 @@ struct State {
     /// By repository and tag or digest.
     manifests: BTreeMap<(String, String), Vec<u8>>,
     blobs: BTreeMap<String, Vec<u8>>,
+    /// What was sent of a blob so far; one at a time.
+    uploaded: Vec<u8>,
     releases: Value,
     /// Fedora's, oldest first.
     fedora: Vec<Release>,
@@ -331,6 +333,17 @@ impl State {
             reply
                 .with("docker-content-digest", &digest)
                 .with("location", &request.path)
+        } else if path.contains("/blobs/uploads/") {
+            let known = |reply: Reply| reply.with("location", path_of(request));
+            self.uploaded.extend(&request.body);
+            let digest = request.path.split_once("digest=");
+            let Some((_, digest)) = digest.filter(|_| request.method == "PUT") else {
+                let end = self.uploaded.len().saturating_sub(1).to_string();
+                return known(json(202, &json!({})).with("range", &format!("0-{end}")));
+            };
+            let blob = std::mem::take(&mut self.uploaded);
+            self.blobs.insert(digest.replace("%3A", ":"), blob);
+            known(json(201, &json!({})))
         } else if let Some((_, digest)) = path.split_once("/blobs/") {
             let blob = self.blobs.get(digest).cloned();
             blob.map_or(unknown, |blob| {
@@ -344,4 +357,8 @@ impl State {
             json(200, &json!({}))
         }
     }
+}
+
+fn path_of(request: &Request) -> &str {
+    request.path.split('?').next().unwrap_or_default()
 }

@@ -1,0 +1,185 @@
+//! The effects of a publication, and how they are printed.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use registry_compat::{ImageRef, Repository, Tag};
+use serde::Serialize;
+
+use super::{PUSHED, RETRACTED, UNSIGNED};
+use crate::config::{Reason, SecretSource};
+use crate::engine::CONTEXT;
+use crate::process::Invocation;
+
+/// An effect of publishing, printed and performed from this value.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Act {
+    /// Open the private key; its public half must be the one that the image's
+    /// policy names.
+    OpenKey {
+        /// Where the key is.
+        key: SecretSource,
+        /// Where its password is.
+        password: SecretSource,
+        /// The name that is signed for.
+        repository: Repository,
+    },
+    /// Nothing is signed, and why.
+    Unsigned {
+        /// From `image.yaml`.
+        reason: Reason,
+    },
+    /// An input has nothing but its digest, and why.
+    Unverified {
+        /// The image by digest.
+        image: ImageRef,
+        /// Why.
+        reason: String,
+    },
+    /// An input must be signed by its makers.
+    InputSigned {
+        /// The image by digest.
+        image: ImageRef,
+        /// File of the public key.
+        key: PathBuf,
+    },
+    /// Take a digest as `PUSHED`; it must be there.
+    Take {
+        /// The image.
+        image: ImageRef,
+    },
+    /// Sign `PUSHED`, and each image of it if it is an index.
+    Sign {
+        /// The name that is signed for.
+        repository: Repository,
+    },
+    /// Read the host's files out of the image.
+    ReadTrust {
+        /// Prints them.
+        script: Invocation,
+        /// The name that a host follows.
+        repository: Repository,
+    },
+    /// Copy `PUSHED` as a host would, with what is in the image.
+    HostAccepts {
+        /// The name that a host follows.
+        repository: Repository,
+        /// Makes the copy; without it this program judges alone.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        copy: Option<Invocation>,
+    },
+    /// Put an unsigned image beside it, and see it refused.
+    HostRefuses {
+        /// The name that a host follows.
+        repository: Repository,
+        /// Tries to copy it.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        copy: Option<Invocation>,
+        /// Copies it without the policy, which must succeed: the policy refused
+        /// it, and nothing else.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        control: Option<Invocation>,
+    },
+    /// Put the list of packages and the lock beside `PUSHED`.
+    Attach {
+        /// Where.
+        repository: Repository,
+        /// Lists the packages.
+        packages: Invocation,
+        /// The lock, as one line.
+        #[serde(skip)]
+        lock: String,
+        /// The day that stands in the list.
+        day: Option<String>,
+    },
+    /// Give `PUSHED` a name that never moves; where another image has it, the
+    /// next free one of `TAG-1`, `TAG-2`, ….
+    Name {
+        /// Where.
+        repository: Repository,
+        /// The wanted name.
+        tag: Tag,
+    },
+    /// The image must not be marked as bad.
+    NotRetracted {
+        /// The image by digest.
+        image: ImageRef,
+    },
+    /// Mark an image as bad, by a tag that says so.
+    Retract {
+        /// The image by digest.
+        image: ImageRef,
+    },
+    /// The key must have signed this digest for this name.
+    Signed {
+        /// The image by digest.
+        image: ImageRef,
+    },
+}
+
+impl fmt::Display for Act {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::OpenKey {
+                key,
+                password,
+                repository,
+            } => write!(
+                f,
+                "key      {key} (password {password}) must be the one that the policy in {CONTEXT}/rootfs demands for {repository}"
+            ),
+            Self::Unsigned { reason } => write!(f, "unsigned {reason}"),
+            Self::Unverified { image, reason } => write!(f, "trusted  {image}: {reason}"),
+            Self::InputSigned { image, key } => {
+                write!(f, "signed   {image} must be, by {}", key.display())
+            }
+            Self::Take { image } => write!(f, "read     {image} as PUSHED"),
+            Self::Sign { repository } => {
+                write!(
+                    f,
+                    "sign     PUSHED as {repository}, under the tag sha256-….sig"
+                )
+            }
+            Self::ReadTrust { script, repository } => {
+                write!(
+                    f,
+                    "trust    {script}; it must demand the key for {repository}"
+                )
+            }
+            Self::HostAccepts {
+                copy: Some(copy), ..
+            } => write!(f, "accept   {copy}"),
+            Self::HostAccepts { repository, .. } => {
+                write!(
+                    f,
+                    "accept   {repository}@{PUSHED}, by this program's word alone"
+                )
+            }
+            Self::HostRefuses {
+                copy: Some(copy), ..
+            } => write!(f, "refuse   {copy}"),
+            Self::HostRefuses { repository, .. } => {
+                write!(
+                    f,
+                    "refuse   {repository}@{UNSIGNED}, by this program's word alone"
+                )
+            }
+            Self::Attach { packages, .. } => {
+                write!(
+                    f,
+                    "attach   the packages by {packages}, and the lock, to PUSHED"
+                )
+            }
+            Self::Name { repository, tag } => write!(
+                f,
+                "name     {repository}:{tag} is PUSHED for good, or {tag}-1, -2, … if it names another"
+            ),
+            Self::NotRetracted { image } => write!(f, "good     {image} is not marked as bad"),
+            Self::Retract { image } => {
+                write!(f, "retract  {image}, by the tag {RETRACTED}…")
+            }
+            Self::Signed { image } => write!(f, "signed   {image} must be"),
+        }
+    }
+}
