@@ -4,6 +4,8 @@ pub mod build;
 pub mod check;
 pub mod config;
 pub mod doctor;
+pub mod explain;
+pub mod forecast;
 pub mod help;
 pub mod inputs;
 pub mod verify;
@@ -18,6 +20,10 @@ pub enum Done {
     Badly,
     /// Nothing can be built now.
     NotYet,
+    /// Answered as far as possible: something could not be found out.
+    Unknown,
+    /// Answered: someone has to decide first.
+    Refused,
 }
 
 impl Done {
@@ -27,6 +33,8 @@ impl Done {
             Self::Well => 0,
             Self::Badly => 1,
             Self::NotYet => 10,
+            Self::Unknown => 3,
+            Self::Refused => 4,
         }
     }
 }
