@@ -52,6 +52,8 @@ const GROUPS: [(&str, &[&str]); 4] = [
             "kernel-version",
             "kernel-major-minor",
             "check-zfs-available",
+            "explain",
+            "forecast",
         ],
     ),
     (
@@ -148,6 +150,14 @@ pub enum Task {
     ///
     /// Example: cargo xtask check-zfs-available || echo "exit code $?"
     CheckZfsAvailable(FactsArgs),
+    /// Say why this base and this ZFS, and why none newer
+    ///
+    /// Example: cargo xtask explain
+    Explain(FactsArgs),
+    /// Say what the streams ahead will bring, and when
+    ///
+    /// Example: cargo xtask forecast
+    Forecast,
     /// Write the lock: every input, pinned by digest
     ///
     /// Example: cargo xtask resolve -o lock.json

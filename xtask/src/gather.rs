@@ -1,6 +1,7 @@
 //! Reads the world into facts. It writes nothing and decides nothing, except
 //! what has to be asked next.
 
+mod ahead;
 mod kernel;
 mod kmods;
 mod tree;

@@ -90,6 +90,8 @@ fn run(cli: &Cli, env: &Env, report: &Report) -> Result<Done, Error> {
         Task::KernelVersion => tasks::versions::kernel(&world),
         Task::KernelMajorMinor => tasks::versions::kernel_major_minor(&world),
         Task::CheckZfsAvailable(facts) => tasks::versions::check(&world, facts),
+        Task::Explain(facts) => tasks::explain::run(&world, facts),
+        Task::Forecast => tasks::forecast::run(&world),
         Task::Resolve(args) => tasks::versions::resolve(&world, args),
         Task::Build(args) => tasks::build::build(&world, args),
         Task::TestBuild(args) => tasks::build::test_build(&world, args),

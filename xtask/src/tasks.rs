@@ -7,6 +7,8 @@ pub mod cleanup;
 pub mod config;
 pub mod diff;
 pub mod doctor;
+pub mod explain;
+pub mod forecast;
 pub mod help;
 pub mod ignition;
 pub mod inputs;
@@ -28,6 +30,8 @@ pub enum Done {
     NotYet,
     /// Ended as another program's command line says.
     Code(u8),
+    /// Answered as far as possible: something could not be found out.
+    Unknown,
 }
 
 impl Done {
@@ -39,6 +43,7 @@ impl Done {
             Self::Refused => 4,
             Self::NotYet => 10,
             Self::Code(code) => code,
+            Self::Unknown => 3,
         }
     }
 }

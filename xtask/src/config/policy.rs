@@ -101,6 +101,12 @@ impl Policy {
         version_discovery::Policy { series, rule }
     }
 
+    /// The kmods image that is pinned.
+    pub fn kmods_digest(&self) -> Option<&Digest> {
+        let pin = self.pin.as_ref().filter(|_| self.rule == RuleName::Pin);
+        pin.and_then(|pin| pin.kmods_digest.as_ref())
+    }
+
     /// Values that are each fine but not together: the key at fault, and why.
     pub(super) fn contradiction(&self, series: Series) -> Option<(&'static str, String)> {
         match (&self.pin, self.rule) {

@@ -1,8 +1,10 @@
 //! Kmods images: which there are, and what they say of themselves.
 
+use std::collections::BTreeMap;
+
 use registry_compat::{Answer, Digest, ImageRef, KmodTag, source_by_form};
 use remote::Inspected;
-use version_discovery::{Arch, KmodsSource};
+use version_discovery::{Arch, Fact, KmodsSource};
 
 use super::World;
 use crate::config::Kmods;
@@ -40,6 +42,47 @@ impl World<'_> {
             &source.tag,
             &tags,
         ))
+    }
+
+    /// The image that a pin names, as far as a source has it. Which versions it
+    /// is for, only its labels say.
+    pub(super) fn kmods_pinned(
+        &self,
+        source: &Kmods,
+        digest: &Digest,
+    ) -> Result<(KmodsSource, Option<KmodsImage>), Error> {
+        let name = source.image.to_string();
+        let of = |kernels| KmodsSource {
+            name: name.clone(),
+            digest: Some(digest.to_string()),
+            kernels,
+        };
+        let image = source.image.at(digest.clone());
+        self.report.status("Reading", &image.to_string());
+        let arch = self.first_arch()?;
+        let answer = self.inspect(&image, arch)?;
+        let labels = match &answer {
+            Answer::Present(found) => &found.labels,
+            Answer::Absent => return Ok((of(Fact::Known(BTreeMap::new())), None)),
+            Answer::Unknown(why) => return Ok((of(Fact::Unknown(why.to_string())), None)),
+        };
+        let kernel = labels.get(KERNEL_LABEL).and_then(|l| l.parse().ok());
+        let zfs = labels.get(ZFS_LABEL);
+        let zfs = zfs.and_then(|l| l.strip_prefix("zfs-").unwrap_or(l).parse().ok());
+        let (Some(kernel), Some(zfs)) = (kernel, zfs) else {
+            let why = format!("the labels of {image} do not say which versions it is for");
+            return Ok((of(Fact::Unknown(why)), None));
+        };
+        let wanted = KmodTag { kernel, zfs };
+        let listed = KmodsSource::listed(name.clone(), [(wanted.kernel.clone(), zfs)]);
+        let found = KmodsImage {
+            source: name.clone(),
+            arch,
+            image: source.image.tagged(source.tag.render(&wanted)?),
+            wanted,
+            answer,
+        };
+        Ok((of(listed.kernels), Some(found)))
     }
 
     /// One image of a source.

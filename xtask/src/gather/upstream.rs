@@ -64,15 +64,25 @@ impl World<'_> {
         // Before the threads, so that they share one.
         let registries = self.registries()?;
         let first = config.kmods.first();
+        let pinned = config.policy.kmods_digest().cloned();
         let (releases, zfs, kmods, published) = std::thread::scope(|scope_| {
             let zfs = scope_.spawn(|| self.zfs_fact());
-            let kmods = scope_.spawn(|| match first {
-                Some(source) if probe => {
+            let kmods = scope_.spawn(|| match (first, &pinned) {
+                (_, Some(digest)) => config
+                    .kmods
+                    .iter()
+                    .map(|source| self.kmods_pinned(source, digest))
+                    .collect(),
+                (Some(source), _) if probe => {
                     let any = source.image.tagged(config.image.candidate.clone());
                     registries.prepare(&any);
-                    self.unasked().map(Ok).collect()
+                    Ok(self.unasked().map(|source| (source, None)).collect())
                 }
-                _ => config.kmods.iter().map(|s| self.kmods_list(s)).collect(),
+                _ => config
+                    .kmods
+                    .iter()
+                    .map(|source| Ok((self.kmods_list(source)?, None)))
+                    .collect(),
             });
             let published = scope_.spawn(|| match scope.published {
                 true => self.published().map(Some),
@@ -85,12 +95,13 @@ impl World<'_> {
             step: "gather".to_owned(),
             detail: "a reader came to an unexpected end".to_owned(),
         };
-        let kmods: Result<Vec<KmodsSource>, Error> = kmods.map_err(ended)?;
+        let kmods: Result<Vec<(KmodsSource, Option<KmodsImage>)>, Error> = kmods.map_err(ended)?;
+        let (kmods, images): (Vec<_>, Vec<_>) = kmods?.into_iter().unzip();
         let discovery = version_discovery::Upstream {
             stream: config.base.stream.clone(),
             arches: config.architectures.iter().copied().collect(),
             releases: releases?,
-            kmods: kmods?,
+            kmods,
             zfs: zfs.map_err(ended)??,
             published: None,
         };
@@ -98,7 +109,7 @@ impl World<'_> {
             facts: Upstream {
                 now: self.env.now,
                 discovery,
-                images: Vec::new(),
+                images: images.into_iter().flatten().collect(),
                 published: None,
             },
             probe,

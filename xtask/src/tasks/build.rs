@@ -1,5 +1,6 @@
 //! `build` and `test-build`.
 
+use jiff::Timestamp;
 use registry_compat::{Answer, ImageRef};
 use remote::Inspected;
 use serde::Serialize;
@@ -106,6 +107,8 @@ struct Found {
     lock: Lock,
     local: Local,
     published: Option<Answer<Inspected>>,
+    /// The moment that all of this is of.
+    now: Timestamp,
     outputs: Vec<(&'static str, String)>,
 }
 
@@ -121,6 +124,7 @@ fn found(world: &World<'_>, wanted: &Wanted<'_>) -> Result<Option<Found>, Error>
             lock,
             local,
             published: None,
+            now: world.env.now,
             outputs: Vec::new(),
         }));
     }
@@ -135,6 +139,7 @@ fn found(world: &World<'_>, wanted: &Wanted<'_>) -> Result<Option<Found>, Error>
             lock: read_lock(path)?,
             local: world.local(inputs.engine)?,
             published,
+            now: world.env.now,
             outputs: Vec::new(),
         }));
     }
@@ -155,6 +160,7 @@ fn found(world: &World<'_>, wanted: &Wanted<'_>) -> Result<Option<Found>, Error>
             lock: *lock,
             local: resolved.facts.local,
             published: resolved.facts.upstream.published,
+            now: resolved.facts.upstream.now,
             outputs,
         })),
         Resolution::NotYet(not_yet) => {
@@ -199,12 +205,7 @@ fn like(world: &World<'_>, image: &ImageRef, local: &Local) -> Result<Lock, Erro
 /// # Errors
 /// [`Error::Gone`] if one is certainly not. Trouble is none here: the engine
 /// will say.
-fn gone(
-    world: &World<'_>,
-    lock: &Lock,
-    arch: Arch,
-    seen: Option<jiff::Timestamp>,
-) -> Result<(), Error> {
+fn gone(world: &World<'_>, lock: &Lock, arch: Arch, seen: Option<Timestamp>) -> Result<(), Error> {
     let target = lock.target(arch)?;
     let images = [
         ("base image", lock.base_pinned(target)),
@@ -227,6 +228,7 @@ fn run(world: &World<'_>, wanted: &Wanted<'_>) -> Result<Done, Error> {
         mut lock,
         local,
         published,
+        now,
         outputs,
     } = found;
     if let Some(reason) = wanted.force {
@@ -234,7 +236,7 @@ fn run(world: &World<'_>, wanted: &Wanted<'_>) -> Result<Done, Error> {
         lock.judgement.forced = Some(reason.clone());
     } else if wanted.goal != Goal::TestBuild {
         let days = world.config.policy.rebuild_after_days;
-        match skip::published(&lock, published.as_ref(), days, world.env.now)? {
+        match skip::published(&lock, published.as_ref(), days, now)? {
             Published::UpToDate(same) => return unchanged(world, &same, outputs),
             Published::Old(age) => {
                 let age = age.map_or("of unknown age".to_owned(), |age| format!("{age} days old"));

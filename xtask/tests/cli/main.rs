@@ -4,9 +4,13 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod explain;
+mod hold;
 mod output;
 mod publish;
 mod resolution;
+mod rounds;
 mod secrets;
 mod signals;
+mod skip;
 mod verify;

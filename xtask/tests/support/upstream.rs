@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
 
 use registry_compat::Digest;
 use remote::loopback::{Loopback, Reply, Request};
@@ -19,6 +20,18 @@ pub const PUBLISHED: &str = "ghcr.io/someone/custom-coreos";
 /// The kernel of this machine's architecture.
 pub fn kernel() -> String {
     format!("{KERNEL}.{}", std::env::consts::ARCH)
+}
+
+/// Seconds since the epoch.
+pub fn now() -> i64 {
+    let now = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap();
+    i64::try_from(now.as_secs()).unwrap()
+}
+
+/// The day so many days from now, of UTC.
+pub fn day(from_now: i64) -> String {
+    let moment = jiff::Timestamp::from_second(now() + from_now * 86_400).unwrap();
+    jiff::tz::Offset::UTC.to_datetime(moment).date().to_string()
 }
 
 /// An image in the registry.
@@ -43,6 +56,12 @@ struct State {
     first: Vec<(String, Reply)>,
     /// The registry wants user and password.
     locked: bool,
+    /// How far away all of it is.
+    delay: Duration,
+    /// The registry sends strangers to a token service, as all big ones do.
+    tokens: bool,
+    /// Other streams: whole documents by path below `/fedora/`.
+    documents: BTreeMap<String, Value>,
 }
 
 /// A release of Fedora CoreOS.
@@ -71,8 +90,13 @@ impl Upstream {
     pub fn start() -> Self {
         let state: Arc<Mutex<State>> = Arc::default();
         let shared = Arc::clone(&state);
-        let server =
-            Loopback::start(move |request| shared.lock().unwrap().answer(request)).unwrap();
+        let server = Loopback::start(move |request| {
+            let delay = shared.lock().unwrap().delay;
+            // Every request at the same time, as a network is slow.
+            std::thread::sleep(delay);
+            shared.lock().unwrap().answer(request)
+        })
+        .unwrap();
         let put = |repository: &str, tag: &str, labels: Value| {
             state.lock().unwrap().put_image(repository, tag, &labels)
         };
@@ -165,6 +189,36 @@ impl Upstream {
         self.state().locked = true;
     }
 
+    /// Every request takes so long from now on: for benchmarks only.
+    pub fn delay(&self, delay: Duration) {
+        self.state().delay = delay;
+    }
+
+    /// The registries hand out tokens from now on.
+    pub fn tokens(&self) {
+        self.state().tokens = true;
+    }
+
+    /// A document of Fedora or GitHub, by its path below `/fedora/` or
+    /// `/github/`.
+    pub fn document(&self, path: &str, value: Value) {
+        self.state().documents.insert(path.to_owned(), value);
+    }
+
+    /// An image that was built so many days ago.
+    pub fn put_aged(&self, repository: &str, tag: &str, labels: &Value, days: i64) -> Image {
+        let seconds = now() - days * 86_400;
+        let created = jiff::Timestamp::from_second(seconds).unwrap();
+        self.state()
+            .put_created(repository, tag, labels, &created.to_string())
+    }
+
+    /// Every request so far, as `METHOD PATH`.
+    pub fn requests(&self) -> Vec<String> {
+        let line = |request: &Request| format!("{} {}", request.method, request.path);
+        self.server.seen().iter().map(line).collect()
+    }
+
     pub fn put_image(&self, repository: &str, tag: &str, labels: &Value) -> Image {
         self.state().put_image(repository, tag, labels)
     }
@@ -203,7 +257,12 @@ impl Upstream {
 
 impl State {
     fn put_image(&mut self, repository: &str, tag: &str, labels: &Value) -> Image {
-        let config = json!({"os": "linux", "config": {"Labels": labels}}).to_string();
+        self.put_created(repository, tag, labels, "2026-01-01T00:00:00Z")
+    }
+
+    fn put_created(&mut self, repository: &str, tag: &str, labels: &Value, at: &str) -> Image {
+        let config = json!({"created": at, "os": "linux", "config": {"Labels": labels}});
+        let config = config.to_string();
         let config_digest = digest_of(config.as_bytes()).unwrap();
         let manifest = json!({
             "schemaVersion": 2,
@@ -248,7 +307,16 @@ impl State {
         } else if let Some(rest) = path.strip_prefix("/fedora/") {
             self.fedora(rest)
                 .map_or(json(404, &json!({})), |v| json(200, &v))
+        } else if path == "/token" {
+            json(200, &json!({"token": "of-a-stranger"}))
+        } else if let Some(value) = self.documents.get(path.trim_start_matches("/github/")) {
+            json(200, value)
         } else if let Some(rest) = path.strip_prefix("/v2/") {
+            if self.tokens && request.header("authorization") != Some("Bearer of-a-stranger") {
+                let host = request.header("host").unwrap_or_default();
+                let challenge = format!("Bearer realm=\"http://{host}/token\",service=\"here\"");
+                return json(401, &json!({})).with("www-authenticate", &challenge);
+            }
             if self.locked && request.header("authorization").is_none() {
                 let errors = json!({"errors": [{"code": "UNAUTHORIZED", "message": "who?"}]});
                 return json(401, &errors).with("www-authenticate", "Basic realm=\"here\"");
@@ -260,6 +328,9 @@ impl State {
     }
 
     fn fedora(&self, path: &str) -> Option<Value> {
+        if let Some(document) = self.documents.get(path) {
+            return Some(document.clone());
+        }
         if path == "prod/streams/stable/releases.json" {
             let release = |release: &Release| {
                 let arch = std::env::consts::ARCH;
@@ -277,14 +348,10 @@ impl State {
             return Some(json!({"stream": "stable", "releases": list}));
         }
         if path == "updates/stable.json" {
-            let now = std::time::SystemTime::UNIX_EPOCH
-                .elapsed()
-                .unwrap()
-                .as_secs();
             let entry = |release: &Release| {
                 let mut metadata = json!({});
                 if let Some(days) = release.days_ago {
-                    let start = i64::try_from(now).unwrap() - days * 86_400;
+                    let start = now() - days * 86_400;
                     metadata["rollout"] = json!({
                         "start_epoch": start, "start_percentage": 0.0, "duration_minutes": 1440,
                     });

@@ -115,6 +115,20 @@ fn the_containerfile_takes_what_the_plan_gives() {
 }
 
 #[test]
+fn a_build_stands_on_two_images_and_no_others() {
+    let text = read(&format!("{CONTEXT}/Containerfile"));
+    let from = text.lines().filter(|line| line.starts_with("FROM "));
+    let from: Vec<&str> = from.filter_map(|line| line.split(' ').nth(1)).collect();
+    let given = |name: &str| format!("${{{name}:-the_build_argument_{name}_is_required}}");
+    assert_eq!(
+        from,
+        [given("KMODS_IMAGE"), given("BASE_IMAGE")],
+        "list every other image by digest under `other_images` of the lock (xtask/src/lock.rs)"
+    );
+    assert!(!text.contains("COPY --from=") && testing::locked().1.other_images.is_empty());
+}
+
+#[test]
 fn the_containerfile_is_clean() {
     let found = containerfile_lint::lint(&read(&format!("{CONTEXT}/Containerfile")));
     let found: Vec<String> = found.iter().map(ToString::to_string).collect();

@@ -1,0 +1,140 @@
+//! What the streams ahead have, for the forecast.
+
+use std::collections::BTreeMap;
+
+use version_discovery::{
+    Arch, Fact, FcosRelease, LinuxRange, Series, Stream, StreamAhead, ZfsVersion,
+};
+
+use super::World;
+use crate::error::Error;
+use crate::facts::Upstream;
+
+/// The streams in the order in which a release passes through them.
+const ORDER: [&str; 3] = ["next", "testing", "stable"];
+
+impl World<'_> {
+    /// The streams ahead of the configured one, the nearest first, with the
+    /// kernel of the newest release of each.
+    ///
+    /// # Errors
+    /// If one of them does not exist.
+    pub fn ahead(&self) -> Result<Vec<StreamAhead>, Error> {
+        let own = self.config.base.stream.as_str();
+        let place = ORDER.iter().position(|name| *name == own).unwrap_or(0);
+        let mut names: Vec<Stream> = Vec::new();
+        for name in ORDER[..place].iter().rev() {
+            names.push(name.parse()?);
+        }
+        let arch = self.first_arch()?;
+        std::thread::scope(|scope| {
+            let readers: Vec<_> = names
+                .into_iter()
+                .map(|stream| scope.spawn(move || self.stream_ahead(stream, arch)))
+                .collect();
+            let ended = || Error::Step {
+                step: "forecast".to_owned(),
+                detail: "a reader came to an unexpected end".to_owned(),
+            };
+            readers
+                .into_iter()
+                .map(|reader| reader.join().unwrap_or_else(|_| Err(ended())))
+                .collect()
+        })
+    }
+
+    fn stream_ahead(&self, stream: Stream, arch: Arch) -> Result<StreamAhead, Error> {
+        let mut releases = self.releases(&stream, true)?;
+        self.learn_newest(&stream, &mut releases, arch, |_| true);
+        Ok(StreamAhead { stream, releases })
+    }
+
+    /// Learns the kernel of the newest release that is alive and fits. The image
+    /// itself is not asked: nobody pulls gigabytes for a forecast.
+    fn learn_newest(
+        &self,
+        stream: &Stream,
+        releases: &mut Fact<Vec<FcosRelease>>,
+        arch: Arch,
+        fits: impl Fn(&FcosRelease) -> bool,
+    ) {
+        let Fact::Known(list) = releases else {
+            return;
+        };
+        let alive = |release: &&mut FcosRelease| {
+            release.dead_end.is_none() && release.images.contains_key(&arch) && fits(release)
+        };
+        if let Some(newest) = list
+            .iter_mut()
+            .filter(alive)
+            .max_by_key(|release| release.version)
+            && *newest.kernel(arch) == Fact::NotAsked
+        {
+            let kernel = self.kernel_of(stream, newest, arch, false);
+            newest.kernels.insert(arch, kernel);
+        }
+    }
+
+    /// The kernel of the newest release of the configured stream on either side
+    /// of its rollout.
+    ///
+    /// # Errors
+    /// As [`World::first_arch`].
+    pub fn learn_own(&self, upstream: &mut Upstream) -> Result<(), Error> {
+        let arch = self.first_arch()?;
+        let (stream, now) = (upstream.discovery.stream.clone(), upstream.now);
+        for begun in [true, false] {
+            let releases = &mut upstream.discovery.releases;
+            self.learn_newest(&stream, releases, arch, |release| {
+                release.rollout.begun(now) == begun
+            });
+        }
+        Ok(())
+    }
+
+    /// Which kernels OpenZFS supports: of the newest release of the configured
+    /// series and of each later one. What could not be asked is missing, and a
+    /// warning says so.
+    pub fn linux_ranges(&self, upstream: &Upstream) -> BTreeMap<ZfsVersion, LinuxRange> {
+        let mut newest: BTreeMap<Series, ZfsVersion> = BTreeMap::new();
+        for release in upstream.discovery.zfs.known().into_iter().flatten() {
+            let version = ZfsVersion::from_tag(&release.tag);
+            let Some(version) = version.filter(|_| !release.draft && !release.prerelease) else {
+                continue;
+            };
+            if version.series() >= self.config.zfs.series {
+                let known = newest.entry(version.series()).or_insert(version);
+                *known = version.max(*known);
+            }
+        }
+        newest
+            .into_values()
+            .filter_map(|version| Some((version, self.linux_range(&version)?)))
+            .collect()
+    }
+
+    fn linux_range(&self, version: &ZfsVersion) -> Option<LinuxRange> {
+        let urls = &self.config.urls;
+        let repository = self.config.zfs.repository.as_str();
+        let of = format!("{} {repository} {}", urls.github_api, version.tag());
+        if let Some(range) = self.cache.get("linux-range", &of) {
+            return Some(range);
+        }
+        self.report
+            .status("Reading", &format!("META of {}", version.tag()));
+        let token = self.env.github_token.as_ref();
+        let api = urls.github_api.as_str();
+        match remote::github::linux_range(&self.agent, api, repository, version, token) {
+            Ok(range) => {
+                self.cache.put("linux-range", &of, &range);
+                Some(range)
+            }
+            Err(error) => {
+                self.report.warning(&format!(
+                    "could not ask which kernels ZFS {version} supports: {error}"
+                ));
+                None
+            }
+        }
+    }
+}
