@@ -1,12 +1,20 @@
 //! The command line. The grammar is the whole project's; a test holds that
 //! README's list and the workflows speak it.
 
+mod cleanup;
+mod ignition;
+
 use std::path::PathBuf;
 
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use registry_compat::ImageRef;
 
+pub use cleanup::{CleanupArgs, CleanupCommand, RestoreArgs};
+
+use crate::config::Reason;
 use crate::engine::Engine;
+
+pub use ignition::{ButaneArgs, CompareArgs, IgnitionArgs, IgnitionTask, ServeArgs, SiteArgs};
 
 /// Builds, verifies and publishes a custom Fedora CoreOS image
 #[derive(Debug, Parser)]
@@ -35,7 +43,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage or configuration,
 
 /// The tasks in groups, in the order of the list that `cargo xtask` prints. A
 /// test holds that each task is in exactly one.
-const GROUPS: [(&str, &[&str]); 3] = [
+const GROUPS: [(&str, &[&str]); 4] = [
     (
         "What there is",
         &[
@@ -58,8 +66,10 @@ const GROUPS: [(&str, &[&str]); 3] = [
             "rollback",
             "retract",
             "keys",
+            "cleanup",
         ],
     ),
+    ("The machine", &["ignition", "butane"]),
     (
         "This checkout",
         &["rehearse", "check", "config", "doctor", "help"],
@@ -174,6 +184,23 @@ pub enum Task {
     ///
     /// Example: cargo xtask keys new
     Keys(KeysArgs),
+    /// Translate the machines' Butane configs to Ignition
+    ///
+    /// Every ignition/*.bu and ignition/examples/*.bu becomes a file below
+    /// target/ignition, strictly, and the lints look at the result.
+    ///
+    /// Example: cargo xtask ignition nas --check
+    Ignition(IgnitionArgs),
+    /// Be the Butane compiler, flag for flag
+    ///
+    /// Example: cargo xtask butane --strict --pretty < nas.bu > nas.ign
+    Butane(ButaneArgs),
+    /// Plan which old versions go, and delete them if asked
+    ///
+    /// What a kept image needs stays: platforms, signatures, attestations.
+    ///
+    /// Example: cargo xtask cleanup --days 30
+    Cleanup(CleanupArgs),
     /// Print image.yaml with every default filled in
     ///
     /// Example: cargo xtask config
@@ -188,8 +215,8 @@ pub enum Task {
     Check,
     /// Run the main job against throw-away stand-ins
     ///
-    /// No account and no upstream is needed. Shows the good night and four bad
-    /// ones.
+    /// No account and no upstream is needed. Shows nights that go well, and
+    /// nights that do not.
     ///
     /// Example: cargo xtask rehearse
     Rehearse(RehearseArgs),
@@ -240,6 +267,16 @@ pub struct BuildArgs {
     /// Push the image, and move the tags of image.yaml once it is proven
     #[arg(long)]
     pub publish: bool,
+    /// Build of the very inputs of this image, NAME@DIGEST
+    #[arg(
+        long,
+        value_name = "IMAGE",
+        conflicts_with_all = ["locked", "facts", "save_facts", "force"]
+    )]
+    pub like: Option<ImageRef>,
+    /// Build though nothing changed; the reason becomes a label
+    #[arg(long, value_name = "REASON")]
+    pub force: Option<Reason>,
     /// Inputs.
     #[command(flatten)]
     pub inputs: Inputs,
@@ -376,9 +413,15 @@ mod tests {
         command.build();
         let mut helps = vec![overview()];
         for task in command.get_subcommands_mut() {
-            let help = task.render_long_help().to_string();
-            assert!(help.contains("Example: cargo xtask "), "{help}");
-            helps.push(help);
+            let inner = task
+                .get_subcommands_mut()
+                .map(clap::Command::render_long_help);
+            let mut all: Vec<String> = inner.map(|help| help.to_string()).collect();
+            all.push(task.render_long_help().to_string());
+            for help in &all {
+                assert!(help.contains("Example: cargo xtask "), "{help}");
+            }
+            helps.extend(all);
         }
         for line in helps.iter().flat_map(|help| help.lines()) {
             assert!(line.chars().count() <= 80, "too wide: {line}");

@@ -4,6 +4,9 @@
 //! error has the line and column of the value itself. Unknown keys are errors.
 
 mod defaults;
+mod ignition;
+mod policy;
+mod retention;
 mod signing;
 mod types;
 
@@ -13,8 +16,11 @@ use registry_compat::{ImageRef, Repository, Tag, TagForm};
 use serde::{Deserialize, Serialize};
 use version_discovery::{Arch, Series, Stream};
 
+pub use ignition::{Allow, Ignition};
+pub use policy::{Pin, Policy, RuleName};
+pub use retention::{BackEnd, Package, Percent, Retention};
 pub use signing::{Inputs, Judge, SecretSource, Signing, Unverified};
-pub use types::{Name, Owner, PackageName, Reason, Unique, UnitName, Url};
+pub use types::{Name, Owner, PackageName, Reason, SshKey, Unique, UnitName, Url};
 
 use crate::error::Error;
 
@@ -29,8 +35,11 @@ pub struct Config {
     pub base: Base,
     /// Which ZFS.
     pub zfs: Zfs,
-    /// Where the kernel modules come from.
-    pub kmods: Kmods,
+    /// How versions are chosen.
+    #[serde(default)]
+    pub policy: Policy,
+    /// Where the kernel modules come from, in the order of preference.
+    pub kmods: Vec<Kmods>,
     /// Architectures to build for.
     #[serde(default = "defaults::architectures")]
     pub architectures: Unique<Arch>,
@@ -107,7 +116,7 @@ pub struct Zfs {
     pub repository: Name,
 }
 
-/// The source of kernel modules.
+/// A source of kernel modules.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Kmods {
@@ -157,30 +166,6 @@ pub struct LintSkip {
     pub reason: Reason,
 }
 
-/// What the clean-up keeps.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub struct Retention {
-    /// Age in days from which an image may go.
-    #[serde(default = "defaults::days")]
-    pub days: u32,
-    /// How many images stay whatever their age.
-    #[serde(default = "defaults::keep")]
-    pub keep: u32,
-    /// Globs of tags that never go.
-    #[serde(default = "defaults::protect")]
-    pub protect: Vec<Reason>,
-}
-
-/// The machine configuration.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub struct Ignition {
-    /// Folder of the Butane sources, relative to the checkout.
-    #[serde(default = "defaults::ignition")]
-    pub sources: Name,
-}
-
 /// Services that are asked, for mirrors and rehearsals.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
@@ -188,7 +173,7 @@ pub struct Urls {
     /// GitHub's REST API.
     #[serde(default = "defaults::github")]
     pub github_api: Url,
-    /// Fedora CoreOS build metadata; `streams/…/builds/…` is below it.
+    /// Fedora CoreOS metadata: `prod/streams/…` and `updates/…` are below it.
     #[serde(default = "defaults::fcos")]
     pub fcos_builds: Url,
 }
@@ -198,24 +183,6 @@ impl Default for Base {
         Self {
             image: defaults::base(),
             stream: defaults::stream(),
-        }
-    }
-}
-
-impl Default for Retention {
-    fn default() -> Self {
-        Self {
-            days: defaults::days(),
-            keep: defaults::keep(),
-            protect: defaults::protect(),
-        }
-    }
-}
-
-impl Default for Ignition {
-    fn default() -> Self {
-        Self {
-            sources: defaults::ignition(),
         }
     }
 }
@@ -274,6 +241,18 @@ impl Config {
     fn contradictions(&self) -> Option<(&'static str, String)> {
         if self.architectures.is_empty() {
             return Some(("architectures", "at least one architecture".into()));
+        }
+        if self.kmods.is_empty() {
+            return Some(("kmods", "at least one source of kernel modules".into()));
+        }
+        let mut images = self.kmods.iter().map(|source| &source.image);
+        while let Some(image) = images.next() {
+            if images.clone().any(|other| other == image) {
+                return Some(("kmods", format!("`{image}` is listed twice")));
+            }
+        }
+        if let Some(found) = self.policy.contradiction(self.zfs.series) {
+            return Some(found);
         }
         if self.image.tags.is_empty() {
             return Some(("tags", "at least one tag to publish under".into()));
@@ -350,108 +329,4 @@ fn place_of(text: &str, key: &str) -> Option<(usize, usize)> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const GOOD: &str = "image:
-  owner: someone
-  name: custom-coreos
-  title: A title
-  description: A description
-zfs:
-  series: \"2.4\"
-kmods:
-  image: ghcr.io/someone/kmods
-  project: https://example.org/kmods
-";
-
-    fn parse(text: &str) -> Result<Config, String> {
-        Config::parse(text, Path::new("image.yaml")).map_err(|error| error.to_string())
-    }
-
-    #[test]
-    fn defaults_fill_in_and_survive_a_round_trip() {
-        let config = parse(GOOD).unwrap();
-        assert_eq!(config.urls.github_api.as_str(), "https://api.github.com");
-        assert_eq!(
-            config.repository().unwrap().to_string(),
-            "ghcr.io/someone/custom-coreos"
-        );
-        let printed = serde_yaml::to_string(&config).unwrap();
-        assert_eq!(parse(&printed).unwrap(), config);
-    }
-
-    #[test]
-    fn the_stock_file_is_valid() {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../image.yaml");
-        Config::load(&path).unwrap();
-    }
-
-    #[test]
-    fn errors_name_file_line_and_column() {
-        let cases = [
-            (
-                GOOD.replace("zfs:\n", "zfs:\n  seriess: x\n"),
-                "image.yaml:7:3: zfs: unknown field `seriess`",
-            ),
-            (
-                GOOD.replace("\"2.4\"", "2.4.1"),
-                "image.yaml:7:11: zfs.series: `2.4.1` is not a ZFS series",
-            ),
-            (
-                GOOD.replace("\"2.4\"", "[2]"),
-                "image.yaml:7:11: zfs.series: invalid type: sequence",
-            ),
-            (
-                GOOD.replace("ghcr.io/someone/kmods", "kmods"),
-                "image.yaml:9:10: kmods.image: `kmods` is not an image repository",
-            ),
-            (
-                GOOD.replace("owner: someone", "owner: a b"),
-                "image.yaml:2:10: image.owner: `a b` is not",
-            ),
-            (
-                GOOD.replace("https://example.org/kmods", "example.org"),
-                "image.yaml:10:12: kmods.project: `example.org` is not a URL",
-            ),
-            (
-                format!("{GOOD}architectures: [x86_64, x86_64]\n"),
-                "image.yaml:11:16: architectures: `x86_64` twice",
-            ),
-            (
-                format!("{GOOD}architectures: [riscv64]\n"),
-                "image.yaml:11:17: architectures[0]: `riscv64` is not an architecture",
-            ),
-            (
-                format!("{GOOD}retention:\n  days: -1\n"),
-                "image.yaml:12:9: retention.days: invalid type",
-            ),
-            (
-                format!("{GOOD}packages:\n  install: [\"a; rm -rf /\"]\n"),
-                "image.yaml:12:13: packages.install[0]: `a; rm -rf /` is not a package name",
-            ),
-            (
-                format!("{GOOD}units:\n  enable: [x]\n"),
-                "image.yaml:12:12: units.enable[0]: `x` is not a unit name",
-            ),
-            (
-                format!("{GOOD}units:\n  enable: [a.timer]\n  disable: [a.timer]\n"),
-                "image.yaml:11:1: `a.timer` is both",
-            ),
-            (
-                GOOD.replace("  name:", "  tags: [candidate]\n  name:"),
-                "image.yaml:3:3: `candidate` is the candidate tag",
-            ),
-            (
-                GOOD.replace("  name: custom-coreos\n", ""),
-                "missing field `name`",
-            ),
-            ("image: [".to_owned(), "image.yaml:"),
-            (String::new(), "image.yaml:1:1: missing field `image`"),
-        ];
-        for (text, expected) in cases {
-            let error = parse(&text).unwrap_err();
-            assert!(error.contains(expected), "wanted {expected:?} in {error:?}");
-        }
-    }
-}
+mod tests;

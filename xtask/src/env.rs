@@ -7,8 +7,9 @@
 
 use std::io::{IsTerminal, Read};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
+use jiff::Timestamp;
 use remote::{AuthFiles, Secret};
 
 use crate::error::Error;
@@ -25,6 +26,12 @@ pub struct Env {
     pub path: Vec<PathBuf>,
     /// `HOME`.
     pub home: Option<PathBuf>,
+    /// What may be forgotten: `XDG_CACHE_HOME`, else `~/.cache`, and our folder
+    /// in it. An empty or relative path counts for none, as the XDG Base
+    /// Directory Specification says.
+    pub cache_dir: Option<PathBuf>,
+    /// The time at the start.
+    pub now: Timestamp,
     /// `CONTAINERS_REGISTRIES_CONF`.
     pub registries_conf: Option<PathBuf>,
     /// `CONTAINERS_CONF` is set: the person has configured the engine.
@@ -35,6 +42,8 @@ pub struct Env {
     pub github_token: Option<Secret>,
     /// `GITHUB_REPOSITORY_OWNER`: whose CI this is.
     pub ci_owner: Option<String>,
+    /// The user's cache: `XDG_CACHE_HOME`, else `~/.cache`.
+    pub cache: Option<PathBuf>,
     /// The file that `GITHUB_OUTPUT` names.
     pub github_output: Option<PathBuf>,
     /// The file that `GITHUB_STEP_SUMMARY` names.
@@ -77,6 +86,11 @@ impl Env {
             path: var("PATH")
                 .map(|path| std::env::split_paths(&path).collect())
                 .unwrap_or_default(),
+            cache_dir: path("XDG_CACHE_HOME")
+                .or_else(|| Some(home.as_ref()?.join(".cache")))
+                .filter(|dir| dir.is_absolute())
+                .map(|dir| dir.join("custom-coreos")),
+            now: now()?,
             registries_conf: path("CONTAINERS_REGISTRIES_CONF"),
             containers_conf: var("CONTAINERS_CONF").is_some(),
             auth_files: AuthFiles::locate(
@@ -85,6 +99,10 @@ impl Env {
                 config_home,
                 path("DOCKER_CONFIG").or_else(|| Some(home.as_ref()?.join(".docker"))),
             ),
+            // A relative path there is invalid, says the XDG specification.
+            cache: path("XDG_CACHE_HOME")
+                .filter(|path| path.is_absolute())
+                .or_else(|| Some(home.as_ref()?.join(".cache"))),
             home,
             github_token: var("GITHUB_TOKEN")
                 .or_else(|| var("GH_TOKEN"))
@@ -108,6 +126,16 @@ impl Env {
         };
         self.path.iter().map(|dir| dir.join(name)).find(runs)
     }
+}
+
+/// The time, to the second.
+fn now() -> Result<Timestamp, Error> {
+    let wrong = || Error::Usage("the clock of this machine shows no time".to_owned());
+    let since = SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .map_err(|_| wrong())?;
+    let seconds = i64::try_from(since.as_secs()).map_err(|_| wrong())?;
+    Timestamp::from_second(seconds).map_err(|_| wrong())
 }
 
 fn uid() -> Option<u32> {
@@ -155,29 +183,46 @@ pub fn stdin() -> Result<String, Error> {
     Ok(text)
 }
 
-/// The day in UTC, as `20260721`.
-pub fn today() -> String {
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-    let days = now.map_or(0, |since| since.as_secs() / 86_400);
-    day(i64::try_from(days).unwrap_or_default())
+/// Standard input, to its end, whatever it holds.
+///
+/// # Errors
+/// If it cannot be read.
+pub fn stdin_bytes() -> std::io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    std::io::stdin().read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
-/// The date of a day since 1970, in the Gregorian calendar. Source: Howard
-/// Hinnant, "chrono-compatible low-level date algorithms", `civil_from_days`.
-fn day(days: i64) -> String {
-    let shifted = days + 719_468;
-    let era = shifted.div_euclid(146_097);
-    let of_era = shifted.rem_euclid(146_097);
-    let year = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * year + year / 4 - year / 100);
-    let month = (5 * of_year + 2) / 153;
-    let day = of_year - (153 * month + 2) / 5 + 1;
-    let (month, next) = if month < 10 {
-        (month + 3, 0)
-    } else {
-        (month - 9, 1)
-    };
-    format!("{:04}{month:02}{day:02}", year + era * 400 + next)
+/// What follows `cargo xtask butane`, if that is the task. clap never sees it:
+/// the grammar is another program's, down to its `--`.
+pub fn butane_arguments() -> Option<Vec<String>> {
+    let mut words = std::env::args_os().skip(1);
+    (words.next()? == "butane").then(|| {
+        words
+            .map(|word| word.to_string_lossy().into_owned())
+            .collect()
+    })
+}
+
+/// Whether standard error takes colours: a terminal, and no `NO_COLOR`.
+pub fn colors() -> bool {
+    std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none()
+}
+
+/// The clock: seconds since 1970-01-01T00:00:00Z; 0 before that.
+pub fn epoch_seconds() -> u64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    since.map_or(0, |since| since.as_secs())
+}
+
+/// The day in UTC, as `20260721`.
+pub fn today() -> String {
+    let seconds = i64::try_from(epoch_seconds()).unwrap_or_default();
+    let moment = Timestamp::from_second(seconds).unwrap_or_default();
+    moment
+        .to_zoned(jiff::tz::TimeZone::UTC)
+        .strftime("%Y%m%d")
+        .to_string()
 }
 
 /// Measures how long something takes.
@@ -199,15 +244,6 @@ impl Stopwatch {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn days_have_dates() {
-        // By `date -ud @N +%Y%m%d`.
-        for (days, date) in [(0, "19700101"), (11_016, "20000229"), (11_017, "20000301")] {
-            assert_eq!(day(days), date);
-        }
-        assert_eq!(day(20_655), "20260721");
-    }
 
     #[test]
     fn the_checkout_is_found_from_below_and_not_from_outside() {

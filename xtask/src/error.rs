@@ -2,7 +2,9 @@
 
 use std::path::PathBuf;
 
-use registry_compat::Unknown;
+use jiff::Timestamp;
+use registry_compat::{ImageRef, Unknown};
+use version_discovery::NotKnown;
 
 /// Everything that ends a task without its answer. Negative verdicts ("no kmods
 /// yet") are answers, not errors; they have exit codes of their own.
@@ -24,6 +26,9 @@ pub enum Error {
     /// Nothing could be found out. Exit code 3.
     #[error("could not find out: {0}")]
     Unknown(Unknown),
+    /// The choice depends on something that could not be asked. Exit code 3.
+    #[error("could not find out: {}", gaps_text(.0))]
+    Undecided(Box<NotKnown>),
     /// Going on could lose something. Exit code 4.
     #[error("refused: {0}")]
     Refused(String),
@@ -72,6 +77,22 @@ pub enum Error {
         /// What was found.
         detail: String,
     },
+    /// An input of a lock is not there any more. Nothing brings it back, and
+    /// there may be a newer one: exit code 1.
+    #[error(
+        "the {what} {image} is no longer in its registry{}; sources of kmods delete old images \
+         (ublue's after 90 days), Fedora its releases later; `cargo xtask build` takes what \
+         there is today",
+        seen_text(*seen)
+    )]
+    Gone {
+        /// `base image` or `kmods image`.
+        what: &'static str,
+        /// Which.
+        image: Box<ImageRef>,
+        /// When it was certainly there.
+        seen: Option<Timestamp>,
+    },
     /// The stand-ins of a rehearsal could not be made.
     #[error("stand-ins: {0}")]
     StandIns(#[from] crate::rehearse::standins::Error),
@@ -85,7 +106,7 @@ impl Error {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Config { .. } | Self::Usage(_) => 2,
-            Self::Unknown(_) | Self::Remote(remote::Error::Unknown(_)) => 3,
+            Self::Unknown(_) | Self::Undecided(_) | Self::Remote(remote::Error::Unknown(_)) => 3,
             Self::Remote(remote::Error::ConfigFile { .. }) => 2,
             Self::Refused(_) => 4,
             Self::Interrupted => 130,
@@ -98,9 +119,30 @@ impl From<remote::Error> for Error {
     fn from(error: remote::Error) -> Self {
         match error {
             remote::Error::Unknown(why) => Self::Unknown(why),
+            remote::Error::Interrupted => Self::Interrupted,
             other => Self::Remote(other),
         }
     }
+}
+
+fn gaps_text(unknown: &NotKnown) -> String {
+    let gaps: Vec<String> = unknown.gaps.iter().map(ToString::to_string).collect();
+    let mut text = gaps.join("; ");
+    if let Some(pick) = &unknown.otherwise {
+        text.push_str(&format!(
+            "\n{} with ZFS {} could be built whatever the answer is; it is not, \
+             since a newer one may be possible",
+            pick.base, pick.zfs
+        ));
+    }
+    text
+}
+
+fn seen_text(seen: Option<Timestamp>) -> String {
+    seen.map_or_else(String::new, |seen| {
+        let date = jiff::tz::Offset::UTC.to_datetime(seen).date();
+        format!(", where it still was on {date}, when this was built of it")
+    })
 }
 
 fn place_text(place: Option<(usize, usize)>) -> String {

@@ -1,51 +1,42 @@
 //! Facts: what was read from the world, as plain data. They can be saved and
 //! replayed; everything that is decided is decided from them.
 
-use std::collections::BTreeSet;
-
+use jiff::Timestamp;
 use registry_compat::{Answer, Digest, ImageRef, KmodTag};
 use remote::Inspected;
 use serde::{Deserialize, Serialize};
-use version_discovery::{Arch, FcosVersion, KernelSource, KernelVersion, ZfsRelease};
+use version_discovery::Arch;
 
 use crate::engine::Engine;
 
-/// What upstream offers, for every architecture of `image.yaml`.
+/// What was found out about the world.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Upstream {
-    /// The base's tag, as asked.
-    pub base: ImageRef,
-    /// What it names.
-    pub base_digest: Digest,
-    /// The release, if the label is a version.
-    pub base_version: Option<FcosVersion>,
-    /// By architecture.
-    pub targets: Vec<TargetFacts>,
-    /// All of OpenZFS's releases.
-    pub zfs_releases: Vec<ZfsRelease>,
+    /// The moment that the judgement is for.
+    pub now: Timestamp,
+    /// Releases, kernels, kmods and OpenZFS, as far as the choice needs them.
+    pub discovery: version_discovery::Upstream,
+    /// The kmods images of the choice, one for each architecture.
+    pub images: Vec<KmodsImage>,
+    /// What the first tag of `image.yaml` names; `None` if nobody had to know.
+    pub published: Option<Answer<Inspected>>,
 }
 
-/// What is known of one architecture.
+/// A kmods image.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub struct TargetFacts {
+pub struct KmodsImage {
+    /// The source's name, as [`version_discovery::KmodsSource::name`].
+    pub source: String,
     /// The architecture.
     pub arch: Arch,
-    /// Its manifest of the base.
-    pub manifest: Digest,
-    /// Its kernel.
-    pub kernel: KernelVersion,
-    /// How that was learnt.
-    pub kernel_source: KernelSource,
-    /// The kmods image that is wanted for it.
+    /// What its tag says.
     pub wanted: KmodTag,
     /// Its name.
-    pub kmods: ImageRef,
-    /// Whether it is there.
+    pub image: ImageRef,
+    /// What the registry says of it.
     pub answer: Answer<Inspected>,
-    /// The other tags; asked only when the wanted one is absent.
-    pub available: Option<Answer<BTreeSet<KmodTag>>>,
 }
 
 /// What is known of the checkout and this machine.
@@ -62,6 +53,8 @@ pub struct Local {
     pub ignition: Digest,
     /// The program that builds.
     pub engine: Engine,
+    /// Its version, as it says it.
+    pub engine_version: Option<String>,
     /// Where a push of the published name goes, after `registries.conf`.
     pub destination: ImageRef,
     /// `registries.conf` calls that place insecure.

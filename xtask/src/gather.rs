@@ -1,25 +1,34 @@
 //! Reads the world into facts. It writes nothing and decides nothing, except
 //! what has to be asked next.
 
-use std::collections::BTreeSet;
+mod kernel;
+mod kmods;
+mod tree;
+mod upstream;
+
 use std::path::Path;
 use std::sync::OnceLock;
 
-use registry_compat::{Answer, ImageRef, KmodTag};
-use remote::{Agent, Inspected, Limits, Registries, RegistriesConf};
-use version_discovery::{
-    Arch, FcosVersion, KernelSource, KernelVersion, ZfsRelease, newest_in_series,
-};
+use remote::{Agent, Limits, Registries, RegistriesConf};
+use version_discovery::{Arch, ZfsRelease};
 use xshell::Shell;
 
+pub(crate) use kmods::{KERNEL_LABEL, ZFS_LABEL};
+pub use upstream::Scope;
+
+use crate::cache::Cache;
 use crate::config::Config;
 use crate::engine::Engine;
 use crate::env::Env;
 use crate::error::Error;
-use crate::facts::{Local, TargetFacts, Upstream};
+use crate::facts::Local;
 use crate::lock::digest_of;
 use crate::process::{self, Invocation};
 use crate::report::Report;
+use tree::tree;
+
+/// What the registries' manners are filed under.
+const MANNERS: &str = "what each registry asks of strangers";
 
 /// Everything that is needed to ask.
 pub struct World<'a> {
@@ -29,16 +38,10 @@ pub struct World<'a> {
     pub config: &'a Config,
     /// For the story.
     pub report: &'a Report,
+    /// What was learnt before.
+    pub cache: Cache,
     agent: Agent,
     registries: OnceLock<Registries>,
-}
-
-/// The base image, for one architecture.
-pub struct Base {
-    /// What the registry says of it.
-    pub inspected: Inspected,
-    /// Its version, if the label is one.
-    pub version: Option<FcosVersion>,
 }
 
 impl<'a> World<'a> {
@@ -48,6 +51,7 @@ impl<'a> World<'a> {
             env,
             config,
             report,
+            cache: Cache::new(env.cache_dir.as_deref()),
             agent: Agent::new(Limits::default()),
             registries: OnceLock::new(),
         }
@@ -73,6 +77,9 @@ impl<'a> World<'a> {
             Box::new(process::credential_helper),
             Limits::default(),
         )?;
+        if let Some(manners) = self.cache.get("manners", MANNERS) {
+            made.remember(manners);
+        }
         Ok(self.registries.get_or_init(|| made))
     }
 
@@ -90,172 +97,6 @@ impl<'a> World<'a> {
             repository,
             self.env.github_token.as_ref(),
         )?)
-    }
-
-    /// The base for an architecture.
-    ///
-    /// # Errors
-    /// If it is not there or could not be asked for.
-    pub fn base(&self, image: &ImageRef, arch: Arch) -> Result<Base, Error> {
-        self.report.status("Reading", &format!("{image} ({arch})"));
-        let inspected = match self.registries()?.inspect(image, arch) {
-            Answer::Present(inspected) => inspected,
-            Answer::Absent => {
-                return Err(Error::Step {
-                    step: "base image".to_owned(),
-                    detail: format!("{image} is not there for {arch}; see `base` in image.yaml"),
-                });
-            }
-            Answer::Unknown(why) => return Err(Error::Unknown(why)),
-        };
-        let version = inspected
-            .labels
-            .get("org.opencontainers.image.version")
-            .and_then(|text| text.parse().ok());
-        Ok(Base { inspected, version })
-    }
-
-    /// The kernel of the base: its label, else Fedora's metadata, else its RPM
-    /// database.
-    ///
-    /// # Errors
-    /// If none of the three says.
-    pub fn kernel(&self, base: &Base, arch: Arch) -> Result<(KernelVersion, KernelSource), Error> {
-        let label = base.inspected.labels.get("ostree.linux");
-        // Absent, empty and `null` are all "not there": the next source decides.
-        let from_label = label.and_then(|text| text.parse::<KernelVersion>().ok());
-        if let Some(kernel) = from_label.filter(|kernel| kernel.arch() == arch) {
-            return Ok((kernel, KernelSource::Label));
-        }
-        let urls = &self.config.urls;
-        let stream = &self.config.base.stream;
-        let asked = base.version.map(|version| {
-            self.report
-                .status("Reading", &format!("commitmeta.json of {version} ({arch})"));
-            remote::fcos::kernel(
-                &self.agent,
-                urls.fcos_builds.as_str(),
-                stream,
-                &version,
-                arch,
-            )
-        });
-        let why = match asked {
-            Some(Answer::Present(kernel)) if kernel.arch() == arch => {
-                return Ok((kernel, KernelSource::Commitmeta));
-            }
-            Some(Answer::Present(kernel)) => format!("Fedora's metadata names {kernel} for {arch}"),
-            Some(Answer::Absent) => "Fedora has no metadata for this version".to_owned(),
-            Some(Answer::Unknown(why)) => why.to_string(),
-            None => "the base has no version label".to_owned(),
-        };
-        self.report.warning(&format!(
-            "{why}; asking the image itself, which means to pull it"
-        ));
-        let kernel = self.kernel_by_rpm(base, arch)?;
-        Ok((kernel, KernelSource::Rpm))
-    }
-
-    fn kernel_by_rpm(&self, base: &Base, arch: Arch) -> Result<KernelVersion, Error> {
-        let cannot = |detail: &str| Error::Step {
-            step: "kernel of the base".to_owned(),
-            detail: detail.to_owned(),
-        };
-        let image = self.config.base.image.at(base.inspected.manifest.clone());
-        let runs = |engine: Engine| Some((engine, engine.kernel_query(&image)?));
-        let (_, query) = Engine::ALL
-            .into_iter()
-            .filter(|engine| self.env.program(engine.program()).is_some())
-            .find_map(runs)
-            .ok_or_else(|| cannot("no podman or docker to ask the image itself; install podman"))?;
-        let sh = crate::apply::shell(&self.env.root)?;
-        let text = process::read(&sh, &query)?;
-        let kernels: Vec<&str> = text
-            .lines()
-            .map(str::trim)
-            .filter(|l| !l.is_empty())
-            .collect();
-        let [kernel] = kernels.as_slice() else {
-            return Err(cannot(&format!("{image} has {} kernels", kernels.len())));
-        };
-        let kernel: KernelVersion = kernel.parse()?;
-        if kernel.arch() == arch {
-            Ok(kernel)
-        } else {
-            Err(cannot(&format!(
-                "{image} has kernel {kernel}, wanted one for {arch}"
-            )))
-        }
-    }
-
-    /// Everything upstream, for all architectures of `image.yaml`.
-    ///
-    /// # Errors
-    /// If anything could not be found out. Absent kmods are no error.
-    pub fn upstream(&self) -> Result<Upstream, Error> {
-        let first = self.first_arch()?;
-        let image = self.config.base_tag()?;
-        // Independent of each other, so asked at the same time.
-        let (releases, base) = std::thread::scope(|scope| {
-            let releases = scope.spawn(|| self.zfs_releases());
-            let base = self.base(&image, first);
-            (releases.join(), base)
-        });
-        let zfs_releases = releases.map_err(|_| Error::Step {
-            step: "OpenZFS releases".to_owned(),
-            detail: "the reader came to an unexpected end".to_owned(),
-        })??;
-        let base = base?;
-        let zfs = newest_in_series(&zfs_releases, self.config.zfs.series)?;
-        // From here on by digest: the tag may move at any time.
-        let pinned = self.config.base.image.at(base.inspected.digest.clone());
-        let mut targets = Vec::new();
-        for arch in self.config.architectures.iter().copied() {
-            let of_arch = if arch == first {
-                None
-            } else {
-                Some(self.base(&pinned, arch)?)
-            };
-            let base = of_arch.as_ref().unwrap_or(&base);
-            let (kernel, kernel_source) = self.kernel(base, arch)?;
-            let wanted = KmodTag {
-                kernel: kernel.clone(),
-                zfs,
-            };
-            let kmods = &self.config.kmods;
-            let name = kmods.image.tagged(kmods.tag.render(&wanted)?);
-            self.report.status("Reading", &name.to_string());
-            let answer = self.registries()?.inspect(&name, arch);
-            let available = match &answer {
-                Answer::Absent => Some(self.kmods_tags()?),
-                Answer::Present(_) | Answer::Unknown(_) => None,
-            };
-            targets.push(TargetFacts {
-                arch,
-                manifest: base.inspected.manifest.clone(),
-                kernel,
-                kernel_source,
-                wanted,
-                kmods: name,
-                answer,
-                available,
-            });
-        }
-        Ok(Upstream {
-            base: image,
-            base_digest: base.inspected.digest.clone(),
-            base_version: base.version,
-            targets,
-            zfs_releases,
-        })
-    }
-
-    fn kmods_tags(&self) -> Result<Answer<BTreeSet<KmodTag>>, Error> {
-        let kmods = &self.config.kmods;
-        self.report
-            .status("Reading", &format!("tags of {}", kmods.image));
-        let tags = self.registries()?.tags(&kmods.image);
-        Ok(tags.map(|tags| tags.iter().filter_map(|tag| kmods.tag.parse(tag)).collect()))
     }
 
     /// The first architecture of `image.yaml`.
@@ -295,17 +136,29 @@ impl<'a> World<'a> {
         let published = repository.tagged(self.config.image.candidate.clone());
         let home = self.registries()?.home_of(&published)?;
         let folder = |path: &str| tree(&self.env.root.join(path));
+        let sh = crate::apply::shell(&self.env.root)?;
+        let engine = self.engine(engine)?;
         Ok(Local {
             arch: std::env::consts::ARCH.parse()?,
-            commit: commit(&crate::apply::shell(&self.env.root)?),
+            commit: commit(&sh),
             containerfiles: digest_of(&folder(crate::engine::CONTEXT)?)?,
             ignition: digest_of(&folder(self.config.ignition.sources.as_str())?)?,
-            engine: self.engine(engine)?,
+            engine,
+            engine_version: version(&sh, engine),
             destination: home.image,
             insecure: home.insecure,
             today: Some(crate::env::today()),
         })
     }
+}
+
+/// The version number in what an engine says of itself (`podman version 5.2.0`,
+/// `Docker version 27.1, build …`).
+fn version(sh: &Shell, engine: Engine) -> Option<String> {
+    let text = process::read(sh, &engine.version()).ok()?;
+    let number = |word: &&str| word.starts_with(|c: char| c.is_ascii_digit());
+    let word = text.split([' ', ',', '\n']).find(number)?;
+    Some(remote::one_line(word))
 }
 
 /// The commit of a clean tree. A dirty one, or no git at all, has none.
@@ -316,69 +169,4 @@ fn commit(sh: &Shell) -> Option<String> {
     let sha = head.trim();
     let clean = changes.trim().is_empty() && sha.len() == 40;
     clean.then(|| sha.to_owned())
-}
-
-/// Every file below a folder as bytes to digest: relative path, the bit that
-/// lets it be run, length and content, in the order of the paths. Independent
-/// of time, owner and the other mode bits, which a checkout does not keep.
-fn tree(folder: &Path) -> Result<Vec<u8>, Error> {
-    use std::os::unix::fs::PermissionsExt;
-    let mut files = Vec::new();
-    list(folder, &mut files)?;
-    files.sort();
-    let mut bytes = Vec::new();
-    for path in files {
-        let wrong = |source| Error::File {
-            verb: "read",
-            path: path.clone(),
-            source,
-        };
-        let meta = std::fs::symlink_metadata(&path).map_err(wrong)?;
-        let (kind, content) = if meta.is_symlink() {
-            let target = std::fs::read_link(&path).map_err(wrong)?;
-            ("link", target.to_string_lossy().into_owned().into_bytes())
-        } else if meta.permissions().mode() & 0o100 != 0 {
-            ("program", std::fs::read(&path).map_err(wrong)?)
-        } else {
-            ("file", std::fs::read(&path).map_err(wrong)?)
-        };
-        let name = path.strip_prefix(folder).unwrap_or(&path).to_string_lossy();
-        let head = format!("{kind} {} {name}\0{}\0", name.len(), content.len());
-        bytes.extend(head.into_bytes());
-        bytes.extend(content);
-    }
-    Ok(bytes)
-}
-
-fn list(folder: &Path, files: &mut Vec<std::path::PathBuf>) -> Result<(), Error> {
-    let wrong = |source| Error::File {
-        verb: "read",
-        path: folder.to_owned(),
-        source,
-    };
-    for entry in std::fs::read_dir(folder).map_err(wrong)? {
-        let path = entry.map_err(wrong)?.path();
-        let meta = std::fs::symlink_metadata(&path).map_err(wrong)?;
-        if meta.is_dir() {
-            list(&path, files)?;
-        } else {
-            files.push(path);
-        }
-    }
-    Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_tree_is_known_by_names_modes_and_content() {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-        let bytes = tree(&root.join("src")).unwrap();
-        let text = String::from_utf8_lossy(&bytes);
-        assert!(text.starts_with("file 8 apply.rs\0"), "{}", &text[..40]);
-        assert!(text.contains("file 15 config/types.rs\0"));
-        assert!(tree(&root.join("no-such-folder")).is_err());
-    }
 }

@@ -1,6 +1,8 @@
 //! The tasks of this repository. See ARCHITECTURE.md for the map.
 
 pub mod apply;
+pub mod cache;
+pub mod cleanup;
 pub mod cli;
 pub mod config;
 pub mod containerfile_lint;
@@ -9,8 +11,10 @@ pub mod engine;
 pub mod env;
 pub mod error;
 pub mod facts;
+pub mod files;
 pub mod gather;
 pub mod history;
+pub mod ignition;
 pub mod lock;
 pub mod plan;
 pub mod process;
@@ -20,6 +24,7 @@ pub mod report;
 pub mod resolve;
 pub mod sbom;
 pub mod signing;
+pub mod skip;
 pub mod tasks;
 #[doc(hidden)]
 pub mod testing;
@@ -40,6 +45,9 @@ use tasks::Done;
 /// Reads the command line, does the task, and turns its outcome into an exit
 /// code.
 pub fn main() -> ExitCode {
+    if let Some(arguments) = env::butane_arguments() {
+        return ExitCode::from(tasks::butane::run(arguments));
+    }
     // Usage errors end here, with clap's exit code 2.
     let cli = Cli::parse();
     let env = match Env::read() {
@@ -70,6 +78,7 @@ fn run(cli: &Cli, env: &Env, report: &Report) -> Result<Done, Error> {
     // These two have something to say about a file that is not valid.
     match task {
         Task::Help(args) => return tasks::help::run(report, args),
+        Task::Butane(args) => return Ok(Done::Code(tasks::butane::run(args.words()))),
         Task::Doctor(args) => return tasks::doctor::run(env, report, &path, args),
         _ => {}
     }
@@ -90,9 +99,11 @@ fn run(cli: &Cli, env: &Env, report: &Report) -> Result<Done, Error> {
         Task::Retract(args) => tasks::promote::retract(&world, args),
         Task::Diff(args) => tasks::diff::run(&world, args),
         Task::Keys(args) => tasks::keys::run(&world, args),
+        Task::Cleanup(args) => process::minding(|| tasks::cleanup::run(&world, args)),
         Task::Rehearse(args) => process::minding(|| rehearse::run(&world, args)),
+        Task::Ignition(args) => tasks::ignition::run(&world, args),
         Task::Config => tasks::config::run(&config, report),
         Task::Check => tasks::check::run(&world),
-        Task::Help(_) | Task::Doctor(_) => Ok(Done::Well),
+        Task::Help(_) | Task::Butane(_) | Task::Doctor(_) => Ok(Done::Well),
     }
 }

@@ -2,18 +2,21 @@
 //! CI's `resolve` writes and `build` consumes, and what a laptop's `build`
 //! makes for itself on the way.
 
+use jiff::civil::Date;
 use registry_compat::{Digest, ImageRef};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use version_discovery::{Arch, FcosVersion, KernelSource, KernelVersion, ZfsVersion};
 
-use crate::config::{Config, LintSkip, Packages, Units};
+use crate::config::{Config, LintSkip, Packages, Reason, Units};
+use crate::engine::Engine;
 use crate::error::Error;
 
 /// The version of the document below. A reader refuses any other.
-pub const SCHEMA: u32 = 1;
+pub const SCHEMA: u32 = 2;
 
-/// All inputs. Deterministic: the same facts give the same bytes.
+/// All inputs. Deterministic: the same facts give the same bytes, and neither
+/// the hour nor the machine is in it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Lock {
@@ -25,24 +28,29 @@ pub struct Lock {
     pub zfs: ZfsVersion,
     /// One entry for each architecture of `image.yaml`, in its order.
     pub targets: Vec<Target>,
+    /// Every other image that the Containerfile builds on, by digest. There is
+    /// none; a test holds that.
+    pub other_images: Vec<ImageRef>,
     /// Digest over the files of `containerfiles/custom-coreos`.
     pub containerfiles: Digest,
     /// Digest over the files of the Ignition sources' folder.
     pub ignition: Digest,
     /// The parts of `image.yaml` that reach into the image.
     pub policy: Policy,
+    /// Why these inputs. No part of the fingerprint.
+    pub judgement: Judgement,
+    /// With what it is built. No part of the fingerprint.
+    pub tools: Tools,
 }
 
-/// The base, the same for all architectures.
+/// The base, the same release for all architectures.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct LockedBase {
-    /// The tag that was asked.
+    /// The moving tag of its stream, for people.
     pub image: ImageRef,
-    /// What it named: the index, where there is one.
-    pub digest: Digest,
-    /// Its label `org.opencontainers.image.version`.
-    pub version: Option<FcosVersion>,
+    /// The release.
+    pub version: FcosVersion,
 }
 
 /// What differs by architecture.
@@ -51,11 +59,11 @@ pub struct LockedBase {
 pub struct Target {
     /// The architecture.
     pub arch: Arch,
-    /// Its manifest of the base.
-    pub manifest: Digest,
+    /// Its image of the base, as Fedora's release index names it.
+    pub base: Digest,
     /// Its kernel.
     pub kernel: KernelVersion,
-    /// How the kernel was learnt.
+    /// How the kernel was learnt. No part of the fingerprint.
     pub kernel_source: KernelSource,
     /// The kmods image, by tag.
     pub kmods: ImageRef,
@@ -63,10 +71,14 @@ pub struct Target {
     pub kmods_digest: Digest,
 }
 
-/// The policy in force.
+/// The parts of `image.yaml` that reach into the image.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Policy {
+    /// `org.opencontainers.image.title`.
+    pub title: Reason,
+    /// `org.opencontainers.image.description`.
+    pub description: Reason,
     /// Packages.
     pub packages: Packages,
     /// Units.
@@ -75,10 +87,69 @@ pub struct Policy {
     pub lint_skips: Vec<LintSkip>,
 }
 
+/// Why these inputs and no newer ones.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Judgement {
+    /// The policy in force.
+    pub policy: version_discovery::Policy,
+    /// The verdict.
+    pub verdict: Verdict,
+    /// Newer releases of the stream, the newest first.
+    pub bases_passed_over: Vec<PassedOver>,
+    /// Newer releases of the series, the newest first.
+    pub zfs_passed_over: Vec<PassedOver>,
+    /// Why it is built though nothing changed (`--force`).
+    pub forced: Option<Reason>,
+}
+
+/// The verdict, without what is another every day.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Verdict {
+    /// No newer base came into question.
+    Go,
+    /// The base is held back.
+    Hold {
+        /// The day on which the first newer base came out.
+        since: Date,
+        /// Whether that day is an estimate.
+        estimated: bool,
+        /// The newest base.
+        newest: FcosVersion,
+        /// What it lacks.
+        why: String,
+    },
+}
+
+/// A version that was not taken.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct PassedOver {
+    /// The version.
+    pub version: String,
+    /// Why not.
+    pub why: String,
+}
+
+/// The programs that build.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Tools {
+    /// This program's version.
+    pub xtask: String,
+    /// The engine.
+    pub engine: Engine,
+    /// Its version, as it says it.
+    pub engine_version: Option<String>,
+}
+
 impl Policy {
-    /// The policy of a config.
+    /// Those of a config.
     pub fn of(config: &Config) -> Self {
         Self {
+            title: config.image.title.clone(),
+            description: config.image.description.clone(),
             packages: config.packages.clone(),
             units: config.units.clone(),
             lint_skips: config.lint_skips.clone(),
@@ -94,9 +165,9 @@ impl Target {
 }
 
 impl Lock {
-    /// The base image by digest.
-    pub fn base_pinned(&self) -> ImageRef {
-        self.base.image.repository().at(self.base.digest.clone())
+    /// The base image of an architecture by digest.
+    pub fn base_pinned(&self, target: &Target) -> ImageRef {
+        self.base.image.repository().at(target.base.clone())
     }
 
     /// The entry of an architecture.
@@ -147,13 +218,63 @@ impl Lock {
         serde_json::from_str(text).map_err(|error| wrong(error.to_string()))
     }
 
-    /// A digest over all of it: two builds of the same fingerprint have the
-    /// same inputs.
+    /// The release in a lock of any schema, if it says one.
+    pub fn base_version_in(text: &str) -> Option<FcosVersion> {
+        #[derive(Deserialize)]
+        struct Base {
+            version: Option<FcosVersion>,
+        }
+        #[derive(Deserialize)]
+        struct Any {
+            base: Base,
+        }
+        serde_json::from_str::<Any>(text).ok()?.base.version
+    }
+
+    /// A digest over the inputs: two builds of the same fingerprint have the
+    /// same. How they came to be chosen, and what they are built with, is not
+    /// in it, or the same image would be built again each time that Fedora
+    /// lists a release which is not taken anyway.
     ///
     /// # Errors
     /// As [`Self::to_line`].
     pub fn fingerprint(&self) -> Result<Digest, Error> {
-        digest_of(self.to_line()?.as_bytes())
+        let targets = self.targets.iter().map(|target| {
+            let Target {
+                arch,
+                base,
+                kernel,
+                kernel_source: _,
+                kmods,
+                kmods_digest,
+            } = target;
+            (arch, base, kernel, kmods.repository(), kmods_digest)
+        });
+        let Self {
+            schema,
+            base,
+            zfs,
+            targets: _,
+            other_images,
+            containerfiles,
+            ignition,
+            policy,
+            judgement: _,
+            tools: _,
+        } = self;
+        let targets: Vec<_> = targets.collect();
+        let inputs = (
+            schema,
+            base,
+            zfs,
+            targets,
+            other_images,
+            containerfiles,
+            ignition,
+            policy,
+        );
+        let text = serde_json::to_string(&inputs).map_err(|e| Error::Usage(e.to_string()))?;
+        digest_of(text.as_bytes())
     }
 }
 
@@ -175,8 +296,8 @@ mod tests {
 
     #[test]
     fn a_newer_lock_is_called_that() {
-        let error = Lock::parse(r#"{"schema": 2, "news": 1}"#, "x.json").unwrap_err();
-        assert!(error.to_string().contains("schema 2"), "{error}");
+        let error = Lock::parse(r#"{"schema": 3, "news": 1}"#, "x.json").unwrap_err();
+        assert!(error.to_string().contains("schema 3"), "{error}");
         let error = Lock::parse("{", "x.json").unwrap_err();
         assert!(error.to_string().contains("x.json"), "{error}");
     }

@@ -161,7 +161,7 @@ pub fn plan(goal: Goal, config: &Config, lock: &Lock, local: &Local) -> Result<P
             effects: vec![Effect::Run(local.engine.build(
                 &name,
                 &arguments(lock, target),
-                &labels(config, lock, target, local)?,
+                &labels(lock, target, local)?,
             ))],
             cleanup: Vec::new(),
         },
@@ -212,7 +212,7 @@ pub fn arguments(lock: &Lock, target: &Target) -> Vec<(&'static str, String)> {
     let Policy { packages, .. } = &lock.policy;
     let mut all = vec![
         ("KMODS_IMAGE", target.kmods_pinned().to_string()),
-        ("BASE_IMAGE", lock.base_pinned().to_string()),
+        ("BASE_IMAGE", lock.base_pinned(target).to_string()),
     ];
     all.extend(variables(lock, target));
     all.push(("CONFLICTING_PACKAGES", words(&packages.remove)));
@@ -225,6 +225,7 @@ fn variables(lock: &Lock, target: &Target) -> Vec<(&'static str, String)> {
         packages,
         units,
         lint_skips: skips,
+        ..
     } = &lock.policy;
     vec![
         ("KERNEL_VERSION", target.kernel.to_string()),
@@ -236,18 +237,12 @@ fn variables(lock: &Lock, target: &Target) -> Vec<(&'static str, String)> {
     ]
 }
 
-/// The version of an image, `44.20260707.3.1-zfs2.4.4`; without a version of
-/// the base, its digest stands in.
+/// The version of an image, `44.20260707.3.1-zfs2.4.4`.
 pub fn image_version(lock: &Lock) -> String {
-    let base = match &lock.base.version {
-        Some(version) => version.to_string(),
-        None => lock.base.digest.short().to_owned(),
-    };
-    format!("{base}-zfs{}", lock.zfs)
+    format!("{}-zfs{}", lock.base.version, lock.zfs)
 }
 
 fn labels(
-    config: &Config,
     lock: &Lock,
     target: &Target,
     local: &Local,
@@ -255,11 +250,11 @@ fn labels(
     let mut labels = vec![
         (
             "org.opencontainers.image.title",
-            config.image.title.to_string(),
+            lock.policy.title.to_string(),
         ),
         (
             "org.opencontainers.image.description",
-            config.image.description.to_string(),
+            lock.policy.description.to_string(),
         ),
         ("org.opencontainers.image.version", image_version(lock)),
         (
@@ -268,7 +263,7 @@ fn labels(
         ),
         (
             "org.opencontainers.image.base.digest",
-            lock.base.digest.to_string(),
+            target.base.to_string(),
         ),
         // The name that other tools of this field read the kernel from.
         ("ostree.linux", target.kernel.to_string()),
@@ -276,6 +271,9 @@ fn labels(
         ("custom-coreos.zfs-version", lock.zfs.to_string()),
         (LOCK_LABEL, lock.to_line()?),
     ];
+    if let Some(reason) = &lock.judgement.forced {
+        labels.push(("custom-coreos.forced", reason.to_string()));
+    }
     if let Some(commit) = &local.commit {
         labels.push(("org.opencontainers.image.revision", commit.clone()));
     }

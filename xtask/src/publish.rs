@@ -70,11 +70,15 @@ pub fn step(name: &'static str, acts: impl IntoIterator<Item = Act>) -> Step {
 /// does not allow that.
 pub fn inputs(config: &Config, lock: &Lock, target: &Target) -> Result<Step, Error> {
     let base = Act::Unverified {
-        image: lock.base_pinned(),
+        image: lock.base_pinned(target),
         reason: "Fedora's signature is not checked here".to_owned(),
     };
     let image = target.kmods_pinned();
-    let kmods = match &config.kmods.key {
+    let source = config
+        .kmods
+        .iter()
+        .find(|source| source.image == *image.repository());
+    let kmods = match source.and_then(|source| source.key.as_ref()) {
         Some(key) => Act::InputSigned {
             image,
             key: PathBuf::from(key.as_str()),

@@ -8,19 +8,19 @@
 //! and code are those of production.
 
 pub mod checkout;
+mod metadata;
 mod nights;
 pub mod standins;
 
 use std::path::{Path, PathBuf};
 
 use registry_compat::{Answer, Digest, ImageRef, KmodTag};
-use remote::loopback::{Loopback, Reply, Request, nobody};
+use remote::loopback::nobody;
 use remote::{Agent, AuthFiles, Limits, Registries, RegistriesConf};
-use version_discovery::{Arch, FcosVersion};
+use version_discovery::Arch;
 use xshell::Shell;
 
 use crate::cli::RehearseArgs;
-use crate::config::Config;
 use crate::engine::Engine;
 use crate::env::Stopwatch;
 use crate::error::Error;
@@ -86,8 +86,6 @@ pub(crate) struct Stage<'a> {
     arch: Arch,
     /// `127.0.0.1:PORT` of the registry.
     registry: String,
-    /// `127.0.0.1:PORT` of the metadata server.
-    metadata: String,
     engine: Engine,
     images: Images,
     wanted: KmodTag,
@@ -120,7 +118,6 @@ pub fn run(world: &World<'_>, args: &RehearseArgs) -> Result<Done, Error> {
         kernel: format!("{KERNEL}.{arch}").parse()?,
         zfs: ZFS.parse()?,
     };
-    let server = metadata_server(world.config, &wanted, arch)?;
     world
         .report
         .status("Making", "stand-ins for Fedora CoreOS and the kmods image");
@@ -157,7 +154,6 @@ pub fn run(world: &World<'_>, args: &RehearseArgs) -> Result<Done, Error> {
         scratch: scratch.path.clone(),
         arch,
         registry,
-        metadata: server.address().to_string(),
         engine: args.engine,
         images,
         wanted,
@@ -261,57 +257,29 @@ fn container_registry(sh: &Shell, log: &Path) -> Result<(String, Background), Er
     Ok((address.to_string(), service))
 }
 
-/// GitHub and Fedora, each night under a path of its own.
-fn metadata_server(config: &Config, wanted: &KmodTag, arch: Arch) -> Result<Loopback, Error> {
-    let releases = format!("/repos/{}/releases", config.zfs.repository);
-    let version: FcosVersion = FCOS.parse()?;
-    let stream = &config.base.stream;
-    let meta = format!("/streams/{stream}/builds/{version}/{arch}/commitmeta.json");
-    let kernel = wanted.kernel.to_string();
-    let zfs = wanted.zfs;
-    Ok(Loopback::start(move |request: &Request| {
-        let path = request.path.split('?').next().unwrap_or_default();
-        let Some((night, path)) = path.trim_start_matches('/').split_once('/') else {
-            return Reply::new(404, "application/json", "{}");
-        };
-        let path = format!("/{path}");
-        if path == releases {
-            // On the bad night OpenZFS has released what nobody has built yet.
-            let newest = match night {
-                "ahead" => format!("zfs-{}.{}.{}", zfs.major, zfs.minor, zfs.patch + 1),
-                _ => zfs.tag(),
-            };
-            let release = |tag: &str, prerelease| serde_json::json!({"tag_name": tag, "draft": false, "prerelease": prerelease});
-            let list = serde_json::json!([
-                release("zfs-2.2.9", false),
-                release(&newest, false),
-                release("zfs-9.0.0-rc1", true),
-            ]);
-            Reply::new(200, "application/json", list.to_string())
-        } else if path == meta {
-            let (version, rest) = kernel.split_once('-').unwrap_or_default();
-            let (release, arch) = rest.rsplit_once('.').unwrap_or_default();
-            let packages = serde_json::json!({"rpmostree.rpmdb.pkglist": [
-                ["bash", "0", "5.3.0", "2.fc44", arch],
-                ["kernel-core", "0", version, release, arch],
-            ]});
-            Reply::new(200, "application/json", packages.to_string())
-        } else {
-            Reply::new(404, "text/html", "<html>not here</html>")
-        }
-    })?)
-}
-
 impl Stage<'_> {
     fn play(&self, watch: &Stopwatch) -> Result<Done, Error> {
         let config = self.world.config;
         let base = config.base_tag()?;
-        let kmods = config
+        let source = config
             .kmods
-            .image
-            .tagged(config.kmods.tag.render(&self.wanted)?);
+            .first()
+            .ok_or_else(|| Error::Usage("image.yaml lists no source of kmods".to_owned()))?;
+        let kmods = source.image.tagged(source.tag.render(&self.wanted)?);
         self.push(&self.images.base, &base)?;
         self.push(&self.images.kmods, &kmods)?;
+        let what = metadata::Published {
+            fcos: FCOS,
+            base: self.digest_now(&base)?.ok_or_else(|| Error::Step {
+                step: "stand-ins".to_owned(),
+                detail: format!("{base} is not there after the push"),
+            })?,
+            kmods: self.wanted.clone(),
+            arch: self.arch,
+            now: self.world.env.now,
+        };
+        let server = metadata::server(config, what)?;
+        let metadata = server.address().to_string();
         let made = watch.elapsed();
         let mut rows = vec![
             ["", "NIGHT", "EXIT", "WANTED", "SECONDS", "TAG"]
@@ -326,10 +294,10 @@ impl Stage<'_> {
                 self.push(&self.images.broken_kmods, &kmods)?;
             }
             let watch = Stopwatch::start();
-            let code = self.night(&night)?;
+            let code = self.night(&night, &metadata)?;
             let now = self.tag_now()?;
             let held = if night.publishes {
-                now.is_some()
+                now.is_some() && now != published
             } else {
                 now == published
             };
@@ -386,11 +354,11 @@ impl Stage<'_> {
     }
 
     /// Types one command, as CI would, in the world of one night.
-    fn night(&self, night: &Night) -> Result<Option<i32>, Error> {
+    fn night(&self, night: &Night, metadata: &str) -> Result<Option<i32>, Error> {
         let folder = self.scratch.join(night.world);
         make_dir(&folder)?;
         let mut config = self.world.config.clone();
-        let place = format!("http://{}/{}", self.metadata, night.world);
+        let place = format!("http://{metadata}/{}", night.world);
         config.urls.github_api = place.parse()?;
         config.urls.fcos_builds = place.parse()?;
         config.signing = checkout::signing(self.skopeo.as_deref());
@@ -416,32 +384,28 @@ impl Stage<'_> {
         ] {
             self.sh.set_var(name, "");
         }
+        // What a rehearsal makes up is not for the person's own cache.
+        self.sh.set_var("XDG_CACHE_HOME", folder.join("cache"));
         let engine = format!("--engine={}", self.engine);
         let exe = self.world.env.exe.display().to_string();
         let yaml = image_yaml.display().to_string();
-        let invocation = Invocation::new(
-            &exe,
-            [
-                "build",
-                "--publish",
-                engine.as_str(),
-                "--config",
-                yaml.as_str(),
-            ],
-        );
+        let mut words = vec!["build", "--publish", engine.as_str()];
+        words.extend(["--config", yaml.as_str()]);
+        words.extend(night.options);
+        let invocation = Invocation::new(&exe, words);
         let report = self.world.report;
-        report.note(&format!("$ cargo xtask build --publish --config {yaml}"));
+        report.note(&format!(
+            "$ cargo xtask build --publish --config {yaml} {}",
+            night.options.join(" ")
+        ));
         process::status(&self.sh, &invocation, &mut |line| report.foreign(line))
     }
 
     fn registries_conf(&self, registry: &str) -> Result<String, Error> {
         let config = self.world.config;
         let repository = config.repository()?;
-        let mut hosts = vec![
-            config.base.image.registry(),
-            config.kmods.image.registry(),
-            repository.registry(),
-        ];
+        let mut hosts = vec![config.base.image.registry(), repository.registry()];
+        hosts.extend(config.kmods.iter().map(|source| source.image.registry()));
         hosts.sort_unstable();
         hosts.dedup();
         let entry = |host: &&str| {
@@ -456,6 +420,14 @@ impl Stage<'_> {
     /// What the first published tag names now.
     fn tag_now(&self) -> Result<Option<Digest>, Error> {
         let config = self.world.config;
+        match config.image.tags.first() {
+            Some(tag) => self.digest_now(&config.repository()?.tagged(tag.clone())),
+            None => Ok(None),
+        }
+    }
+
+    /// What a name that `registries.conf` maps names now.
+    fn digest_now(&self, image: &ImageRef) -> Result<Option<Digest>, Error> {
         let conf = self.scratch.join("stage.conf");
         write(&conf, &self.registries_conf(&self.registry)?)?;
         let registries = Registries::new(
@@ -465,10 +437,7 @@ impl Stage<'_> {
             Box::new(|_, _| Ok(None)),
             Limits::default(),
         )?;
-        let Some(tag) = config.image.tags.first() else {
-            return Ok(None);
-        };
-        match registries.inspect(&config.repository()?.tagged(tag.clone()), self.arch) {
+        match registries.inspect(image, self.arch) {
             Answer::Present(found) => Ok(Some(found.digest)),
             Answer::Absent => Ok(None),
             Answer::Unknown(why) => Err(Error::Unknown(why)),
@@ -485,5 +454,5 @@ fn make_dir(path: &Path) -> Result<(), Error> {
 }
 
 fn write(path: &Path, text: &str) -> Result<(), Error> {
-    crate::tasks::versions::write(path, text)
+    crate::tasks::inputs::write(path, text)
 }

@@ -7,12 +7,17 @@
     reason = "this module is the door to the terminal"
 )]
 
+mod progress;
+
 use std::fmt::Write as _;
 use std::fs::OpenOptions;
 use std::io::Write as _;
 use std::path::Path;
+use std::sync::{Arc, Mutex};
 
 use serde::Serialize;
+
+pub use progress::Progress;
 
 use crate::env::Env;
 use crate::error::Error;
@@ -22,8 +27,12 @@ use crate::error::Error;
 pub struct Report {
     json: bool,
     color: bool,
+    /// Standard error is a terminal.
+    terminal: bool,
     github_output: Option<std::path::PathBuf>,
     github_summary: Option<std::path::PathBuf>,
+    /// For tests: both streams, in place of the terminal.
+    captured: Option<Arc<Mutex<[String; 2]>>>,
 }
 
 /// Makes a line harmless: CI runners take a line that begins with `::` (after
@@ -48,8 +57,10 @@ impl Report {
         Self {
             json,
             color: env.color,
+            terminal: env.terminal,
             github_output: env.github_output.clone(),
             github_summary: env.github_summary.clone(),
+            captured: None,
         }
     }
 
@@ -58,9 +69,51 @@ impl Report {
         Self {
             json,
             color: false,
+            terminal: false,
             github_output: None,
             github_summary: None,
+            captured: None,
         }
+    }
+
+    /// For tests: nothing reaches the terminal.
+    pub fn capturing(json: bool) -> Self {
+        Self {
+            captured: Some(Arc::default()),
+            ..Self::plain(json)
+        }
+    }
+
+    /// What a [`Report::capturing`] was told: standard output, standard error.
+    pub fn captured(&self) -> [String; 2] {
+        let lock = self.captured.as_ref().map(|captured| captured.lock());
+        match lock {
+            Some(Ok(captured)) => captured.clone(),
+            Some(Err(poisoned)) => poisoned.into_inner().clone(),
+            None => Default::default(),
+        }
+    }
+
+    fn write(&self, stream: usize, line: &str) {
+        match &self.captured {
+            Some(captured) => {
+                if let Ok(mut captured) = captured.lock() {
+                    captured[stream].push_str(line);
+                    captured[stream].push('\n');
+                }
+            }
+            // A closed pipe (`| head`) is no reason to fail or to panic.
+            None if stream == 0 => drop(writeln!(std::io::stdout().lock(), "{line}")),
+            None => drop(writeln!(std::io::stderr().lock(), "{line}")),
+        }
+    }
+
+    fn out(&self, line: &str) {
+        self.write(0, line);
+    }
+
+    fn err(&self, line: &str) {
+        self.write(1, line);
     }
 
     /// Tells an error; under `--json` it is the document as well.
@@ -82,7 +135,7 @@ impl Report {
     /// A line of the answer. Silent under `--json`.
     pub fn answer(&self, line: &str) {
         if !self.json {
-            out(line);
+            self.out(line);
         }
     }
 
@@ -94,7 +147,7 @@ impl Report {
         if self.json {
             let text = serde_json::to_string_pretty(value)
                 .map_err(|error| Error::Usage(format!("no JSON for this: {error}")))?;
-            out(&text);
+            self.out(&text);
         }
         Ok(())
     }
@@ -125,28 +178,28 @@ impl Report {
         } else {
             ("", "")
         };
-        err(&format!("{}error:{} {}", paint.0, paint.1, calm(first)));
+        self.err(&format!("{}error:{} {}", paint.0, paint.1, calm(first)));
         for line in lines {
-            err(&format!("  {}", calm(line)));
+            self.err(&format!("  {}", calm(line)));
         }
     }
 
     /// A line that another program wrote.
     pub fn foreign(&self, line: &str) {
-        err(&calm(line));
+        self.err(&calm(line));
     }
 
     /// A line of the story without a verb.
     pub fn note(&self, line: &str) {
-        err(&calm(line));
+        self.err(&calm(line));
     }
 
     fn verb(&self, color: &str, verb: &str, text: &str) {
         let text = calm(text);
         if self.color {
-            err(&format!("{color}{verb:>12}\u{1b}[0m {text}"));
+            self.err(&format!("{color}{verb:>12}\u{1b}[0m {text}"));
         } else {
-            err(&format!("{verb:>12} {text}"));
+            self.err(&format!("{verb:>12} {text}"));
         }
     }
 
@@ -206,13 +259,21 @@ fn append(path: &Path, text: &str) -> Result<(), Error> {
         })
 }
 
-/// A closed pipe (`| head`) is no reason to fail or to panic.
-fn out(line: &str) {
-    let _ = writeln!(std::io::stdout().lock(), "{line}");
+/// Bytes to standard output as they are, for a task with a form of its own.
+///
+/// # Errors
+/// If they cannot be written. A closed pipe is no error.
+pub fn exactly_out(bytes: &[u8]) -> std::io::Result<()> {
+    let mut stdout = std::io::stdout().lock();
+    match stdout.write_all(bytes).and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        done => done,
+    }
 }
 
-fn err(line: &str) {
-    let _ = writeln!(std::io::stderr().lock(), "{line}");
+/// Bytes to standard error as they are.
+pub fn exactly_err(bytes: &[u8]) {
+    let _ = std::io::stderr().lock().write_all(bytes);
 }
 
 /// Rows padded to columns, without white space at the end of a line.

@@ -1,12 +1,21 @@
 //! From facts to the lock, or to the answer why there is none. Pure.
 
-use registry_compat::{Answer, Judgement, Missing, Unknown, judge};
+use std::collections::BTreeSet;
+
+use registry_compat::{Answer, Digest, Judgement as Kmods, KmodTag, Missing, judge};
 use serde::Serialize;
+use version_discovery::{
+    BaseVerdict, Choice, Held, Obstacle, Outcome, Pick, Waiting, ZfsVerdict, choose,
+    newest_in_series,
+};
 
 use crate::config::Config;
 use crate::error::Error;
-use crate::facts::{Local, TargetFacts, Upstream};
-use crate::lock::{Lock, LockedBase, Policy, SCHEMA, Target};
+use crate::facts::{KmodsImage, Local, Upstream};
+use crate::gather::{KERNEL_LABEL, ZFS_LABEL};
+use crate::lock::{
+    Judgement, Lock, LockedBase, PassedOver, Policy, SCHEMA, Target, Tools, Verdict,
+};
 
 /// The answer to "what is to be built".
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -14,7 +23,7 @@ use crate::lock::{Lock, LockedBase, Policy, SCHEMA, Target};
 pub enum Resolution {
     /// This, pinned.
     Lock(Box<Lock>),
-    /// Nothing can be built yet: there are no kernel modules. Exit code 10.
+    /// Nothing can be built yet. Exit code 10.
     NotYet(Box<NotYet>),
 }
 
@@ -22,95 +31,197 @@ pub enum Resolution {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct NotYet {
-    /// What is missing, and what exists instead.
+    /// What is waited for.
+    pub waiting: Waiting,
+    /// If it is kmods: what is missing, and what exists instead.
     #[serde(flatten)]
-    pub missing: Missing,
-    /// The image that was wanted.
-    pub image: String,
-    /// Where its makers can be found.
-    pub project: String,
-    /// Why the near misses are not known, if they could not be asked for.
-    pub nearest_unknown: Option<Unknown>,
+    pub missing: Option<Missing>,
+    /// The image that was wanted, of the first source.
+    pub image: Option<String>,
+    /// Where the makers of each source can be found.
+    pub projects: Vec<String>,
 }
 
-/// Decides.
+/// The choice that follows from the facts.
+pub fn decide(config: &Config, upstream: &Upstream) -> Choice {
+    let policy = config.policy.of(config.zfs.series);
+    choose(&upstream.discovery, &policy, upstream.now)
+}
+
+/// Makes a choice into a lock, or says why there is none.
 ///
 /// # Errors
-/// [`Error::Unknown`] if the registry could not be asked: that is never "no
-/// kmods". [`Error::Step`] if a kmods image does not say of itself what its tag
-/// says.
-pub fn resolve(config: &Config, upstream: &Upstream, local: &Local) -> Result<Resolution, Error> {
-    let mut targets = Vec::new();
-    for facts in &upstream.targets {
-        match target(config, facts)? {
-            Ok(found) => targets.push(found),
-            Err(not_yet) => return Ok(Resolution::NotYet(Box::new(not_yet))),
+/// [`Error::Undecided`] if something could not be asked: that is never "no
+/// kmods". [`Error::Refused`] if the configuration has to be edited first.
+/// [`Error::Step`] if a kmods image does not say of itself what its tag says.
+pub fn resolve(
+    config: &Config,
+    upstream: &Upstream,
+    local: &Local,
+    choice: &Choice,
+) -> Result<Resolution, Error> {
+    let (pick, held) = match &choice.outcome {
+        Outcome::Go(pick) => (pick, None),
+        Outcome::Hold(pick, held) => (pick, Some(held)),
+        Outcome::Wait(waiting) => {
+            return Ok(Resolution::NotYet(Box::new(not_yet(
+                config, upstream, waiting,
+            ))));
         }
-    }
-    let zfs = version_discovery::newest_in_series(&upstream.zfs_releases, config.zfs.series)?;
+        Outcome::Unknown(unknown) => return Err(Error::Undecided(Box::new(unknown.clone()))),
+        Outcome::Refused(refusal) => return Err(Error::Refused(refusal.to_string())),
+    };
     Ok(Resolution::Lock(Box::new(Lock {
         schema: SCHEMA,
         base: LockedBase {
-            image: upstream.base.clone(),
-            digest: upstream.base_digest.clone(),
-            version: upstream.base_version,
+            image: config.base_tag()?,
+            version: pick.base,
         },
-        zfs,
-        targets,
+        zfs: pick.zfs,
+        targets: targets(config, upstream, pick)?,
+        other_images: Vec::new(),
         containerfiles: local.containerfiles.clone(),
         ignition: local.ignition.clone(),
         policy: Policy::of(config),
+        judgement: judgement(config, choice, pick, held),
+        tools: Tools {
+            xtask: env!("CARGO_PKG_VERSION").to_owned(),
+            engine: local.engine,
+            engine_version: local.engine_version.clone(),
+        },
     })))
 }
 
-fn target(config: &Config, facts: &TargetFacts) -> Result<Result<Target, NotYet>, Error> {
-    let inspected = match &facts.answer {
-        Answer::Present(inspected) => inspected,
-        Answer::Unknown(why) => return Err(Error::Unknown(why.clone())),
-        Answer::Absent => return Ok(Err(not_yet(config, facts))),
-    };
-    labels_agree(facts, &inspected.labels)?;
-    Ok(Ok(Target {
-        arch: facts.arch,
-        manifest: facts.manifest.clone(),
-        kernel: facts.kernel.clone(),
-        kernel_source: facts.kernel_source,
-        kmods: facts.kmods.clone(),
-        kmods_digest: inspected.digest.clone(),
-    }))
-}
-
-fn not_yet(config: &Config, facts: &TargetFacts) -> NotYet {
-    let (tags, nearest_unknown) = match &facts.available {
-        Some(Answer::Present(tags)) => (tags.clone(), None),
-        Some(Answer::Unknown(why)) => (Default::default(), Some(why.clone())),
-        Some(Answer::Absent) | None => Default::default(),
-    };
-    let missing = match judge(&facts.wanted, &tags) {
-        Judgement::Missing(missing) => missing,
-        // The list names a tag that the registry has just denied: it is being
-        // made or deleted right now, and neither is a base to build on.
-        Judgement::Compatible(wanted) => Missing {
-            wanted,
-            same_kernel: Vec::new(),
-            same_zfs: Vec::new(),
-        },
-    };
-    NotYet {
-        missing,
-        image: facts.kmods.to_string(),
-        project: config.kmods.project.to_string(),
-        nearest_unknown,
+fn judgement(config: &Config, choice: &Choice, pick: &Pick, held: Option<&Held>) -> Judgement {
+    let bases = choice
+        .bases
+        .iter()
+        .filter(|base| base.version > pick.base && base.verdict != BaseVerdict::NotNeeded);
+    let zfs = choice.zfs.iter().filter(|candidate| {
+        candidate.version > pick.zfs && candidate.verdict != ZfsVerdict::OtherSeries
+    });
+    Judgement {
+        policy: config.policy.of(config.zfs.series),
+        verdict: held.map_or(Verdict::Go, |held| Verdict::Hold {
+            since: held.since,
+            estimated: held.estimated,
+            newest: held.newest,
+            why: held.obstacle.to_string(),
+        }),
+        bases_passed_over: bases
+            .map(|base| PassedOver {
+                version: base.version.to_string(),
+                why: base.verdict.to_string(),
+            })
+            .collect(),
+        zfs_passed_over: zfs
+            .map(|candidate| PassedOver {
+                version: candidate.version.to_string(),
+                why: candidate.verdict.to_string(),
+            })
+            .collect(),
+        forced: None,
     }
 }
 
-/// Labels of fedora-zfs-kmods. Images of before 2025-10-18 have none; the ZFS
-/// label carries the tag's prefix (`zfs-2.4.2`).
-const KERNEL_LABEL: &str = "io.github.samhclark.fedora-zfs-kmods.kernel.version";
-const ZFS_LABEL: &str = "io.github.samhclark.fedora-zfs-kmods.zfs.tag";
+fn targets(config: &Config, upstream: &Upstream, pick: &Pick) -> Result<Vec<Target>, Error> {
+    let mut targets = Vec::new();
+    for arch in config.architectures.iter() {
+        let lacks = |what: &str| Error::Step {
+            step: "facts".to_owned(),
+            detail: format!("they do not say {what} of {} for {arch}", pick.base),
+        };
+        let found = pick.targets.get(arch).ok_or_else(|| lacks("the kernel"))?;
+        let base = found.image.as_ref().ok_or_else(|| lacks("the image"))?;
+        let base: Digest = base.digest().parse()?;
+        let facts = upstream
+            .images
+            .iter()
+            .find(|image| {
+                image.arch == *arch
+                    && image.source == pick.kmods
+                    && image.wanted.kernel == found.kernel
+                    && image.wanted.zfs == pick.zfs
+            })
+            .ok_or_else(|| lacks("the kmods image"))?;
+        let inspected = match &facts.answer {
+            Answer::Present(inspected) => inspected,
+            Answer::Unknown(why) => return Err(Error::Unknown(why.clone())),
+            Answer::Absent => return Err(lacks("a kmods image that is still there")),
+        };
+        labels_agree(facts, &inspected.labels)?;
+        targets.push(Target {
+            arch: *arch,
+            base,
+            kernel: found.kernel.clone(),
+            kernel_source: found.kernel_source,
+            kmods: facts.image.clone(),
+            kmods_digest: inspected.digest.clone(),
+        });
+    }
+    Ok(targets)
+}
+
+fn not_yet(config: &Config, upstream: &Upstream, waiting: &Waiting) -> NotYet {
+    let missing = obstacle(waiting).and_then(|obstacle| missing(config, upstream, obstacle));
+    let image = missing.as_ref().and_then(|missing| {
+        let first = config.kmods.first()?;
+        let tag = first.tag.render(&missing.wanted).ok()?;
+        Some(first.image.tagged(tag).to_string())
+    });
+    NotYet {
+        waiting: waiting.clone(),
+        missing,
+        image,
+        projects: config
+            .kmods
+            .iter()
+            .map(|source| source.project.to_string())
+            .collect(),
+    }
+}
+
+/// What the newest base lacks, if that is why nothing is built.
+fn obstacle(waiting: &Waiting) -> Option<&Obstacle> {
+    match waiting {
+        Waiting::NewestNotBuildable { held, .. }
+        | Waiting::HoldExceeded { held, .. }
+        | Waiting::NothingBuildable { held } => Some(&held.obstacle),
+        Waiting::WouldGoBack { held, .. } => held.as_ref().map(|held| &held.obstacle),
+        Waiting::NoRelease | Waiting::PinnedBaseMissing(_) | Waiting::NoZfsRelease { .. } => None,
+    }
+}
+
+fn missing(config: &Config, upstream: &Upstream, obstacle: &Obstacle) -> Option<Missing> {
+    let (kernel, wanted) = match obstacle {
+        Obstacle::NoKmods { kernel } => (kernel, None),
+        Obstacle::NoZfs { kernel, wanted, .. } => (kernel, *wanted),
+    };
+    let releases = upstream.discovery.zfs.known()?;
+    let newest = newest_in_series(releases, config.zfs.series).ok();
+    let wanted = KmodTag {
+        kernel: kernel.clone(),
+        zfs: wanted.or(newest)?,
+    };
+    let mut tags = BTreeSet::new();
+    for source in &upstream.discovery.kmods {
+        for (kernel, versions) in source.kernels.known().into_iter().flatten() {
+            let tag = |zfs: &_| KmodTag {
+                kernel: kernel.clone(),
+                zfs: *zfs,
+            };
+            tags.extend(versions.known().into_iter().flatten().map(tag));
+        }
+    }
+    match judge(&wanted, &tags) {
+        Kmods::Missing(missing) => Some(missing),
+        // It exists, for one architecture of several, or against a pin.
+        Kmods::Compatible(_) => None,
+    }
+}
 
 fn labels_agree(
-    facts: &TargetFacts,
+    facts: &KmodsImage,
     labels: &std::collections::BTreeMap<String, String>,
 ) -> Result<(), Error> {
     let kernel = facts.wanted.kernel.to_string();
@@ -132,7 +243,7 @@ fn labels_agree(
     for (label, wanted, found) in pairs {
         if let Some(found) = found.filter(|found| *found != wanted) {
             return Err(Error::Step {
-                step: format!("kmods image {}", facts.kmods),
+                step: format!("kmods image {}", facts.image),
                 detail: format!(
                     "its label {label} says `{}`, its tag says `{wanted}`: \
                      it is not to be trusted; tell its makers",
@@ -147,14 +258,17 @@ fn labels_agree(
 /// The text of "not yet", for people: what was wanted, what is nearest, the
 /// likely reasons, and where to look.
 pub fn explain(not_yet: &NotYet) -> Vec<String> {
-    let wanted = &not_yet.missing.wanted;
-    let mut lines = vec![
-        format!(
-            "no ZFS kernel modules for kernel {} with ZFS {}",
-            wanted.kernel, wanted.zfs
-        ),
-        format!("  wanted        {}", not_yet.image),
-    ];
+    let Some(missing) = &not_yet.missing else {
+        return vec![format!("not yet: {}", not_yet.waiting)];
+    };
+    let wanted = &missing.wanted;
+    let mut lines = vec![format!(
+        "no ZFS kernel modules for kernel {} with ZFS {}",
+        wanted.kernel, wanted.zfs
+    )];
+    if let Some(image) = &not_yet.image {
+        lines.push(format!("  wanted        {image}"));
+    }
     let list = |title: &str, found: Vec<String>| {
         let found = if found.is_empty() {
             "none".to_owned()
@@ -163,26 +277,14 @@ pub fn explain(not_yet: &NotYet) -> Vec<String> {
         };
         format!("  {title:<13} {found}")
     };
-    if let Some(why) = &not_yet.nearest_unknown {
-        lines.push(format!("  nearest       not known: {why}"));
-    } else {
-        let same_kernel = &not_yet.missing.same_kernel;
-        let same_zfs = &not_yet.missing.same_zfs;
-        lines.push(list(
-            "this kernel",
-            same_kernel
-                .iter()
-                .map(|t| format!("ZFS {}", t.zfs))
-                .collect(),
-        ));
-        lines.push(list(
-            "this ZFS",
-            same_zfs
-                .iter()
-                .map(|t| format!("kernel {}", t.kernel))
-                .collect(),
-        ));
-    }
+    let zfs = missing.same_kernel.iter().map(|t| format!("ZFS {}", t.zfs));
+    let kernels = missing
+        .same_zfs
+        .iter()
+        .map(|t| format!("kernel {}", t.kernel));
+    lines.push(list("this kernel", zfs.collect()));
+    lines.push(list("this ZFS", kernels.collect()));
+    lines.push(format!("  {}", not_yet.waiting));
     lines.push("likely reasons, the commonest first:".to_owned());
     lines.push("  1. the kmods build of today has not run yet: wait some hours".to_owned());
     lines.push(format!(
@@ -191,72 +293,14 @@ pub fn explain(not_yet: &NotYet) -> Vec<String> {
         wanted.kernel.major_minor()
     ));
     lines.push("  3. the kmods build failed: see its project".to_owned());
-    lines.push(format!("  {}", not_yet.project));
+    lines.extend(
+        not_yet
+            .projects
+            .iter()
+            .map(|project| format!("  {project}")),
+    );
     lines
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::testing;
-    use registry_compat::Trouble;
-
-    #[test]
-    fn present_everywhere_is_a_lock() {
-        let (config, upstream, local) = testing::facts();
-        let Resolution::Lock(lock) = resolve(&config, &upstream, &local).unwrap() else {
-            panic!("everything is there");
-        };
-        assert_eq!(lock.zfs.to_string(), "2.4.4");
-        let text = lock.to_line().unwrap();
-        assert_eq!(Lock::parse(&text, "here").unwrap(), *lock);
-    }
-
-    #[test]
-    fn absent_is_an_answer_and_unknown_an_error() {
-        let (config, mut upstream, local) = testing::facts();
-        upstream.targets[0].answer = Answer::Absent;
-        upstream.targets[0].available = Some(Answer::Present(
-            ["2.4.3", "2.4.2"]
-                .map(|zfs| registry_compat::KmodTag {
-                    zfs: zfs.parse().unwrap(),
-                    ..upstream.targets[0].wanted.clone()
-                })
-                .into(),
-        ));
-        let Resolution::NotYet(not_yet) = resolve(&config, &upstream, &local).unwrap() else {
-            panic!("there are no kmods");
-        };
-        let text = explain(&not_yet).join("\n");
-        assert!(text.contains("ZFS 2.4.3, ZFS 2.4.2"), "{text}");
-        assert!(text.contains("this ZFS      none"), "{text}");
-
-        upstream.targets[0].answer = Answer::Unknown(Unknown {
-            trouble: Trouble::ServerError,
-            detail: "HTTP 500".into(),
-        });
-        let error = resolve(&config, &upstream, &local).unwrap_err();
-        assert_eq!(error.exit_code(), 3);
-        assert!(!error.to_string().contains("kmods"), "{error}");
-    }
-
-    #[test]
-    fn a_kmods_image_that_contradicts_its_tag_is_not_used() {
-        let (config, mut upstream, local) = testing::facts();
-        let Answer::Present(inspected) = &mut upstream.targets[0].answer else {
-            panic!("it is there");
-        };
-        inspected
-            .labels
-            .insert(ZFS_LABEL.into(), "zfs-2.4.4".into());
-        assert!(resolve(&config, &upstream, &local).is_ok());
-        let Answer::Present(inspected) = &mut upstream.targets[0].answer else {
-            panic!("it is there");
-        };
-        inspected
-            .labels
-            .insert(KERNEL_LABEL.into(), "7.0.0-1.fc44.x86_64".into());
-        let error = resolve(&config, &upstream, &local).unwrap_err();
-        assert!(error.to_string().contains("not to be trusted"), "{error}");
-    }
-}
+mod tests;

@@ -1,11 +1,15 @@
 //! One module for each task, or family of tasks.
 
 pub mod build;
+pub mod butane;
 pub mod check;
+pub mod cleanup;
 pub mod config;
 pub mod diff;
 pub mod doctor;
 pub mod help;
+pub mod ignition;
+pub mod inputs;
 pub mod keys;
 pub mod promote;
 pub mod verify;
@@ -18,8 +22,12 @@ pub enum Done {
     Well,
     /// Answered, and the answer is that something does not hold.
     Badly,
+    /// Answered, and going on could lose something.
+    Refused,
     /// Nothing can be built now.
     NotYet,
+    /// Ended as another program's command line says.
+    Code(u8),
 }
 
 impl Done {
@@ -28,7 +36,9 @@ impl Done {
         match self {
             Self::Well => 0,
             Self::Badly => 1,
+            Self::Refused => 4,
             Self::NotYet => 10,
+            Self::Code(code) => code,
         }
     }
 }

@@ -6,13 +6,64 @@ use std::path::Path;
 
 use registry_compat::{Answer, KmodTag};
 use remote::Inspected;
-use version_discovery::{Arch, KernelSource, ZfsRelease};
+use version_discovery::{
+    Arch, Fact, FcosRelease, KernelSource, KmodsSource, ReleaseKernel, Rollout, ZfsRelease,
+};
 
 use crate::config::Config;
 use crate::engine::Engine;
-use crate::facts::{Local, TargetFacts, Upstream};
+use crate::facts::{KmodsImage, Local, Upstream};
 use crate::lock::{Lock, digest_of};
-use crate::resolve::{Resolution, resolve};
+use crate::resolve::{Resolution, decide, resolve};
+
+/// The moment of [`facts`].
+pub const NOW: &str = "2026-07-30T12:00:00Z";
+
+/// A release with an image for x86_64 and this kernel.
+pub fn release(version: &str, out: &str, kernel: &str) -> FcosRelease {
+    let digest = digest_of(format!("base {version}").as_bytes()).unwrap();
+    let image = format!("quay.io/fedora/fedora-coreos@{digest}");
+    let kernel = ReleaseKernel {
+        version: kernel.parse().unwrap(),
+        source: KernelSource::Commitmeta,
+    };
+    FcosRelease {
+        version: version.parse().unwrap(),
+        images: BTreeMap::from([(Arch::X86_64, Some(image.parse().unwrap()))]),
+        kernels: BTreeMap::from([(Arch::X86_64, Fact::Known(kernel))]),
+        barrier: None,
+        dead_end: None,
+        rollout: Rollout::Window {
+            start: format!("{out}T14:00:00Z").parse().unwrap(),
+            minutes: Some(2880),
+        },
+    }
+}
+
+/// A kmods image of the first source, and what the registry says of it.
+pub fn kmods_image(config: &Config, zfs: &str, kernel: &str) -> KmodsImage {
+    let source = config.kmods.first().unwrap();
+    let wanted = KmodTag {
+        kernel: kernel.parse().unwrap(),
+        zfs: zfs.parse().unwrap(),
+    };
+    let image = source.image.tagged(source.tag.render(&wanted).unwrap());
+    let digest = digest_of(format!("kmods {image}").as_bytes()).unwrap();
+    KmodsImage {
+        source: source.image.to_string(),
+        arch: Arch::X86_64,
+        wanted,
+        image,
+        answer: Answer::Present(Inspected {
+            digest: digest.clone(),
+            manifest: digest.clone(),
+            config: digest,
+            labels: BTreeMap::new(),
+            size: 1000,
+            created: None,
+        }),
+    }
+}
 
 /// An `image.yaml` that is not the stock one, an upstream where everything is
 /// there, and a machine with `podman`.
@@ -20,39 +71,33 @@ pub fn facts() -> (Config, Upstream, Local) {
     let path = Path::new("testing/image.yaml");
     let config = Config::parse(include_str!("testing/image.yaml"), path).unwrap();
     let digest = |text: &str| digest_of(text.as_bytes()).unwrap();
-    let wanted = KmodTag {
-        kernel: "7.1.4-200.fc44.x86_64".parse().unwrap(),
-        zfs: "2.4.4".parse().unwrap(),
-    };
-    let tag = config.kmods.tag.render(&wanted).unwrap();
-    let release = |tag: &str| ZfsRelease {
+    let kernel = "7.1.4-200.fc44.x86_64";
+    let image = kmods_image(&config, "2.4.4", kernel);
+    let zfs = |tag: &str| ZfsRelease {
         tag: tag.to_owned(),
         draft: false,
         prerelease: false,
     };
+    let pair = (image.wanted.kernel.clone(), image.wanted.zfs);
     let upstream = Upstream {
-        base: config.base_tag().unwrap(),
-        base_digest: digest("base"),
-        base_version: Some("44.20260707.3.1".parse().unwrap()),
-        targets: vec![TargetFacts {
-            arch: Arch::X86_64,
-            manifest: digest("base x86_64"),
-            kernel: wanted.kernel.clone(),
-            kernel_source: KernelSource::Commitmeta,
-            kmods: config.kmods.image.tagged(tag),
-            wanted,
-            answer: Answer::Present(Inspected {
-                digest: digest("kmods"),
-                manifest: digest("kmods"),
-                config: digest("kmods config"),
-                labels: BTreeMap::new(),
-                size: 1000,
-            }),
-            available: None,
-        }],
-        zfs_releases: ["zfs-2.4.4", "zfs-2.4.3", "zfs-2.5.0-rc1"]
-            .map(release)
-            .to_vec(),
+        now: NOW.parse().unwrap(),
+        discovery: version_discovery::Upstream {
+            stream: config.base.stream.clone(),
+            arches: config.architectures.iter().copied().collect(),
+            releases: Fact::Known(vec![
+                release("44.20260621.3.1", "2026-07-09", "7.1.3-200.fc44.x86_64"),
+                release("44.20260707.3.1", "2026-07-23", kernel),
+            ]),
+            kmods: vec![KmodsSource::listed(image.source.clone(), [pair])],
+            zfs: Fact::Known(
+                ["zfs-2.4.4", "zfs-2.4.3", "zfs-2.5.0-rc1"]
+                    .map(zfs)
+                    .to_vec(),
+            ),
+            published: None,
+        },
+        images: vec![image],
+        published: None,
     };
     let repository = config.repository().unwrap();
     let local = Local {
@@ -61,6 +106,7 @@ pub fn facts() -> (Config, Upstream, Local) {
         containerfiles: digest("containerfiles"),
         ignition: digest("ignition"),
         engine: Engine::Podman,
+        engine_version: Some("5.2.0".to_owned()),
         destination: repository.tagged(config.image.candidate.clone()),
         insecure: false,
         today: Some("20260721".to_owned()),
@@ -71,7 +117,8 @@ pub fn facts() -> (Config, Upstream, Local) {
 /// The same, resolved.
 pub fn locked() -> (Config, Lock, Local) {
     let (config, upstream, local) = facts();
-    match resolve(&config, &upstream, &local).unwrap() {
+    let choice = decide(&config, &upstream);
+    match resolve(&config, &upstream, &local, &choice).unwrap() {
         Resolution::Lock(lock) => (config, *lock, local),
         Resolution::NotYet(_) => panic!("everything is there"),
     }

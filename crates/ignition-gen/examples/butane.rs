@@ -9,7 +9,7 @@ use std::io::{self, IsTerminal as _, Read as _, Write as _};
 use std::process::ExitCode;
 
 use ignition_gen::command::{self, Invocation, Request};
-use ignition_gen::{DirFiles, FileError, Files, NoFiles};
+use ignition_gen::{DirFiles, Files, NoFiles};
 
 fn main() -> ExitCode {
     let (output, messages, code) = match command::parse(std::env::args().skip(1)) {
@@ -37,41 +37,28 @@ fn translate(invocation: &Invocation) -> (Option<String>, String, u8) {
     let files: &dyn Files = directory.as_ref().map_or(&NoFiles, |directory| directory);
     let terminal = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
     let outcome = invocation.run(&source, files, terminal);
-    match (&invocation.output, outcome.output) {
-        (Some(path), Some(text)) => match fs::write(path, text) {
-            Ok(()) => (None, outcome.messages, outcome.code),
-            Err(error) => {
-                let message = format!(
-                    "{}failed to open {path}: open {path}: {}\n",
-                    outcome.messages,
-                    FileError::from(error)
-                );
-                (None, message, command::FAILED)
-            }
-        },
-        (_, output) => (output, outcome.messages, outcome.code),
+    let (Some(path), Some(text)) = (&invocation.output, &outcome.output) else {
+        return (outcome.output, outcome.messages, outcome.code);
+    };
+    match fs::write(path, text) {
+        Ok(()) => (None, outcome.messages, outcome.code),
+        Err(error) => (
+            None,
+            outcome.messages + &command::output_failure(path, &error.into()),
+            command::FAILED,
+        ),
     }
 }
 
 fn read(path: Option<&str>) -> Result<Vec<u8>, String> {
     let mut source = Vec::new();
-    let Some(path) = path else {
-        io::stdin()
-            .read_to_end(&mut source)
-            .map_err(|error| format!("failed to read stdin: {}\n", FileError::from(error)))?;
-        return Ok(source);
+    let input: io::Result<Box<dyn io::Read>> = match path {
+        Some(path) => fs::File::open(path).map(|file| Box::new(file) as _),
+        None => Ok(Box::new(io::stdin())),
     };
-    let mut file = fs::File::open(path).map_err(|error| {
-        format!(
-            "failed to open {path}: open {path}: {}\n",
-            FileError::from(error)
-        )
-    })?;
-    file.read_to_end(&mut source).map_err(|error| {
-        format!(
-            "failed to read {path}: read {path}: {}\n",
-            FileError::from(error)
-        )
-    })?;
+    let mut input = input.map_err(|error| command::input_failure(path, false, &error.into()))?;
+    input
+        .read_to_end(&mut source)
+        .map_err(|error| command::input_failure(path, true, &error.into()))?;
     Ok(source)
 }

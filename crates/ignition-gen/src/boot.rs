@@ -238,3 +238,44 @@ pub(crate) fn grub(context: &mut Context, node: &Node) -> Option<Node> {
     );
     Some(Node::fields(vec![(Storage, storage)], PathId::NONE))
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::ignition;
+
+    #[test]
+    fn luks_root() {
+        let ignition = ignition(7, "boot_device: {luks: {tpm2: true}}");
+        assert_eq!(
+            ignition,
+            r#"{"storage":{"filesystems":[{"device":"/dev/mapper/root","format":"xfs","label":"root","wipeFilesystem":true}],"luks":[{"clevis":{"tpm2":true},"device":"/dev/disk/by-partlabel/root","label":"luks-root","name":"root","wipeVolume":true}]}}"#
+        );
+    }
+
+    #[test]
+    fn mirrors_have_the_partitions_of_their_layout() {
+        let labels = |layout: &str| {
+            let body =
+                format!("boot_device: {{layout: {layout}, mirror: {{devices: [/dev/a, /dev/b]}}}}");
+            let ignition = ignition(7, &body);
+            let prefixes = ["bios", "esp", "prep", "reserved", "boot", "root"];
+            prefixes.map(|prefix| ignition.contains(&format!(r#""label":"{prefix}-2""#)))
+        };
+        assert_eq!(labels("x86_64"), [true, true, false, false, true, true]);
+        assert_eq!(labels("aarch64"), [false, true, false, true, true, true]);
+        assert_eq!(labels("ppc64le"), [false, false, true, true, true, true]);
+    }
+
+    #[test]
+    fn boot_loader_users() {
+        let ignition = ignition(5, "grub: {users: [{name: root, password_hash: x}]}");
+        assert!(
+            ignition.contains(r#""path":"/boot/grub2/user.cfg""#),
+            "{ignition}"
+        );
+        assert!(
+            ignition
+                .contains(r#"{"device":"/dev/disk/by-label/boot","format":"ext4","path":"/boot"}"#)
+        );
+    }
+}

@@ -7,7 +7,7 @@
 
 use std::fmt;
 
-use crate::{Files, Options, Translation, translate};
+use crate::{FileError, Files, Options, Translation, translate};
 
 /// Exit code when all is well, with or without warnings.
 pub const OK: u8 = 0;
@@ -30,6 +30,22 @@ Options:
   -s, --strict             fail on any message
   -V, --version            show the version
 ";
+
+/// What to print when the input cannot be opened (or, if that went well,
+/// read); `path` is [`Invocation::input`]. The exit code is [`FAILED`].
+#[must_use]
+pub fn input_failure(path: Option<&str>, opened: bool, error: &FileError) -> String {
+    let path = path.unwrap_or("/dev/stdin");
+    let verb = if opened { "read" } else { "open" };
+    format!("failed to {verb} {path}: {verb} {path}: {error}\n")
+}
+
+/// What to print when the output cannot be opened; `path` is
+/// [`Invocation::output`]. The exit code is [`FAILED`].
+#[must_use]
+pub fn output_failure(path: &str, error: &FileError) -> String {
+    format!("failed to open {path}: open {path}: {error}\n")
+}
 
 /// When messages are coloured.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -85,16 +101,25 @@ pub struct Invocation {
 pub struct Usage {
     /// What is wrong; nothing if there are too many files.
     pub message: Option<String>,
+    /// `--input` was used, which has a warning of its own.
+    pub deprecated_input: bool,
 }
 
 impl fmt::Display for Usage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.deprecated_input {
+            f.write_str(DEPRECATED)?;
+        }
+        f.write_str(HELP)?;
         match &self.message {
-            Some(message) => write!(f, "{message}\n{HELP}{message}\n"),
-            None => f.write_str(HELP),
+            Some(message) => writeln!(f, "{message}"),
+            None => Ok(()),
         }
     }
 }
+
+const DEPRECATED: &str =
+    "Flag --input has been deprecated, specify filename directly on command line\n";
 
 #[derive(Clone, Copy, PartialEq)]
 enum Takes {
@@ -163,7 +188,13 @@ where
     match files.len() {
         0 => {}
         1 if invocation.input.is_none() => invocation.input = files.pop(),
-        _ => return Err(Usage { message: None }),
+        _ => {
+            let deprecated_input = invocation.deprecated_input;
+            return Err(Usage {
+                message: None,
+                deprecated_input,
+            });
+        }
     }
     Ok(if help {
         Request::Help
@@ -177,6 +208,7 @@ where
 fn wrong(message: String) -> Usage {
     Usage {
         message: Some(message),
+        deprecated_input: false,
     }
 }
 
@@ -327,9 +359,7 @@ impl Invocation {
         };
         let mut messages = String::new();
         if self.deprecated_input {
-            messages.push_str(
-                "Flag --input has been deprecated, specify filename directly on command line\n",
-            );
+            messages.push_str(DEPRECATED);
         }
         if self.raw_errors {
             messages.push_str(&report.raw());
@@ -419,8 +449,27 @@ mod tests {
             message(&["--check=x"]),
             "invalid argument \"x\" for \"-c, --check\" flag: strconv.ParseBool: parsing \"x\": invalid syntax"
         );
-        assert_eq!(parse(["a", "b", "--help"]), Err(Usage { message: None }));
+        assert_eq!(
+            parse(["a", "b", "--help"]),
+            Err(Usage {
+                message: None,
+                deprecated_input: false
+            })
+        );
         assert_eq!(parse(["--help"]), Ok(Request::Help));
+    }
+
+    #[test]
+    fn files_that_cannot_be_had() {
+        let error = FileError::IsADirectory;
+        assert_eq!(
+            input_failure(Some("."), true, &error),
+            "failed to read .: read .: is a directory\n"
+        );
+        assert_eq!(
+            output_failure("x", &FileError::NotFound),
+            "failed to open x: open x: no such file or directory\n"
+        );
     }
 
     #[test]

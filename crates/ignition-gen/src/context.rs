@@ -140,3 +140,21 @@ pub(crate) fn find(document: &Document, items: &[NodeId], name: &str) -> Option<
         .find(named)
         .map(|pair| (pair[0], pair[1]))
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::messages;
+
+    #[test]
+    fn places_are_those_of_the_deepest_node() {
+        let place = |body: &str| messages(7, body)[0].clone();
+        assert!(
+            place("storage: {files: [{path: x}]}")
+                .contains("$.storage.files.0.path, line 3 col 26:")
+        );
+        assert!(
+            place("storage: {files: [{mode: 1}]}")
+                .contains("$.storage.files.0.path, line 3 col 19:")
+        );
+    }
+}

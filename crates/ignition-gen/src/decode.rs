@@ -1,25 +1,30 @@
-//! The marked YAML tree to typed values, with the conversions, the merge keys
-//! and the complaints of the reference's decoder.
+//! The marked YAML tree to typed values, with the merge keys and the complaints
+//! of the reference's decoder. Scalars are converted in `scalars`.
 
-use std::collections::{HashMap, HashSet};
+mod scalars;
+
+use std::collections::HashSet;
 use std::rc::Rc;
 
-use base64::Engine as _;
-
+use crate::repeats;
 use crate::schema::{Def, Kind};
 use crate::text::{cut, quoted};
 use crate::tree::{Name, Node, PathId, Paths, Value};
 use crate::yaml::{Content, Document, Fault, NodeId, Resolved, Tag, resolve};
 
 /// What is decoded, for one version of the schema.
-struct Decoder<'a> {
-    document: &'a Document,
+pub(super) struct Decoder<'a> {
+    pub(super) document: &'a Document,
     minor: u8,
     paths: &'a mut Paths,
     /// Type errors; they are collected and reported together.
     errors: Vec<String>,
+    /// How much of them is about repeated keys.
+    repeated_text: usize,
     /// Names that a mapping with a merge key has set already.
     merged: Option<HashSet<Rc<str>>>,
+    /// Structs being decoded, one in another or merged into it.
+    depth: usize,
     /// Aliases being followed.
     following: Vec<NodeId>,
     decoded: u64,
@@ -45,7 +50,9 @@ pub(crate) fn decode(
         minor,
         paths,
         errors: Vec::new(),
+        repeated_text: 0,
         merged: None,
+        depth: 0,
         following: Vec::new(),
         decoded: 0,
         through_alias: 0,
@@ -60,6 +67,10 @@ pub(crate) fn decode(
     )))
 }
 
+/// How deep structs can be nested. The schema needs less than ten; merges of
+/// merges can go on, which costs call frames and has no use.
+const MAX_DEPTH: usize = 100;
+
 /// Share of decoded values that may come from aliases: generous for small
 /// documents, a tenth for large ones.
 fn alias_share(decoded: u64) -> f64 {
@@ -73,7 +84,7 @@ fn alias_share(decoded: u64) -> f64 {
 }
 
 impl Decoder<'_> {
-    fn count(&mut self) -> Result<(), Fault> {
+    pub(super) fn count(&mut self) -> Result<(), Fault> {
         self.decoded += 1;
         if !self.following.is_empty() {
             self.through_alias += 1;
@@ -88,7 +99,7 @@ impl Decoder<'_> {
     }
 
     /// Follows an alias; `Err` if it leads into itself.
-    fn follow<T>(
+    pub(super) fn follow<T>(
         &mut self,
         id: NodeId,
         then: impl FnOnce(&mut Self, NodeId) -> Result<T, Fault>,
@@ -109,17 +120,19 @@ impl Decoder<'_> {
         result
     }
 
-    fn type_error(&mut self, id: NodeId, tag: &Tag, wanted: &str) {
+    pub(super) fn type_error(&mut self, id: NodeId, tag: &Tag, wanted: &str) {
         let node = self.document.node(id);
         let tag = if matches!(node.tag, Tag::None | Tag::NonSpecific) {
             tag
         } else {
             &node.tag
         };
+        // A collection with a tag of its own has a value, too: an empty one.
         let value = match &node.content {
+            _ if matches!(tag, Tag::Seq | Tag::Map) => String::new(),
             Content::Scalar(value) if value.len() > 10 => format!(" `{}...`", cut(value, 7)),
             Content::Scalar(value) => format!(" `{value}`"),
-            _ => String::new(),
+            _ => " ``".into(),
         };
         self.errors.push(format!(
             "line {}: cannot unmarshal {}{value} into {wanted}",
@@ -131,6 +144,21 @@ impl Decoder<'_> {
     /// A struct from a mapping. `false` if there is nothing to keep.
     fn structure(&mut self, id: NodeId, def: &'static Def, into: &mut Node) -> Result<bool, Fault> {
         self.count()?;
+        if self.depth > MAX_DEPTH {
+            return Err(Fault::plain(format!("exceeded max depth of {MAX_DEPTH}")));
+        }
+        self.depth += 1;
+        let result = self.structure_at(id, def, into);
+        self.depth -= 1;
+        result
+    }
+
+    fn structure_at(
+        &mut self,
+        id: NodeId,
+        def: &'static Def,
+        into: &mut Node,
+    ) -> Result<bool, Fault> {
         self.follow(id, |this, id| {
             if this.document.is_null(id) && this.null(id)? {
                 return Ok(false);
@@ -165,26 +193,6 @@ impl Decoder<'_> {
         Ok(())
     }
 
-    /// Tag, meaning and text of a scalar.
-    fn scalar(&self, id: NodeId) -> Result<(Tag, Resolved, Value), Fault> {
-        let node = self.document.node(id);
-        let text = self
-            .document
-            .scalar(id)
-            .cloned()
-            .unwrap_or_else(|| Rc::from(""));
-        let resolved = resolve::tagged(&node.tag, &text)?;
-        if node.tag == Tag::Binary {
-            // Line breaks are part of the encoding, other blanks are not.
-            let packed: String = text.chars().filter(|c| !matches!(c, '\n' | '\r')).collect();
-            let Ok(bytes) = base64::engine::general_purpose::STANDARD.decode(packed) else {
-                return Err(Fault::plain("!!binary value contains invalid base64 data"));
-            };
-            return Ok((Tag::Binary, resolved, Value::from_bytes(bytes)));
-        }
-        Ok((node.tag.clone(), resolved, Value::Text(text)))
-    }
-
     fn mapping(
         &mut self,
         items: &[NodeId],
@@ -198,6 +206,7 @@ impl Decoder<'_> {
         let inherited = self.merged.take();
         let mut known = inherited;
         let mut merge = None;
+        let mut done = Vec::new();
         for pair in items.chunks_exact(2) {
             let (key, value) = (pair[0], pair[1]);
             if document.is_merge(key) {
@@ -218,6 +227,16 @@ impl Decoder<'_> {
                 .iter()
                 .find(|field| field.in_butane(minor) && field.name.yaml() == &*name);
             if let Some(field) = field {
+                // Two keys can only have one name if one is an alias.
+                if done.contains(&field.name) {
+                    let line = document.node(key).line;
+                    let go = def.go_type(minor);
+                    self.errors.push(format!(
+                        "line {line}: field {name} already set in type {go}"
+                    ));
+                    continue;
+                }
+                done.push(field.name);
                 self.field(value, field.name, field.kind, into)?;
             }
         }
@@ -229,51 +248,24 @@ impl Decoder<'_> {
     }
 
     /// Reports keys that a mapping has twice, in the order of their first.
-    fn duplicates(&mut self, items: &[NodeId]) -> bool {
+    pub(super) fn duplicates(&mut self, items: &[NodeId]) -> bool {
         let document = self.document;
-        let mut seen: HashMap<(u8, &str), Vec<NodeId>> = HashMap::with_capacity(items.len() / 2);
-        let mut twice = false;
-        for key in items.iter().step_by(2) {
-            let id = match &document.node(*key).content {
-                Content::Scalar(value) => (0, &**value),
-                Content::Mapping(_) => (1, ""),
-                Content::Sequence(_) => (2, ""),
-                Content::Alias(target) => (3, document.anchor(*target)),
-            };
-            let known = seen.entry(id).or_default();
-            twice |= !known.is_empty();
-            known.push(*key);
-        }
-        if !twice {
-            return false;
-        }
-        let mut groups: Vec<_> = seen
-            .into_iter()
-            .filter(|(_, keys)| keys.len() > 1)
-            .collect();
-        groups.sort_by_key(|(_, keys)| keys[0]);
-        // Every pair is named by the reference; that would be quadratic here.
-        let mut errors = Vec::new();
-        for ((_, name), keys) in groups {
-            for (at, first) in keys.iter().enumerate().take(MAX_REPEATS) {
-                for later in keys[at + 1..].iter().take(MAX_REPEATS) {
-                    let lines = (document.node(*later).line, document.node(*first).line);
-                    errors.push((
-                        *first,
-                        format!(
-                            "line {}: mapping key {} already defined at line {}",
-                            lines.0,
-                            quoted(name),
-                            lines.1
-                        ),
-                    ));
-                }
+        let pairs = repeats::pairs(document, items);
+        for (first, later) in &pairs {
+            // One is always reported, however long it is.
+            if self.repeated_text > repeats::MAX_TEXT {
+                break;
             }
+            let name = quoted(document.key(*first));
+            let lines = (document.node(*later).line, document.node(*first).line);
+            let error = format!(
+                "line {}: mapping key {name} already defined at line {}",
+                lines.0, lines.1
+            );
+            self.repeated_text += error.len();
+            self.errors.push(error);
         }
-        errors.sort_by_key(|(first, _)| *first);
-        self.errors
-            .extend(errors.into_iter().map(|(_, error)| error));
-        true
+        !pairs.is_empty()
     }
 
     fn merge(
@@ -408,89 +400,97 @@ impl Decoder<'_> {
             }
         })
     }
-
-    /// Collections are no scalars.
-    fn collection_error(&mut self, id: NodeId, go: &str) -> bool {
-        let document = self.document;
-        match &document.node(id).content {
-            Content::Sequence(_) => self.type_error(id, &Tag::Seq, go),
-            Content::Mapping(items) => {
-                if !self.duplicates(items) {
-                    self.type_error(id, &Tag::Map, go);
-                }
-            }
-            _ => return false,
-        }
-        true
-    }
-
-    fn text(&mut self, id: NodeId) -> Result<Option<Value>, Fault> {
-        self.count()?;
-        self.follow(id, |this, id| {
-            if this.collection_error(id, "string") {
-                return Ok(None);
-            }
-            let (_, resolved, text) = this.scalar(id)?;
-            Ok((resolved != Resolved::Null).then_some(text))
-        })
-    }
-
-    fn int(&mut self, id: NodeId) -> Result<Option<i64>, Fault> {
-        self.count()?;
-        self.follow(id, |this, id| {
-            if this.collection_error(id, "int") {
-                return Ok(None);
-            }
-            let (tag, resolved, _) = this.scalar(id)?;
-            match resolved {
-                Resolved::Null => Ok(None),
-                Resolved::Int(value) => Ok(Some(value)),
-                // What is out of range ends as the least number on the
-                // processors that the reference runs on.
-                Resolved::Float(value) if value < -I64_LIMIT || value == I64_LIMIT => {
-                    Ok(Some(i64::MIN))
-                }
-                Resolved::Float(value) if value < I64_LIMIT => Ok(Some(value as i64)),
-                _ => {
-                    this.type_error(id, &tag, "int");
-                    Ok(None)
-                }
-            }
-        })
-    }
-
-    fn bool(&mut self, id: NodeId) -> Result<Option<bool>, Fault> {
-        self.count()?;
-        self.follow(id, |this, id| {
-            if this.collection_error(id, "bool") {
-                return Ok(None);
-            }
-            let (tag, resolved, text) = this.scalar(id)?;
-            let text = if let Value::Text(text) = &text {
-                text
-            } else {
-                ""
-            };
-            match (&resolved, text) {
-                (Resolved::Null, _) => Ok(None),
-                (Resolved::Bool(value), _) => Ok(Some(*value)),
-                (Resolved::Str, "y" | "Y" | "yes" | "Yes" | "YES" | "on" | "On" | "ON") => {
-                    Ok(Some(true))
-                }
-                (Resolved::Str, "n" | "N" | "no" | "No" | "NO" | "off" | "Off" | "OFF") => {
-                    Ok(Some(false))
-                }
-                _ => {
-                    this.type_error(id, &tag, "bool");
-                    Ok(None)
-                }
-            }
-        })
-    }
 }
 
-/// 2^63: floats from here on are out of range.
-const I64_LIMIT: f64 = 9_223_372_036_854_775_808.0;
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::schema::CONFIG;
 
-/// Repetitions of one key that are reported, each way.
-const MAX_REPEATS: usize = 100;
+    fn decoded(body: &str) -> Result<Node, String> {
+        let document = Document::parse(body.as_bytes()).expect("valid YAML");
+        decode(document.as_ref(), &CONFIG, 7, &mut Paths::new()).map_err(|fault| fault.to_string())
+    }
+
+    fn error(body: &str) -> String {
+        match decoded(body) {
+            // Not the value: it may be large.
+            Ok(_) => panic!("no fault"),
+            Err(fault) => fault,
+        }
+    }
+
+    #[test]
+    fn conversions() {
+        let root = decoded(
+            "storage: {files: [{path: 5, mode: 0644, overwrite: 'yes'}, ~, {path: !!binary L2E=}]}",
+        );
+        let root = root.expect("a config");
+        let files = root
+            .get(Name::Storage)
+            .expect("a section")
+            .items(Name::Files);
+        assert_eq!(files.len(), 2);
+        assert_eq!(
+            (files[0].str(Name::Path), files[0].int_of(Name::Mode)),
+            (Some("5"), Some(0o644))
+        );
+        assert!(files[0].is_true(Name::Overwrite));
+        assert_eq!(files[1].str(Name::Path), Some("/a"));
+    }
+
+    #[test]
+    fn type_errors_are_collected() {
+        assert_eq!(
+            error("storage:\n  files: hello\n  links: [{hard: maybe, path: [a]}]"),
+            "yaml: unmarshal errors:\n  line 2: cannot unmarshal !!str `hello` into []v0_7.File\n  \
+             line 3: cannot unmarshal !!str `maybe` into bool\n  line 3: cannot unmarshal !!seq into string"
+        );
+        assert!(error("storage: !x []").ends_with("cannot unmarshal !x `` into v0_7.Storage"));
+        assert_eq!(
+            error("storage: {files: [{mode: !!bool 1}]}"),
+            "yaml: cannot decode !!int `1` as a !!bool"
+        );
+    }
+
+    #[test]
+    fn merges_fill_what_is_not_set() {
+        let root = decoded(
+            "a: &a {path: /a, mode: 1}\nstorage: {files: [{<<: *a, mode: 2}, {<<: [{mode: 3}, *a]}]}",
+        );
+        let root = root.expect("a config");
+        let files = root
+            .get(Name::Storage)
+            .expect("a section")
+            .items(Name::Files);
+        let modes: Vec<_> = files
+            .iter()
+            .map(|file| (file.str_or_empty(Name::Path), file.int_of(Name::Mode)))
+            .collect();
+        assert_eq!(modes, [("/a", Some(2)), ("/a", Some(3))]);
+        assert!(error("storage: {<<: 5}").contains("map merge requires map or sequence of maps"));
+    }
+
+    #[test]
+    fn aliases_are_bounded() {
+        let itself = "storage: {files: &f [{append: [{<<: &a {source: x, <<: *a}}]}]}";
+        assert_eq!(error(itself), "yaml: anchor 'a' value contains itself");
+        let one = "a: &a {path: /x, mode: 1, overwrite: true}";
+        let deep: String = (1..500)
+            .map(|at| format!("m{at}: &m{at} {{<<: *m{}}}\n", at - 1))
+            .collect();
+        assert_eq!(
+            error(&format!("m0: &m0 {{files: []}}\n{deep}storage: *m499")),
+            "yaml: exceeded max depth of 100"
+        );
+        assert_eq!(
+            error("x: &k storage\n*k : {}\nstorage: {}"),
+            "yaml: unmarshal errors:\n  line 3: field storage already set in type v1_7.Config"
+        );
+        let bomb = format!(
+            "{one}\nstorage: {{files: [{}]}}",
+            vec!["*a"; 300_000].join(", ")
+        );
+        assert_eq!(error(&bomb), "yaml: document contains excessive aliasing");
+    }
+}

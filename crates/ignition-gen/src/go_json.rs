@@ -21,6 +21,14 @@ pub(crate) enum Json {
 }
 
 impl Json {
+    fn take_children(&mut self, into: &mut Vec<Json>) {
+        match self {
+            Json::List(items) => into.append(items),
+            Json::Object(fields) => into.extend(fields.drain(..).map(|(_, value)| value)),
+            _ => {}
+        }
+    }
+
     /// The kind of the value as type errors name it.
     pub(crate) fn kind(&self) -> String {
         match self {
@@ -30,6 +38,17 @@ impl Json {
             Json::Text(_) => "string".into(),
             Json::List(_) => "array".into(),
             Json::Object(_) => "object".into(),
+        }
+    }
+}
+
+/// Nested values are dropped one by one: nesting must not cost call frames.
+impl Drop for Json {
+    fn drop(&mut self) {
+        let mut left = Vec::new();
+        self.take_children(&mut left);
+        while let Some(mut value) = left.pop() {
+            value.take_children(&mut left);
         }
     }
 }
@@ -361,5 +380,7 @@ mod tests {
             );
         }
         assert!(parse("[".repeat(20_000).as_bytes()).is_err());
+        let deep = format!("{}{}", "[".repeat(MAX_DEPTH), "]".repeat(MAX_DEPTH));
+        assert!(parse(deep.as_bytes()).is_ok());
     }
 }

@@ -183,3 +183,48 @@ impl Checker<'_, '_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::messages;
+
+    #[test]
+    fn duplicates_across_lists_of_nodes() {
+        assert_eq!(
+            messages(
+                7,
+                "storage: {files: [{path: /a}, {path: /b}], links: [{path: /a, target: b}]}"
+            ),
+            ["error at $.storage.links.0, line 3 col 52: duplicate entry defined"]
+        );
+        assert_eq!(
+            messages(
+                7,
+                "kernel_arguments: {should_exist: [a], should_not_exist: [a]}"
+            ),
+            [
+                "error at $.kernel_arguments.should_not_exist.0, line 3 col 58: duplicate entry defined"
+            ]
+        );
+    }
+
+    #[test]
+    fn empty_values_have_no_origin_after_a_merge() {
+        let body = "boot_device: {layout: x86_64, mirror: {devices: [/dev/a, /dev/b]}}\n\
+                    storage: {raid: [{name: md-root, level: raid1, devices: ['']}]}";
+        let messages = messages(7, body);
+        assert!(
+            messages[0].starts_with("error at $.storage.raid.1.devices.2, line 4 col 17:"),
+            "{messages:?}"
+        );
+    }
+
+    #[test]
+    fn messages_lead_to_where_values_come_from() {
+        let body = "storage:\n  filesystems: [{device: /dev/a, path: /var, format: ext4, with_mount_unit: true}]\nsystemd:\n  units: [{name: x}]";
+        assert_eq!(
+            messages(7, body),
+            ["error at $.systemd.units.0.name, line 6 col 18: invalid systemd unit extension"]
+        );
+    }
+}

@@ -328,3 +328,70 @@ fn service_template(name: &str) -> Option<String> {
     let at = skip + stem[skip..].find('@')?;
     (at + 1 < stem.len()).then(|| format!("{}@.service", &stem[..at]))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::messages;
+
+    #[test]
+    fn rules() {
+        for (minor, body, message) in [
+            (
+                7,
+                "ignition: {proxy: {http_proxy: 'ftp://x'}}",
+                "proxies must be http(s)",
+            ),
+            (7, "ignition: {config: {merge: [{}]}}", "source is required"),
+            (
+                7,
+                "storage: {files: [{path: /a, contents: {source: 'x:y'}}]}",
+                "invalid url scheme",
+            ),
+            (
+                7,
+                "storage: {files: [{path: /a, contents: {verification: {hash: x}}}]}",
+                VERIFICATION_ALONE,
+            ),
+            (
+                0,
+                "storage: {files: [{path: /a, contents: {source: 'data:,', verification: {hash: sha256-0}}}]}",
+                "unrecognized hash function",
+            ),
+            (
+                7,
+                "storage: {files: [{path: /a, user: {id: 1, name: x}}]}",
+                "cannot set both id and name",
+            ),
+            (
+                7,
+                "storage: {files: [{path: /etc/systemd/system/a.service}]}\nsystemd: {units: [{name: a.service, contents: '[A]'}]}",
+                "path conflicts with systemd unit or dropin",
+            ),
+            (
+                7,
+                "systemd: {units: [{name: a.service, dropins: [{name: x}]}]}",
+                "invalid systemd drop-in extension",
+            ),
+        ] {
+            let messages = messages(minor, body);
+            assert!(
+                messages[0].ends_with(&format!(": {message}")),
+                "{messages:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn templates() {
+        assert_eq!(
+            service_template("a@b.service").as_deref(),
+            Some("a@.service")
+        );
+        assert_eq!(service_template("a@.service"), None);
+        let body = "systemd: {units: [{name: a@.service, contents: '[A]'}, {name: a@1.service, enabled: true}]}";
+        let warning =
+            "template unit \"a@.service\" for \"a@1.service\" doesn't have Install section";
+        assert!(messages(7, body)[0].ends_with(warning));
+    }
+}

@@ -43,8 +43,11 @@
 //! * unused keys of one mapping are reported in the order of the config, and of
 //!   several colliding partition numbers the first is; the reference's order is
 //!   random;
-//! * of a key that a mapping repeats, at most a hundred repetitions are
-//!   reported, each with at most a hundred others;
+//! * messages are bounded where their number would be quadratic: repetitions of
+//!   one key (a hundred, each with a hundred others, and a megabyte in all) and
+//!   links above one path (ten); after 64 MiB of output messages lose
+//!   their excerpts;
+//! * merge keys can be nested a hundred deep, not without end;
 //! * reading a pipe or a device as a local file is an error, where the
 //!   reference waits or reads on forever, and so is a tree with a file name
 //!   that is not UTF-8;
@@ -58,6 +61,7 @@ mod contents;
 mod context;
 mod data_url;
 mod decode;
+mod device_rules;
 mod emit;
 mod files;
 mod go_json;
@@ -71,6 +75,7 @@ mod modes;
 mod mount;
 mod partitions;
 mod quadlets;
+mod repeats;
 mod report;
 mod resource;
 mod schema;
@@ -246,4 +251,86 @@ fn common(document: Option<&Document>) -> Result<(String, String), Failure> {
         root.str_or_empty(Name::Variant).into(),
         root.str_or_empty(Name::Version).into(),
     ))
+}
+
+/// Helpers for the tests of the modules.
+#[cfg(test)]
+mod testing {
+    use super::*;
+
+    /// The raw messages for `body` in version 1.`minor`.
+    pub(crate) fn messages(minor: u8, body: &str) -> Vec<String> {
+        run(minor, body)
+            .report
+            .entries
+            .iter()
+            .map(ToString::to_string)
+            .collect()
+    }
+
+    /// The Ignition config for `body` in version 1.`minor`, without its version.
+    pub(crate) fn ignition(minor: u8, body: &str) -> String {
+        let translation = run(minor, body);
+        let text = translation
+            .ignition
+            .unwrap_or_else(|| panic!("{}", translation.report.raw()));
+        text.replacen(
+            &format!(r#"{{"ignition":{{"version":"{}"}},"#, lower::spec(minor)),
+            "{",
+            1,
+        )
+    }
+
+    fn run(minor: u8, body: &str) -> Translation {
+        let suffix = if minor == schema::NEWEST {
+            "-experimental"
+        } else {
+            ""
+        };
+        let config = format!("variant: fcos\nversion: 1.{minor}.0{suffix}\n{body}");
+        translate(config, &NoFiles, Options::default())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn phases_end_where_errors_are() {
+        let failure = |config: &str| {
+            translate(config, &NoFiles, Options::default())
+                .failure
+                .map(|failure| failure.to_string())
+        };
+        for (config, cause) in [
+            ("", "error parsing variant; must be specified"),
+            (
+                "variant: fcos",
+                "error parsing version; must be a valid semver",
+            ),
+            (
+                "variant: fcos\nversion: 1.9.0",
+                "No translator exists for variant fcos with version 1.9.0",
+            ),
+            (
+                "variant: fcos\nversion: 1.7.0\nstorage: []",
+                "yaml: unmarshal errors:\n  line 3: cannot unmarshal !!seq into v0_7.Storage",
+            ),
+            (
+                "variant: [",
+                "Error unmarshaling yaml: yaml: line 1: did not find expected node content",
+            ),
+            (
+                "variant: fcos\nversion: 1.7.0\nstorage: {trees: [{}]}",
+                "source config is invalid",
+            ),
+            (
+                "variant: fcos\nversion: 1.7.0\nstorage: {files: [{}]}",
+                "config generated was invalid",
+            ),
+        ] {
+            assert_eq!(failure(config).as_deref(), Some(cause), "{config}");
+        }
+    }
 }

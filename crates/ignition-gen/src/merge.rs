@@ -112,7 +112,7 @@ fn settled(field: &Field, mut node: Node, minor: u8) -> Node {
 /// Forgets the origin of empty values; whether the value is not empty.
 fn settle(kind: Kind, node: &mut Node, minor: u8) -> bool {
     let filled = match (kind, &mut node.value) {
-        (Kind::Required | Kind::Filled, Value::Text(text)) => !text.is_empty(),
+        (Kind::Required | Kind::Filled | Kind::Texts(_), Value::Text(text)) => !text.is_empty(),
         (Kind::Count, Value::Int(value)) => *value != 0,
         (Kind::Sub(def) | Kind::Optional(def) | Kind::List(def), Value::Fields(fields)) => {
             let mut filled = false;
@@ -154,10 +154,12 @@ fn merge_lists(field: &Field, parent: Node, child: Node, siblings: &Node, minor:
     let mut merged = Vec::with_capacity(old.len() + new.len());
     for item in old {
         let key = item_key(field, &item);
-        match (key.as_ref().and_then(|key| index.get(key)), field.kind) {
+        let own = key.as_ref().and_then(|key| index.get(key));
+        let elsewhere = elsewhere(field.name, key.as_ref(), own.is_some(), siblings);
+        match (own, field.kind) {
+            _ if elsewhere => {}
             (Some(at), Kind::List(def)) => merged.push(merge(def, item, new[*at].clone(), minor)),
             (Some(at), _) => merged.push(settled(field, new[*at].clone(), minor)),
-            (None, _) if elsewhere(field.name, key.as_ref(), siblings) => {}
             (None, _) => merged.push(settled(field, item, minor)),
         }
         taken.extend(key);
@@ -170,21 +172,31 @@ fn merge_lists(field: &Field, parent: Node, child: Node, siblings: &Node, minor:
     Node::list(merged, from)
 }
 
-/// Whether the child has the same path as another kind of node.
-fn elsewhere(list: Name, key: Option<&ItemKey>, siblings: &Node) -> bool {
-    let Some(ItemKey::Text(path)) = key.filter(|_| NODE_LISTS.contains(&list)) else {
+/// Whether the child has the same path as another kind of node. If it has it
+/// as this kind too, the last kind counts.
+fn elsewhere(list: Name, key: Option<&ItemKey>, own: bool, siblings: &Node) -> bool {
+    let Some(ItemKey::Text(path)) = key else {
         return false;
     };
-    let others = NODE_LISTS.iter().filter(|other| **other != list);
-    others
-        .flat_map(|other| siblings.items(*other))
-        .any(|node| node.str_or_empty(Name::Path) == &**path)
+    let Some(at) = NODE_LISTS.iter().position(|other| *other == list) else {
+        return false;
+    };
+    let mut others = NODE_LISTS
+        .iter()
+        .enumerate()
+        .filter(|(other, _)| *other > at || *other < at && !own);
+    others.any(|(_, other)| {
+        siblings
+            .items(*other)
+            .iter()
+            .any(|node| node.str_or_empty(Name::Path) == &**path)
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::schema::SYSTEMD;
+    use crate::schema::{STORAGE, SYSTEMD};
 
     fn unit(name: &str, contents: Option<&str>, enabled: Option<bool>) -> Node {
         let none = PathId::NONE;
@@ -203,6 +215,30 @@ mod tests {
             vec![(Name::Units, Node::list(items, PathId::NONE))],
             PathId::NONE,
         )
+    }
+
+    #[test]
+    fn a_path_is_one_kind_of_node() {
+        let none = PathId::NONE;
+        let nodes = |lists: &[Name]| {
+            let node = || Node::fields(vec![(Name::Path, Node::text("/a", none))], none);
+            Node::fields(
+                lists
+                    .iter()
+                    .map(|list| (*list, Node::list(vec![node()], none)))
+                    .collect(),
+                none,
+            )
+        };
+        let counts = |child: &[Name]| {
+            let merged = merge(&STORAGE, nodes(&[Name::Files]), nodes(child), 7);
+            NODE_LISTS.map(|list| merged.items(list).len())
+        };
+        assert_eq!(counts(&[]), [0, 1, 0]);
+        assert_eq!(counts(&[Name::Files]), [0, 1, 0]);
+        assert_eq!(counts(&[Name::Links]), [0, 0, 1]);
+        assert_eq!(counts(&[Name::Directories, Name::Files]), [1, 1, 0]);
+        assert_eq!(counts(&[Name::Files, Name::Links]), [0, 0, 1]);
     }
 
     #[test]

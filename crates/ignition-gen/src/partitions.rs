@@ -77,3 +77,30 @@ pub(crate) fn check(context: &mut Context, root: &Node) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::messages;
+
+    #[test]
+    fn warnings() {
+        let of = |partitions: &str| {
+            let body =
+                format!("storage: {{disks: [{{device: /dev/a, partitions: [{partitions}]}}]}}");
+            messages(5, &body)
+                .iter()
+                .map(|message| message.split(": ").nth(1).unwrap_or_default()[..12].to_string())
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(of("{label: boot, number: 2}"), ["incorrect pa"]);
+        assert_eq!(
+            of("{label: root, number: 4}, {label: x, number: 5}"),
+            ["root partiti"]
+        );
+        assert_eq!(
+            of("{label: root, number: 4, size_mib: 8191}"),
+            ["root should "]
+        );
+        assert!(of("{label: root, number: 4, size_mib: 8192}").is_empty());
+    }
+}

@@ -92,7 +92,8 @@ impl Report {
     ///
     /// `name` is what the config is called (`<stdin>` if it has no name),
     /// `source` its text, and `color` adds ANSI colours. A message whose place
-    /// lies past the end of its line is printed in the raw form.
+    /// lies past the end of its line is printed in the raw form, and so is
+    /// what follows 64 MiB of output.
     #[must_use]
     pub fn pretty(&self, name: &str, source: &[u8], color: bool) -> String {
         let lines: Vec<&[u8]> = source.split(|byte| *byte == b'\n').collect();
@@ -101,7 +102,13 @@ impl Report {
             if index > 0 {
                 out.push('\n');
             }
-            match excerpt(entry, name, &lines, color) {
+            // Many messages about one long line would repeat it as often.
+            let excerpt = if out.len() > MAX_EXCERPTS {
+                None
+            } else {
+                excerpt(entry, name, &lines, color)
+            };
+            match excerpt {
                 Some(text) => out.push_str(&text),
                 None => out.push_str(&format!("{entry}\n")),
             }
@@ -109,6 +116,9 @@ impl Report {
         out
     }
 }
+
+/// Bytes of output after which messages are printed in the raw form.
+const MAX_EXCERPTS: usize = 1 << 26;
 
 /// Lines shown before and after the one that is meant.
 const CONTEXT: usize = 2;

@@ -101,3 +101,62 @@ pub(crate) fn read(context: &Context, path: &str) -> Result<Vec<u8>, String> {
         error => format!("open {shown}: {error}"),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::ignition;
+
+    #[test]
+    fn inline_contents() {
+        let contents = |minor, contents: &str| {
+            let ignition = ignition(
+                minor,
+                &format!("storage: {{files: [{{path: /a, contents: {contents}}}]}}"),
+            );
+            ignition[r#"{"storage":{"files":[{"path":"/a","contents":"#.len()..ignition.len() - 4]
+                .to_string()
+        };
+        assert_eq!(contents(0, "{inline: a b}"), r#"{"source":"data:,a%20b"}"#);
+        assert_eq!(
+            contents(1, "{inline: a b}"),
+            r#"{"compression":"","source":"data:,a%20b"}"#
+        );
+        assert_eq!(
+            contents(1, "{inline: a, compression: gzip}"),
+            r#"{"compression":"gzip","source":"data:,a"}"#
+        );
+        assert_eq!(
+            contents(1, "{inline: !!binary /w==}"),
+            r#"{"compression":"","source":"data:,%FF"}"#
+        );
+    }
+
+    #[test]
+    fn paths_stay_inside() {
+        let resolved = |base: &str, path: &str| {
+            let files = crate::DirFiles::new(base);
+            resolve(&Context::new(7, None, &files, true), path)
+        };
+        let found = |inside: &str, shown: &str| Ok((inside.to_string(), shown.to_string()));
+        assert_eq!(resolved("d/", "a/./b"), found("a/b", "d/a/b"));
+        assert_eq!(resolved("d", "/a"), found("a", "d/a"));
+        assert_eq!(resolved("d", ""), found("", "d"));
+        assert_eq!(resolved(".", "a"), found("a", "a"));
+        assert_eq!(resolved("/", "a"), found("a", "/a"));
+        assert_eq!(resolved("d", "../d/a"), found("a", "d/a"));
+        for (base, path) in [
+            ("d", "../x"),
+            ("d", "a/../../x"),
+            (".", "../x"),
+            ("..", "../x"),
+            ("d", "../dx"),
+        ] {
+            assert_eq!(
+                resolved(base, path),
+                Err(OUTSIDE.to_string()),
+                "{base} {path}"
+            );
+        }
+    }
+}

@@ -311,3 +311,91 @@ fn has_method(luks: &Node) -> bool {
         || luks.is_true(Tpm2)
         || luks.get(Cex).is_some_and(|cex| cex.is_true(Enabled))
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::messages;
+
+    #[test]
+    fn rules() {
+        for (minor, body, message) in [
+            (
+                1,
+                "storage: {files: [{path: /a, contents: {inline: x, source: 'data:,'}}]}",
+                "error at $.storage.files.0.contents.source",
+            ),
+            (
+                0,
+                "storage: {files: [{path: /a, contents: {inline: x, source: 'data:,'}}]}",
+                "error at $.storage.files.0.contents.inline",
+            ),
+            (
+                7,
+                "storage: {files: [{path: /a, mode: 644}]}",
+                "warning at $.storage.files.0.mode",
+            ),
+            (
+                6,
+                "storage: {filesystems: [{device: /dev/a, path: /x, format: ext4, with_mount_unit: true}]}",
+                "error at $.storage.filesystems.0.path",
+            ),
+            (
+                4,
+                "storage: {filesystems: [{device: /dev/a, with_mount_unit: true}]}",
+                "error at $.storage.filesystems.0.format",
+            ),
+            (
+                3,
+                "storage: {filesystems: [{device: /dev/a, with_mount_unit: true}]}",
+                "error at $.storage.filesystems.0.path",
+            ),
+            (
+                6,
+                "boot_device: {mirror: {devices: [a, b]}}",
+                "warning at $.boot_device.mirror",
+            ),
+            (
+                7,
+                "boot_device: {mirror: {devices: [a, b]}}",
+                "error at $.boot_device.mirror",
+            ),
+            (
+                7,
+                "boot_device: {luks: {device: /dev/a}}",
+                "error at $.boot_device.luks.luks",
+            ),
+            (
+                6,
+                "boot_device: {layout: s390x-eckd, luks: {device: /dev/sda}}",
+                "error at $.boot_device.layout",
+            ),
+            (
+                5,
+                "boot_device: {layout: s390x-virt}",
+                "error at $.boot_device.layout",
+            ),
+            (
+                5,
+                "grub: {users: [{name: x}]}",
+                "error at $.grub.users.0.password_hash",
+            ),
+        ] {
+            let messages = messages(minor, body);
+            assert!(
+                messages
+                    .first()
+                    .is_some_and(|first| first.starts_with(message)),
+                "{body}: {messages:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_lone_mirror_is_reported_twice() {
+        let messages = messages(
+            7,
+            "boot_device: {layout: x86_64, mirror: {devices: [/dev/a]}}",
+        );
+        assert_eq!((messages.len(), &messages[0]), (2, &messages[1]));
+    }
+}

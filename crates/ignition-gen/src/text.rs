@@ -1,12 +1,10 @@
 //! Texts as the reference's language shows them in messages.
 
-/// The first bytes of a text, at most one character short.
-pub(crate) fn cut(text: &str, bytes: usize) -> &str {
-    let mut end = bytes;
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
-    &text[..end]
+use std::borrow::Cow;
+
+/// The first bytes of a text; a character that they cut is replaced.
+pub(crate) fn cut(text: &str, bytes: usize) -> Cow<'_, str> {
+    String::from_utf8_lossy(text.as_bytes().get(..bytes).unwrap_or(text.as_bytes()))
 }
 
 /// A text in Go's double quotes.
@@ -41,6 +39,6 @@ mod tests {
     #[test]
     fn quotes() {
         assert_eq!(quoted("a\"\\\n\u{1}é\u{a0}"), r#""a\"\\\n\x01é\u00a0""#);
-        assert_eq!(cut("aé", 2), "a");
+        assert_eq!(cut("aé", 2), "a\u{fffd}");
     }
 }

@@ -105,9 +105,35 @@ pub(crate) fn add(context: &mut Context, root: &mut Node, list: &Node) {
             nodes: &mut nodes,
             tree,
         };
-        walk.visit(&inside, &shown, &clean(target), true);
+        walk.visit(Place {
+            inside,
+            shown,
+            target: clean(target),
+        });
     }
     root.set(Storage, storage);
+}
+
+/// Where something is: for the reader, in messages, and on the host.
+struct Place {
+    inside: String,
+    shown: String,
+    target: String,
+}
+
+impl Place {
+    fn below(&self, name: &str) -> Place {
+        let join = |base: &str| match base {
+            "" | "." => name.to_string(),
+            "/" => format!("/{name}"),
+            base => format!("{base}/{name}"),
+        };
+        Place {
+            inside: join(&self.inside),
+            shown: join(&self.shown),
+            target: join(&self.target),
+        }
+    }
 }
 
 struct Walk<'a, 'b> {
@@ -134,27 +160,40 @@ impl Walk<'_, '_> {
         node
     }
 
-    fn visit(&mut self, inside: &str, shown: &str, target: &str, root: bool) {
-        // Directories nested by hand are shallow; loops need links, and links
-        // are not followed.
-        match self.context.files.kind(inside, false) {
-            Err(error) => self.error(format!("lstat {shown}: {error}")),
-            Ok(FileKind::Directory) => self.directory(inside, shown, target),
-            Ok(FileKind::File { executable }) => self.file(inside, shown, target, executable),
-            Ok(FileKind::Link) if root && self.context.safe => {
-                self.error("root of tree must be a directory");
-            }
-            Ok(FileKind::Link) => self.link(inside, shown, target),
-            Ok(FileKind::Other) => {
-                self.error("trees may only contain files, directories, and symlinks");
+    /// Visits a directory and what is in it, each before what is inside of it
+    /// and in the order of the names, with a stack of its own: how deep
+    /// directories are is not for this program to say.
+    fn visit(&mut self, root: Place) {
+        let mut left = vec![(root, true)];
+        while let Some((place, root)) = left.pop() {
+            match self.context.files.kind(&place.inside, false) {
+                Err(error) => self.error(format!("lstat {}: {error}", place.shown)),
+                Ok(FileKind::Directory) => {
+                    let below = self.directory(&place);
+                    left.extend(below.into_iter().rev().map(|place| (place, false)));
+                }
+                Ok(FileKind::File { executable }) => self.file(&place, executable),
+                Ok(FileKind::Link) if root && self.context.safe => {
+                    self.error("root of tree must be a directory");
+                }
+                Ok(FileKind::Link) => self.link(&place),
+                Ok(FileKind::Other) => {
+                    self.error("trees may only contain files, directories, and symlinks");
+                }
             }
         }
     }
 
-    fn directory(&mut self, inside: &str, shown: &str, target: &str) {
-        let mut names = match self.context.files.list(inside) {
+    /// What is in the directory; adds the directory itself if it has an owner
+    /// or a mode.
+    fn directory(&mut self, place: &Place) -> Vec<Place> {
+        let target = place.target.as_str();
+        let mut names = match self.context.files.list(&place.inside) {
             Ok(names) => names,
-            Err(error) => return self.error(format!("open {shown}: {error}")),
+            Err(error) => {
+                self.error(format!("open {}: {error}", place.shown));
+                return Vec::new();
+            }
         };
         names.sort_unstable();
         let owned = |name| {
@@ -173,22 +212,15 @@ impl Walk<'_, '_> {
                 self.nodes.entry(self.storage, Directories, target, node);
             }
         }
-        for name in names {
-            let join = |base: &str| match base {
-                "" => name.clone(),
-                "/" => format!("/{name}"),
-                base => format!("{base}/{name}"),
-            };
-            let shown = if shown == "." {
-                name.clone()
-            } else {
-                join(shown)
-            };
-            self.visit(&join(inside), &shown, &join(target), false);
-        }
+        names.iter().map(|name| place.below(name)).collect()
     }
 
-    fn file(&mut self, inside: &str, shown: &str, target: &str, executable: bool) {
+    fn file(&mut self, place: &Place, executable: bool) {
+        let Place {
+            inside,
+            shown,
+            target,
+        } = place;
         let from = self.tree.from;
         let new = self.node(target);
         let Some(file) = self.nodes.entry(self.storage, Files, target, new) else {
@@ -225,7 +257,12 @@ impl Walk<'_, '_> {
         }
     }
 
-    fn link(&mut self, inside: &str, shown: &str, target: &str) {
+    fn link(&mut self, place: &Place) {
+        let Place {
+            inside,
+            shown,
+            target,
+        } = place;
         let from = self.tree.from;
         let new = self.node(target);
         let Some(link) = self.nodes.entry(self.storage, Links, target, new) else {
@@ -238,5 +275,44 @@ impl Walk<'_, '_> {
             Ok(text) => link.set(Target, Node::text(text, from)),
             Err(error) => self.error(format!("readlink {shown}: {error}")),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places() {
+        let root = Place {
+            inside: String::new(),
+            shown: ".".into(),
+            target: "/".into(),
+        };
+        let file = root.below("a").below("b");
+        assert_eq!(
+            (
+                file.inside.as_str(),
+                file.shown.as_str(),
+                file.target.as_str()
+            ),
+            ("a/b", "a/b", "/a/b")
+        );
+    }
+
+    #[test]
+    fn entries_are_of_one_kind() {
+        let file =
+            |path: &str| Node::fields(vec![(Path, Node::text(path, PathId::NONE))], PathId::NONE);
+        let mut storage = Node::fields(
+            vec![(Files, Node::list(vec![file("/a")], PathId::NONE))],
+            PathId::NONE,
+        );
+        let mut nodes = Nodes::new(&storage);
+        assert!(nodes.entry(&mut storage, Links, "/a", file("/a")).is_none());
+        assert!(nodes.entry(&mut storage, Files, "/a", file("/a")).is_some());
+        assert!(nodes.entry(&mut storage, Files, "/b", file("/b")).is_some());
+        assert_eq!(storage.items(Files).len(), 2);
+        assert!(nodes.has("/b") && !nodes.has("/c"));
     }
 }

@@ -86,3 +86,33 @@ fn structure(
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::messages;
+
+    #[test]
+    fn keys_of_other_versions_are_unknown() {
+        let body = "storage: {trees: []}\nkernel_arguments: {}\nfoo: {bar: 1}";
+        assert_eq!(
+            messages(0, body),
+            [
+                "warning at $.kernel_arguments, line 4 col 1: unused key kernel_arguments",
+                "warning at $.foo, line 5 col 1: unused key foo",
+                "warning at $.storage.trees, line 3 col 11: unused key trees",
+            ]
+        );
+    }
+
+    #[test]
+    fn structs_without_a_mapping() {
+        let warning = "context tree does not match content tree at $.storage.";
+        assert!(messages(7, "storage:")[0].contains(warning));
+        assert!(
+            messages(7, "x: &x {}\nstorage: *x")
+                .iter()
+                .any(|one| one.contains(warning))
+        );
+        assert!(messages(7, "storage: {files: }").is_empty());
+    }
+}

@@ -1,6 +1,8 @@
 //! URLs as Ignition checks them: the general syntax by the rules of Go's URL
 //! parser, and the schemes that a host can fetch.
 
+use std::net::Ipv6Addr;
+
 use crate::data_url;
 
 /// What is wrong with a source.
@@ -92,12 +94,22 @@ fn check_authority(authority: &str) -> Result<(), UrlError> {
         return Err(UrlError::Invalid);
     }
     unescape(user, Part::Path)?;
-    if let Some(inside) = host.strip_prefix('[') {
+    if let Some((_, inside)) = host.rsplit_once('[') {
         let (address, port) = inside.rsplit_once(']').ok_or(UrlError::Invalid)?;
         check_port(port)?;
-        let (address, zone) = address.split_once("%25").unwrap_or((address, ""));
-        unescape(zone, Part::Zone)?;
-        return unescape(address, Part::Host);
+        let address = match address.split_once("%25") {
+            Some((_, "")) => return Err(UrlError::Invalid),
+            Some((address, zone)) => {
+                unescape(zone, Part::Zone)?;
+                address
+            }
+            None => address,
+        };
+        // Only addresses stand in brackets, and only of this kind.
+        return address
+            .parse::<Ipv6Addr>()
+            .map(|_| ())
+            .map_err(|_| UrlError::Invalid);
     }
     if let Some(at) = host.rfind(':') {
         check_port(&host[at..])?;
@@ -225,6 +237,8 @@ mod tests {
             "http://h:99999/",
             "http://h/x y",
             "http://[::1]:80/",
+            "http://[fe80::1%25en0]/",
+            "http://[::ffff:1.2.3.4]/",
             "http://u:p@h/",
             "a/b:c",
             "http://h/%41",
@@ -240,6 +254,9 @@ mod tests {
             ":x",
             "a:b\n",
             "http://[::1",
+            "http://[1.2.3.4]/",
+            "http://[x]/",
+            "http://][",
             "http://%41/",
             "1a:b",
             "http://h%zz/",

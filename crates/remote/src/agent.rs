@@ -113,9 +113,9 @@ impl Reply {
 /// A client with time-outs, retries and the system's certificates.
 #[derive(Clone)]
 pub struct Agent {
-    secure: ureq::Agent,
+    pub(crate) secure: ureq::Agent,
     /// For registries that `registries.conf` calls insecure.
-    lax: ureq::Agent,
+    pub(crate) lax: ureq::Agent,
     pub(crate) limits: Limits,
 }
 
@@ -237,7 +237,7 @@ pub(crate) fn says_slow_down(text: &str) -> bool {
     .any(|words| text.contains(words))
 }
 
-fn transport(url: &str, error: &ureq::Error) -> Error {
+pub(crate) fn transport(url: &str, error: &ureq::Error) -> Error {
     use ureq::Error as E;
     let trouble = match error {
         E::BodyExceedsLimit(_)

@@ -6,11 +6,11 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use oci_client::RegistryOperation;
 use registry_compat::{Answer, Digest, ImageRef};
 
+use crate::inspect::broken_promise;
 use crate::manifest::sha256;
-use crate::oci::{Failure, LARGEST, Registries, Target, broken_promise, garbled, reference_of};
+use crate::oci::{Failure, LARGEST, Registries, Target, garbled, reference_of};
 use crate::{Error, Secret, one_line};
 
 /// A manifest as it stands in the registry.
@@ -111,7 +111,7 @@ impl Registries {
         manifest: &[u8],
         blobs: &[Vec<u8>],
     ) -> Result<(), Failure> {
-        let pass = self.fetch_pass(target, RegistryOperation::Push)?;
+        let pass = self.fetch_pass(target, "pull,push")?;
         let client = self.client(target)?;
         let destination = reference_of(&target.endpoint.image);
         let digests: Vec<String> = blobs.iter().map(|blob| sha256(blob)).collect();

@@ -21,9 +21,20 @@ pub enum Error {
     /// The program could not set itself up to use the network at all.
     #[error("cannot set up the network client: {0}")]
     Setup(String),
+    /// An address cannot be listened on.
+    #[error("cannot listen on {address}: {source}")]
+    Listen {
+        /// The address.
+        address: std::net::SocketAddr,
+        /// Why.
+        source: std::io::Error,
+    },
     /// The thing asked for does not exist, where it had to.
     #[error("{0}")]
     NotFound(String),
+    /// The person stopped a wait.
+    #[error("interrupted")]
+    Interrupted,
 }
 
 impl Error {

@@ -1,35 +1,60 @@
-//! Fedora CoreOS build metadata.
+//! Fedora CoreOS metadata: the release index, the update metadata, and the
+//! metadata of single builds. Bytes go to `version_discovery::fcos_metadata`.
+//!
+//! `root` is `https://builds.coreos.fedoraproject.org` or a mirror of it.
 
 use registry_compat::{Answer, Trouble};
-use serde::Deserialize;
-use version_discovery::{Arch, FcosVersion, KernelVersion, Stream};
+use version_discovery::{Arch, FcosVersion, KernelVersion, Stream, fcos_metadata};
 
-use crate::github::decode;
 use crate::{Agent, Error};
 
-/// The one key of `commitmeta.json` that is used: a list of
-/// `[name, epoch, version, release, arch]`.
-#[derive(Deserialize)]
-struct CommitMeta {
-    #[serde(rename = "rpmostree.rpmdb.pkglist")]
-    packages: Vec<(String, String, String, String, String)>,
+/// `releases.json` of a stream: every release there ever was, with its images.
+///
+/// # Errors
+/// [`Error::NotFound`] if there is no such stream, [`Error::Unknown`] if it
+/// could not be read.
+pub fn release_index(agent: &Agent, root: &str, stream: &Stream) -> Result<Vec<u8>, Error> {
+    required(
+        agent,
+        &format!("{root}/prod/streams/{stream}/releases.json"),
+    )
 }
 
-/// The kernel of a release, from
-/// `{base}/streams/{stream}/builds/{version}/{arch}/commitmeta.json`.
+/// `updates/STREAM.json`: barriers, dead ends and rollouts.
 ///
-/// `base` is `https://builds.coreos.fedoraproject.org/prod` or a mirror of it.
+/// # Errors
+/// As [`release_index`].
+pub fn updates(agent: &Agent, root: &str, stream: &Stream) -> Result<Vec<u8>, Error> {
+    required(agent, &format!("{root}/updates/{stream}.json"))
+}
+
+fn required(agent: &Agent, url: &str) -> Result<Vec<u8>, Error> {
+    read(agent, url)?.ok_or_else(|| {
+        Error::NotFound(format!(
+            "{url}: HTTP 404; check `base.stream` and `urls.fcos-builds`"
+        ))
+    })
+}
+
+/// The kernel of a release, from the `commitmeta.json` of its build.
+///
 /// *Absent* when Fedora has no such document, *unknown* when it could not be
-/// read or does not name exactly one kernel.
+/// read or does not name exactly one kernel of that architecture.
 pub fn kernel(
     agent: &Agent,
-    base: &str,
+    root: &str,
     stream: &Stream,
     version: &FcosVersion,
     arch: Arch,
 ) -> Answer<KernelVersion> {
-    let url = format!("{base}/streams/{stream}/builds/{version}/{arch}/commitmeta.json");
-    match read(agent, &url) {
+    let url = format!("{root}/prod/streams/{stream}/builds/{version}/{arch}/commitmeta.json");
+    let found = read(agent, &url).and_then(|bytes| {
+        let kernel = bytes.map(|bytes| fcos_metadata::kernel_from_commitmeta(&bytes, arch));
+        kernel
+            .transpose()
+            .map_err(|error| Error::unknown(Trouble::Garbled, format!("{url}: {error}")))
+    });
+    match found {
         Ok(Some(kernel)) => Answer::Present(kernel),
         Ok(None) => Answer::Absent,
         Err(Error::Unknown(why)) => Answer::Unknown(why),
@@ -40,34 +65,14 @@ pub fn kernel(
     }
 }
 
-fn read(agent: &Agent, url: &str) -> Result<Option<KernelVersion>, Error> {
+fn read(agent: &Agent, url: &str) -> Result<Option<Vec<u8>>, Error> {
     let reply = agent.get(url, &[], None)?;
     match reply.status {
-        200 => {}
-        404 => return Ok(None),
-        other => {
-            return Err(Error::unknown(
-                Trouble::Garbled,
-                format!("{url}: HTTP {other}"),
-            ));
-        }
-    }
-    let meta: CommitMeta = decode(url, &reply)?;
-    let kernels: Vec<_> = meta
-        .packages
-        .iter()
-        .filter(|(name, ..)| name == "kernel-core")
-        .collect();
-    match kernels.as_slice() {
-        [(_, _, version, release, arch)] => KernelVersion::from_rpm(version, release, arch)
-            .map(Some)
-            .map_err(|error| Error::unknown(Trouble::Garbled, format!("{url}: {error}"))),
+        200 => Ok(Some(reply.body)),
+        404 => Ok(None),
         other => Err(Error::unknown(
             Trouble::Garbled,
-            format!(
-                "{url}: {} packages named kernel-core, wanted one",
-                other.len()
-            ),
+            format!("{url}: HTTP {other}"),
         )),
     }
 }

@@ -2,13 +2,13 @@
 
 use registry_compat::Trouble;
 use serde::Deserialize;
-use version_discovery::ZfsRelease;
+use version_discovery::{LinuxRange, ZfsRelease, ZfsVersion};
 
 use crate::agent::{Reply, next_page};
 use crate::{Agent, Error, Secret};
 
 /// The API version that the wire types below were written against.
-const API_VERSION: &str = "2022-11-28";
+pub(crate) const API_VERSION: &str = "2022-11-28";
 
 /// More pages than any project has; a server that goes on is not GitHub.
 const MOST_PAGES: usize = 100;
@@ -63,12 +63,34 @@ pub fn releases(
     ))
 }
 
+/// The kernels that a release of OpenZFS supports, from the file `META` in the
+/// tree of its tag.
+///
+/// # Errors
+/// [`Error::NotFound`] if there is no such tag or file, [`Error::Unknown`] if
+/// it could not be read or says no range.
+pub fn linux_range(
+    agent: &Agent,
+    base: &str,
+    repository: &str,
+    version: &ZfsVersion,
+    token: Option<&Secret>,
+) -> Result<LinuxRange, Error> {
+    let tag = version.tag();
+    let url = format!("{base}/repos/{repository}/contents/META?ref={tag}");
+    let reply = get_as(agent, &url, token, "application/vnd.github.raw+json")?;
+    let text = String::from_utf8_lossy(&reply.body);
+    LinuxRange::from_meta(&text)
+        .map_err(|error| Error::unknown(Trouble::Garbled, format!("{url}: {error}")))
+}
+
 fn get(agent: &Agent, url: &str, token: Option<&Secret>) -> Result<Reply, Error> {
+    get_as(agent, url, token, "application/vnd.github+json")
+}
+
+fn get_as(agent: &Agent, url: &str, token: Option<&Secret>, accept: &str) -> Result<Reply, Error> {
     let authorization = token.map(|token| Secret::new(format!("Bearer {}", token.expose())));
-    let headers = [
-        ("accept", "application/vnd.github+json"),
-        ("x-github-api-version", API_VERSION),
-    ];
+    let headers = [("accept", accept), ("x-github-api-version", API_VERSION)];
     let reply = agent.get(url, &headers, authorization.as_ref())?;
     match reply.status {
         200 => Ok(reply),

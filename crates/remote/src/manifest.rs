@@ -52,6 +52,7 @@ pub(crate) struct WirePlatform {
 
 #[derive(Deserialize)]
 pub(crate) struct WireConfig {
+    pub created: Option<String>,
     pub config: Option<WireRun>,
 }
 

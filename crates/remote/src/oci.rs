@@ -14,7 +14,8 @@
 //!   its own client;
 //! - `list_tags` does not page: see `tags.rs`.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard};
 
 use oci_client::client::{ClientConfig, ClientProtocol};
 use oci_client::errors::OciDistributionError;
@@ -22,13 +23,11 @@ use oci_client::manifest::{
     IMAGE_MANIFEST_LIST_MEDIA_TYPE, IMAGE_MANIFEST_MEDIA_TYPE, OCI_IMAGE_INDEX_MEDIA_TYPE,
     OCI_IMAGE_MEDIA_TYPE,
 };
-use oci_client::{Client, Reference, RegistryOperation};
+use oci_client::{Client, Reference};
 use registry_compat::{Answer, Digest, ImageRef, Tag, Trouble, Unknown};
-use serde::{Deserialize, Serialize};
-use version_discovery::Arch;
 
 use crate::agent::{install_tls, says_slow_down};
-use crate::manifest::{WireConfig, WireDescriptor, WireEntry, WireManifest};
+use crate::manifest::WireManifest;
 use crate::session::Passes;
 use crate::{Agent, AuthFiles, Credential, Endpoint, Error, HelperCall, Limits, RegistriesConf};
 
@@ -43,24 +42,6 @@ pub(crate) const MANIFESTS: [&str; 4] = [
     IMAGE_MANIFEST_MEDIA_TYPE,
 ];
 
-/// What is known of an image in a registry.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Inspected {
-    /// Digest of what the tag or digest names: the index if it is one. This is
-    /// what `skopeo inspect` calls `Digest`.
-    pub digest: Digest,
-    /// Digest of the manifest for the wanted architecture; the same as
-    /// `digest` where there is no index.
-    pub manifest: Digest,
-    /// Digest of that architecture's image config, which engines call the
-    /// image's id.
-    pub config: Digest,
-    /// `config.Labels` of that architecture's image.
-    pub labels: BTreeMap<String, String>,
-    /// Sum of the compressed layers, in bytes.
-    pub size: u64,
-}
-
 /// The registries as this machine's container tools see them.
 pub struct Registries {
     runtime: tokio::runtime::Runtime,
@@ -70,6 +51,8 @@ pub struct Registries {
     helper: Box<HelperCall>,
     limits: Limits,
     pub(crate) passes: Passes,
+    /// By registry: for where no file has a credential.
+    lent: Mutex<HashMap<String, Credential>>,
 }
 
 /// A place to ask, with the scheme settled.
@@ -114,6 +97,7 @@ impl Registries {
             helper,
             limits,
             passes: Passes::default(),
+            lent: Mutex::default(),
         })
     }
 
@@ -135,11 +119,6 @@ impl Registries {
         })
     }
 
-    /// Digest, labels and size of an image, for one architecture.
-    pub fn inspect(&self, image: &ImageRef, arch: Arch) -> Answer<Inspected> {
-        self.ask(image, |target| self.inspect_at(target, arch))
-    }
-
     /// Moves or makes a tag by copying the manifest bytes of a digest: nothing
     /// is uploaded, and the digest cannot change.
     ///
@@ -152,7 +131,7 @@ impl Registries {
             let found = self.manifest(target, target.endpoint.image.reference())?;
             let kind = http::HeaderValue::from_str(&media_type(&found.wire))
                 .map_err(|_| garbled(target, "a media type that is no header value"))?;
-            let pass = self.fetch_pass(target, RegistryOperation::Push)?;
+            let pass = self.fetch_pass(target, "pull,push")?;
             let client = self.client(target)?;
             let destination = reference_of(&to);
             self.run(target, async {
@@ -174,51 +153,8 @@ impl Registries {
         }
     }
 
-    fn inspect_at(&self, target: &Target, arch: Arch) -> Result<Inspected, Failure> {
-        let top = self.manifest(target, target.endpoint.image.reference())?;
-        let mut manifest = top.digest.clone();
-        let mut wire = top.wire;
-        if let Some(entries) = &wire.manifests {
-            let fits = |entry: &&WireEntry| {
-                entry
-                    .platform
-                    .as_ref()
-                    .is_some_and(|p| p.os == "linux" && p.architecture == arch.oci())
-            };
-            let entry = entries.iter().find(fits).ok_or(Failure::Absent)?;
-            manifest = parse_digest(target, &entry.digest)?;
-            let child = self.manifest(target, manifest.as_str());
-            wire = match child {
-                Err(Failure::Absent) => return Err(broken_promise(target, &manifest)),
-                child => child?.wire,
-            };
-        }
-        let config = wire
-            .config
-            .ok_or_else(|| garbled(target, "a manifest without config"))?;
-        let config_digest = parse_digest(target, &config.digest)?;
-        let config: WireConfig = self.config(target, &config_digest)?;
-        let labels = config.config.and_then(|c| c.labels).unwrap_or_default();
-        Ok(Inspected {
-            digest: top.digest,
-            manifest,
-            config: config_digest,
-            labels: labels
-                .into_iter()
-                .map(|(key, value)| (key, value.unwrap_or_default()))
-                .collect(),
-            size: size(wire.layers.as_deref().unwrap_or_default()),
-        })
-    }
-
-    /// An image's config, a blob. Registries may send it from another host,
-    /// which gets no credentials.
-    fn config(&self, target: &Target, digest: &Digest) -> Result<WireConfig, Failure> {
-        json(target, &self.blob_at(target, digest)?)
-    }
-
     /// Asks each place in turn; the last one, the registry itself, decides.
-    fn ask<T>(
+    pub(crate) fn ask<T>(
         &self,
         image: &ImageRef,
         question: impl Fn(&Target) -> Result<T, Failure>,
@@ -288,7 +224,22 @@ impl Registries {
 
     pub(crate) fn credential(&self, target: &Target) -> Result<Option<Credential>, Failure> {
         let repository = target.endpoint.image.repository();
-        Ok(self.auth.find(repository, &*self.helper)?)
+        let found = self.auth.find(repository, &*self.helper)?;
+        let lent = || self.lent().get(repository.registry()).cloned();
+        Ok(found.or_else(lent))
+    }
+
+    /// A credential for a registry that none of the files has one for. It goes
+    /// to this host only, wherever `registries.conf` moves its images.
+    pub fn lend(&self, registry: &str, credential: Credential) {
+        self.lent().insert(registry.to_owned(), credential);
+    }
+
+    fn lent(&self) -> MutexGuard<'_, HashMap<String, Credential>> {
+        match self.lent.lock() {
+            Ok(lent) => lent,
+            Err(poisoned) => poisoned.into_inner(),
+        }
     }
 
     pub(crate) fn client(&self, target: &Target) -> Result<Client, Failure> {
@@ -389,22 +340,6 @@ fn classify(target: &Target, error: &OciDistributionError) -> Failure {
         source = cause.source();
     }
     Failure::Error(Error::unknown(trouble, detail))
-}
-
-/// Something that a manifest names and the registry does not have: that says
-/// nothing about the image, which the registry has just shown.
-pub(crate) fn broken_promise(target: &Target, digest: &Digest) -> Failure {
-    garbled(
-        target,
-        format!("the registry contradicts itself: it names {digest}, but does not have it"),
-    )
-}
-
-/// The sum of what a stranger claims: no overflow.
-fn size(layers: &[WireDescriptor]) -> u64 {
-    layers
-        .iter()
-        .fold(0, |sum, layer| sum.saturating_add(layer.size))
 }
 
 pub(crate) fn garbled(target: &Target, what: impl std::fmt::Display) -> Failure {

@@ -8,13 +8,13 @@
 //! Source: OCI distribution specification, "Determining Support"; CNCF
 //! distribution, "Token Authentication Specification".
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, MutexGuard};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use oci_client::RegistryOperation;
 use oci_client::secrets::RegistryAuth;
+use registry_compat::{Answer, ImageRef};
 use serde::Deserialize;
 
 use crate::agent::{Ask, Reply, judge};
@@ -33,7 +33,7 @@ pub(crate) enum Pass {
 }
 
 impl Pass {
-    fn header(&self) -> Option<Secret> {
+    pub(crate) fn header(&self) -> Option<Secret> {
         match self {
             Self::Nothing => None,
             Self::Basic(who) => Some(basic(who)),
@@ -61,14 +61,24 @@ fn basic(who: &Credential) -> Secret {
 /// Passes for reading, by repository and scheme. One for writing is asked for
 /// each time: it is used rarely, and mostly long after the last.
 #[derive(Default)]
-pub(crate) struct Passes(Mutex<HashMap<(String, bool), Pass>>);
+pub(crate) struct Passes {
+    passes: Mutex<HashMap<(String, bool), Pass>>,
+    /// What a registry's first answer was, by [`Target::url`] of `""`: its
+    /// bearer challenge, or `None` where it asks nothing of a stranger. No
+    /// secret, and good for every repository there.
+    manners: Mutex<BTreeMap<String, Option<String>>>,
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    match mutex.lock() {
+        Ok(guard) => guard,
+        Err(poisoned) => poisoned.into_inner(),
+    }
+}
 
 impl Passes {
     fn lock(&self) -> MutexGuard<'_, HashMap<(String, bool), Pass>> {
-        match self.0.lock() {
-            Ok(passes) => passes,
-            Err(poisoned) => poisoned.into_inner(),
-        }
+        locked(&self.passes)
     }
 }
 
@@ -90,7 +100,11 @@ impl Registries {
         largest: u64,
     ) -> Result<Reply, Failure> {
         let known = self.passes.lock().get(&key(target)).cloned();
-        let renewable = known.is_some();
+        let remembered = match known {
+            Some(pass) => Some(pass),
+            None => self.remembered_pass(target)?,
+        };
+        let renewable = remembered.is_some();
         let ask = |pass: &Pass| {
             let header = pass.header();
             self.agent.once(&Ask {
@@ -101,29 +115,71 @@ impl Registries {
                 largest,
             })
         };
-        let mut reply = ask(&match known {
+        let mut reply = ask(&match remembered {
             Some(pass) => pass,
             None => self.pull_pass(target)?,
         })?;
         if reply.status == 401 && renewable {
-            // Tokens live for minutes, a build for longer.
+            // Tokens live for minutes, a build for longer, and what a registry
+            // asked for yesterday need not be what it asks for today.
             reply = ask(&self.pull_pass(target)?)?;
         }
         Ok(judge(url, reply)?)
     }
 
     fn pull_pass(&self, target: &Target) -> Result<Pass, Failure> {
-        let pass = self.fetch_pass(target, RegistryOperation::Pull)?;
+        let pass = self.fetch_pass(target, "pull")?;
         self.passes.lock().insert(key(target), pass.clone());
         Ok(pass)
     }
 
-    /// Asks the registry what it wants to see, and gets it.
-    pub(crate) fn fetch_pass(
-        &self,
-        target: &Target,
-        operation: RegistryOperation,
-    ) -> Result<Pass, Failure> {
+    /// What each registry asked of strangers, for the next run of the program:
+    /// it saves the request that only brings this answer.
+    pub fn manners(&self) -> BTreeMap<String, Option<String>> {
+        locked(&self.passes.manners).clone()
+    }
+
+    /// Hands on what [`Self::manners`] said. It is a hint: where it is no
+    /// longer true, the registry is asked again.
+    pub fn remember(&self, manners: BTreeMap<String, Option<String>>) {
+        locked(&self.passes.manners).extend(manners);
+    }
+
+    /// Gets whatever is needed to read from a repository, so that it is there
+    /// when it is needed. Trouble is told by the question itself.
+    pub fn prepare(&self, image: &ImageRef) {
+        let _: Answer<()> = self.ask(image, |target| {
+            if self.passes.lock().contains_key(&key(target)) {
+                return Ok(());
+            }
+            match self.remembered_pass(target)? {
+                Some(_) => Ok(()),
+                None => self.pull_pass(target).map(|_| ()),
+            }
+        });
+    }
+
+    /// A pass by what the registry asked for before. Only for strangers: no
+    /// credentials go where a file says.
+    fn remembered_pass(&self, target: &Target) -> Result<Option<Pass>, Failure> {
+        let manners = locked(&self.passes.manners).get(&target.url("")).cloned();
+        let (None, Some(line)) = (self.credential(target)?, manners) else {
+            return Ok(None);
+        };
+        let pass = match line.as_deref().map(Challenge::parse) {
+            None => Some(Pass::Nothing),
+            Some(None) => None,
+            Some(Some(bearer)) => self.token(target, &bearer, "pull", None).ok(),
+        };
+        if let Some(pass) = &pass {
+            self.passes.lock().insert(key(target), pass.clone());
+        }
+        Ok(pass)
+    }
+
+    /// Asks the registry what it wants to see, and gets it. `actions` are those
+    /// of a scope: `pull,push`.
+    pub(crate) fn fetch_pass(&self, target: &Target, actions: &str) -> Result<Pass, Failure> {
         let who = self.credential(target)?;
         let url = target.url("");
         let reply = self.ask_token(target, &url, None)?;
@@ -142,21 +198,36 @@ impl Registries {
         }
         let lines = reply.headers.get_all("www-authenticate");
         let lines: Vec<&str> = lines.iter().filter_map(|line| line.to_str().ok()).collect();
-        let Some(bearer) = lines.iter().find_map(|line| Challenge::parse(line)) else {
+        let line = lines.iter().find(|line| Challenge::parse(line).is_some());
+        if who.is_none() && (line.is_some() || lines.is_empty()) {
+            let line = line.map(|line| (*line).to_owned());
+            locked(&self.passes.manners).insert(target.url(""), line);
+        }
+        let Some(bearer) = line.and_then(|line| Challenge::parse(line)) else {
             let basic = lines.iter().any(|line| word(line, "basic").is_some());
             return Ok(match who {
                 Some(who) if basic => Pass::Basic(who),
                 _ => Pass::Nothing,
             });
         };
+        self.token(target, &bearer, actions, who.as_ref())
+    }
+
+    fn token(
+        &self,
+        target: &Target,
+        bearer: &Challenge,
+        actions: &str,
+        who: Option<&Credential>,
+    ) -> Result<Pass, Failure> {
         if !bearer.is_fit_for(target.plain_http || target.endpoint.insecure) {
             return Err(garbled(
                 target,
                 format!("`{}` is no token service for it", bearer.realm),
             ));
         }
-        let url = bearer.url(target.endpoint.image.repository().path(), operation);
-        let reply = judge(&url, self.ask_token(target, &url, who.as_ref())?)?;
+        let url = bearer.url(target.endpoint.image.repository().path(), actions);
+        let reply = judge(&url, self.ask_token(target, &url, who)?)?;
         if reply.status != 200 {
             let status = reply.status;
             return Err(garbled(target, format!("{url}: HTTP {status}")));
@@ -233,11 +304,7 @@ impl Challenge {
         self.realm.starts_with("https://") || plain && self.realm.starts_with("http://")
     }
 
-    fn url(&self, path: &str, operation: RegistryOperation) -> String {
-        let actions = match operation {
-            RegistryOperation::Pull => "pull",
-            RegistryOperation::Push => "pull,push",
-        };
+    fn url(&self, path: &str, actions: &str) -> String {
         let mut url = self.realm.clone();
         url.push(if url.contains('?') { '&' } else { '?' });
         url.push_str(&format!(
@@ -280,8 +347,7 @@ mod tests {
 
     #[test]
     fn challenges() {
-        let url =
-            |line: &str| Challenge::parse(line).map(|c| c.url("a/b", RegistryOperation::Pull));
+        let url = |line: &str| Challenge::parse(line).map(|c| c.url("a/b", "pull"));
         assert_eq!(
             url("Bearer realm=\"https://auth.example/token\",service=\"Docker registry\"").unwrap(),
             "https://auth.example/token?scope=repository:a/b:pull&service=Docker%20registry"

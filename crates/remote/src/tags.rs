@@ -44,7 +44,7 @@ impl Registries {
         self.ask_home(&repository.tagged(tag), |target| self.tags_at(target))
     }
 
-    fn tags_at(&self, target: &Target) -> Result<BTreeSet<String>, Failure> {
+    pub(crate) fn tags_at(&self, target: &Target) -> Result<BTreeSet<String>, Failure> {
         let repository = target.endpoint.image.repository();
         let mut url = target.url(&format!("{}/tags/list?n=1000", repository.path()));
         let mut all = BTreeSet::new();

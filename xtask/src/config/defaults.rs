@@ -4,7 +4,7 @@
 
 use super::*;
 
-fn parsed<T: std::str::FromStr>(text: &str) -> T {
+pub fn parsed<T: std::str::FromStr>(text: &str) -> T {
     text.parse().ok().expect("a default is a valid value")
 }
 
@@ -32,21 +32,9 @@ pub fn tag_form() -> TagForm {
 pub fn architectures() -> Unique<Arch> {
     Unique::one(Arch::X86_64)
 }
-pub fn days() -> u32 {
-    90
-}
-pub fn keep() -> u32 {
-    3
-}
-pub fn protect() -> Vec<Reason> {
-    vec![parsed("stable"), parsed("latest")]
-}
-pub fn ignition() -> Name {
-    parsed("ignition")
-}
 pub fn github() -> Url {
     parsed("https://api.github.com")
 }
 pub fn fcos() -> Url {
-    parsed("https://builds.coreos.fedoraproject.org/prod")
+    parsed("https://builds.coreos.fedoraproject.org")
 }

@@ -112,6 +112,32 @@ text!(
     }
 );
 
+text!(
+    /// A public key as a line of `authorized_keys`, without options.
+    SshKey,
+    "a public SSH key",
+    "TYPE BASE64 COMMENT, as a `.pub` file of ssh-keygen has it",
+    |text| ssh_key(text).is_some()
+);
+
+/// The blob of a public key, if the line is one.
+fn ssh_key(line: &str) -> Option<Vec<u8>> {
+    use base64::Engine as _;
+    if line.chars().any(char::is_control) {
+        return None;
+    }
+    let mut words = line.split(' ');
+    let (kind, blob) = (words.next()?, words.next()?);
+    let blob = base64::engine::general_purpose::STANDARD
+        .decode(blob)
+        .ok()?;
+    // The blob begins with its own type: a key that was cut or pasted
+    // together is found here. Source: RFC 4253, section 6.6.
+    let length = u32::try_from(kind.len()).ok()?.to_be_bytes();
+    let head = [&length[..], kind.as_bytes()].concat();
+    (blob.len() > head.len() && blob.starts_with(&head)).then_some(blob)
+}
+
 /// A list without repetitions, in the order in which it was written.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
@@ -121,6 +147,11 @@ impl<T> Unique<T> {
     /// A list of one.
     pub fn one(value: T) -> Self {
         Self(vec![value])
+    }
+
+    /// One more, for lists that are made and not read.
+    pub(super) fn push(&mut self, value: T) {
+        self.0.push(value);
     }
 }
 
@@ -183,6 +214,16 @@ mod tests {
         assert!("https://host/x/".parse::<Url>().is_err());
         assert!("http://127.0.0.1:4000/x".parse::<Url>().is_ok());
         assert!("zfs-scrub-monthly@tank.timer".parse::<UnitName>().is_ok());
+        let blob = "AAAAC3NzaC1lZDI1NTE5AAAAIHUjxtppGBlvQnJrOLiNIxDso7Gi2gqOTVXgWRLIHny2";
+        assert!(format!("ssh-ed25519 {blob} me").parse::<SshKey>().is_ok());
+        assert!(format!("ssh-rsa {blob} me").parse::<SshKey>().is_err());
+        let half = &blob[..blob.len() / 2];
+        assert!(format!("ssh-ed25519 {half}x me").parse::<SshKey>().is_err());
+        assert!(
+            format!("ssh-ed25519 {blob} a\nb")
+                .parse::<SshKey>()
+                .is_err()
+        );
         assert!("libstdc++-static".parse::<PackageName>().is_ok());
     }
 }

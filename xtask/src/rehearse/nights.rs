@@ -1,10 +1,31 @@
-//! The nights of a rehearsal: one good, four bad.
+//! The nights of a rehearsal: those that go well, and those that do not.
+
+/// What Fedora has released.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fedora {
+    /// The release for which there are kmods.
+    Same,
+    /// That one, and a newer one with a kernel that nobody has kmods for.
+    Moved,
+    /// The newer one only.
+    Gone,
+}
+
+impl Fedora {
+    /// The world that a path of the metadata server begins with.
+    pub fn of_path(name: &str) -> Self {
+        let night = ALL.iter().find(|night| night.world == name);
+        night.map_or(Self::Same, |night| night.fedora)
+    }
+}
 
 /// One run of the main job, and how it has to end.
 pub struct Night {
     /// For people.
     pub title: &'static str,
-    /// The exit code of `build --publish`.
+    /// Options besides `build --publish`.
+    pub options: &'static [&'static str],
+    /// The exit code.
     pub code: i32,
     /// The published tag moves to a new image.
     pub publishes: bool,
@@ -12,6 +33,8 @@ pub struct Night {
     pub tag: &'static str,
     /// First part of the metadata server's paths.
     pub world: &'static str,
+    /// What Fedora has.
+    pub fedora: Fedora,
     /// The kmods tag names an image whose module is for another kernel.
     pub broken_kmods: bool,
     /// The password of the signing key, as CI has it.
@@ -22,24 +45,42 @@ pub struct Night {
 
 const GOOD: Night = Night {
     title: "all is well",
+    options: &[],
     code: 0,
     publishes: true,
     tag: "published",
     world: "well",
+    fedora: Fedora::Same,
     broken_kmods: false,
     password: super::checkout::THE_PASSWORD,
     unreachable: false,
 };
 
 /// In order. The last one spoils the kmods image for those after it.
-pub const ALL: [Night; 5] = [
+pub const ALL: [Night; NIGHTS] = [
     GOOD,
+    Night {
+        title: "nothing changed",
+        publishes: false,
+        tag: "unmoved, nothing was built",
+        ..GOOD
+    },
+    Night {
+        title: "kernel moved, kmods lag: hold",
+        // Its inputs are those of the first night.
+        options: &["--force=rehearsal"],
+        tag: "published, of the older base",
+        world: "moved",
+        fedora: Fedora::Moved,
+        ..GOOD
+    },
     Night {
         title: "kmods missing",
         code: 10,
         publishes: false,
         tag: "unmoved",
-        world: "ahead",
+        world: "gone",
+        fedora: Fedora::Gone,
         ..GOOD
     },
     Night {
@@ -53,6 +94,8 @@ pub const ALL: [Night; 5] = [
     },
     Night {
         title: "key does not open",
+        // Without a reason to build, the key would not be needed.
+        options: &["--force=rehearsal"],
         code: 1,
         publishes: false,
         tag: "unmoved",
@@ -70,3 +113,5 @@ pub const ALL: [Night; 5] = [
         ..GOOD
     },
 ];
+
+const NIGHTS: usize = 7;

@@ -1,15 +1,21 @@
 //! `build` and `test-build`.
 
+use registry_compat::{Answer, ImageRef};
+use remote::Inspected;
 use serde::Serialize;
+use version_discovery::Arch;
 
 use crate::apply::{Dry, Live, Timing, apply};
 use crate::cli::{BuildArgs, Inputs, TestBuildArgs};
+use crate::config::Reason;
 use crate::error::Error;
 use crate::facts::Local;
-use crate::gather::World;
+use crate::gather::{Scope, World};
 use crate::lock::Lock;
-use crate::plan::{Goal, Plan, image_version, plan};
+use crate::plan::{Goal, LOCK_LABEL, Plan, image_version, plan};
 use crate::resolve::Resolution;
+use crate::skip::{self, Published, UpToDate};
+use crate::tasks::inputs::{Here, read_lock, resolved};
 use crate::tasks::{Done, versions};
 
 /// The document of `build --json`.
@@ -27,6 +33,16 @@ struct Document<'a> {
     timings: Vec<Timing>,
 }
 
+/// What is wanted besides the goal.
+struct Wanted<'a> {
+    goal: Goal,
+    inputs: &'a Inputs,
+    /// Build exactly what this image was built of.
+    like: Option<&'a ImageRef>,
+    /// Build though nothing changed, and why.
+    force: Option<&'a Reason>,
+}
+
 /// `build`.
 ///
 /// # Errors
@@ -40,7 +56,15 @@ pub fn build(world: &World<'_>, args: &BuildArgs) -> Result<Done, Error> {
     if goal == Goal::Publish {
         own_house(world)?;
     }
-    run(world, goal, &args.inputs)
+    run(
+        world,
+        &Wanted {
+            goal,
+            inputs: &args.inputs,
+            like: args.like.as_ref(),
+            force: args.force.as_ref(),
+        },
+    )
 }
 
 /// `test-build`.
@@ -48,7 +72,15 @@ pub fn build(world: &World<'_>, args: &BuildArgs) -> Result<Done, Error> {
 /// # Errors
 /// The first thing that did not hold.
 pub fn test_build(world: &World<'_>, args: &TestBuildArgs) -> Result<Done, Error> {
-    run(world, Goal::TestBuild, &args.inputs)
+    run(
+        world,
+        &Wanted {
+            goal: Goal::TestBuild,
+            inputs: &args.inputs,
+            like: None,
+            force: None,
+        },
+    )
 }
 
 /// In CI, a fork that still names somebody else's account is stopped before it
@@ -69,41 +101,198 @@ fn own_house(world: &World<'_>) -> Result<(), Error> {
     }
 }
 
-fn run(world: &World<'_>, goal: Goal, inputs: &Inputs) -> Result<Done, Error> {
-    let (lock, local) = match &inputs.locked {
-        Some(path) => (versions::read_lock(path)?, world.local(inputs.engine)?),
-        None => {
-            let here = if inputs.dry_run {
-                versions::Here::Saved
-            } else {
-                versions::Here::Now
-            };
-            let resolved = versions::resolved(world, &inputs.facts, inputs.engine, here)?;
-            match resolved.resolution {
-                Resolution::Lock(lock) => (*lock, resolved.facts.local),
-                Resolution::NotYet(not_yet) => {
-                    versions::tell(world, &not_yet);
-                    world.report.document(&not_yet)?;
-                    return Ok(Done::NotYet);
-                }
-            }
-        }
+/// The inputs, and what is said of them at the end.
+struct Found {
+    lock: Lock,
+    local: Local,
+    published: Option<Answer<Inspected>>,
+    outputs: Vec<(&'static str, String)>,
+}
+
+/// From a lock, or else from the world. `None` if nothing can be built yet,
+/// which has been told.
+fn found(world: &World<'_>, wanted: &Wanted<'_>) -> Result<Option<Found>, Error> {
+    let inputs = wanted.inputs;
+    let publish = wanted.goal == Goal::Publish;
+    if let Some(image) = wanted.like {
+        let local = world.local(inputs.engine)?;
+        let lock = like(world, image, &local)?;
+        return Ok(Some(Found {
+            lock,
+            local,
+            published: None,
+            outputs: Vec::new(),
+        }));
+    }
+    if let Some(path) = &inputs.locked {
+        // Without a push, nobody needs to be asked for anything.
+        let published = if publish && wanted.force.is_none() {
+            Some(world.published()?)
+        } else {
+            None
+        };
+        return Ok(Some(Found {
+            lock: read_lock(path)?,
+            local: world.local(inputs.engine)?,
+            published,
+            outputs: Vec::new(),
+        }));
+    }
+    let here = if inputs.dry_run {
+        Here::Saved
+    } else {
+        Here::Now
     };
-    let plan = plan(goal, world.config, &lock, &local)?;
+    let scope = Scope {
+        published: wanted.goal != Goal::TestBuild,
+        ..Scope::default()
+    };
+    let resolved = resolved(world, &inputs.facts, inputs.engine, here, scope)?;
+    versions::hold(world, &resolved.choice.outcome)?;
+    let outputs = versions::outputs(&resolved);
+    match resolved.resolution {
+        Resolution::Lock(lock) => Ok(Some(Found {
+            lock: *lock,
+            local: resolved.facts.local,
+            published: resolved.facts.upstream.published,
+            outputs,
+        })),
+        Resolution::NotYet(not_yet) => {
+            versions::tell(world, &not_yet);
+            world.report.document(&not_yet)?;
+            Ok(None)
+        }
+    }
+}
+
+/// The lock of a published image, if all that it names is still there.
+fn like(world: &World<'_>, image: &ImageRef, local: &Local) -> Result<Lock, Error> {
+    let step = |detail: String| Error::Step {
+        step: format!("inputs of {image}"),
+        detail,
+    };
+    if image.digest().is_none() {
+        return Err(Error::Usage(format!(
+            "--like {image}: a tag may be another image tomorrow; give the digest, NAME@sha256:…"
+        )));
+    }
+    world.report.status("Reading", &image.to_string());
+    let found = match world.inspect(image, local.arch)? {
+        Answer::Present(found) => found,
+        Answer::Absent => return Err(step(format!("it is not there for {}", local.arch))),
+        Answer::Unknown(why) => return Err(Error::Unknown(why)),
+    };
+    let text = found.labels.get(LOCK_LABEL).ok_or_else(|| {
+        step(format!(
+            "it has no label {LOCK_LABEL}, so it was not built by this project"
+        ))
+    })?;
+    let mut lock = Lock::parse(text, &format!("label {LOCK_LABEL} of {image}"))?;
+    // Why it was built then is not why it is built now.
+    lock.judgement.forced = None;
+    gone(world, &lock, local.arch, found.created)?;
+    Ok(lock)
+}
+
+/// Whether the images of a lock are still there.
+///
+/// # Errors
+/// [`Error::Gone`] if one is certainly not. Trouble is none here: the engine
+/// will say.
+fn gone(
+    world: &World<'_>,
+    lock: &Lock,
+    arch: Arch,
+    seen: Option<jiff::Timestamp>,
+) -> Result<(), Error> {
+    let target = lock.target(arch)?;
+    let images = [
+        ("base image", lock.base_pinned(target)),
+        ("kmods image", target.kmods_pinned()),
+    ];
+    for (what, image) in images {
+        if world.registries()?.digest(&image) == Answer::Absent {
+            let image = Box::new(image);
+            return Err(Error::Gone { what, image, seen });
+        }
+    }
+    Ok(())
+}
+
+fn run(world: &World<'_>, wanted: &Wanted<'_>) -> Result<Done, Error> {
+    let Some(found) = found(world, wanted)? else {
+        return Ok(Done::NotYet);
+    };
+    let Found {
+        mut lock,
+        local,
+        published,
+        outputs,
+    } = found;
+    if let Some(reason) = wanted.force {
+        world.report.status("Forced", reason.as_str());
+        lock.judgement.forced = Some(reason.clone());
+    } else if wanted.goal != Goal::TestBuild {
+        let days = world.config.policy.rebuild_after_days;
+        match skip::published(&lock, published.as_ref(), days, world.env.now)? {
+            Published::UpToDate(same) => return unchanged(world, &same, outputs),
+            Published::Old(age) => {
+                let age = age.map_or("of unknown age".to_owned(), |age| format!("{age} days old"));
+                world.report.status(
+                    "Unchanged",
+                    &format!("but {age}: built again for the packages on top"),
+                );
+            }
+            Published::Other => {}
+        }
+    }
+    let plan = plan(wanted.goal, world.config, &lock, &local)?;
     let fingerprint = lock.fingerprint()?;
     world.report.status(
         "Planned",
         &format!("{} from lock {}", image_version(&lock), fingerprint.short()),
     );
-    if inputs.dry_run {
+    if wanted.inputs.dry_run {
         apply(&plan, &mut Dry(world.report), &mut Vec::new())?;
         document(world, &plan, &lock, None, Vec::new())?;
         return Ok(Done::Well);
     }
-    perform(world, &plan, &lock, &local)
+    perform(world, &plan, &lock, &local, outputs)
 }
 
-fn perform(world: &World<'_>, plan: &Plan, lock: &Lock, local: &Local) -> Result<Done, Error> {
+/// What is published is what would be built.
+fn unchanged(
+    world: &World<'_>,
+    same: &UpToDate,
+    mut outputs: Vec<(&'static str, String)>,
+) -> Result<Done, Error> {
+    let image = world.config.repository()?.at(same.digest.clone());
+    let text = format!("unchanged since {}, digest {}", same.since, same.digest);
+    world.report.answer(&text);
+    world.report.status("Published", &image.to_string());
+    outputs.push(("unchanged-since", same.since.to_string()));
+    outputs.push(("digest", same.digest.to_string()));
+    outputs.push(("fingerprint", same.fingerprint.to_string()));
+    world.report.outputs(&outputs)?;
+    let row = |name: &str, value: String| vec![name.to_owned(), value];
+    let rows = [
+        row("image", image.to_string()),
+        row("since", same.since.to_string()),
+    ];
+    versions::summary(world, "Unchanged", &rows)?;
+    world
+        .report
+        .document(&serde_json::json!({ "unchanged": same }))?;
+    Ok(Done::Well)
+}
+
+fn perform(
+    world: &World<'_>,
+    plan: &Plan,
+    lock: &Lock,
+    local: &Local,
+    mut outputs: Vec<(&'static str, String)>,
+) -> Result<Done, Error> {
     let registries = world.registries()?;
     let mut live = Live::new(&world.env.root, registries, world.report, local.arch)?;
     let mut timings = Vec::new();
@@ -114,7 +303,15 @@ fn perform(world: &World<'_>, plan: &Plan, lock: &Lock, local: &Local) -> Result
             &format!("{:7.1} s  {}", timing.seconds, timing.step),
         );
     }
-    outcome?;
+    if let Err(error) = outcome {
+        // What the engine says of an image that is not there any more is hard
+        // to read, and only now is it worth a question.
+        let built = timings.len() > 1 || matches!(error, Error::Interrupted);
+        if !built {
+            gone(world, lock, local.arch, None)?;
+        }
+        return Err(error);
+    }
     let digest = live.pushed.as_ref();
     if let (Some(digest), Some(size)) = (digest, live.size) {
         let repository = world.config.repository()?;
@@ -123,11 +320,11 @@ fn perform(world: &World<'_>, plan: &Plan, lock: &Lock, local: &Local) -> Result
             "Published",
             &format!("{repository}@{digest} ({megabytes:.1} MB compressed)"),
         );
-        world.report.outputs(&[
+        outputs.extend([
             ("digest", digest.to_string()),
             ("image", repository.to_string()),
             ("fingerprint", lock.fingerprint()?.to_string()),
-        ])?;
+        ]);
         let row = |name: &str, value: String| vec![name.to_owned(), value];
         let mut rows = vec![
             row("image", format!("{repository}@{digest}")),
@@ -141,6 +338,7 @@ fn perform(world: &World<'_>, plan: &Plan, lock: &Lock, local: &Local) -> Result
         );
         versions::summary(world, "Published", &rows)?;
     }
+    world.report.outputs(&outputs)?;
     document(world, plan, lock, Some(&live), timings)?;
     Ok(Done::Well)
 }

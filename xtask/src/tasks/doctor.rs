@@ -39,7 +39,7 @@ const fn tool(
 /// What a rehearsal and the tests need beside an engine.
 pub const REHEARSAL: [&str; 6] = ["podman", "rpmbuild", "rpm", "depmod", "systemctl", "cc"];
 
-const TOOLS: [Tool; 11] = [
+const TOOLS: [Tool; 12] = [
     tool("git", "labels the image with its commit", "git", "git-core"),
     tool(
         "podman",
@@ -54,6 +54,12 @@ const TOOLS: [Tool; 11] = [
         "buildah",
     ),
     tool("skopeo", "second opinion in the tests", "skopeo", "skopeo"),
+    tool(
+        "ignition-validate",
+        "the real Ignition, in the tests",
+        "ignition",
+        "ignition-validate",
+    ),
     tool(
         "htpasswd",
         "a registry with accounts, in the tests",

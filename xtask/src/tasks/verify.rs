@@ -85,7 +85,7 @@ pub fn run(world: &World<'_>, args: &VerifyArgs) -> Result<Done, Error> {
         label("org.opencontainers.image.version", image_version(&lock)),
         label(
             "org.opencontainers.image.base.digest",
-            lock.base.digest.to_string(),
+            target.base.to_string(),
         ),
         label("ostree.linux", target.kernel.to_string()),
         label("custom-coreos.kernel-version", target.kernel.to_string()),

@@ -1,124 +1,57 @@
 //! `versions`, its one-line relatives, and `resolve`.
 
-use std::path::Path;
-
-use serde::{Deserialize, Serialize};
-use version_discovery::{KernelVersion, newest_in_series};
+use serde::Serialize;
+use version_discovery::{BaseCandidate, Choice, KernelVersion, Outcome, newest_in_series};
 
 use crate::cli::{FactsArgs, ResolveArgs};
-use crate::engine::Engine;
 use crate::error::Error;
-use crate::facts::{Local, Upstream};
-use crate::gather::World;
+use crate::facts::Upstream;
+use crate::gather::{Scope, World};
 use crate::lock::Lock;
-use crate::resolve::{NotYet, Resolution, explain, resolve as decide};
+use crate::resolve::{NotYet, Resolution, decide, explain};
 use crate::tasks::Done;
-
-/// What `--save-facts` writes and `--facts` reads.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Saved {
-    /// Upstream.
-    pub upstream: Upstream,
-    /// Checkout and machine.
-    pub local: Local,
-}
-
-/// Facts and what follows from them.
-pub struct Resolved {
-    /// What was found out.
-    pub facts: Saved,
-    /// The verdict.
-    pub resolution: Resolution,
-}
-
-/// Which facts about the checkout and the machine a replay takes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Here {
-    /// The saved ones: an answer is wanted, and nothing is done.
-    Saved,
-    /// Those of now: a lock must not claim files that are not built.
-    Now,
-}
-
-/// Gathers, or replays, and decides.
-///
-/// # Errors
-/// If anything could not be found out.
-pub fn resolved(
-    world: &World<'_>,
-    args: &FactsArgs,
-    engine: Option<Engine>,
-    here: Here,
-) -> Result<Resolved, Error> {
-    let facts = match &args.facts {
-        Some(path) => {
-            let mut saved: Saved = read_json(path)?;
-            if here == Here::Now {
-                saved.local = world.local(engine)?;
-            }
-            saved.local.engine = engine.unwrap_or(saved.local.engine);
-            saved
-        }
-        None => Saved {
-            local: world.local(engine)?,
-            upstream: world.upstream()?,
-        },
-    };
-    if let Some(path) = &args.save_facts {
-        let text = serde_json::to_string_pretty(&facts).map_err(|e| Error::Usage(e.to_string()))?;
-        write(path, &format!("{text}\n"))?;
-    }
-    let resolution = decide(world.config, &facts.upstream, &facts.local)?;
-    Ok(Resolved { facts, resolution })
-}
-
-fn read_json<T: serde::de::DeserializeOwned>(path: &Path) -> Result<T, Error> {
-    let text = read(path)?;
-    serde_json::from_str(&text).map_err(|error| Error::Step {
-        step: path.display().to_string(),
-        detail: error.to_string(),
-    })
-}
-
-/// Reads a text file.
-///
-/// # Errors
-/// [`Error::File`].
-pub fn read(path: &Path) -> Result<String, Error> {
-    std::fs::read_to_string(path).map_err(|source| Error::File {
-        verb: "read",
-        path: path.to_owned(),
-        source,
-    })
-}
-
-/// Writes a file beside its place and renames it, so that a failure leaves the
-/// old one whole.
-///
-/// # Errors
-/// [`Error::File`].
-pub fn write(path: &Path, text: &str) -> Result<(), Error> {
-    let wrong = |source| Error::File {
-        verb: "write",
-        path: path.to_owned(),
-        source,
-    };
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(".new");
-    let beside = path.with_file_name(name);
-    std::fs::write(&beside, text).map_err(wrong)?;
-    std::fs::rename(&beside, path).map_err(wrong)
-}
+use crate::tasks::inputs::{Here, Resolved, resolved, write};
 
 /// The document of `versions --json`.
 #[derive(Serialize)]
 #[serde(rename_all = "kebab-case")]
 struct Document<'a> {
     verdict: &'static str,
-    zfs: String,
-    base: &'a Upstream,
+    summary: String,
+    zfs: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lock: Option<&'a Lock>,
     #[serde(skip_serializing_if = "Option::is_none")]
     missing: Option<&'a NotYet>,
+    outcome: &'a Outcome,
+}
+
+/// The verdict in one word or two, for tables and scripts.
+pub fn word(outcome: &Outcome) -> &'static str {
+    match outcome {
+        Outcome::Go(_) => "compatible",
+        Outcome::Hold(..) => "held",
+        Outcome::Wait(_) => "not yet",
+        Outcome::Unknown(_) => "unknown",
+        Outcome::Refused(_) => "refused",
+    }
+}
+
+/// The verdict as a sentence.
+pub fn sentence(outcome: &Outcome) -> String {
+    match outcome {
+        Outcome::Go(pick) => format!(
+            "compatible: {} with ZFS {}, nothing newer is out",
+            pick.base, pick.zfs
+        ),
+        Outcome::Hold(pick, held) => format!("held at {}: {held}", pick.base),
+        Outcome::Wait(waiting) => format!("not yet: {waiting}"),
+        Outcome::Unknown(unknown) => {
+            let gaps: Vec<String> = unknown.gaps.iter().map(ToString::to_string).collect();
+            format!("unknown: {}", gaps.join("; "))
+        }
+        Outcome::Refused(refusal) => format!("refused: {refusal}"),
+    }
 }
 
 /// `versions`.
@@ -126,52 +59,60 @@ struct Document<'a> {
 /// # Errors
 /// If anything could not be found out.
 pub fn table(world: &World<'_>, args: &FactsArgs) -> Result<Done, Error> {
-    let resolved = resolved(world, args, None, Here::Saved)?;
-    let upstream = &resolved.facts.upstream;
-    let zfs = newest_in_series(&upstream.zfs_releases, world.config.zfs.series)?;
-    let (verdict, missing) = match &resolved.resolution {
-        Resolution::Lock(_) => ("compatible", None),
-        Resolution::NotYet(not_yet) => ("not yet", Some(&**not_yet)),
+    let resolved = resolved(world, args, None, Here::Saved, Scope::default())?;
+    let (lock, missing) = match &resolved.resolution {
+        Resolution::Lock(lock) => (Some(&**lock), None),
+        Resolution::NotYet(not_yet) => (None, Some(&**not_yet)),
     };
     let row = |name: &str, value: String| vec![name.to_owned(), value];
-    let version = upstream
-        .base_version
-        .map_or_else(|| "unknown".to_owned(), |v| v.to_string());
-    let mut rows = vec![
-        row("ZFS release", zfs.to_string()),
-        row(
-            "Fedora CoreOS",
-            format!("{version} ({})", world.config.base.stream),
-        ),
-        row(
-            "base image",
-            format!("{}@{}", upstream.base, upstream.base_digest),
-        ),
-    ];
-    for target in &upstream.targets {
-        rows.push(row(
-            "kernel",
-            format!("{} (from {})", target.kernel, target.kernel_source),
-        ));
-        rows.push(row("kernel major.minor", target.kernel.major_minor()));
-        let found = match &target.answer {
-            registry_compat::Answer::Present(found) => format!("{}@{}", target.kmods, found.digest),
-            _ => format!("{} (absent)", target.kmods),
-        };
-        rows.push(row("kmods image", found));
+    let newest = newest_zfs(world, &resolved.facts.upstream);
+    let mut rows = Vec::new();
+    match lock {
+        Some(lock) => {
+            let newer = newest
+                .as_ref()
+                .filter(|newest| **newest != lock.zfs.to_string());
+            let newer = newer.map_or_else(String::new, |newest| format!(" (newest: {newest})"));
+            rows.push(row("ZFS release", format!("{}{newer}", lock.zfs)));
+            let base = format!("{} ({})", lock.base.version, world.config.base.stream);
+            rows.push(row("Fedora CoreOS", base));
+            for target in &lock.targets {
+                rows.push(row("base image", lock.base_pinned(target).to_string()));
+                rows.push(row(
+                    "kernel",
+                    format!("{} (from {})", target.kernel, target.kernel_source),
+                ));
+                rows.push(row("kernel major.minor", target.kernel.major_minor()));
+                let image = format!("{}@{}", target.kmods, target.kmods_digest);
+                rows.push(row("kmods image", image));
+            }
+        }
+        None => {
+            rows.extend(newest.clone().map(|newest| row("ZFS release", newest)));
+            rows.extend(newest_base(&resolved.choice).map(|base| {
+                let text = format!("{} ({})", base.version, world.config.base.stream);
+                row("Fedora CoreOS", text)
+            }));
+            for kernel in &resolved.choice.zfs_kernels {
+                rows.push(row("kernel", kernel.to_string()));
+                rows.push(row("kernel major.minor", kernel.major_minor()));
+            }
+            let image = missing.and_then(|missing| missing.image.as_ref());
+            rows.extend(image.map(|image| row("kmods image", format!("{image} (absent)"))));
+        }
     }
-    rows.push(row("verdict", verdict.to_owned()));
+    let summary_text = sentence(&resolved.choice.outcome);
+    rows.push(row("verdict", summary_text.clone()));
     world.report.table(&rows);
     summary(world, "Versions", &rows)?;
-    world
-        .report
-        .outputs(&outputs(upstream, &zfs.to_string(), verdict))?;
-    // Last, here and below: what fails after it would be a second document.
+    world.report.outputs(&outputs(&resolved))?;
     world.report.document(&Document {
-        verdict,
-        zfs: zfs.to_string(),
-        base: upstream,
+        verdict: word(&resolved.choice.outcome),
+        summary: summary_text,
+        zfs: lock.map(|lock| lock.zfs.to_string()).or(newest),
+        lock,
         missing,
+        outcome: &resolved.choice.outcome,
     })?;
     match missing {
         None => Ok(Done::Well),
@@ -182,21 +123,41 @@ pub fn table(world: &World<'_>, args: &FactsArgs) -> Result<Done, Error> {
     }
 }
 
-fn outputs(upstream: &Upstream, zfs: &str, verdict: &str) -> Vec<(&'static str, String)> {
+fn newest_zfs(world: &World<'_>, upstream: &Upstream) -> Option<String> {
+    let releases = upstream.discovery.zfs.known()?;
+    let newest = newest_in_series(releases, world.config.zfs.series).ok()?;
+    Some(newest.to_string())
+}
+
+/// The newest release that came into question.
+fn newest_base(choice: &Choice) -> Option<&BaseCandidate> {
+    choice
+        .bases
+        .iter()
+        .find(|base| !base.kernels.is_empty())
+        .or(choice.bases.first())
+}
+
+/// What later steps of a workflow may want to know.
+pub fn outputs(resolved: &Resolved) -> Vec<(&'static str, String)> {
+    let outcome = &resolved.choice.outcome;
     let mut all = vec![
-        ("verdict", verdict.to_owned()),
-        ("zfs-version", zfs.to_owned()),
-        ("base-digest", upstream.base_digest.to_string()),
+        ("verdict", word(outcome).to_owned()),
+        ("verdict-text", sentence(outcome)),
     ];
-    all.extend(
-        upstream
-            .base_version
-            .map(|v| ("fcos-version", v.to_string())),
-    );
-    if let Some(target) = upstream.targets.first() {
-        all.push(("kernel-version", target.kernel.to_string()));
-        all.push(("kernel-major-minor", target.kernel.major_minor()));
-        all.push(("kmods-image", target.kmods.to_string()));
+    if let Resolution::Lock(lock) = &resolved.resolution {
+        all.push(("zfs-version", lock.zfs.to_string()));
+        all.push(("fcos-version", lock.base.version.to_string()));
+        if let Some(target) = lock.targets.first() {
+            all.push(("base-digest", target.base.to_string()));
+            all.push(("kernel-version", target.kernel.to_string()));
+            all.push(("kernel-major-minor", target.kernel.major_minor()));
+            all.push(("kmods-image", target.kmods.to_string()));
+        }
+    }
+    if let Outcome::Hold(_, held) = outcome {
+        all.push(("held-since", held.since.to_string()));
+        all.push(("held-days", held.days.to_string()));
     }
     all
 }
@@ -221,6 +182,25 @@ pub fn tell(world: &World<'_>, not_yet: &NotYet) {
     }
 }
 
+/// Tells a person, and the page of the run, that a base is held back.
+///
+/// # Errors
+/// If the runner's file cannot be written.
+pub fn hold(world: &World<'_>, outcome: &Outcome) -> Result<(), Error> {
+    let Outcome::Hold(pick, held) = outcome else {
+        return Ok(());
+    };
+    world.report.status("Held", &sentence(outcome));
+    let row = |name: &str, value: String| vec![name.to_owned(), value];
+    let rows = [
+        row("base", pick.base.to_string()),
+        row("newest", held.newest.to_string()),
+        row("since", held.since.to_string()),
+        row("why", held.to_string()),
+    ];
+    summary(world, "Held back", &rows)
+}
+
 /// `zfs-version`: the tag, `zfs-2.4.4`.
 ///
 /// # Errors
@@ -235,10 +215,24 @@ pub fn zfs(world: &World<'_>) -> Result<Done, Error> {
     Ok(Done::Well)
 }
 
+/// The kernel of what would be built; of the newest release, if nothing would.
 fn base_kernel(world: &World<'_>) -> Result<KernelVersion, Error> {
-    let arch = world.first_arch()?;
-    let base = world.base(&world.config.base_tag()?, arch)?;
-    Ok(world.kernel(&base, arch)?.0)
+    let upstream = world.upstream(Scope::default())?;
+    let choice = decide(world.config, &upstream);
+    match choice.outcome {
+        Outcome::Unknown(unknown) if choice.zfs_kernels.is_empty() => {
+            return Err(Error::Undecided(Box::new(unknown)));
+        }
+        _ => {}
+    }
+    choice
+        .zfs_kernels
+        .first()
+        .cloned()
+        .ok_or_else(|| Error::Step {
+            step: "kernel".to_owned(),
+            detail: "no release of the stream came into question".to_owned(),
+        })
 }
 
 fn line(world: &World<'_>, key: &'static str, value: &str) -> Result<Done, Error> {
@@ -274,7 +268,7 @@ pub fn kernel_major_minor(world: &World<'_>) -> Result<Done, Error> {
 /// # Errors
 /// If anything could not be found out.
 pub fn check(world: &World<'_>, args: &FactsArgs) -> Result<Done, Error> {
-    match resolved(world, args, None, Here::Saved)?.resolution {
+    match resolved(world, args, None, Here::Saved, Scope::default())?.resolution {
         Resolution::Lock(lock) => {
             let images: Vec<String> = lock
                 .targets
@@ -301,16 +295,16 @@ pub fn check(world: &World<'_>, args: &FactsArgs) -> Result<Done, Error> {
 /// # Errors
 /// If anything could not be found out, or the file cannot be written.
 pub fn resolve(world: &World<'_>, args: &ResolveArgs) -> Result<Done, Error> {
-    let resolved = resolved(world, &args.facts, None, Here::Saved)?;
-    let lock = match resolved.resolution {
+    let resolved = resolved(world, &args.facts, None, Here::Saved, Scope::default())?;
+    let lock = match &resolved.resolution {
         Resolution::Lock(lock) => lock,
         Resolution::NotYet(not_yet) => {
-            tell(world, &not_yet);
-            world.report.document(&not_yet)?;
+            tell(world, not_yet);
+            world.report.document(not_yet)?;
             return Ok(Done::NotYet);
         }
     };
-    let text = serde_json::to_string_pretty(&lock).map_err(|e| Error::Usage(e.to_string()))?;
+    let text = serde_json::to_string_pretty(lock).map_err(|e| Error::Usage(e.to_string()))?;
     match &args.output {
         Some(path) => {
             write(path, &format!("{text}\n"))?;
@@ -318,18 +312,10 @@ pub fn resolve(world: &World<'_>, args: &ResolveArgs) -> Result<Done, Error> {
         }
         None => world.report.answer(&text),
     }
-    let upstream = &resolved.facts.upstream;
-    let mut values = outputs(upstream, &lock.zfs.to_string(), "compatible");
+    hold(world, &resolved.choice.outcome)?;
+    let mut values = outputs(&resolved);
     values.push(("fingerprint", lock.fingerprint()?.to_string()));
     world.report.outputs(&values)?;
     world.report.document(&lock)?;
     Ok(Done::Well)
-}
-
-/// Reads a lock from a file.
-///
-/// # Errors
-/// If it cannot be read or is not a lock of this version.
-pub fn read_lock(path: &Path) -> Result<Lock, Error> {
-    Lock::parse(&read(path)?, &path.display().to_string())
 }

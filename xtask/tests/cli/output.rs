@@ -147,10 +147,24 @@ fn outputs_are_appended_as_heredocs() {
     let names: Vec<&str> = values.iter().map(|(name, _)| name.as_str()).collect();
     assert_eq!(
         names,
-        ["before", "zfs-version", "digest", "image", "fingerprint"]
+        [
+            "before",
+            "zfs-version",
+            "verdict",
+            "verdict-text",
+            "zfs-version",
+            "fcos-version",
+            "base-digest",
+            "kernel-version",
+            "kernel-major-minor",
+            "kmods-image",
+            "digest",
+            "image",
+            "fingerprint"
+        ]
     );
     assert_eq!(values[1].1, "2.4.4");
-    assert_eq!(values[2].1, bench.upstream.good.digest.to_string());
+    assert_eq!(values[10].1, bench.upstream.good.digest.to_string());
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Whatever cannot be resolved never reaches the engine.
 
 use remote::loopback::{Reply, nobody};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::support::upstream::{BASE, KMODS, kernel};
 use super::support::{Bench, FCOS, Outcome};
@@ -31,14 +31,15 @@ fn text(status: u16, body: &str) -> Reply {
 }
 
 #[test]
-fn a_series_without_a_release_is_an_error() {
+fn a_series_without_a_release_is_waited_for() {
     for releases in [&[][..], &["zfs-2.3.9", "zfs-2.40.1", "zfs-2.4.5-rc1"]] {
         let bench = Bench::new();
         bench.upstream.releases(releases);
         let outcome = bench.run_in_ci(&PUBLISH);
-        assert!(outcome.stderr.contains("2.4"), "{outcome:?}");
+        let words = "no final release of series 2.4";
+        assert!(outcome.stderr.contains(words), "{outcome:?}");
         assert_no_word_of_missing_kmods(&outcome);
-        outcome.expect(1);
+        outcome.expect(10);
         assert_not_built(&bench);
     }
 }
@@ -52,12 +53,12 @@ fn absent_kmods_are_an_answer() {
         .remove(KMODS, &format!("zfs-2.4.4_kernel-{kernel}"));
     bench
         .upstream
-        .put_image(KMODS, &format!("zfs-2.4.3_kernel-{kernel}"), &json!({}));
+        .put_image(KMODS, &format!("zfs-2.3.9_kernel-{kernel}"), &json!({}));
     for args in [&PUBLISH[..], &["check-zfs-available"], &["resolve"]] {
         let outcome = bench.run_in_ci(args);
         for words in [
             format!("no ZFS kernel modules for kernel {kernel} with ZFS 2.4.4"),
-            "this kernel   ZFS 2.4.3".to_owned(),
+            "this kernel   ZFS 2.3.9".to_owned(),
             "likely reasons".to_owned(),
             "https://example.org/makers/kmods".to_owned(),
         ] {
@@ -70,7 +71,12 @@ fn absent_kmods_are_an_answer() {
 
 #[test]
 fn trouble_is_never_taken_for_absence() {
-    for path in ["/v2/ghcr.io/makers", "/v2/quay.io", "/github"] {
+    for path in [
+        "/v2/ghcr.io/makers",
+        "/github",
+        "/fedora/prod/streams/stable/releases.json",
+        "/fedora/updates",
+    ] {
         let mut answers = vec![text(500, "oops"), text(403, "no"), text(429, "slow down")];
         // Not what any of them would say, each in its own way.
         answers.push(text(200, "<html>log in to the hotel's network</html>"));
@@ -109,11 +115,14 @@ fn a_registry_where_nobody_listens_is_trouble() {
 fn an_unknown_kernel_is_an_error() {
     for reply in [text(404, ""), text(200, "{}"), text(500, "")] {
         let bench = Bench::new();
-        bench.upstream.answer("/fedora", reply);
+        bench
+            .upstream
+            .answer("/fedora/prod/streams/stable/builds", reply);
         // The fake engine's `run` answers no question about packages.
         let outcome = bench.run_in_ci(&PUBLISH);
         assert_no_word_of_missing_kmods(&outcome);
-        outcome.expect(1);
+        assert!(outcome.stderr.contains("the kernel of"), "{outcome:?}");
+        outcome.expect(3);
         assert_not_built(&bench);
     }
 }
@@ -144,20 +153,17 @@ fn assert_no_evil(bench: &Bench, outcome: &Outcome) {
     assert!(!outcome.stderr.contains("\nevil"), "{}", outcome.stderr);
 }
 
-fn base(labels: &Value) -> Bench {
-    let bench = Bench::new();
-    bench.upstream.put_image(BASE, "stable", labels);
-    bench
-}
-
 #[test]
 fn malformed_versions_of_the_base_reach_nothing() {
     for version in malformed(FCOS) {
-        let bench = base(&json!({"org.opencontainers.image.version": version}));
+        let bench = Bench::new();
+        bench
+            .upstream
+            .fedora(|releases| releases[0].version = version);
         let outcome = bench.run_in_ci(&PUBLISH);
         assert_no_evil(&bench, &outcome);
-        // Without a version only the image itself could say its kernel.
-        outcome.expect(1);
+        // It is not the document that it should be, and says nothing.
+        outcome.expect(3);
         assert_not_built(&bench);
     }
 }
@@ -166,27 +172,32 @@ fn malformed_versions_of_the_base_reach_nothing() {
 fn malformed_kernels_reach_nothing() {
     let good = kernel();
     for kernel in malformed(&good) {
-        // As a label it is passed over: the next source has the true one.
-        let labels = json!({"org.opencontainers.image.version": FCOS, "ostree.linux": kernel});
-        let bench = base(&labels);
-        let outcome = bench.run_in_ci(&PUBLISH);
-        assert_no_evil(&bench, &outcome);
-        outcome.expect(0);
-        assert!(bench.engine_log()[0].contains(&format!("KERNEL_VERSION={good} ")));
-
-        // As the one thing that Fedora's metadata says, and as what `rpm` says.
+        // Fedora's metadata says so, and nobody else knows better.
         let (version, release) = kernel.split_once('-').unwrap_or(("", &kernel));
         let arch = std::env::consts::ARCH;
         let list = json!([["kernel-core", "0", version, release, arch]]);
-        let bench = Bench::new();
         let body = json!({"rpmostree.rpmdb.pkglist": list}).to_string();
-        bench.upstream.answer("/fedora", text(200, &body));
+        let builds = "/fedora/prod/streams/stable/builds";
+        let bench = Bench::new();
+        bench.upstream.answer(builds, text(200, &body));
         bench.write("said", &kernel);
         bench.on("run", "cat \"$here/said\"");
         let outcome = bench.run_in_ci(&PUBLISH);
         assert_no_evil(&bench, &outcome);
-        outcome.expect(1);
+        outcome.expect(3);
         assert_not_built(&bench);
+
+        // A label that says so is passed over as well; a true one is not.
+        for (label, code) in [(&kernel, 3), (&good, 0)] {
+            let bench = Bench::new();
+            let labels = json!({"ostree.linux": label});
+            let image = bench.upstream.put_image(BASE, "labelled", &labels);
+            bench.upstream.base(&image);
+            bench.upstream.answer(builds, text(404, ""));
+            let outcome = bench.run_in_ci(&PUBLISH);
+            assert_no_evil(&bench, &outcome);
+            outcome.expect(code);
+        }
     }
 }
 

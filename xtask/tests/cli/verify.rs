@@ -16,7 +16,7 @@ fn published(edit: impl FnOnce(&mut Map<String, Value>)) -> Bench {
     let mut labels = json!({
         LOCK_LABEL: lock.to_line().unwrap(),
         "org.opencontainers.image.version": image_version(&lock),
-        "org.opencontainers.image.base.digest": lock.base.digest,
+        "org.opencontainers.image.base.digest": lock.targets[0].base,
         "ostree.linux": kernel(),
         "custom-coreos.kernel-version": kernel(),
         "custom-coreos.zfs-version": "2.4.4",

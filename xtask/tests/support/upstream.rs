@@ -37,11 +37,25 @@ struct State {
     /// What was sent of a blob so far; one at a time.
     uploaded: Vec<u8>,
     releases: Value,
-    meta: Value,
+    /// Fedora's, oldest first.
+    fedora: Vec<Release>,
     /// Answers that come before all others, by the beginning of the path.
     first: Vec<(String, Reply)>,
     /// The registry wants user and password.
     locked: bool,
+}
+
+/// A release of Fedora CoreOS.
+#[derive(Debug, Clone)]
+pub struct Release {
+    pub version: String,
+    pub kernel: String,
+    /// Its image.
+    pub digest: Digest,
+    /// When its rollout began; `None` if none is scheduled.
+    pub days_ago: Option<i64>,
+    /// Why it is a dead end.
+    pub dead_end: Option<String>,
 }
 
 pub struct Upstream {
@@ -63,11 +77,19 @@ impl Upstream {
             state.lock().unwrap().put_image(repository, tag, &labels)
         };
         let kernel = kernel();
-        put(
+        let base = put(
             BASE,
             "stable",
             json!({"org.opencontainers.image.version": FCOS}),
         );
+        let release = Release {
+            version: FCOS.to_owned(),
+            kernel: kernel.clone(),
+            digest: base.digest,
+            days_ago: Some(3),
+            dead_end: None,
+        };
+        state.lock().unwrap().fedora.push(release);
         put(KMODS, &format!("zfs-2.4.4_kernel-{kernel}"), json!({}));
         let good = put(PUBLISHED, "candidate", json!({"title": "new"}));
         let old = put(PUBLISHED, "stable", json!({"title": "old"}));
@@ -78,7 +100,6 @@ impl Upstream {
             old,
         };
         upstream.releases(&["zfs-2.3.9", "zfs-2.4.4", "zfs-2.4.3"]);
-        upstream.kernel(&kernel);
         upstream
     }
 
@@ -107,12 +128,31 @@ impl Upstream {
         self.state().releases = tags.iter().map(release).collect();
     }
 
-    /// Fedora's metadata names this kernel.
+    /// The first release has this kernel.
     pub fn kernel(&self, kernel: &str) {
-        let (version, rest) = kernel.split_once('-').unwrap();
-        let (release, arch) = rest.rsplit_once('.').unwrap();
-        self.state().meta =
-            json!({"rpmostree.rpmdb.pkglist": [["kernel-core", "0", version, release, arch]]});
+        self.state().fedora[0].kernel = kernel.to_owned();
+    }
+
+    /// The first release is this image.
+    pub fn base(&self, image: &Image) {
+        self.state().fedora[0].digest = image.digest.clone();
+    }
+
+    /// Fedora has one more release, of this machine's architecture.
+    pub fn release(&self, version: &str, kernel: &str, days_ago: Option<i64>) {
+        let digest = digest_of(version.as_bytes()).unwrap();
+        self.state().fedora.push(Release {
+            version: version.to_owned(),
+            kernel: format!("{kernel}.{}", std::env::consts::ARCH),
+            digest,
+            days_ago,
+            dead_end: None,
+        });
+    }
+
+    /// Changes what Fedora has.
+    pub fn fedora(&self, edit: impl FnOnce(&mut Vec<Release>)) {
+        edit(&mut self.state().fedora);
     }
 
     /// Every path that begins so is answered with this.
@@ -205,8 +245,9 @@ impl State {
             |status, value: &Value| Reply::new(status, "application/json", value.to_string());
         if path == "/github/repos/openzfs/zfs/releases" {
             json(200, &self.releases)
-        } else if path.starts_with("/fedora/streams/stable/builds/") {
-            json(200, &self.meta)
+        } else if let Some(rest) = path.strip_prefix("/fedora/") {
+            self.fedora(rest)
+                .map_or(json(404, &json!({})), |v| json(200, &v))
         } else if let Some(rest) = path.strip_prefix("/v2/") {
             if self.locked && request.header("authorization").is_none() {
                 let errors = json!({"errors": [{"code": "UNAUTHORIZED", "message": "who?"}]});
@@ -216,6 +257,58 @@ impl State {
         } else {
             json(404, &json!({}))
         }
+    }
+
+    fn fedora(&self, path: &str) -> Option<Value> {
+        if path == "prod/streams/stable/releases.json" {
+            let release = |release: &Release| {
+                let arch = std::env::consts::ARCH;
+                json!({
+                    "version": release.version,
+                    "commits": [{"architecture": arch, "checksum": release.digest.hex()}],
+                    "oci-images": [{
+                        "architecture": arch,
+                        "image": format!("{BASE}:stable"),
+                        "digest-ref": format!("{BASE}@{}", release.digest),
+                    }],
+                })
+            };
+            let list: Vec<Value> = self.fedora.iter().map(release).collect();
+            return Some(json!({"stream": "stable", "releases": list}));
+        }
+        if path == "updates/stable.json" {
+            let now = std::time::SystemTime::UNIX_EPOCH
+                .elapsed()
+                .unwrap()
+                .as_secs();
+            let entry = |release: &Release| {
+                let mut metadata = json!({});
+                if let Some(days) = release.days_ago {
+                    let start = i64::try_from(now).unwrap() - days * 86_400;
+                    metadata["rollout"] = json!({
+                        "start_epoch": start, "start_percentage": 0.0, "duration_minutes": 1440,
+                    });
+                }
+                if let Some(reason) = &release.dead_end {
+                    metadata["deadend"] = json!({"reason": reason});
+                }
+                json!({"version": release.version, "metadata": metadata})
+            };
+            let list: Vec<Value> = self.fedora.iter().map(entry).collect();
+            return Some(json!({"stream": "stable", "releases": list}));
+        }
+        let (version, file) = path
+            .strip_prefix("prod/streams/stable/builds/")?
+            .split_once('/')?;
+        let release = self
+            .fedora
+            .iter()
+            .find(|release| release.version == version)?;
+        let (version, rest) = release.kernel.split_once('-')?;
+        let (release, arch) = rest.rsplit_once('.')?;
+        (file == format!("{}/commitmeta.json", std::env::consts::ARCH)).then(
+            || json!({"rpmostree.rpmdb.pkglist": [["kernel-core", "0", version, release, arch]]}),
+        )
     }
 
     fn registry(&mut self, request: &Request, path: &str) -> Reply {

@@ -19,6 +19,23 @@ impl Scanner<'_> {
         if self.is_end(0) {
             return self.stream_end();
         }
+        let directive = self.mark.column == 0 && self.at(0) == b'%';
+        let document = self.document_indicator().is_some();
+        self.fetch_here()?;
+        // An entry's comment may belong to what follows.
+        let entry = self
+            .tokens
+            .back()
+            .is_some_and(|last| last.token == Token::BlockEntry);
+        if directive || document || entry {
+            Ok(())
+        } else {
+            self.line_comment()
+        }
+    }
+
+    /// The token at the current position.
+    fn fetch_here(&mut self) -> Result<(), Fault> {
         let start = self.mark;
         if self.mark.column == 0 && self.at(0) == b'%' {
             self.unroll(-1);

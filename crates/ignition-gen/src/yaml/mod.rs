@@ -275,6 +275,7 @@ mod tests {
                 "yaml: line 2: mapping values are not allowed in this context",
             ),
             ("--- a\n--- b\n", "str:a"),
+            ("...\na: b\n", "yaml: did not find expected node content"),
             (
                 "a: b\n...\n\u{1}",
                 "yaml: control characters are not allowed",

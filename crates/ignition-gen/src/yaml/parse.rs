@@ -85,11 +85,7 @@ impl Parser<'_> {
     }
 
     fn document_start(&mut self) -> Result<bool, Fault> {
-        let (mut token, ..) = self.peek()?;
-        while token == Token::DocumentEnd {
-            self.scanner.take()?;
-            token = self.peek()?.0;
-        }
+        let (token, ..) = self.peek()?;
         let directives = matches!(token, Token::Version(..) | Token::TagDirective(..));
         if token == Token::StreamEnd {
             return Ok(false);

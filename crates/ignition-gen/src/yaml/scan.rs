@@ -15,6 +15,9 @@ pub(super) const MAX_DEPTH: usize = 10_000;
 /// Characters that an implicit key may be long.
 const MAX_KEY: usize = 1024;
 
+/// Bytes that the reference looks ahead for a comment.
+const MAX_GAP: usize = 512;
+
 /// How a scalar was written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Style {
@@ -72,6 +75,8 @@ pub(super) struct Scanner<'a> {
     problem: Option<&'static str>,
     pub(super) pos: usize,
     pub(super) mark: Mark,
+    /// Line breaks since the last character that is not blank.
+    pub(super) newlines: usize,
     pub(super) flow: usize,
     pub(super) indent: isize,
     pub(super) indents: Vec<isize>,
@@ -91,6 +96,7 @@ impl<'a> Scanner<'a> {
             problem,
             pos: 0,
             mark: Mark::default(),
+            newlines: 0,
             flow: 0,
             indent: -1,
             indents: Vec::new(),
@@ -192,6 +198,9 @@ impl<'a> Scanner<'a> {
     }
 
     pub(super) fn skip(&mut self) {
+        if !self.is_blank(0) {
+            self.newlines = 0;
+        }
         self.pos = (self.pos + self.width()).min(self.text.len());
         self.mark.index += 1;
         self.mark.column += 1;
@@ -207,6 +216,7 @@ impl<'a> Scanner<'a> {
             };
             self.mark.column = 0;
             self.mark.line += 1;
+            self.newlines += 1;
             self.pos += width;
         }
     }
@@ -260,21 +270,15 @@ impl<'a> Scanner<'a> {
     pub(super) fn skip_to_token(&mut self) -> Result<(), Fault> {
         loop {
             self.need(1)?;
-            if self.mark.column == 0 && self.text[self.pos..].starts_with('\u{feff}') {
-                self.skip();
-            }
-            self.need(1)?;
             // Tabs separate, but never where they could be taken for indentation.
             while self.at(0) == b' ' || self.at(0) == b'\t' && (self.flow > 0 || !self.key_allowed)
             {
                 self.skip();
                 self.need(1)?;
             }
-            if self.at(0) == b'#' {
-                while !self.is_break_or_end(0) {
-                    self.skip();
-                    self.need(1)?;
-                }
+            while self.at(0) == b'#' {
+                self.skip_comment()?;
+                self.skip_to_comment()?;
             }
             if self.break_len(0) == 0 {
                 return Ok(());
@@ -285,6 +289,43 @@ impl<'a> Scanner<'a> {
                 self.key_allowed = true;
             }
         }
+    }
+
+    /// After a comment, goes on to the next one if only blanks and breaks lie
+    /// between: tabs before it do not count as indentation then.
+    fn skip_to_comment(&mut self) -> Result<(), Fault> {
+        let mut offset = 0;
+        while offset < MAX_GAP && (self.is_blank(offset) || self.break_len(offset) > 0) {
+            offset += self.break_len(offset).max(1);
+        }
+        if offset >= MAX_GAP || self.at(offset) != b'#' {
+            return Ok(());
+        }
+        let comment = self.pos + offset;
+        while self.pos < comment {
+            if self.break_len(0) > 0 {
+                self.skip_line();
+            } else {
+                self.skip();
+            }
+            self.need(1)?;
+        }
+        Ok(())
+    }
+
+    /// A comment behind a token belongs to its line, and ends with it.
+    pub(super) fn line_comment(&mut self) -> Result<(), Fault> {
+        let mut offset = 0;
+        while offset < MAX_GAP && self.is_blank(offset) {
+            offset += 1;
+        }
+        if self.newlines > 0 || offset >= MAX_GAP || self.at(offset) != b'#' {
+            return Ok(());
+        }
+        for _ in 0..offset {
+            self.skip();
+        }
+        self.skip_comment()
     }
 
     /// Whether the key is still possible: on this line, not too long ago.

@@ -81,6 +81,9 @@ impl Scanner<'_> {
         }
         let line = &self.text[self.pos..self.pos + length];
         into.push_str(line);
+        if line.bytes().any(|byte| !matches!(byte, b' ' | b'\t')) {
+            self.newlines = 0;
+        }
         let characters = line.chars().count();
         self.pos += length;
         self.mark.index += characters;

@@ -266,7 +266,9 @@ fn answers_of_fedora() {
         ("version malformed", vec![commit(&odd("7.x"))], Garbled, 1),
         ("version with a line break", vec![commit(&odd("7.1.4\nevil"))], Garbled, 1),
         ("version with a slash", vec![commit(&odd("7.1.4/../../x"))], Garbled, 1),
-        ("epoch as a number", vec![commit(&serde_json::json!([["kernel-core", 0, "7.1.4", "200.fc44", "x86_64"]]))], Garbled, 1),
+        // It is of no use here, so its type is of no concern.
+        ("epoch as a number", vec![commit(&serde_json::json!([["kernel-core", 0, "7.1.4", "200.fc44", "x86_64"]]))], Present, 1),
+        ("another architecture", vec![commit(&serde_json::json!([["kernel-core", "0", "7.1.4", "200.fc44", "aarch64"]]))], Garbled, 1),
         ("entry too short", vec![commit(&serde_json::json!([["kernel-core", "0"]]))], Garbled, 1),
         ("entry null", vec![commit(&serde_json::json!([null]))], Garbled, 1),
         ("404", vec![text(404, "")], Absent, 1),
@@ -296,8 +298,75 @@ fn answers_of_fedora() {
         }
         if let Answer::Present(kernel) = found {
             assert_eq!(kernel.to_string(), "7.1.4-200.fc44.x86_64");
-            assert_eq!(server.seen()[0].path, "/streams/stable/builds/44.20260707.3.1/x86_64/commitmeta.json");
+            assert_eq!(server.seen()[0].path, "/prod/streams/stable/builds/44.20260707.3.1/x86_64/commitmeta.json");
         }
     }
     assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+}
+
+/// The two documents of a stream: bytes or a reason, and never "there is none".
+#[test]
+fn documents_of_a_stream() {
+    type Read = fn(&Agent, &str, &version_discovery::Stream) -> Result<Vec<u8>, Error>;
+    let documents: [(Read, &str); 2] = [
+        (
+            remote::fcos::release_index,
+            "/prod/streams/stable/releases.json",
+        ),
+        (remote::fcos::updates, "/updates/stable.json"),
+    ];
+    let stream = "stable".parse().expect("a stream");
+    for (read, path) in documents {
+        let ask = |reply: Reply| {
+            let server = start(move |_| reply.clone());
+            let found = read(
+                &Agent::new(calm()),
+                &format!("http://{}", server.address()),
+                &stream,
+            );
+            assert_eq!(server.seen()[0].path, path);
+            found
+        };
+        assert_eq!(ask(json("{}")).expect("bytes"), b"{}");
+        assert!(matches!(ask(html(404)), Err(Error::NotFound(_))));
+        for (reply, wanted) in [
+            (text(403, "<Code>AccessDenied</Code>"), Want::Denied),
+            (text(429, ""), Want::RateLimited),
+            (text(500, ""), Want::ServerError),
+            (text(204, ""), Want::Garbled),
+            (text(200, "").sent(Manner::Reset), Want::Unreachable),
+        ] {
+            match ask(reply) {
+                Err(Error::Unknown(why)) => assert_eq!(Want::from(why.trouble), wanted),
+                other => panic!("{wanted:?}: {other:?}"),
+            }
+        }
+    }
+}
+
+#[test]
+fn the_range_of_an_openzfs_release() {
+    let range = |reply: Reply| {
+        let server = start(move |_| reply.clone());
+        let base = format!("http://{}", server.address());
+        let version = "2.4.4".parse().expect("a version");
+        let agent = Agent::new(calm());
+        let found = remote::github::linux_range(&agent, &base, "o/r", &version, None);
+        let seen = server.seen();
+        assert_eq!(seen[0].path, "/repos/o/r/contents/META?ref=zfs-2.4.4");
+        let accept = seen[0].header("accept");
+        assert_eq!(accept, Some("application/vnd.github.raw+json"));
+        found
+    };
+    let meta = "Meta: 1\nName: zfs\nLinux-Maximum: 7.1\nLinux-Minimum: 4.18\n";
+    let found = range(text(200, meta)).expect("a range");
+    assert_eq!(found.maximum, (7, 1));
+    assert!(matches!(range(html(404)), Err(Error::NotFound(_))));
+    for reply in [
+        html(200),
+        text(200, "Linux-Maximum: 7\n"),
+        text(403, "rate limit"),
+    ] {
+        assert!(matches!(range(reply), Err(Error::Unknown(_))));
+    }
 }

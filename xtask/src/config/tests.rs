@@ -1,0 +1,156 @@
+//! What is valid, what is not, and where the error says it is.
+
+use super::*;
+
+const GOOD: &str = "image:
+  owner: someone
+  name: custom-coreos
+  title: A title
+  description: A description
+zfs:
+  series: \"2.4\"
+kmods:
+  - image: ghcr.io/someone/kmods
+    project: https://example.org/kmods
+";
+
+const PIN: &str = "policy:
+  rule: pin
+  pin:
+    reason: x
+    expires: 2026-08-31
+";
+
+fn parse(text: &str) -> Result<Config, String> {
+    Config::parse(text, Path::new("image.yaml")).map_err(|error| error.to_string())
+}
+
+#[test]
+fn defaults_fill_in_and_survive_a_round_trip() {
+    let config = parse(GOOD).unwrap();
+    assert_eq!(config.urls.github_api.as_str(), "https://api.github.com");
+    assert_eq!(
+        config.repository().unwrap().to_string(),
+        "ghcr.io/someone/custom-coreos"
+    );
+    let printed = serde_yaml::to_string(&config).unwrap();
+    assert_eq!(parse(&printed).unwrap(), config);
+}
+
+#[test]
+fn the_stock_file_is_valid() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../image.yaml");
+    Config::load(&path).unwrap();
+}
+
+#[test]
+fn errors_name_file_line_and_column() {
+    let cases = [
+        (
+            GOOD.replace("zfs:\n", "zfs:\n  seriess: x\n"),
+            "image.yaml:7:3: zfs: unknown field `seriess`",
+        ),
+        (
+            GOOD.replace("\"2.4\"", "2.4.1"),
+            "image.yaml:7:11: zfs.series: `2.4.1` is not a ZFS series",
+        ),
+        (
+            GOOD.replace("\"2.4\"", "[2]"),
+            "image.yaml:7:11: zfs.series: invalid type: sequence",
+        ),
+        (
+            GOOD.replace("ghcr.io/someone/kmods", "kmods"),
+            "image.yaml:9:12: kmods[0].image: `kmods` is not an image repository",
+        ),
+        (
+            GOOD.replace("owner: someone", "owner: a b"),
+            "image.yaml:2:10: image.owner: `a b` is not",
+        ),
+        (
+            GOOD.replace("https://example.org/kmods", "example.org"),
+            "image.yaml:10:14: kmods[0].project: `example.org` is not a URL",
+        ),
+        (
+            format!("{GOOD}architectures: [x86_64, x86_64]\n"),
+            "image.yaml:11:16: architectures: `x86_64` twice",
+        ),
+        (
+            format!("{GOOD}architectures: [riscv64]\n"),
+            "image.yaml:11:17: architectures[0]: `riscv64` is not an architecture",
+        ),
+        (
+            format!("{GOOD}retention:\n  days: -1\n"),
+            "image.yaml:12:9: retention.days: invalid type",
+        ),
+        (
+            format!("{GOOD}packages:\n  install: [\"a; rm -rf /\"]\n"),
+            "image.yaml:12:13: packages.install[0]: `a; rm -rf /` is not a package name",
+        ),
+        (
+            format!("{GOOD}units:\n  enable: [x]\n"),
+            "image.yaml:12:12: units.enable[0]: `x` is not a unit name",
+        ),
+        (
+            format!("{GOOD}units:\n  enable: [a.timer]\n  disable: [a.timer]\n"),
+            "image.yaml:11:1: `a.timer` is both",
+        ),
+        (
+            GOOD.replace("  name:", "  tags: [candidate]\n  name:"),
+            "image.yaml:3:3: `candidate` is the candidate tag",
+        ),
+        (
+            GOOD.replace("  name: custom-coreos\n", ""),
+            "missing field `name`",
+        ),
+        (
+            GOOD.replace("kmods:\n", "kmods: []\nold-kmods:\n"),
+            "unknown field `old-kmods`",
+        ),
+        (
+            format!("{GOOD}policy:\n  rule: latest\n"),
+            "image.yaml:12:9: policy.rule: unknown variant `latest`",
+        ),
+        (
+            format!("{GOOD}policy:\n  hold-days: -1\n"),
+            "image.yaml:12:14: policy.hold-days: invalid",
+        ),
+        (
+            format!("{GOOD}policy:\n  rule: pin\n"),
+            "image.yaml:12:3: `pin` needs the section",
+        ),
+        (
+            format!("{GOOD}{PIN}    kernel-ceiling: \"7.0\"\n").replace("rule: pin", "rule: hold"),
+            "image.yaml:13:3: it has no effect",
+        ),
+        (
+            format!("{GOOD}{PIN}"),
+            "image.yaml:13:3: at least one of base",
+        ),
+        (
+            format!("{GOOD}{PIN}    zfs: 2.3.9\n"),
+            "image.yaml:13:3: ZFS 2.3.9 is not of the series 2.4",
+        ),
+        (
+            format!("{GOOD}{PIN}    base: newest\n"),
+            "image.yaml:16:11: policy.pin.base: `newest` is not",
+        ),
+        (
+            format!("{GOOD}{PIN}    kmods-digest: sha256:12\n"),
+            "image.yaml:16:19: policy.pin.kmods-digest: `sha256:12` is not",
+        ),
+        (
+            format!("{GOOD}{PIN}    zfs: 2.4.4\n").replace("2026-08-31", "soon"),
+            "image.yaml:15:14: policy.pin.expires:",
+        ),
+        (
+            format!("{GOOD}{PIN}    zfs: 2.4.4\n").replace("    reason: x\n", ""),
+            "missing field `reason`",
+        ),
+        ("image: [".to_owned(), "image.yaml:"),
+        (String::new(), "image.yaml:1:1: missing field `image`"),
+    ];
+    for (text, expected) in cases {
+        let error = parse(&text).unwrap_err();
+        assert!(error.contains(expected), "wanted {expected:?} in {error:?}");
+    }
+}

@@ -1,0 +1,80 @@
+//! Whole files or none: written beside their place, then renamed.
+
+use std::io::{Error, ErrorKind, Result, Write as _};
+use std::path::{Path, PathBuf};
+
+/// Puts `contents` at `path`. Who reads the file sees the old contents or the
+/// new, never a part, and a failure leaves the old ones.
+///
+/// A link stays a link, and what is no regular file (`/dev/stdout`, a pipe) is
+/// written to, as there is nothing to rename over. The mode of an old file is
+/// kept.
+///
+/// # Errors
+/// Of the system, with nothing left behind.
+pub fn write(path: &Path, contents: &[u8]) -> Result<()> {
+    let old = std::fs::metadata(path).ok();
+    if old.as_ref().is_some_and(|old| !old.is_file()) {
+        return std::fs::write(path, contents);
+    }
+    let place = match &old {
+        Some(_) => std::fs::canonicalize(path)?,
+        None => path.to_owned(),
+    };
+    let beside = beside(&place)?;
+    let mut options = std::fs::OpenOptions::new();
+    let mut file = match options.write(true).create_new(true).open(&beside) {
+        Ok(file) => file,
+        // A folder in which only this file may be changed: as good as it gets.
+        Err(error) if error.kind() == ErrorKind::PermissionDenied && old.is_some() => {
+            return std::fs::write(path, contents);
+        }
+        Err(error) => return Err(error),
+    };
+    let done = file
+        .write_all(contents)
+        .and_then(|()| match &old {
+            Some(old) => file.set_permissions(old.permissions()),
+            None => Ok(()),
+        })
+        .and_then(|()| std::fs::rename(&beside, &place));
+    if done.is_err() {
+        // The first error is the one to tell.
+        let _ = std::fs::remove_file(&beside);
+    }
+    done
+}
+
+/// A name in the same folder that no other run uses.
+fn beside(path: &Path) -> Result<PathBuf> {
+    let name = path
+        .file_name()
+        .ok_or_else(|| Error::from(ErrorKind::IsADirectory))?;
+    let name = format!(".{}.{}.part", name.to_string_lossy(), std::process::id());
+    Ok(path.with_file_name(name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn old_files_are_replaced_whole_and_links_stay() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let sh = xshell::Shell::new().unwrap();
+        let dir = sh.create_temp_dir().unwrap();
+        let (file, link) = (dir.path().join("file"), dir.path().join("link"));
+        write(&file, b"one").unwrap();
+        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600)).unwrap();
+        std::os::unix::fs::symlink("file", &link).unwrap();
+        write(&link, b"two").unwrap();
+        assert_eq!(std::fs::read(&file).unwrap(), b"two");
+        let mode = std::fs::metadata(&file).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+        assert!(link.symlink_metadata().unwrap().is_symlink());
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 2);
+        write(Path::new("/dev/null"), b"x").unwrap();
+        assert!(write(&dir.path().join("no/such"), b"x").is_err());
+        assert!(write(dir.path(), b"x").is_err());
+    }
+}

@@ -1,0 +1,117 @@
+//! `ignition site`: the folder to publish.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use crate::apply::shell;
+use crate::cli::SiteArgs;
+use crate::error::Error;
+use crate::files as disk;
+use crate::gather::World;
+use crate::ignition::site::{Commit, PAGE, Site, home};
+use crate::ignition::sources::translate_all;
+use crate::process::{Invocation, read};
+use crate::tasks::Done;
+
+/// Translates, and makes the site; `None` if a config is not well, which is
+/// told.
+///
+/// # Errors
+/// If files cannot be read, or there is nothing to publish.
+pub fn site(world: &World<'_>, url: &str) -> Result<Option<Site>, Error> {
+    let machines = translate_all(&world.env.root, world.config, &[])?;
+    let mut well = true;
+    for machine in machines.iter().filter(|machine| !machine.is_example()) {
+        super::tell(world.report, machine);
+        well &= machine.is_well();
+    }
+    if !well {
+        return Ok(None);
+    }
+    let commit = commit(world);
+    Site::new(world.config, &machines, url, commit).map(Some)
+}
+
+/// The last commit of what the configs are made of.
+fn commit(world: &World<'_>) -> Option<Commit> {
+    let sh = shell(&world.env.root).ok()?;
+    let sources = world.config.ignition.sources.as_str();
+    let git = |args: &[&str]| {
+        let args = [args, &["--", sources, "image.yaml"]].concat();
+        read(&sh, &Invocation::new("git", args)).ok()
+    };
+    let line = git(&["log", "--max-count=1", "--format=%H %cI"])?;
+    let (id, date) = line.trim().split_once(' ')?;
+    Some(Commit {
+        id: id.to_owned(),
+        date: date.to_owned(),
+        changed: !git(&["status", "--porcelain"])?.trim().is_empty(),
+    })
+}
+
+/// Writes the folder: exactly these files.
+///
+/// # Errors
+/// [`Error::Refused`] if the folder holds anything else.
+pub fn run(world: &World<'_>, args: &SiteArgs) -> Result<Done, Error> {
+    let Some(site) = site(world, &home(world.config))? else {
+        return Ok(Done::Badly);
+    };
+    let folder = world.env.root.join(&args.output);
+    let files = site.files();
+    write(&folder, &files)?;
+    for name in files.keys() {
+        let path = args.output.join(name).display().to_string();
+        world.report.status("Wrote", &path);
+        world.report.answer(&path);
+    }
+    world.report.document(&site)?;
+    world
+        .report
+        .outputs(&[("site", args.output.display().to_string())])?;
+    Ok(Done::Well)
+}
+
+fn write(folder: &Path, files: &BTreeMap<String, (&str, Vec<u8>)>) -> Result<(), Error> {
+    let wrong = |verb: &'static str| {
+        move |source| Error::File {
+            verb,
+            path: folder.to_owned(),
+            source,
+        }
+    };
+    std::fs::create_dir_all(folder).map_err(wrong("write"))?;
+    let mut stale = Vec::new();
+    for entry in std::fs::read_dir(folder).map_err(wrong("read"))? {
+        let entry = entry.map_err(wrong("read"))?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let plain = entry.file_type().is_ok_and(|kind| kind.is_file());
+        // Everything in the folder gets published, so nothing may be in it
+        // that is not ours; and what is not ours is not ours to remove.
+        if !plain || !(name.ends_with(".ign") || name == PAGE) {
+            return Err(Error::Refused(format!(
+                "{} is in the way: the folder must hold nothing but the site",
+                entry.path().display()
+            )));
+        }
+        if !files.contains_key(&name) {
+            stale.push(entry.path());
+        }
+    }
+    for path in stale {
+        std::fs::remove_file(&path).map_err(|source| Error::File {
+            verb: "remove",
+            path: path.clone(),
+            source,
+        })?;
+    }
+    for (name, (_, bytes)) in files {
+        let path = folder.join(name);
+        disk::write(&path, bytes).map_err(|source| Error::File {
+            verb: "write",
+            path: path.clone(),
+            source,
+        })?;
+    }
+    Ok(())
+}

@@ -1,0 +1,170 @@
+//! The task in this process, between a GitHub on loopback and a throw-away
+//! folder.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use clap::Parser;
+use remote::{AuthFiles, Pace, Secret};
+use xshell::{Shell, TempDir};
+use xtask::cleanup::log::Log;
+use xtask::cli::{Cli, Task};
+use xtask::config::Config;
+use xtask::env::Env;
+use xtask::gather::World;
+use xtask::report::Report;
+use xtask::tasks::cleanup::{Paces, run_at};
+
+use crate::github::Github;
+
+/// Never in any output.
+pub const TOKEN: &str = "ghs_not-to-be-shown";
+
+/// What the world's clock says to the limiter, in seconds.
+pub const CLOCK: u64 = 1_000_000;
+
+/// How long all waits may be together, in seconds.
+pub const BUDGET: u64 = 2;
+
+pub struct Bench {
+    pub github: Github,
+    pub config: Config,
+    pub env: Env,
+    dir: TempDir,
+}
+
+/// How a run ended.
+#[derive(Debug)]
+pub struct Ran {
+    /// The exit code.
+    pub code: u8,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl Ran {
+    #[track_caller]
+    pub fn expect(self, code: u8) -> Self {
+        assert_eq!(self.code, code, "{}{}", self.stdout, self.stderr);
+        self
+    }
+
+    #[track_caller]
+    pub fn says(self, text: &str) -> Self {
+        let all = format!("{}{}", self.stdout, self.stderr);
+        assert!(all.contains(text), "`{text}` is not in:\n{all}");
+        self
+    }
+
+    /// Effects, in order.
+    pub fn effects(&self) -> Vec<&str> {
+        let lines = self.stdout.lines();
+        lines
+            .filter(|line| line.starts_with("delete   127."))
+            .collect()
+    }
+}
+
+impl Bench {
+    /// An empty package; nothing protected but `stable`, no floor, any share.
+    pub fn new() -> Self {
+        let github = Github::start();
+        let dir = Shell::new().unwrap().create_temp_dir().unwrap();
+        let address = github.address();
+        let conf = dir.path().join("registries.conf");
+        let text = format!("[[registry]]\nlocation = \"{address}\"\ninsecure = true\n");
+        std::fs::write(&conf, text).unwrap();
+        let text = include_str!("../../../image.yaml");
+        let mut config = Config::parse(text, Path::new("image.yaml")).unwrap();
+        config.urls.github_api = format!("http://{address}").parse().unwrap();
+        let retention = format!(
+            "{{keep: 0, protect: [stable], most-share: 100, packages: [{{image: \
+             {address}/someone/nas/bootc, back-end: github}}]}}"
+        );
+        config.retention = serde_yaml::from_str(&retention).unwrap();
+        let mut env = Env::read().unwrap();
+        env.root = dir.path().to_owned();
+        env.registries_conf = Some(conf);
+        env.auth_files = AuthFiles::default();
+        env.cache = Some(dir.path().join("cache"));
+        env.github_token = Some(Secret::new(TOKEN));
+        Self {
+            github,
+            config,
+            env,
+            dir,
+        }
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    /// `cargo xtask cleanup` with these words.
+    pub fn run(&self, words: &[&str]) -> Ran {
+        let line = ["xtask", "cleanup"].iter().chain(words);
+        let cli = Cli::try_parse_from(line).unwrap();
+        let Some(Task::Cleanup(args)) = &cli.task else {
+            panic!("not the clean-up");
+        };
+        let report = Report::capturing(cli.global.json);
+        let world = World::new(&self.env, &self.config, &report);
+        let pace = Pace {
+            between: Duration::ZERO,
+            unsaid: Duration::from_millis(1),
+            budget: Duration::from_secs(BUDGET),
+            clock: || CLOCK,
+            interrupted: || false,
+        };
+        let paces = Paces {
+            github: pace,
+            registry: pace,
+        };
+        let code = match run_at(&world, args, paces) {
+            Ok(done) => done.code(),
+            Err(error) => {
+                report.failure(&error);
+                error.exit_code()
+            }
+        };
+        let [stdout, stderr] = report.captured();
+        for text in [&stdout, &stderr] {
+            assert!(!text.contains(TOKEN), "{text}");
+        }
+        Ran {
+            code,
+            stdout,
+            stderr,
+        }
+    }
+
+    /// `cleanup --execute`, with its log in `log.json`.
+    pub fn execute(&self) -> Ran {
+        let log = self.path("log.json");
+        self.run(&["--execute", "--log", &log.display().to_string()])
+    }
+
+    /// GitHub's numbers in `log.json`, in order; none without the file.
+    pub fn logged(&self) -> Vec<u64> {
+        let path = self.path("log.json");
+        if !path.exists() {
+            return Vec::new();
+        }
+        let log = Log::read(&path).unwrap();
+        let deleted = log.packages.into_iter().flat_map(|entry| entry.deleted);
+        deleted.map(|deleted| deleted.id.unwrap()).collect()
+    }
+
+    /// Versions 1 to 4: an old index with two platforms, its signature; 5:
+    /// `stable`, old as well; 6: young.
+    pub fn furnish(&self) {
+        let github = &self.github;
+        let a = github.image(200, &[], "a");
+        let b = github.image(200, &[], "b");
+        let index = github.add(200, &["v1"], &crate::github::index(&[&a, &b]));
+        let sig = format!("{}.sig", index.replace(':', "-"));
+        github.image(200, &[&sig], "signature");
+        github.image(150, &["stable"], "stable");
+        github.image(1, &["v2"], "young");
+    }
+}

@@ -1,0 +1,21 @@
+//! The clean-up, against a GitHub that remembers and against a real registry.
+#![expect(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "tests; they start the real binary and a registry"
+)]
+
+#[path = "../support/contract.rs"]
+mod contract;
+#[path = "../support/github.rs"]
+mod github;
+#[path = "../skip/mod.rs"]
+mod skip;
+
+mod api;
+mod bench;
+mod layout;
+mod limits;
+mod plans;
+mod referrers;
+mod registry;

@@ -1,0 +1,46 @@
+//! The machines' configuration: the compiler's command line, our sources, the
+//! lints, and what is published, each through the program itself.
+#![allow(clippy::unwrap_used, reason = "the helpers here are part of the tests")]
+
+mod apply;
+mod butane;
+mod lints;
+mod published;
+mod served;
+#[path = "../skip/mod.rs"]
+mod skip;
+mod sources;
+#[path = "../support/mod.rs"]
+mod support;
+
+use support::Bench;
+
+const MACHINE: &str = include_str!("data/machine.bu");
+
+/// A checkout with `machine.bu`, an example and local files.
+fn bench() -> Bench {
+    let bench = Bench::new();
+    std::fs::remove_file(bench.path("ignition/nas.bu")).unwrap();
+    bench.write("ignition/machine.bu", MACHINE);
+    bench.write(
+        "ignition/examples/small.bu",
+        "variant: fcos\nversion: 1.6.0\n",
+    );
+    let long: String = (0..500).map(|line| format!("line {line}\n")).collect();
+    bench.write("ignition/files/long.conf", &long);
+    bench.write("ignition/files/tree/bin/run", "#!/bin/sh\n");
+    bench.write("ignition/files/tree/note", "a note\n");
+    bench.on(
+        "log",
+        "echo 0123456789abcdef0123456789abcdef01234567 2026-11-23T10:00:00+01:00",
+    );
+    bench
+}
+
+/// The same with other words in `image.yaml`.
+fn with_config(bench: &Bench, edit: impl FnOnce(&mut xtask::config::Config)) {
+    let path = bench.path("image.yaml");
+    let mut config = xtask::config::Config::load(&path).unwrap();
+    edit(&mut config);
+    bench.write("image.yaml", &serde_yaml::to_string(&config).unwrap());
+}

@@ -1,0 +1,412 @@
+//! A small GitHub that remembers: one container package with its versions, and
+//! the registry that holds their manifests, on loopback. Everything that it is
+//! asked and answers at the API is held against GitHub's own description.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use remote::loopback::{Loopback, Reply, Request};
+use serde_json::{Value, json};
+use xtask::lock::digest_of;
+
+use crate::contract::Contract;
+
+/// One version of the package.
+#[derive(Debug, Clone)]
+pub struct Stored {
+    pub id: u64,
+    pub digest: String,
+    pub at: String,
+    pub tags: Vec<String>,
+    pub deleted: bool,
+    /// More downloads than GitHub deletes.
+    pub popular: bool,
+}
+
+/// An answer in place of the usual one.
+pub struct Fault {
+    /// `GET`, `DELETE`, …
+    pub method: &'static str,
+    /// A part of the path and query.
+    pub part: String,
+    /// So many requests pass before it.
+    pub after: usize,
+    /// So many requests get it; then it is over.
+    pub times: usize,
+    pub reply: Reply,
+}
+
+type Hook = Box<dyn FnOnce(&mut State) + Send>;
+
+pub struct State {
+    /// `Organization` or `User`.
+    pub kind: &'static str,
+    pub owner: &'static str,
+    /// Whose the token is; a workflow's token is nobody's.
+    pub user: Option<&'static str>,
+    pub name: &'static str,
+    pub versions: Vec<Stored>,
+    /// By digest.
+    pub manifests: BTreeMap<String, Vec<u8>>,
+    /// Largest page, less than GitHub's 100 so that there are several.
+    pub page: usize,
+    /// The token may delete; else GitHub says 404.
+    pub may_delete: bool,
+    /// The `Authorization` that the registry wants, if it wants one.
+    pub locked: Option<&'static str>,
+    /// `version_count` says more than the list has.
+    pub hidden: u64,
+    pub faults: Vec<Fault>,
+    /// What happens in the world right before the first request like this is
+    /// answered.
+    pub hooks: Vec<(&'static str, String, Hook)>,
+    /// What GitHub's description says against it.
+    pub violations: Vec<String>,
+}
+
+/// GitHub. Its end fails the test if anything broke its description.
+pub struct Github {
+    state: Arc<Mutex<State>>,
+    server: Loopback,
+}
+
+pub const IMAGE: &str = "application/vnd.oci.image.manifest.v1+json";
+pub const INDEX: &str = "application/vnd.oci.image.index.v1+json";
+
+/// An error document.
+pub fn error(status: u16, message: &str) -> Reply {
+    let body = json!({
+        "message": message,
+        "documentation_url": "https://docs.github.com/rest",
+        "status": status.to_string(),
+    });
+    Reply::new(status, "application/json; charset=utf-8", body.to_string())
+}
+
+impl Github {
+    /// An organisation `someone` with an empty package `nas/bootc`.
+    pub fn start() -> Self {
+        let state = Arc::new(Mutex::new(State {
+            kind: "Organization",
+            owner: "someone",
+            user: None,
+            name: "nas/bootc",
+            versions: Vec::new(),
+            manifests: BTreeMap::new(),
+            page: 3,
+            may_delete: true,
+            locked: None,
+            hidden: 0,
+            faults: Vec::new(),
+            hooks: Vec::new(),
+            violations: Vec::new(),
+        }));
+        let shared = Arc::clone(&state);
+        let contract = Contract::load();
+        let server = Loopback::start(move |request| {
+            let mut state = shared.lock().unwrap();
+            state.answer(&contract, request)
+        })
+        .unwrap();
+        Self { state, server }
+    }
+
+    pub fn address(&self) -> SocketAddr {
+        self.server.address()
+    }
+
+    pub fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap()
+    }
+
+    /// Requests to the API with this method and part of a path.
+    pub fn count(&self, method: &str, part: &str) -> usize {
+        let seen = self.server.seen();
+        let like = |r: &&Request| r.method == method && r.path.contains(part);
+        seen.iter().filter(like).count()
+    }
+
+    /// A version with a manifest; its digest. Numbers begin at 1.
+    pub fn add(&self, days: i64, tags: &[&str], manifest: &Value) -> String {
+        let body = serde_json::to_vec(manifest).unwrap();
+        let digest = digest_of(&body).unwrap().to_string();
+        let seconds = i64::try_from(xtask::env::epoch_seconds()).unwrap() - days * 86_400;
+        let at = retention::Timestamp::from_unix_seconds(seconds).unwrap();
+        let mut state = self.state();
+        let id = state.versions.len() as u64 + 1;
+        state.manifests.insert(digest.clone(), body);
+        state.versions.push(Stored {
+            id,
+            digest: digest.clone(),
+            at: at.to_string(),
+            tags: tags.iter().map(|tag| (*tag).to_owned()).collect(),
+            deleted: false,
+            popular: false,
+        });
+        digest
+    }
+
+    /// An image, different for each name.
+    pub fn image(&self, days: i64, tags: &[&str], name: &str) -> String {
+        self.add(days, tags, &image(name, None))
+    }
+
+    /// Names of the versions that are there, by the tag or manifest that they
+    /// were made with.
+    pub fn there(&self) -> Vec<u64> {
+        let state = self.state();
+        let active = state.versions.iter().filter(|v| !v.deleted);
+        active.map(|v| v.id).collect()
+    }
+}
+
+/// An image manifest, different for each name.
+pub fn image(name: &str, subject: Option<&str>) -> Value {
+    let mut manifest = json!({
+        "schemaVersion": 2, "mediaType": IMAGE,
+        "config": {"mediaType": "application/vnd.oci.empty.v1+json", "digest": "sha256:0", "size": 2},
+        "layers": [], "annotations": {"name": name},
+    });
+    if let Some(subject) = subject {
+        manifest["subject"] = json!({"mediaType": IMAGE, "digest": subject, "size": 1});
+    }
+    manifest
+}
+
+/// An index.
+pub fn index(children: &[&str]) -> Value {
+    let entry = |digest: &&str| json!({"mediaType": IMAGE, "digest": digest, "size": 1});
+    let entries: Vec<Value> = children.iter().map(entry).collect();
+    json!({"schemaVersion": 2, "mediaType": INDEX, "manifests": entries})
+}
+
+impl Drop for Github {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            assert_eq!(self.state().violations, [""; 0]);
+        }
+    }
+}
+
+impl State {
+    fn answer(&mut self, contract: &Contract, request: &Request) -> Reply {
+        if request.path.starts_with("/v2/") {
+            return self
+                .fault(request)
+                .unwrap_or_else(|| self.registry(request));
+        }
+        while let Some(at) = self.hooks.iter().position(|(method, part, _)| {
+            request.method == *method && request.path.contains(part.as_str())
+        }) {
+            let (_, _, hook) = self.hooks.remove(at);
+            hook(self);
+        }
+        self.violations.extend(contract.request(request));
+        let reply = self.fault(request).unwrap_or_else(|| self.api(request));
+        let wrong = contract.reply(request, reply.status, &reply.body);
+        self.violations.extend(wrong);
+        reply
+    }
+
+    fn fault(&mut self, request: &Request) -> Option<Reply> {
+        let fault = self.faults.iter_mut().find(|fault| {
+            fault.times > 0 && request.method == fault.method && request.path.contains(&fault.part)
+        })?;
+        if fault.after > 0 {
+            fault.after -= 1;
+            return None;
+        }
+        fault.times -= 1;
+        Some(fault.reply.clone())
+    }
+
+    fn registry(&self, request: &Request) -> Reply {
+        let name = format!("/v2/{}/{}/manifests/", self.owner, self.name);
+        if self.locked.is_some() && request.header("authorization") != self.locked {
+            return Reply::new(401, "application/json", "{}")
+                .with("www-authenticate", "Basic realm=\"here\"");
+        }
+        if request.path == "/v2/" {
+            return Reply::new(200, "application/json", "{}");
+        }
+        let body = request
+            .path
+            .strip_prefix(&name)
+            .and_then(|digest| self.manifests.get(digest));
+        match body {
+            Some(body) => Reply::new(200, IMAGE, body.clone()),
+            None => Reply::new(404, "application/json", r#"{"errors":[]}"#),
+        }
+    }
+
+    fn api(&mut self, request: &Request) -> Reply {
+        let (path, query) = request.path.split_once('?').unwrap_or((&request.path, ""));
+        if path == format!("/users/{}", self.owner) {
+            return json_reply(200, &account(self.owner, self.kind));
+        }
+        let package = format!("packages/container/{}", self.name.replace('/', "%2F"));
+        let places = match self.kind {
+            "Organization" => vec![format!("/orgs/{}/{package}", self.owner)],
+            _ => {
+                let mut places = vec![format!("/users/{}/{package}", self.owner)];
+                places.extend(self.user.map(|_| format!("/user/{package}")));
+                places
+            }
+        };
+        if path.starts_with("/user/") && self.user.is_none() {
+            return error(403, "Resource not accessible by integration");
+        }
+        let rest = places
+            .iter()
+            .find_map(|place| path.strip_prefix(place.as_str()));
+        let parts: Vec<&str> = rest.unwrap_or("/?").split('/').skip(1).collect();
+        match (request.method.as_str(), parts.as_slice()) {
+            ("GET", []) => self.package(path),
+            ("GET", ["versions"]) => self.list(&request.path, path, query, request),
+            ("GET", ["versions", id]) => match self.find(id, false) {
+                Some(at) => json_reply(200, &self.version(at)),
+                None => error(404, "Package not found."),
+            },
+            ("DELETE", ["versions", id]) => self.delete(id),
+            ("POST", ["versions", id, "restore"]) => match self.find(id, true) {
+                Some(at) => {
+                    self.versions[at].deleted = false;
+                    Reply::new(204, "text/plain", "")
+                }
+                None => error(404, "Package not found."),
+            },
+            _ => error(404, "Not Found"),
+        }
+    }
+
+    fn find(&self, id: &str, deleted: bool) -> Option<usize> {
+        let id: u64 = id.parse().ok()?;
+        let like = |v: &Stored| v.id == id && v.deleted == deleted;
+        self.versions.iter().position(like)
+    }
+
+    fn delete(&mut self, id: &str) -> Reply {
+        let active = self.versions.iter().filter(|v| !v.deleted).count();
+        match self.find(id, false) {
+            Some(_) if !self.may_delete => error(404, "Package not found."),
+            None => error(404, "Package not found."),
+            Some(_) if active == 1 => error(
+                400,
+                "You cannot delete the last version of a package. You must delete the package instead.",
+            ),
+            Some(at) if self.versions[at].popular => error(
+                400,
+                "Publicly visible package versions with more than 5000 downloads cannot be deleted. Contact GitHub support for further assistance.",
+            ),
+            Some(at) => {
+                self.versions[at].deleted = true;
+                Reply::new(204, "text/plain", "")
+            }
+        }
+    }
+
+    fn package(&self, path: &str) -> Reply {
+        let active = self.versions.iter().filter(|v| !v.deleted).count() as u64;
+        let package = json!({
+            "id": 1, "name": self.name, "package_type": "container", "visibility": "private",
+            "url": format!("https://api.github.com{path}"), "html_url": "https://github.com/x",
+            "version_count": active + self.hidden,
+            "owner": simple(self.user.unwrap_or(self.owner), self.kind),
+            "created_at": "2026-01-01T00:00:00Z", "updated_at": "2026-01-01T00:00:00Z",
+        });
+        json_reply(200, &package)
+    }
+
+    fn list(&self, whole: &str, path: &str, query: &str, request: &Request) -> Reply {
+        let value = |name: &str| {
+            let mut pairs = query.split('&').filter_map(|pair| pair.split_once('='));
+            pairs.find(|(key, _)| *key == name).map(|(_, value)| value)
+        };
+        let number = |name: &str| value(name).and_then(|text| text.parse::<usize>().ok());
+        let deleted = value("state") == Some("deleted");
+        let size = number("per_page").unwrap_or(30).min(self.page);
+        let page = number("page").unwrap_or(1);
+        // Newest first, as GitHub lists them.
+        let all: Vec<usize> = (0..self.versions.len())
+            .rev()
+            .filter(|at| self.versions[*at].deleted == deleted)
+            .collect();
+        let begin = (page - 1) * size;
+        let shown = all.iter().skip(begin).take(size);
+        let list: Vec<Value> = shown.map(|at| self.version(*at)).collect();
+        let reply = json_reply(200, &json!(list));
+        if begin + size >= all.len() {
+            return reply;
+        }
+        let host = request.header("host").unwrap();
+        let rest: Vec<&str> = query
+            .split('&')
+            .filter(|p| !p.starts_with("page="))
+            .collect();
+        let link = |page: usize| format!("<http://{host}{path}?{}&page={page}>", rest.join("&"));
+        assert!(whole.starts_with(path));
+        let last = all.len().div_ceil(size);
+        reply.with(
+            "link",
+            &format!(
+                "{}; rel=\"next\", {}; rel=\"last\"",
+                link(page + 1),
+                link(last)
+            ),
+        )
+    }
+
+    fn version(&self, at: usize) -> Value {
+        let version = &self.versions[at];
+        json!({
+            "id": version.id, "name": version.digest,
+            "url": "https://api.github.com/x", "package_html_url": "https://github.com/x",
+            "created_at": version.at, "updated_at": version.at,
+            "metadata": {"package_type": "container", "container": {"tags": version.tags}},
+        })
+    }
+}
+
+fn json_reply(status: u16, value: &Value) -> Reply {
+    Reply::new(status, "application/json; charset=utf-8", value.to_string())
+        .with("x-ratelimit-remaining", "4321")
+        .with("x-ratelimit-reset", "4102444800")
+}
+
+fn simple(login: &str, kind: &str) -> Value {
+    let mut account = json!({"login": login, "id": 1, "node_id": "x", "gravatar_id": "", "type": kind, "site_admin": false});
+    for key in [
+        "avatar_url",
+        "url",
+        "html_url",
+        "followers_url",
+        "following_url",
+        "gists_url",
+        "starred_url",
+        "subscriptions_url",
+        "organizations_url",
+        "repos_url",
+        "events_url",
+        "received_events_url",
+    ] {
+        account[key] = json!("https://api.github.com/x");
+    }
+    account
+}
+
+fn account(login: &str, kind: &str) -> Value {
+    let mut account = simple(login, kind);
+    for key in [
+        "name", "company", "blog", "location", "email", "hireable", "bio",
+    ] {
+        account[key] = Value::Null;
+    }
+    for key in ["public_repos", "public_gists", "followers", "following"] {
+        account[key] = json!(0);
+    }
+    for key in ["created_at", "updated_at"] {
+        account[key] = json!("2026-01-01T00:00:00Z");
+    }
+    account
+}
