@@ -314,7 +314,8 @@ mod tests {
         let lines: Vec<String> = plan.effects().map(ToString::to_string).collect();
         let first = |verb: &str| lines.iter().position(|l| l.starts_with(verb)).unwrap();
         assert!(first("check") < first("run      podman push"));
-        assert!(first("read") < first("promote"));
+        assert!(first("read") < first("name"));
+        assert!(first("name") < first("promote"));
     }
 
     #[test]

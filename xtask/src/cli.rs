@@ -375,7 +375,7 @@ pub enum KeysTask {
     ///
     /// The password is read from where `signing.password` in image.yaml says.
     ///
-    /// Example: COSIGN_PASSWORD=… cargo xtask keys new
+    /// Example: cargo xtask keys new
     New(NewKeyArgs),
 }
 

@@ -343,3 +343,31 @@ pub fn free_name(
         "{tag} and {tag}-1 to {tag}-99 all name other images"
     )))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lock::digest_of;
+
+    #[test]
+    fn a_name_is_never_taken_from_another_image() {
+        let tag: Tag = "20260721".parse().unwrap();
+        let (ours, other) = (digest_of(b"ours").unwrap(), digest_of(b"other").unwrap());
+        let free = |names: &[(&str, &Digest)]| {
+            let found = |tag: &Tag| {
+                let name = names.iter().find(|(name, _)| *name == tag.as_str());
+                Ok(name.map(|(_, digest)| (*digest).clone()))
+            };
+            free_name(&tag, &ours, found).map(|tag| tag.to_string())
+        };
+        assert_eq!(free(&[]).unwrap(), "20260721");
+        assert_eq!(free(&[("20260721", &ours)]).unwrap(), "20260721");
+        assert_eq!(free(&[("20260721", &other)]).unwrap(), "20260721-1");
+        let two = [("20260721", &other), ("20260721-1", &ours)];
+        assert_eq!(free(&two).unwrap(), "20260721-1");
+        let all = free_name(&tag, &ours, |_| Ok(Some(other.clone())));
+        assert_eq!(all.unwrap_err().exit_code(), 4);
+        let unknown = free_name(&tag, &ours, |_| Err(Error::Interrupted));
+        assert!(matches!(unknown, Err(Error::Interrupted)));
+    }
+}

@@ -66,20 +66,13 @@ fn judge(
     trust: &Trust,
 ) -> Result<Vec<Check>, Error> {
     let repository = seen.repository;
-    let key = match (trust.key(repository), &signing.unsigned) {
-        (Ok(Some(key)), _) => key,
-        (_, Some(reason)) => {
-            return Ok(vec![check(
-                "signature",
-                "none",
-                Ok(format!("unsigned: {reason}")),
-            )]);
-        }
-        (Ok(None), None) => {
+    let key = match trust.key(repository) {
+        Ok(Some(key)) => key,
+        Ok(None) => {
             let found = Err(format!("none for {repository}"));
             return Ok(vec![check("policy:key", "a key", found)]);
         }
-        (Err(error), None) => {
+        Err(error) => {
             return Ok(vec![check("policy:key", "a key", Err(error.to_string()))]);
         }
     };

@@ -308,8 +308,8 @@ fn perform(
     if let Err(error) = outcome {
         // What the engine says of an image that is not there any more is hard
         // to read, and only now is it worth a question.
-        let built = timings.len() > 1 || matches!(error, Error::Interrupted);
-        if !built {
+        let built = timings.iter().any(|timing| timing.step == "contract");
+        if !built && !matches!(error, Error::Interrupted) {
             gone(world, lock, local.arch, None)?;
         }
         return Err(error);

@@ -37,15 +37,7 @@ const fn tool(
 }
 
 /// What a rehearsal and the tests need beside an engine.
-pub const REHEARSAL: [&str; 7] = [
-    "podman",
-    "skopeo",
-    "rpmbuild",
-    "rpm",
-    "depmod",
-    "systemctl",
-    "cc",
-];
+pub const REHEARSAL: [&str; 6] = ["podman", "rpmbuild", "rpm", "depmod", "systemctl", "cc"];
 
 const TOOLS: [Tool; 12] = [
     tool("git", "labels the image with its commit", "git", "git-core"),
@@ -61,12 +53,7 @@ const TOOLS: [Tool; 12] = [
         "buildah",
         "buildah",
     ),
-    tool(
-        "skopeo",
-        "reads what is published as a host does",
-        "skopeo",
-        "skopeo",
-    ),
+    tool("skopeo", "second opinion in the tests", "skopeo", "skopeo"),
     tool(
         "ignition-validate",
         "the real Ignition, in the tests",
