@@ -53,6 +53,9 @@
 //!   that is not UTF-8;
 //! * lines of configs that are not UTF-8 (but UTF-16) are shown with
 //!   replacement characters in the default form of messages;
+//! * a value that a YAML type error cuts inside a character ends with a
+//!   replacement character, not with half of it;
+//! * a URL such as `http://][` is invalid, where the reference crashes;
 //! * the text of the help is another one.
 
 mod boot;
