@@ -1,9 +1,8 @@
 //! A fault at every step in turn. After each, `stable` names the old image;
 //! after the next run, the new one.
 
-use super::bench::{Bench, REPOSITORY};
+use super::bench::{Bench, PUBLISH, REPOSITORY};
 
-const PUBLISH: [&str; 2] = ["build", "--publish"];
 const CONTRACT: &str = "*KERNEL_VERSION*--entrypoint*";
 const TRUST: &str = r"*--network=none*--pull=never\ --entrypoint*";
 const HOST: &str = "*--network=host*";

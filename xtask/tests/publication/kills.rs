@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process_group};
 
-use super::bench::Bench;
+use super::bench::{Bench, PUBLISH};
 
 const ROUNDS: u32 = 50;
 
@@ -34,7 +34,7 @@ fn killed_at_a_random_moment() {
     let mut random = Random(seed);
     // How long a whole run takes here, and how many lines it prints.
     let watch = Instant::now();
-    let lines = bench.run(&["build", "--publish"]).expect(0);
+    let lines = bench.run(&PUBLISH).expect(0);
     let whole = u64::try_from(watch.elapsed().as_millis()).unwrap();
     let effects = [
         "key ", "run ", "check ", "read ", "sign ", "trust ", "accept ", "refuse ", "name ",
@@ -47,7 +47,7 @@ fn killed_at_a_random_moment() {
     let (mut moved, mut finished) = (0, 0);
     let mut before = bench.digest("stable").unwrap();
     for round in 0..ROUNDS {
-        let mut child = bench.start(&["build", "--publish"]);
+        let mut child = bench.start(&PUBLISH);
         let story = BufReader::new(child.stdout.take().unwrap());
         // Either some time after the start, or some milliseconds after the nth
         // effect was begun: the short acts at the end are met by the second.
@@ -69,6 +69,6 @@ fn killed_at_a_random_moment() {
         before = now;
     }
     println!("{ROUNDS} kills: stable moved {moved} times, {finished} runs had ended by themselves");
-    bench.run(&["build", "--publish"]).expect(0);
+    bench.run(&PUBLISH).expect(0);
     assert_ne!(bench.invariant(&before, "the run after"), before);
 }

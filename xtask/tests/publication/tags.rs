@@ -4,7 +4,7 @@ use registry_compat::Answer;
 use remote::Secret;
 use xtask::signing::MANIFEST;
 
-use super::bench::{Bench, REPOSITORY};
+use super::bench::{Bench, PUBLISH, REPOSITORY};
 use super::faults::a_wrong_password_is_told_before_the_build;
 
 /// One bench for what changes little: it takes longer to make than they do.
@@ -53,7 +53,7 @@ fn all_is_well(bench: &Bench) {
         bench.digest("44.20260720.3.1-zfs2.4.4").as_ref(),
         Some(&before)
     );
-    let story = bench.run(&["build", "--publish"]).expect(0);
+    let story = bench.run(&PUBLISH).expect(0);
     assert!(story.contains("Refused an unsigned image"), "{story}");
     let now = bench.invariant(&before, "good night");
     assert_ne!(now, before);
@@ -70,7 +70,7 @@ fn all_is_well(bench: &Bench) {
     let file = "containerfiles/custom-coreos/packages.sh";
     let list = bench.read(file);
     bench.write(file, &list.replace("2.4.4-1", "2.4.5-1"));
-    bench.run(&["build", "--publish"]).expect(0);
+    bench.run(&PUBLISH).expect(0);
     let name = |tag: &str| format!("{REPOSITORY}:{tag}");
     let (old, new) = (name("44.20260720.3.1-zfs2.4.4"), name("stable"));
     let pulls = bench.run(&["diff", &old, &new, "--markdown"]).expect(0);
@@ -138,9 +138,9 @@ fn back_to_the_image_before_and_never_to_a_bad_one() {
         return;
     };
     let first = bench.digest("stable").unwrap();
-    bench.run(&["build", "--publish"]).expect(0);
+    bench.run(&PUBLISH).expect(0);
     let second = bench.digest("stable").unwrap();
-    bench.run(&["build", "--publish"]).expect(0);
+    bench.run(&PUBLISH).expect(0);
     let third = bench.digest("stable").unwrap();
     let stable = |wanted, story: String| {
         assert_eq!(bench.digest("stable").as_ref(), Some(wanted), "{story}");
