@@ -24,11 +24,11 @@ fn kmods_are_signed_by_their_makers(bench: &Bench) {
     let yaml = bench.read("image.yaml");
     bench.write(
         "image.yaml",
-        &yaml.replace("kmods:\n", "kmods:\n  key: kmods.pub\n"),
+        &yaml.replace("kmods:\n- image:", "kmods:\n- key: kmods.pub\n  image:"),
     );
     let (_, key) = xtask::signing::PrivateKey::generate(None::<&Secret>).unwrap();
     bench.write("kmods.pub", &key.public().pem());
-    let story = bench.run(&["build"]).expect(1);
+    let story = bench.run(&["build", "--force", "a test"]).expect(1);
     assert!(story.contains("has no signature of kmods.pub"), "{story}");
     assert!(!story.contains("podman build"), "{story}");
     let registries = bench.registries();
@@ -42,7 +42,7 @@ fn kmods_are_signed_by_their_makers(bench: &Bench) {
     registries
         .put(&tag, MANIFEST, &signed.manifest, &signed.blobs)
         .unwrap();
-    bench.run(&["build"]).expect(0);
+    bench.run(&["build", "--force", "a test"]).expect(0);
     bench.write("image.yaml", &yaml);
 }
 
