@@ -283,7 +283,8 @@ fn space(env: &Env) -> Line {
         .map(|kilobytes| kilobytes * 1024);
     let gigabytes = |bytes: u64| format!("{} GB", bytes / 1_000_000_000);
     Line {
-        ok: free.is_some_and(|free| free >= WANTED_SPACE),
+        // Advice, not a verdict: a rehearsal and the tests do with far less.
+        ok: free.is_some(),
         name: format!("disk space under {place}"),
         found: free.map_or_else(|| "not known".to_owned(), gigabytes),
         mend: match free {
