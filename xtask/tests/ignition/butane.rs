@@ -120,9 +120,7 @@ fn its_help_and_usage_are_its_own() {
         let outcome = folder.run(&[flag]);
         assert_eq!((outcome.code, outcome.stdout.as_str()), (Some(2), ""));
         assert!(
-            outcome
-                .stderr
-                .ends_with(&format!("unknown flag: {flag}\n")),
+            outcome.stderr.ends_with(&format!("unknown flag: {flag}\n")),
             "{outcome:?}"
         );
     }
