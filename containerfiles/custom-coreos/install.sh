@@ -40,12 +40,13 @@ expect_match() { # WHAT VALUE REGEX DESCRIPTION
 }
 
 begin 'arguments'
-for name in KMODS_IMAGE BASE_IMAGE KERNEL_VERSION ZFS_VERSION; do
+for name in KMODS_IMAGE BASE_IMAGE KMODS_PATH KERNEL_VERSION ZFS_VERSION; do
     [[ -n ${!name-} ]] || fail "expected a value for the build argument ${name}, found none"
 done
 for name in KMODS_IMAGE BASE_IMAGE; do
     expect_match "${name}" "${!name}" '[^@ ]+@sha256:[0-9a-f]{64}' 'an image by digest (name@sha256:…)'
 done
+expect_match KMODS_PATH "${KMODS_PATH}" '/|(/[A-Za-z0-9][A-Za-z0-9._-]*)+' 'a folder of the kmods image, from its root'
 expect_match KERNEL_VERSION "${KERNEL_VERSION}" '[0-9]+\.[0-9]+\.[0-9]+-[A-Za-z0-9._]+\.(x86_64|aarch64)' \
     'a kernel as VERSION-RELEASE.ARCH'
 expect_match ZFS_VERSION "${ZFS_VERSION}" '[0-9]+\.[0-9]+\.[0-9]+' 'a release as X.Y.Z'
@@ -63,6 +64,8 @@ for name in "${enable_units[@]}" "${disable_units[@]}"; do
     expect_match 'a unit name' "${name}" '[A-Za-z0-9:_][A-Za-z0-9:_.\\@-]*\.[a-z]+' 'NAME.TYPE'
 done
 
+# Without a slash at its end, also where it is the root.
+readonly folder=${stage}${KMODS_PATH%/}
 readonly architecture=${KERNEL_VERSION##*.}
 
 # --- the kernel --------------------------------------------------------------
@@ -126,10 +129,10 @@ choose_rpm() { # FILE DIRECTORY
 }
 
 begin 'kmods RPMs'
-for file in "${stage}"/*.rpm; do
+for file in "${folder}"/*.rpm; do
     choose_rpm "${file}" main
 done
-for file in "${stage}"/other/*.rpm; do
+for file in "${folder}"/other/*.rpm; do
     choose_rpm "${file}" other
 done
 ((${#zfs_rpms[@]} == 1)) ||

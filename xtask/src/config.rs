@@ -5,6 +5,7 @@
 
 mod defaults;
 mod ignition;
+mod kmods;
 mod policy;
 mod retention;
 mod signing;
@@ -12,15 +13,17 @@ mod types;
 
 use std::path::{Path, PathBuf};
 
-use registry_compat::{ImageRef, Repository, Tag, TagForm};
+use registry_compat::{ImageRef, Repository, Tag};
 use serde::{Deserialize, Serialize};
 use version_discovery::{Arch, Series, Stream};
 
+pub use defaults::root;
 pub use ignition::{Allow, Ignition};
+pub use kmods::{Kmods, Naming};
 pub use policy::{Pin, Policy, RuleName};
 pub use retention::{BackEnd, Package, Percent, Retention};
 pub use signing::{Inputs, Judge, SecretSource, Signing, Unverified};
-pub use types::{Name, Owner, PackageName, Reason, SshKey, Unique, UnitName, Url};
+pub use types::{Folder, Name, Owner, PackageName, Reason, SshKey, Unique, UnitName, Url};
 
 use crate::error::Error;
 
@@ -114,22 +117,6 @@ pub struct Zfs {
     /// Repository on GitHub whose releases are read.
     #[serde(default = "defaults::zfs")]
     pub repository: Name,
-}
-
-/// A source of kernel modules.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub struct Kmods {
-    /// Repository.
-    pub image: Repository,
-    /// How its tags are made of the two versions.
-    #[serde(default = "defaults::tag_form")]
-    pub tag: TagForm,
-    /// Where to look when there are none.
-    pub project: Url,
-    /// Public key of its cosign signatures, a file of the checkout.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub key: Option<Name>,
 }
 
 /// Packages on top of the base.

@@ -14,7 +14,7 @@ use remote::{Agent, Limits, Registries, RegistriesConf};
 use version_discovery::{Arch, ZfsRelease};
 use xshell::Shell;
 
-pub(crate) use kmods::{KERNEL_LABEL, ZFS_LABEL};
+pub(crate) use kmods::{KERNEL_LABEL, LINUX_LABEL, ZFS_LABEL};
 pub use upstream::Scope;
 
 use crate::cache::Cache;

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use version_discovery::{Arch, FcosVersion, KernelSource, KernelVersion, ZfsVersion};
 
-use crate::config::{Config, LintSkip, Packages, Reason, Units};
+use crate::config::{Config, Folder, LintSkip, Packages, Reason, Units, root};
 use crate::engine::Engine;
 use crate::error::Error;
 
@@ -69,6 +69,10 @@ pub struct Target {
     pub kmods: ImageRef,
     /// What the tag named.
     pub kmods_digest: Digest,
+    /// The folder of the RPMs in it. The root is not written, as in the locks of
+    /// before there was a choice.
+    #[serde(default = "root", skip_serializing_if = "Folder::is_root")]
+    pub kmods_path: Folder,
 }
 
 /// The parts of `image.yaml` that reach into the image.
@@ -247,8 +251,10 @@ impl Lock {
                 kernel_source: _,
                 kmods,
                 kmods_digest,
+                kmods_path,
             } = target;
-            (arch, base, kernel, kmods.repository(), kmods_digest)
+            let kmods = (kmods.repository(), kmods_digest, kmods_path);
+            (arch, base, kernel, kmods)
         });
         let Self {
             schema,

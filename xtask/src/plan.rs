@@ -213,6 +213,7 @@ pub fn arguments(lock: &Lock, target: &Target) -> Vec<(&'static str, String)> {
     let mut all = vec![
         ("KMODS_IMAGE", target.kmods_pinned().to_string()),
         ("BASE_IMAGE", lock.base_pinned(target).to_string()),
+        ("KMODS_PATH", target.kmods_path.to_string()),
     ];
     all.extend(variables(lock, target));
     all.push(("CONFLICTING_PACKAGES", words(&packages.remove)));

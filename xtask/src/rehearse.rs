@@ -263,9 +263,14 @@ impl Stage<'_> {
         let base = config.base_tag()?;
         let source = config
             .kmods
-            .first()
-            .ok_or_else(|| Error::Usage("image.yaml lists no source of kmods".to_owned()))?;
-        let kmods = source.image.tagged(source.tag.render(&self.wanted)?);
+            .iter()
+            .find(|source| source.flavor().is_none() && source.path.is_root())
+            .ok_or_else(|| {
+                let detail = "image.yaml lists no source of kmods that the stand-in could play: \
+                              one with `tag`, and its RPMs at the root";
+                Error::Usage(detail.to_owned())
+            })?;
+        let kmods = source.image.tagged(source.tag(&self.wanted)?);
         self.push(&self.images.base, &base)?;
         self.push(&self.images.kmods, &kmods)?;
         let what = metadata::Published {

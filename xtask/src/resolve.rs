@@ -2,17 +2,17 @@
 
 use std::collections::BTreeSet;
 
-use registry_compat::{Answer, Digest, Judgement as Kmods, KmodTag, Missing, judge};
+use registry_compat::{Answer, Digest, ImageRef, Judgement as Kmods, KmodTag, Missing, judge};
 use serde::Serialize;
 use version_discovery::{
-    BaseVerdict, Choice, Held, Obstacle, Outcome, Pick, Waiting, ZfsVerdict, choose,
+    BaseVerdict, Choice, Held, KernelVersion, Obstacle, Outcome, Pick, Waiting, ZfsVerdict, choose,
     newest_in_series,
 };
 
-use crate::config::Config;
+use crate::config::{Config, Kmods as Source};
 use crate::error::Error;
 use crate::facts::{KmodsImage, Local, Upstream};
-use crate::gather::{KERNEL_LABEL, ZFS_LABEL};
+use crate::gather::{KERNEL_LABEL, LINUX_LABEL, ZFS_LABEL};
 use crate::lock::{
     Judgement, Lock, LockedBase, PassedOver, Policy, SCHEMA, Target, Tools, Verdict,
 };
@@ -149,7 +149,12 @@ fn targets(config: &Config, upstream: &Upstream, pick: &Pick) -> Result<Vec<Targ
             Answer::Unknown(why) => return Err(Error::Unknown(why.clone())),
             Answer::Absent => return Err(lacks("a kmods image that is still there")),
         };
-        labels_agree(facts, &inspected.labels)?;
+        let source = config
+            .kmods
+            .iter()
+            .find(|source| source.image.to_string() == pick.kmods)
+            .ok_or_else(|| lacks("the source of kmods"))?;
+        labels_agree(source, facts, &inspected.labels)?;
         targets.push(Target {
             arch: *arch,
             base,
@@ -157,6 +162,7 @@ fn targets(config: &Config, upstream: &Upstream, pick: &Pick) -> Result<Vec<Targ
             kernel_source: found.kernel_source,
             kmods: facts.image.clone(),
             kmods_digest: inspected.digest.clone(),
+            kmods_path: source.path.clone(),
         });
     }
     Ok(targets)
@@ -166,7 +172,7 @@ fn not_yet(config: &Config, upstream: &Upstream, waiting: &Waiting) -> NotYet {
     let missing = obstacle(waiting).and_then(|obstacle| missing(config, upstream, obstacle));
     let image = missing.as_ref().and_then(|missing| {
         let first = config.kmods.first()?;
-        let tag = first.tag.render(&missing.wanted).ok()?;
+        let tag = first.tag(&missing.wanted).ok()?;
         Some(first.image.tagged(tag).to_string())
     });
     NotYet {
@@ -221,6 +227,7 @@ fn missing(config: &Config, upstream: &Upstream, obstacle: &Obstacle) -> Option<
 }
 
 fn labels_agree(
+    source: &Source,
     facts: &KmodsImage,
     labels: &std::collections::BTreeMap<String, String>,
 ) -> Result<(), Error> {
@@ -240,6 +247,9 @@ fn labels_agree(
                 .map(|l| l.strip_prefix("zfs-").unwrap_or(l)),
         ),
     ];
+    if source.flavor().is_some() {
+        return kernel_agrees(&facts.image, &facts.wanted.kernel, labels);
+    }
     for (label, wanted, found) in pairs {
         if let Some(found) = found.filter(|found| *found != wanted) {
             return Err(Error::Step {
@@ -253,6 +263,34 @@ fn labels_agree(
         }
     }
     Ok(())
+}
+
+/// Whether an image of ublue's is for the kernel that its tag says. All of them
+/// have this label, so one without it is something else.
+///
+/// # Errors
+/// [`Error::Step`] if it is not, or does not say.
+pub(crate) fn kernel_agrees(
+    image: &ImageRef,
+    kernel: &KernelVersion,
+    labels: &std::collections::BTreeMap<String, String>,
+) -> Result<(), Error> {
+    let wanted = kernel.to_string();
+    let found = labels.get(LINUX_LABEL);
+    if found == Some(&wanted) {
+        return Ok(());
+    }
+    let says = found.map_or_else(
+        || "is missing".to_owned(),
+        |found| format!("says `{}`", remote::one_line(found)),
+    );
+    Err(Error::Step {
+        step: format!("kmods image {image}"),
+        detail: format!(
+            "its label {LINUX_LABEL} {says}, its tag says `{wanted}`: \
+             it is not to be trusted; tell its makers"
+        ),
+    })
 }
 
 /// The text of "not yet", for people: what was wanted, what is nearest, the

@@ -47,7 +47,7 @@ pub fn kmods_image(config: &Config, zfs: &str, kernel: &str) -> KmodsImage {
         kernel: kernel.parse().unwrap(),
         zfs: zfs.parse().unwrap(),
     };
-    let image = source.image.tagged(source.tag.render(&wanted).unwrap());
+    let image = source.image.tagged(source.tag(&wanted).unwrap());
     let digest = digest_of(format!("kmods {image}").as_bytes()).unwrap();
     KmodsImage {
         source: source.image.to_string(),

@@ -30,7 +30,18 @@ impl AkmodsFlavor {
         let rest = tag.strip_prefix(self.0.as_str())?.strip_prefix('-')?;
         let (fedora, kernel) = rest.split_once('-')?;
         let number = (1..=3).contains(&fedora.len()) && fedora.bytes().all(|b| b.is_ascii_digit());
-        number.then(|| kernel.parse().ok()).flatten()
+        let kernel = number.then(|| kernel.parse().ok()).flatten()?;
+        (self.tag_of(&kernel).as_deref() == Some(tag)).then_some(kernel)
+    }
+
+    /// The tag for a kernel on its own Fedora release, which its release names
+    /// (`200.fc44`). Fedora CoreOS has no other, and programs that were built
+    /// for another Fedora would not fit it. `None` for kernels of no Fedora.
+    pub fn tag_of(&self, kernel: &KernelVersion) -> Option<String> {
+        let text = kernel.to_string();
+        let (_, rest) = text.rsplit_once(".fc")?;
+        let (fedora, _) = rest.split_once('.')?;
+        Some(self.tag(fedora.parse().ok()?, kernel))
     }
 
     /// The tag for a kernel on a Fedora release.
@@ -208,6 +219,7 @@ mod tests {
             "coreos-stable-44-x86_64",
             "coreos-stable-44-7.1.4-200.fc44",
             "coreos-stable-x-7.1.9-200.fc44.x86_64",
+            "coreos-stable-43-7.1.9-200.fc44.x86_64",
             "coreos-testing-44-7.1.9-200.fc44.x86_64",
             "sha256-460576931cf4ce59afe432ea266234f9d34fa77f8ca3087282084bc3a7324632.sig",
         ] {

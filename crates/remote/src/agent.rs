@@ -110,6 +110,11 @@ impl Reply {
     }
 }
 
+/// A body that is read as it comes.
+pub(crate) type Stream = Box<dyn std::io::Read>;
+
+type Response = http::Response<ureq::Body>;
+
 /// A client with time-outs, retries and the system's certificates.
 #[derive(Clone)]
 pub struct Agent {
@@ -151,6 +156,30 @@ impl Agent {
 
     /// One request, whatever its answer: for callers with retries of their own.
     pub(crate) fn once(&self, ask: &Ask<'_>) -> Result<Reply, Error> {
+        read_whole(ask, self.call(ask, self.limits.total)?)
+    }
+
+    /// The same for something too large to be held: of a 200 the body is still
+    /// to be read, of all else it was. `total` is for all of it.
+    pub(crate) fn open(
+        &self,
+        ask: &Ask<'_>,
+        total: Duration,
+    ) -> Result<(Reply, Option<Stream>), Error> {
+        let response = self.call(ask, total)?;
+        if response.status() != 200 {
+            return Ok((read_whole(ask, response)?, None));
+        }
+        let (parts, body) = response.into_parts();
+        let reply = Reply {
+            status: parts.status.as_u16(),
+            headers: parts.headers,
+            body: Vec::new(),
+        };
+        Ok((reply, Some(Box::new(body.into_reader()))))
+    }
+
+    fn call(&self, ask: &Ask<'_>, total: Duration) -> Result<Response, Error> {
         let agent = if ask.insecure {
             &self.lax
         } else {
@@ -163,21 +192,23 @@ impl Agent {
         if let Some(value) = ask.authorization {
             request = request.header("authorization", value.expose());
         }
-        let mut response = request.call().map_err(|error| transport(ask.url, &error))?;
-        let status = response.status().as_u16();
-        let headers = response.headers().clone();
-        let body = response
-            .body_mut()
-            .with_config()
-            .limit(ask.largest)
-            .read_to_vec()
-            .map_err(|error| transport(ask.url, &error))?;
-        Ok(Reply {
-            status,
-            headers,
-            body,
-        })
+        let request = request.config().timeout_global(Some(total)).build();
+        request.call().map_err(|error| transport(ask.url, &error))
     }
+}
+
+fn read_whole(ask: &Ask<'_>, mut response: Response) -> Result<Reply, Error> {
+    let body = response
+        .body_mut()
+        .with_config()
+        .limit(ask.largest)
+        .read_to_vec()
+        .map_err(|error| transport(ask.url, &error))?;
+    Ok(Reply {
+        status: response.status().as_u16(),
+        headers: response.headers().clone(),
+        body,
+    })
 }
 
 fn agent(limits: Limits, insecure: bool) -> ureq::Agent {

@@ -13,6 +13,7 @@ pub mod fcos;
 pub mod fetch;
 pub mod github;
 mod inspect;
+mod layer;
 pub mod loopback;
 mod manifest;
 mod oci;

@@ -31,6 +31,8 @@ pub(crate) struct WireManifest {
 
 #[derive(Deserialize)]
 pub(crate) struct WireDescriptor {
+    #[serde(rename = "mediaType", default)]
+    pub media_type: String,
     pub digest: String,
     #[serde(default)]
     pub size: u64,

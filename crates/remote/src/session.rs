@@ -10,6 +10,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, MutexGuard};
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -17,8 +18,8 @@ use oci_client::secrets::RegistryAuth;
 use registry_compat::{Answer, ImageRef};
 use serde::Deserialize;
 
-use crate::agent::{Ask, Reply, judge};
-use crate::oci::{Failure, Registries, Target, garbled};
+use crate::agent::{Ask, Reply, Stream, judge};
+use crate::oci::{Failure, LARGEST, Registries, Target, garbled};
 use crate::{Credential, Error, Secret};
 
 /// Largest answer of a token service that is read, in bytes.
@@ -99,32 +100,66 @@ impl Registries {
         accept: &str,
         largest: u64,
     ) -> Result<Reply, Failure> {
+        let (reply, ()) = self.with_pass(target, |authorization| {
+            let reply = self.agent.once(&Ask {
+                url,
+                headers: &[("accept", accept)],
+                authorization,
+                insecure: target.endpoint.insecure,
+                largest,
+            });
+            Ok((reply?, ()))
+        })?;
+        Ok(judge(url, reply)?)
+    }
+
+    /// The same for a blob too large to be held, of which `most` bytes are all
+    /// there can be. `None` for what is no 200.
+    pub(crate) fn open(
+        &self,
+        target: &Target,
+        url: &str,
+        most: u64,
+    ) -> Result<(Reply, Option<Stream>), Failure> {
+        // Nobody waits for a line slower than 1 MiB a second; one that stands
+        // still is left after `Limits::read` all the same.
+        let total = self.agent.limits.total + Duration::from_secs(most / (1024 * 1024));
+        let (reply, body) = self.with_pass(target, |authorization| {
+            let ask = Ask {
+                url,
+                // Its digest is of the bytes as they are stored.
+                headers: &[("accept", "*/*"), ("accept-encoding", "identity")],
+                authorization,
+                insecure: target.endpoint.insecure,
+                largest: LARGEST,
+            };
+            self.agent.open(&ask, total)
+        })?;
+        Ok((judge(url, reply)?, body))
+    }
+
+    fn with_pass<T>(
+        &self,
+        target: &Target,
+        send: impl Fn(Option<&Secret>) -> Result<(Reply, T), Error>,
+    ) -> Result<(Reply, T), Failure> {
         let known = self.passes.lock().get(&key(target)).cloned();
         let remembered = match known {
             Some(pass) => Some(pass),
             None => self.remembered_pass(target)?,
         };
         let renewable = remembered.is_some();
-        let ask = |pass: &Pass| {
-            let header = pass.header();
-            self.agent.once(&Ask {
-                url,
-                headers: &[("accept", accept)],
-                authorization: header.as_ref(),
-                insecure: target.endpoint.insecure,
-                largest,
-            })
-        };
-        let mut reply = ask(&match remembered {
+        let ask = |pass: &Pass| send(pass.header().as_ref());
+        let mut answer = ask(&match remembered {
             Some(pass) => pass,
             None => self.pull_pass(target)?,
         })?;
-        if reply.status == 401 && renewable {
+        if answer.0.status == 401 && renewable {
             // Tokens live for minutes, a build for longer, and what a registry
             // asked for yesterday need not be what it asks for today.
-            reply = ask(&self.pull_pass(target)?)?;
+            answer = ask(&self.pull_pass(target)?)?;
         }
-        Ok(judge(url, reply)?)
+        Ok(answer)
     }
 
     fn pull_pass(&self, target: &Target) -> Result<Pass, Failure> {

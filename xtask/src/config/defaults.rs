@@ -2,6 +2,8 @@
 //! test builds a config of them.
 #![expect(clippy::expect_used, reason = "constants, held by a test")]
 
+use registry_compat::TagForm;
+
 use super::*;
 
 pub fn parsed<T: std::str::FromStr>(text: &str) -> T {
@@ -28,6 +30,14 @@ pub fn zfs() -> Name {
 }
 pub fn tag_form() -> TagForm {
     parsed("zfs-{zfs}_kernel-{kernel}")
+}
+/// Where fedora-zfs-kmods has its RPMs.
+pub fn root() -> Folder {
+    parsed("/")
+}
+/// Where ublue's `akmods-zfs` has them.
+pub fn akmods() -> Folder {
+    parsed("/rpms/kmods/zfs")
 }
 pub fn architectures() -> Unique<Arch> {
     Unique::one(Arch::X86_64)

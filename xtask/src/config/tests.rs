@@ -44,6 +44,55 @@ fn the_stock_file_is_valid() {
 }
 
 #[test]
+fn a_flavor_stands_in_the_place_of_a_tag() {
+    let source = |more: &str| {
+        let config = parse(&GOOD.replace("kmods:\n", &format!("kmods:\n{more}")));
+        config.map(|config| config.kmods[0].clone())
+    };
+    let plain = source("").unwrap();
+    assert!(plain.flavor().is_none() && plain.path == root());
+    let ublue = "  - image: ghcr.io/ublue-os/akmods-zfs
+    flavor: coreos-stable
+    project: https://example.org/akmods
+";
+    let found = source(ublue).unwrap();
+    assert_eq!(found.path.as_str(), "/rpms/kmods/zfs");
+    let printed = serde_yaml::to_string(&found).unwrap();
+    assert_eq!(serde_yaml::from_str::<Kmods>(&printed).unwrap(), found);
+    assert!(printed.contains("flavor: coreos-stable"), "{printed}");
+    let moved = source(&ublue.replace("    project", "    path: /a/b\n    project")).unwrap();
+    assert_eq!(moved.path.as_str(), "/a/b");
+    for (from, to, error) in [
+        (
+            "    flavor",
+            "    tag: a{zfs}b{kernel}\n    flavor",
+            "image.yaml:9:5: kmods[0]: `tag` and `flavor` exclude one another",
+        ),
+        (
+            "coreos-stable",
+            "CoreOS",
+            "image.yaml:10:13: kmods[0].flavor: `CoreOS` is not a flavor",
+        ),
+        (
+            "    project",
+            "    path: /a/../b\n    project",
+            "image.yaml:11:11: kmods[0].path: `/a/../b` is not a folder",
+        ),
+        (
+            "    project",
+            "    pathh: /a\n    project",
+            "kmods[0]: unknown field `pathh`",
+        ),
+    ] {
+        let found = source(&ublue.replacen(from, to, 1)).unwrap_err();
+        assert!(found.contains(error), "expected {error}, got {found}");
+    }
+    for bad in ["a", "/a/", "//a", "/.a", "/a b", "/a$b", ""] {
+        assert!(bad.parse::<Folder>().is_err(), "{bad}");
+    }
+}
+
+#[test]
 fn errors_name_file_line_and_column() {
     let cases = [
         (

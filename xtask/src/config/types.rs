@@ -70,6 +70,23 @@ text!(
 );
 
 text!(
+    /// A folder of an image, from its root; `/` is the root itself.
+    Folder,
+    "a folder of an image",
+    "`/`, or `/PART/PART` of letters, digits, `.`, `_` and `-`",
+    |text| text == "/" || text.len() <= 128 && text.strip_prefix('/').is_some_and(|rest| {
+        rest.split('/').all(|part| all(part, 128, "-_."))
+    })
+);
+
+impl Folder {
+    /// Whether it is the root.
+    pub fn is_root(&self) -> bool {
+        self.0 == "/"
+    }
+}
+
+text!(
     /// The name of an RPM package.
     PackageName,
     "a package name",

@@ -5,11 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use registry_compat::{Answer, KmodTag, Trouble};
 use version_discovery::fcos_metadata::{join, parse_releases, parse_updates};
 use version_discovery::{
-    Arch, Choice, Fact, FcosRelease, KmodsSource, Outcome, Pick, Question, Rule, Stream,
-    ZfsRelease, ZfsVersion, newest_in_series,
+    Arch, Choice, Fact, FcosRelease, KernelVersion, KmodsSource, Outcome, Pick, Question, Rule,
+    Stream, ZfsRelease, ZfsVersion, newest_in_series,
 };
 
 use super::World;
+use crate::config::Kmods;
 use crate::error::Error;
 use crate::facts::{KmodsImage, Upstream};
 use crate::lock::Lock;
@@ -60,10 +61,12 @@ impl World<'_> {
     /// Whatever is asked in any case, and does not depend on each other.
     fn begin(&self, scope: Scope) -> Result<Asking, Error> {
         let config = self.config;
-        let probe = !scope.lists && !matches!(self.rule(), Rule::Pin(_));
+        let first = config.kmods.first();
+        // Where tags do not say the ZFS, there is nothing to guess.
+        let guess = first.is_some_and(|source| source.flavor().is_none());
+        let probe = guess && !scope.lists && !matches!(self.rule(), Rule::Pin(_));
         // Before the threads, so that they share one.
         let registries = self.registries()?;
-        let first = config.kmods.first();
         let pinned = config.policy.kmods_digest().cloned();
         let (releases, zfs, kmods, published) = std::thread::scope(|scope_| {
             let zfs = scope_.spawn(|| self.zfs_fact());
@@ -165,6 +168,16 @@ impl World<'_> {
             }
             return self.learn_lists(asking, &lists);
         }
+        let inside: Vec<_> = questions
+            .iter()
+            .filter_map(|question| match question {
+                Question::ZfsOf { source, kernel } => Some((source.as_str(), kernel)),
+                _ => None,
+            })
+            .collect();
+        if !inside.is_empty() {
+            return self.learn_zfs(asking, &inside);
+        }
         match choice.pick() {
             None => Ok(false),
             Some(pick) => self.learn_pick(asking, choice, pick),
@@ -251,6 +264,32 @@ impl World<'_> {
             for known in &mut asking.facts.discovery.kmods {
                 if known.name == list.name {
                     *known = list.clone();
+                    learnt = true;
+                }
+            }
+        }
+        Ok(learnt)
+    }
+
+    /// Looks into images, one after the other: each fills the line by itself.
+    fn learn_zfs(
+        &self,
+        asking: &mut Asking,
+        inside: &[(&str, &KernelVersion)],
+    ) -> Result<bool, Error> {
+        let mut learnt = false;
+        for (name, kernel) in inside {
+            let named = |source: &&Kmods| source.image.to_string() == *name;
+            let Some(source) = self.config.kmods.iter().find(named) else {
+                continue;
+            };
+            let (zfs, image) = self.zfs_of(source, kernel)?;
+            asking.facts.images.extend(image);
+            for known in &mut asking.facts.discovery.kmods {
+                if let Fact::Known(kernels) = &mut known.kernels
+                    && known.name == *name
+                {
+                    kernels.insert((*kernel).clone(), zfs.clone());
                     learnt = true;
                 }
             }

@@ -4,6 +4,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod akmods;
 mod explain;
 mod hold;
 mod output;

@@ -223,6 +223,12 @@ impl Upstream {
         self.state().put_image(repository, tag, labels)
     }
 
+    /// An image whose one layer, in this form, is these bytes.
+    pub fn put_layer(&self, repository: &str, tag: &str, labels: &Value, layer: (&str, &[u8])) {
+        let at = "2026-01-01T00:00:00Z";
+        self.state().put_layer(repository, tag, labels, at, layer);
+    }
+
     pub fn remove(&self, repository: &str, tag: &str) {
         let key = (repository.to_owned(), tag.to_owned());
         self.state().manifests.remove(&key);
@@ -261,6 +267,17 @@ impl State {
     }
 
     fn put_created(&mut self, repository: &str, tag: &str, labels: &Value, at: &str) -> Image {
+        self.put_layer(repository, tag, labels, at, ("gzip", b"layer"))
+    }
+
+    fn put_layer(
+        &mut self,
+        repository: &str,
+        tag: &str,
+        labels: &Value,
+        at: &str,
+        (form, layer): (&str, &[u8]),
+    ) -> Image {
         let config = json!({"created": at, "os": "linux", "config": {"Labels": labels}});
         let config = config.to_string();
         let config_digest = digest_of(config.as_bytes()).unwrap();
@@ -273,12 +290,14 @@ impl State {
                 "size": config.len(),
             },
             "layers": [{
-                "mediaType": "application/vnd.oci.image.layer.v1.tar+gzip",
-                "digest": digest_of(b"layer").unwrap().to_string(),
-                "size": 5,
+                "mediaType": format!("application/vnd.oci.image.layer.v1.tar+{form}"),
+                "digest": digest_of(layer).unwrap().to_string(),
+                "size": layer.len(),
             }],
         })
         .to_string();
+        let layer_digest = digest_of(layer).unwrap().to_string();
+        self.blobs.insert(layer_digest, layer.to_vec());
         self.blobs.insert(config_digest.to_string(), config.into());
         Image {
             digest: self.put(repository, tag, manifest.as_bytes()),

@@ -1,0 +1,233 @@
+//! Kernel modules of ublue's, whose tags do not say which ZFS they are of.
+
+use std::io::Write;
+
+use serde_json::json;
+
+use super::support::upstream::{KMODS, kernel};
+use super::support::{Bench, FCOS};
+
+const AKMODS: &str = "ghcr.io/ublue-os/akmods-zfs";
+const PUBLISH: [&str; 2] = ["build", "--publish"];
+const SOURCE: &str = "- image: ghcr.io/ublue-os/akmods-zfs
+  flavor: coreos-stable
+  project: https://github.com/ublue-os/akmods
+";
+
+fn tag() -> String {
+    format!("coreos-stable-44-{}", kernel())
+}
+
+/// A layer with files of these names, and their folder.
+fn layer(names: &[String]) -> Vec<u8> {
+    let mut tar = Vec::new();
+    for name in names {
+        let mut header = [0; 512];
+        header[..name.len()].copy_from_slice(name.as_bytes());
+        header[124..136].copy_from_slice(b"00000001000\0");
+        header[148..156].fill(b' ');
+        header[156] = b'0';
+        header[257..263].copy_from_slice(b"ustar\0");
+        let sum: u32 = header.iter().map(|byte| u32::from(*byte)).sum();
+        header[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
+        tar.extend(header);
+        tar.extend([7; 512]);
+    }
+    tar.extend([0; 1024]);
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    gzip.write_all(&tar).unwrap();
+    gzip.finish().unwrap()
+}
+
+/// The layer of an image as ublue makes it.
+fn of_zfs(zfs: &str) -> Vec<u8> {
+    let (kernel, arch) = (kernel(), std::env::consts::ARCH);
+    layer(&[
+        format!("kernel-rpms/kernel-core-{kernel}.rpm"),
+        format!("rpms/kmods/zfs/kmod-zfs-{kernel}-{zfs}-1.fc44.{arch}.rpm"),
+        format!("rpms/kmods/zfs/libzfs7-{zfs}-1.fc44.{arch}.rpm"),
+        format!("rpms/kmods/zfs/other/zfs-dracut-{zfs}-1.fc44.noarch.rpm"),
+        format!("rpms/kmods/zfs/src/zfs-{zfs}-1.fc44.src.rpm"),
+        format!("rpms/kmods/zfs/zfs-{zfs}-1.fc44.{arch}.rpm"),
+    ])
+}
+
+/// ublue has an image for the kernel, with a layer in this form.
+fn put(bench: &Bench, kernel: &str, layer: (&str, &[u8])) {
+    let labels = json!({"ostree.linux": kernel});
+    bench.upstream.put_layer(AKMODS, &tag(), &labels, layer);
+}
+
+/// `image.yaml` with ublue as the only source, or below the other one.
+fn configure(bench: &Bench, only: bool) {
+    let yaml = bench.read("image.yaml");
+    let (before, rest) = yaml.split_once("kmods:\n").unwrap();
+    let end = rest.find("architectures:").unwrap();
+    let others = if only { "" } else { &rest[..end] };
+    let yaml = format!("{before}kmods:\n{others}{SOURCE}{}", &rest[end..]);
+    bench.write("image.yaml", &yaml);
+}
+
+fn only_ublue() -> Bench {
+    let bench = Bench::new();
+    configure(&bench, true);
+    bench
+}
+
+fn built(bench: &Bench) -> String {
+    let log = bench.engine_log();
+    let build = log.iter().find(|line| line.starts_with("podman build "));
+    build.cloned().unwrap_or_default()
+}
+
+fn layers_read(bench: &Bench) -> usize {
+    let digest = xtask::lock::digest_of(&of_zfs("2.4.3")).unwrap();
+    let path = format!("/v2/ghcr.io/ublue-os/akmods-zfs/blobs/{digest}");
+    bench.upstream.asked("GET", &path)
+}
+
+#[track_caller]
+fn assert_builds(bench: &Bench, zfs: &str, kmods: &str, path: &str) {
+    let outcome = bench.run_in_ci(&PUBLISH);
+    let build = built(bench);
+    for part in [
+        format!("image.version={FCOS}-zfs{zfs} "),
+        format!("KMODS_IMAGE={kmods} "),
+        format!("KMODS_PATH={path} "),
+        format!("ZFS_VERSION={zfs} "),
+    ] {
+        assert!(build.contains(&part), "{part} in {build}\n{outcome:?}");
+    }
+    outcome.expect(0);
+}
+
+#[test]
+fn its_zfs_is_read_from_the_names_in_its_layer_once() {
+    let bench = only_ublue();
+    put(&bench, &kernel(), ("gzip", &of_zfs("2.4.3")));
+    let digest = bench.upstream.digest(AKMODS, &tag()).unwrap();
+    let image = format!("{AKMODS}@{digest}");
+    assert_builds(&bench, "2.4.3", &image, "/rpms/kmods/zfs");
+    assert_eq!(layers_read(&bench), 1);
+    let lock = bench.run(&["resolve", "--json"]).expect(0);
+    assert!(lock.contains("/rpms/kmods/zfs"), "{lock}");
+    assert_eq!(layers_read(&bench), 1);
+    // The night after, the same tag is another image.
+    put(&bench, &kernel(), ("gzip", &of_zfs("2.4.4")));
+    let lock = bench.run(&["resolve", "--json"]).expect(0);
+    assert!(lock.contains("\"zfs\": \"2.4.4\""), "{lock}");
+    // A pin on the digest of the one before.
+    let yaml = bench.read("image.yaml");
+    let (before, rest) = yaml.split_once("policy:\n").unwrap();
+    let pin = format!(
+        "policy:\n  rule: pin\n  pin:\n    kmods-digest: {digest}\n    reason: x\n    \
+         expires: {}\n",
+        super::support::upstream::day(2)
+    );
+    let rest = &rest[rest.find("\nkmods:").unwrap() + 1..];
+    bench.write("image.yaml", &format!("{before}{pin}{rest}"));
+    let lock = bench.run(&["resolve", "--json"]).expect(0);
+    assert!(
+        lock.contains(&digest) && lock.contains("\"zfs\": \"2.4.3\""),
+        "{lock}"
+    );
+    assert_eq!(layers_read(&bench), 1);
+}
+
+#[test]
+fn it_is_taken_where_the_first_source_has_nothing_and_never_mixed() {
+    let bench = Bench::new();
+    configure(&bench, false);
+    put(&bench, &kernel(), ("gzip", &of_zfs("2.4.3")));
+    let first = format!("zfs-2.4.4_kernel-{}", kernel());
+    let digest = bench.upstream.digest(KMODS, &first).unwrap();
+    let lock = bench.run(&["resolve", "--json"]).expect(0);
+    assert!(lock.contains(&digest), "{lock}");
+    // Of no use to anybody: it is not looked into.
+    assert_eq!(layers_read(&bench), 0);
+    assert_builds(&bench, "2.4.4", &format!("{KMODS}@{digest}"), "/");
+
+    bench.upstream.remove(KMODS, &first);
+    bench.write("log", "");
+    let second = bench.upstream.digest(AKMODS, &tag()).unwrap();
+    let image = format!("{AKMODS}@{second}");
+    assert_builds(&bench, "2.4.3", &image, "/rpms/kmods/zfs");
+    assert!(!built(&bench).contains(KMODS), "{}", built(&bench));
+}
+
+#[test]
+fn an_image_that_contradicts_its_tag_is_not_trusted() {
+    for label in ["7.1.3-200.fc44.x86_64", ""] {
+        let bench = only_ublue();
+        put(&bench, label, ("gzip", &of_zfs("2.4.4")));
+        let outcome = bench.run_in_ci(&PUBLISH);
+        for words in ["ostree.linux", label, "not to be trusted"] {
+            assert!(outcome.stderr.contains(words), "{words} in {outcome:?}");
+        }
+        outcome.expect(1);
+        assert_eq!(built(&bench), "");
+    }
+}
+
+#[test]
+fn what_cannot_be_read_is_never_no_kmods() {
+    let good = of_zfs("2.4.4");
+    let arch = std::env::consts::ARCH;
+    let two = ["2.4.3", "2.4.4"].map(|zfs| format!("rpms/kmods/zfs/zfs-{zfs}-1.fc44.{arch}.rpm"));
+    let module = format!("rpms/kmods/zfs/kmod-zfs-{}-2.4.4.rpm", kernel());
+    let two = layer(&[&two[..], &[module]].concat());
+    for (form, layer, why) in [
+        ("zstd", &good[..], "tar+zstd"),
+        (
+            "gzip",
+            &good[..good.len() / 2],
+            "not a layer of gzip and tar",
+        ),
+        ("gzip", b"<html>", "not a layer of gzip and tar"),
+        ("gzip", &layer(&[]), "no RPM in /rpms/kmods/zfs"),
+        ("gzip", &two, "not of one release of ZFS"),
+    ] {
+        let bench = only_ublue();
+        put(&bench, &kernel(), (form, layer));
+        unreadable(&bench, why);
+        // Nothing of it was remembered.
+        put(&bench, &kernel(), ("gzip", &good));
+        bench.run(&["resolve"]).expect(0);
+    }
+    let bench = only_ublue();
+    put(&bench, &kernel(), ("gzip", &good));
+    let digest = xtask::lock::digest_of(&good).unwrap();
+    let other = remote::loopback::Reply::new(200, "application/octet-stream", of_zfs("2.4.3"));
+    let path = format!("/v2/{AKMODS}/blobs/{digest}");
+    bench.upstream.answer(&path, other);
+    unreadable(&bench, "its digest is sha256:");
+}
+
+#[track_caller]
+fn unreadable(bench: &Bench, why: &str) {
+    for task in [&PUBLISH[..], &["explain"]] {
+        let outcome = bench.run_in_ci(task);
+        let all = format!("{}{}", outcome.stdout, outcome.stderr);
+        let all = all.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(all.contains(why), "{why} in {outcome:#?}");
+        for never in ["no kmods", "no ZFS kernel modules"] {
+            assert!(!all.contains(never), "{never} in {outcome:#?}");
+        }
+        outcome.expect(3);
+    }
+    assert_eq!(built(bench), "");
+}
+
+#[test]
+fn a_kernel_that_it_does_not_have_is_waited_for() {
+    let bench = only_ublue();
+    let other = "coreos-stable-44-7.0.1-200.fc44.x86_64";
+    bench.upstream.put_image(AKMODS, other, &json!({}));
+    let outcome = bench.run_in_ci(&PUBLISH);
+    assert!(
+        outcome.stderr.contains("no ZFS kernel modules"),
+        "{outcome:?}"
+    );
+    assert!(outcome.stderr.contains(&tag()), "{outcome:?}");
+    outcome.expect(10);
+}
