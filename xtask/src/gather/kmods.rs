@@ -122,7 +122,7 @@ impl World<'_> {
             names.iter().map(String::as_str).filter(here)
         };
         let place = format!("{} of {image}", source.path);
-        let module = format!("kmod-zfs-{kernel}-");
+        let module = format!("kmod-zfs-{kernel}");
         if !names().any(|name| name.starts_with(&module)) {
             return Ok(Err(format!("no RPM in {place} is named {module}…")));
         }

@@ -2,6 +2,7 @@
 
 use std::io::Write;
 
+use remote::loopback::{Manner, Reply};
 use serde_json::json;
 
 use super::support::upstream::{KMODS, kernel};
@@ -194,13 +195,22 @@ fn what_cannot_be_read_is_never_no_kmods() {
         put(&bench, &kernel(), ("gzip", &good));
         bench.run(&["resolve"]).expect(0);
     }
-    let bench = only_ublue();
-    put(&bench, &kernel(), ("gzip", &good));
     let digest = xtask::lock::digest_of(&good).unwrap();
-    let other = remote::loopback::Reply::new(200, "application/octet-stream", of_zfs("2.4.3"));
-    let path = format!("/v2/{AKMODS}/blobs/{digest}");
-    bench.upstream.answer(&path, other);
-    unreadable(&bench, "its digest is sha256:");
+    let blob = |bytes: &[u8]| Reply::new(200, "application/octet-stream", bytes);
+    let cut = blob(&good).sent(Manner::CutAfter(good.len() / 2));
+    for (reply, why) in [
+        (blob(&of_zfs("2.4.3")), "its digest is sha256:"),
+        (cut, "check the network"),
+        (Reply::new(404, "text/plain", "-"), "the registry contradicts itself"),
+        (Reply::new(500, "text/plain", "oops"), "HTTP 500"),
+        (Reply::new(403, "text/plain", "no"), "HTTP 403"),
+    ] {
+        let bench = only_ublue();
+        put(&bench, &kernel(), ("gzip", &good));
+        let path = format!("/v2/{AKMODS}/blobs/{digest}");
+        bench.upstream.answer(&path, reply);
+        unreadable(&bench, why);
+    }
 }
 
 #[track_caller]
