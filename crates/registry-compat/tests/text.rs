@@ -34,12 +34,14 @@ proptest! {
     fn tags_of_both_layouts_are_read_back(
         zfs in (0_u32..9, 0_u32..99, 0_u32..99),
         kernel in "[1-9]\\.[1-9]?[0-9]\\.[1-9]?[0-9]-[1-9]00\\.fc[1-9][0-9]\\.(x86_64|aarch64)",
-        fedora in 30_u32..99,
+        other in 100_u32..999,
     ) {
         let (major, minor, patch) = zfs;
         let zfs = ZfsVersion { major, minor, patch };
         let kernel: KernelVersion = kernel.parse().expect("a kernel");
-        prop_assert_eq!(flavor().parse(&flavor().tag(fedora, &kernel)), Some(kernel.clone()));
+        let tag = flavor().tag_of(&kernel).expect("a kernel of Fedora");
+        prop_assert_eq!(flavor().parse(&tag), Some(kernel.clone()));
+        prop_assert_eq!(flavor().parse(&flavor().tag(other, &kernel)), None);
         let wanted = KmodTag { kernel: kernel.clone(), zfs };
         let tag = form().render(&wanted).expect("short");
         prop_assert_eq!(form().parse(tag.as_str()), Some(wanted));

@@ -201,7 +201,10 @@ fn what_cannot_be_read_is_never_no_kmods() {
     for (reply, why) in [
         (blob(&of_zfs("2.4.3")), "its digest is sha256:"),
         (cut, "check the network"),
-        (Reply::new(404, "text/plain", "-"), "the registry contradicts itself"),
+        (
+            Reply::new(404, "text/plain", "-"),
+            "the registry contradicts itself",
+        ),
         (Reply::new(500, "text/plain", "oops"), "HTTP 500"),
         (Reply::new(403, "text/plain", "no"), "HTTP 403"),
     ] {
