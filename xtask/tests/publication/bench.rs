@@ -1,11 +1,14 @@
 //! A checkout, a real registry, a real engine, and a wrapper around the engine
 //! that lets a test do something at an exact point of a run.
 
+use std::cell::Cell;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Mutex, MutexGuard, OnceLock};
 
+use super::litter::storage_conf;
+use super::scripts::{CONTAINERFILE, CONTRACT, WRAPPER};
 use registry_compat::{Answer, Digest, ImageRef, Repository};
 use remote::{Agent, AuthFiles, Limits, Registries, RegistriesConf};
 use xshell::{Shell, TempDir, cmd};
@@ -42,6 +45,8 @@ pub struct Bench {
     upstream: Upstream,
     service: Option<Background>,
     address: String,
+    /// Which of the stage's files names the engine's storage.
+    storage: Cell<u32>,
 }
 
 #[derive(Debug)]
@@ -176,21 +181,6 @@ fn stage() -> Option<Stage> {
     })
 }
 
-const CONTAINERFILE: &str = "ARG KMODS_IMAGE
-ARG BASE_IMAGE
-FROM ${BASE_IMAGE}
-ARG KERNEL_VERSION
-COPY rootfs/ /
-";
-
-const CONTRACT: &str = "printf 'ok\\tall\\ta\\ta\\nend\\t1 checks, 0 failed\\n'\nexit\n";
-
-/// Does what `hook` says before the call that it names, then is the engine.
-const WRAPPER: &str = r#"#!/bin/bash
-if [[ -f @HERE@/hook ]]; then . @HERE@/hook; fi
-PATH=@PATH@ exec podman "$@"
-"#;
-
 impl Bench {
     /// Everything in place, and one image published; `None` where a program is
     /// missing.
@@ -207,6 +197,7 @@ impl Bench {
             upstream: Upstream::start(),
             service: None,
             address: String::new(),
+            storage: Cell::new(0),
         };
         bench.start_registry("");
         let base = "quay.io/fedora/fedora-coreos:stable";
@@ -249,6 +240,16 @@ impl Bench {
 
     fn sh(&self) -> Shell {
         shell(&self.stage.folder)
+    }
+
+    /// A new storage for the engine, and nothing left of the one before: what is
+    /// killed here is more than this program, and an engine that is killed may
+    /// damage its own storage. What is tried is not the engine.
+    pub fn renew_engine(&self) {
+        let number = self.storage.get();
+        super::litter::clear(&self.sh(), &self.stage.folder, number);
+        self.storage.set(number + 1);
+        super::litter::prepare(&self.stage.folder, number + 1);
     }
 
     /// Files of the registry's store, below its repositories.
@@ -384,7 +385,7 @@ impl Bench {
             .env("CONTAINERS_REGISTRIES_CONF", self.path("registries.conf"))
             .env(
                 "CONTAINERS_STORAGE_CONF",
-                self.stage.folder.join("storage.conf"),
+                storage_conf(&self.stage.folder, self.storage.get()),
             )
             .env("GIT_CEILING_DIRECTORIES", "/")
             .env("KEY_PASSWORD", password)

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process_group};
 
 use super::bench::{Bench, PUBLISH};
+use super::litter;
 
 const ROUNDS: u32 = 50;
 
@@ -46,6 +47,7 @@ fn killed_at_a_random_moment() {
     let effects = u64::try_from(effects.count()).unwrap();
     let (mut moved, mut finished) = (0, 0);
     let mut before = bench.digest("stable").unwrap();
+    bench.renew_engine();
     for round in 0..ROUNDS {
         let mut child = bench.start(&PUBLISH);
         let story = BufReader::new(child.stdout.take().unwrap());
@@ -67,8 +69,19 @@ fn killed_at_a_random_moment() {
         let now = bench.invariant(&before, &format!("round {round} of KILL_SEED={seed}"));
         moved += u32::from(now != before);
         before = now;
+        bench.renew_engine();
     }
     println!("{ROUNDS} kills: stable moved {moved} times, {finished} runs had ended by themselves");
     bench.run(&PUBLISH).expect(0);
     assert_ne!(bench.invariant(&before, "the run after"), before);
+    bench.renew_engine();
+    let folder = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("publication");
+    // The kernel takes a moment to bury what was killed.
+    let since = Instant::now();
+    while !litter::monitors(&folder).is_empty() {
+        assert!(
+            since.elapsed() < Duration::from_secs(30),
+            "a test leaves no process"
+        );
+    }
 }

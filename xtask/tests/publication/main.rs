@@ -13,4 +13,6 @@ mod support;
 mod bench;
 mod faults;
 mod kills;
+mod litter;
+mod scripts;
 mod tags;
