@@ -1,0 +1,149 @@
+//! The arguments of the tasks that make, judge and move an image.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+use registry_compat::ImageRef;
+
+use super::FactsArgs;
+use crate::config::Reason;
+use crate::engine::Engine;
+
+/// What `build` and `test-build` share.
+#[derive(Debug, Clone, Default, Args)]
+pub struct Inputs {
+    /// Build exactly what this lock says
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["facts", "save_facts"])]
+    pub locked: Option<PathBuf>,
+    /// Print what would be done, and do nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Use this engine instead of the first that is installed
+    #[arg(long, value_name = "ENGINE")]
+    pub engine: Option<Engine>,
+    /// Facts.
+    #[command(flatten)]
+    pub facts: FactsArgs,
+}
+
+/// `build`.
+#[derive(Debug, Clone, Default, Args)]
+pub struct BuildArgs {
+    /// Push the image, and move the tags of image.yaml once it is proven
+    #[arg(long)]
+    pub publish: bool,
+    /// Build of the very inputs of this image, NAME@DIGEST
+    #[arg(
+        long,
+        value_name = "IMAGE",
+        conflicts_with_all = ["locked", "facts", "save_facts", "force"]
+    )]
+    pub like: Option<ImageRef>,
+    /// Build though nothing changed; the reason becomes a label
+    #[arg(long, value_name = "REASON")]
+    pub force: Option<Reason>,
+    /// Inputs.
+    #[command(flatten)]
+    pub inputs: Inputs,
+}
+
+/// `test-build`.
+#[derive(Debug, Clone, Default, Args)]
+pub struct TestBuildArgs {
+    /// Inputs.
+    #[command(flatten)]
+    pub inputs: Inputs,
+}
+
+/// `verify`.
+#[derive(Debug, Clone, Args)]
+pub struct VerifyArgs {
+    /// The image, with its registry
+    pub image: ImageRef,
+    /// Use this engine instead of the first that is installed
+    #[arg(long, value_name = "ENGINE")]
+    pub engine: Option<Engine>,
+}
+
+/// `diff`.
+#[derive(Debug, Clone, Args)]
+pub struct DiffArgs {
+    /// The first image, with its registry
+    pub before: ImageRef,
+    /// The second
+    pub after: ImageRef,
+    /// Print Markdown, for release notes
+    #[arg(long)]
+    pub markdown: bool,
+    /// Use this engine for an image without SBOM
+    #[arg(long, value_name = "ENGINE")]
+    pub engine: Option<Engine>,
+}
+
+/// `promote`.
+#[derive(Debug, Clone, Args)]
+pub struct PromoteArgs {
+    /// The image, by digest
+    pub image: ImageRef,
+    /// Print what would be done, and do nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Use this engine instead of the first that is installed
+    #[arg(long, value_name = "ENGINE")]
+    pub engine: Option<Engine>,
+}
+
+/// `rollback`.
+#[derive(Debug, Clone, Args)]
+pub struct RollbackArgs {
+    /// Go to this one instead of the last good one
+    #[arg(long, value_name = "TAG|DIGEST")]
+    pub to: Option<String>,
+    /// Print what would be done, and do nothing
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// `retract`.
+#[derive(Debug, Clone, Args)]
+pub struct RetractArgs {
+    /// A tag or digest of our image
+    #[arg(value_name = "TAG|DIGEST")]
+    pub image: String,
+    /// Print what would be done, and do nothing
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// `keys`.
+#[derive(Debug, Clone, Args)]
+pub struct KeysArgs {
+    /// What to do.
+    #[command(subcommand)]
+    pub task: KeysTask,
+}
+
+/// What there is to do with keys.
+#[derive(Debug, Clone, Subcommand)]
+pub enum KeysTask {
+    /// Make a pair; write its public half and the policy into rootfs/
+    ///
+    /// The password is read from where `signing.password` in image.yaml says.
+    ///
+    /// Example: cargo xtask keys new
+    New(NewKeyArgs),
+}
+
+/// `keys new`.
+#[derive(Debug, Clone, Args)]
+pub struct NewKeyArgs {
+    /// Where the private half goes; else where image.yaml has it, or cosign.key
+    #[arg(long, value_name = "FILE")]
+    pub private_key: Option<PathBuf>,
+    /// Seal it with no password
+    #[arg(long)]
+    pub no_password: bool,
+    /// Write over a pair that is there
+    #[arg(long)]
+    pub replace: bool,
+}
