@@ -29,6 +29,7 @@ pub mod tasks;
 #[doc(hidden)]
 pub mod testing;
 pub mod trust;
+pub mod vm;
 
 use std::process::ExitCode;
 
