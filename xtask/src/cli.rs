@@ -4,6 +4,7 @@
 mod cleanup;
 mod ignition;
 mod image;
+mod vm;
 
 use std::path::PathBuf;
 
@@ -18,6 +19,7 @@ pub use image::{
 use crate::engine::Engine;
 
 pub use ignition::{ButaneArgs, CompareArgs, IgnitionArgs, IgnitionTask, ServeArgs, SiteArgs};
+pub use vm::{Base, VmArgs};
 
 /// Builds, verifies and publishes a custom Fedora CoreOS image
 #[derive(Debug, Parser)]
@@ -74,7 +76,7 @@ const GROUPS: [(&str, &[&str]); 4] = [
             "cleanup",
         ],
     ),
-    ("The machine", &["ignition", "butane"]),
+    ("The machine", &["ignition", "butane", "vm"]),
     (
         "This checkout",
         &["rehearse", "check", "config", "doctor", "help"],
@@ -208,6 +210,13 @@ pub enum Task {
     ///
     /// Example: cargo xtask butane --strict --pretty < nas.bu > nas.ign
     Butane(ButaneArgs),
+    /// Try an installation in a virtual machine
+    ///
+    /// Installs a config of ignition/ with the real Ignition, on a machine with
+    /// a TPM, boots twice, and judges what came of it.
+    ///
+    /// Example: cargo xtask vm nas --serial
+    Vm(VmArgs),
     /// Plan which old versions go, and delete them if asked
     ///
     /// What a kept image needs stays: platforms, signatures, attestations.

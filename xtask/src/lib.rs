@@ -105,6 +105,7 @@ fn run(cli: &Cli, env: &Env, report: &Report) -> Result<Done, Error> {
         Task::Cleanup(args) => process::minding(|| tasks::cleanup::run(&world, args)),
         Task::Rehearse(args) => process::minding(|| rehearse::run(&world, args)),
         Task::Ignition(args) => tasks::ignition::run(&world, args),
+        Task::Vm(args) => process::minding(|| tasks::vm::run(&world, args)),
         Task::Config => tasks::config::run(&config, report),
         Task::Check => tasks::check::run(&world),
         Task::Help(_) | Task::Butane(_) | Task::Doctor(_) => Ok(Done::Well),

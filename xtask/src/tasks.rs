@@ -16,6 +16,7 @@ pub mod keys;
 pub mod promote;
 pub mod verify;
 pub mod versions;
+pub mod vm;
 
 /// How a task that was not hindered ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
