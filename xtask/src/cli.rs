@@ -272,6 +272,9 @@ pub struct DoctorArgs {
     /// Run the package command that brings what is missing
     #[arg(long)]
     pub install: bool,
+    /// Count what only `vm` takes as needed
+    #[arg(long)]
+    pub vm: bool,
 }
 
 /// `rehearse`.

@@ -16,7 +16,7 @@ use crate::tasks::Done;
 use crate::vm::expect::{Boot, Expectation, expectations};
 use crate::vm::guest::{self, NEWEST_SPEC};
 use crate::vm::host;
-use crate::vm::judge::{Judgement, Verdict, judge};
+use crate::vm::judge::{Judgement, Row, Verdict, judge};
 use crate::vm::machine::Acceleration;
 use crate::vm::mistakes::planted;
 use crate::vm::nights;
@@ -24,10 +24,13 @@ use crate::vm::probe::{self, Afterwards};
 use crate::vm::report::Findings;
 use crate::vm::run::{Booted, Room};
 use crate::vm::spec::{self, Fit};
-use crate::vm::trial::{DISK, Parts, Trial};
+use crate::vm::trial::{DISK, Parts, System, Trial};
 
 /// How many of the console's last lines are shown when a boot went wrong.
 const TAIL: usize = 25;
+
+/// What installs, and what shows that it lasts.
+const BOOTS: usize = 2;
 
 /// Installs, boots twice, judges.
 ///
@@ -51,14 +54,17 @@ pub fn run(world: &World<'_>, args: &VmArgs) -> Result<Done, Error> {
     world
         .report
         .status("Trying", &format!("{name} on {base}, {how}"));
-    let guest = {
-        let room = Room::new(&world.env.root)?;
-        let sh = crate::apply::shell(&world.env.root)?;
-        guest::get(world, &sh, &cache(world), room.path())?
+    let system = match args.base {
+        Base::Debian => {
+            let room = Room::new(&world.env.root)?;
+            let sh = crate::apply::shell(&world.env.root)?;
+            System::Debian(guest::get(world, &sh, &cache(world), room.path())?)
+        }
+        Base::Fcos => return Err(Error::Usage("not merged yet".to_owned())),
     };
     let parts = Parts {
         world,
-        guest: &guest,
+        system,
         acceleration,
         serial: args.serial,
         logs: args.logs.clone(),
@@ -69,11 +75,10 @@ pub fn run(world: &World<'_>, args: &VmArgs) -> Result<Done, Error> {
     let expectations = expectations(&config);
     let installed = install(&parts, args, &config, expectations)?;
     let mut done = Done::Well;
-    for judgement in &installed.judgements {
-        tell(world, judgement);
-        if !judgement.is_green() {
-            done = Done::Badly;
-        }
+    tell(world, &installed.judgements);
+    let green = installed.judgements.iter().all(Judgement::is_green);
+    if !green || installed.judgements.len() < BOOTS {
+        done = Done::Badly;
     }
     let mistakes = match (&installed.findings, args.mistakes) {
         (Some(findings), true) => mistakes(world, &config, findings),
@@ -193,15 +198,60 @@ fn went_wrong(world: &World<'_>, booted: &Booted) {
     }
 }
 
-fn tell(world: &World<'_>, judgement: &Judgement) {
-    let name = match judgement.boot {
-        Boot::First => "first boot",
-        Boot::Second => "second boot",
-    };
-    world
-        .report
-        .answer(&format!("{name}: {}", judgement.summary()));
-    world.report.table(&judgement.table());
+/// What was expected, and what each boot has shown of it.
+fn tell(world: &World<'_>, judgements: &[Judgement]) {
+    let head = ["", "WHAT", "EXPECTED", "FIRST BOOT", "SECOND BOOT"];
+    let mut rows = vec![head.map(str::to_owned).to_vec()];
+    let all = judgements.iter().flat_map(|judgement| &judgement.rows);
+    let mut seen: Vec<&Row> = Vec::new();
+    for row in all {
+        let same = |other: &&Row| other.subject == row.subject && other.aspect == row.aspect;
+        if !seen.iter().any(same) {
+            seen.push(row);
+        }
+    }
+    for row in seen {
+        let of = |at: usize| {
+            let rows = &judgements.get(at)?.rows;
+            let same = |other: &&Row| other.subject == row.subject && other.aspect == row.aspect;
+            rows.iter().find(same)
+        };
+        let (first, second) = (of(0), of(1));
+        let verdicts = [first, second].map(|row| row.map(|row| row.verdict));
+        let verdict = if verdicts.contains(&Some(Verdict::Broken)) {
+            "FAIL"
+        } else if verdicts.contains(&Some(Verdict::NotJudged)) {
+            "?"
+        } else {
+            "ok"
+        };
+        let found = |row: Option<&Row>| row.map_or("", |row| row.found.as_str()).to_owned();
+        let what = format!("{}: {}", row.subject, row.aspect);
+        let mut expected = row.expected.clone();
+        if let Some(second) = second.filter(|second| second.expected != row.expected) {
+            expected = format!("{expected}, then {}", second.expected);
+        }
+        let then = match (first, second) {
+            (Some(first), Some(second)) if first.found == second.found => "the same".to_owned(),
+            _ => found(second),
+        };
+        rows.push(vec![
+            verdict.to_owned(),
+            what.trim_end_matches(": ").to_owned(),
+            expected,
+            found(first),
+            then,
+        ]);
+    }
+    world.report.table(&rows);
+    for judgement in judgements {
+        let name = match judgement.boot {
+            Boot::First => "first boot",
+            _ => "second boot",
+        };
+        let text = format!("{name}: {}", judgement.summary());
+        world.report.answer(&text);
+    }
 }
 
 /// How a planted mistake fared.

@@ -105,7 +105,11 @@ impl Console {
                 continue;
             }
             if let Some(stage) = Stage::of(&line) {
-                self.stage = self.stage.max(stage);
+                // Nothing goes back, but by a reboot.
+                self.stage = match stage {
+                    Stage::Kernel => stage,
+                    _ => self.stage.max(stage),
+                };
             }
             show(&line);
             self.text.push_str(&line);
@@ -177,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn stages_go_forwards_only_and_pieces_may_be_any() {
+    fn stages_go_forwards_and_pieces_may_be_any() {
         let log = "[    0.000000] Linux version 6.1.0\r\n\
                    Welcome to Debian GNU/Linux 12 (bookworm) dracut-059-4 (Initramfs)!\r\n\
                    [  OK  ] Finished ignition-fetch-of\u{2026}ce - Ignition (fetch-offline).\r\n\
@@ -200,9 +204,11 @@ mod tests {
         }
         let mut console = Console::of(b"Welcome to Debian GNU/Linux 12 (bookworm)!\n");
         assert_eq!(console.stage(), Stage::System);
-        console.feed(b"Linux version\nlogin: ", &mut |_| {});
+        console.feed(b"x (Initramfs)!\nlogin: ", &mut |_| {});
         assert_eq!(console.stage(), Stage::System);
         assert_eq!(console.prompt(), "login:");
-        assert_eq!(console.tail(1), ["Linux version"]);
+        assert_eq!(console.tail(1), ["x (Initramfs)!"]);
+        console.feed(b"\nLinux version 6.1\n", &mut |_| {});
+        assert_eq!(console.stage(), Stage::Kernel);
     }
 }

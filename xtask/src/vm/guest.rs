@@ -104,7 +104,10 @@ pub fn arguments(first_boot: bool) -> String {
 }
 
 /// The name of everything that a guest is made of.
-fn recipe() -> Result<String, Error> {
+///
+/// # Errors
+/// Never.
+pub fn recipe() -> Result<String, Error> {
     let text = [
         SUITE,
         &PACKAGES.join(" "),

@@ -12,12 +12,25 @@ pub const PROGRAMS: [(&str, &str); 2] = [
     ("swtpm", "swtpm"),
 ];
 
-/// The firmware files of a UEFI machine, wherever distributions lay them.
-const FIRMWARE: [&str; 4] = [
-    "/usr/share/OVMF/OVMF_CODE_4M.fd",
-    "/usr/share/OVMF/OVMF_CODE.fd",
-    "/usr/share/edk2/ovmf/OVMF_CODE.fd",
-    "/usr/share/edk2/x64/OVMF_CODE.4m.fd",
+/// The firmware of a UEFI machine, code and variables, wherever distributions
+/// lay them.
+const FIRMWARE: [(&str, &str); 4] = [
+    (
+        "/usr/share/OVMF/OVMF_CODE_4M.fd",
+        "/usr/share/OVMF/OVMF_VARS_4M.fd",
+    ),
+    (
+        "/usr/share/OVMF/OVMF_CODE.fd",
+        "/usr/share/OVMF/OVMF_VARS.fd",
+    ),
+    (
+        "/usr/share/edk2/ovmf/OVMF_CODE.fd",
+        "/usr/share/edk2/ovmf/OVMF_VARS.fd",
+    ),
+    (
+        "/usr/share/edk2/x64/OVMF_CODE.4m.fd",
+        "/usr/share/edk2/x64/OVMF_VARS.4m.fd",
+    ),
 ];
 
 /// Whether KVM can be used, or why not.
@@ -72,9 +85,12 @@ pub fn acceleration(emulate: bool) -> (Acceleration, Option<String>) {
     }
 }
 
-/// The firmware of a UEFI machine.
-pub fn firmware() -> Option<&'static str> {
-    FIRMWARE.into_iter().find(|path| Path::new(path).is_file())
+/// The firmware of a UEFI machine: its code, and its variables to be copied.
+pub fn firmware() -> Option<(&'static str, &'static str)> {
+    let there = |path: &str| Path::new(path).is_file();
+    FIRMWARE
+        .into_iter()
+        .find(|(code, variables)| there(code) && there(variables))
 }
 
 /// That the programs are there.

@@ -45,7 +45,10 @@ pub enum Start {
         arguments: String,
     },
     /// The firmware finds a boot loader on the first disk.
-    Disk,
+    Disk {
+        /// UEFI: its code, and the file of its variables. Without it, a BIOS.
+        uefi: Option<(String, String)>,
+    },
 }
 
 /// A machine.
@@ -59,6 +62,8 @@ pub struct Machine {
     pub disks: Vec<Disk>,
     /// How it comes up.
     pub start: Start,
+    /// It reaches what this machine reaches.
+    pub network: bool,
     /// A port of this machine, on loopback, that leads to the guest's SSH.
     pub ssh: Option<u16>,
     /// A reboot comes up again; otherwise it ends the machine.
@@ -94,15 +99,26 @@ impl Machine {
             args.push("-no-reboot".to_owned());
         }
         let mut option = |name: &str, value: String| args.extend([format!("-{name}"), value]);
-        if let Start::Kernel {
-            kernel,
-            initrd,
-            arguments,
-        } = &self.start
-        {
-            option("kernel", kernel.clone());
-            option("initrd", initrd.clone());
-            option("append", arguments.clone());
+        match &self.start {
+            Start::Kernel {
+                kernel,
+                initrd,
+                arguments,
+            } => {
+                option("kernel", kernel.clone());
+                option("initrd", initrd.clone());
+                option("append", arguments.clone());
+            }
+            Start::Disk { uefi: None } => {}
+            Start::Disk {
+                uefi: Some((code, variables)),
+            } => {
+                let flash = "if=pflash,format=raw";
+                let code = value(code);
+                option("drive", format!("{flash},unit=0,readonly=on,file={code}"));
+                let variables = value(variables);
+                option("drive", format!("{flash},unit=1,file={variables}"));
+            }
         }
         for (number, disk) in self.disks.iter().enumerate() {
             let (file, format) = (value(&disk.file), disk.format);
@@ -127,13 +143,15 @@ impl Machine {
         );
         option("serial", "chardev:console".to_owned());
         // Without one, QEMU would add a card of another kind.
-        match self.ssh {
-            Some(port) => option(
-                "nic",
-                format!("user,model=virtio-net-pci,hostfwd=tcp:127.0.0.1:{port}-:22"),
-            ),
-            None => option("nic", "none".to_owned()),
-        }
+        let card = "user,model=virtio-net-pci";
+        option(
+            "nic",
+            match self.ssh {
+                Some(port) => format!("{card},hostfwd=tcp:127.0.0.1:{port}-:22"),
+                None if self.network => card.to_owned(),
+                None => "none".to_owned(),
+            },
+        );
         Invocation::new("qemu-system-x86_64", args)
     }
 }
@@ -188,6 +206,7 @@ mod tests {
                 initrd: "i".to_owned(),
                 arguments: "root=LABEL=system rw".to_owned(),
             },
+            network: false,
             ssh: None,
             reboots: false,
         }
@@ -210,13 +229,18 @@ mod tests {
         }
         let other = Machine {
             acceleration: Acceleration::Kvm,
-            start: Start::Disk,
+            start: Start::Disk {
+                uefi: Some(("code.fd".to_owned(), "vars.fd".to_owned())),
+            },
             ssh: Some(2222),
             reboots: true,
             ..machine()
         };
         let line = other.invocation().to_string();
         assert!(line.contains(" -accel kvm ") && line.contains("hostfwd=tcp:127.0.0.1:2222-:22"));
+        assert!(
+            line.contains("unit=0,readonly=on,file=code.fd -drive if=pflash,format=raw,unit=1")
+        );
         assert!(!line.contains("-kernel") && !line.contains("-no-reboot"));
     }
 

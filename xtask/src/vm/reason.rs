@@ -35,11 +35,33 @@ impl Reason {
     }
 }
 
+/// What systemd asks at a console; the disk's name follows. Source:
+/// `src/cryptsetup/cryptsetup.c`.
+const QUESTION: &str = "Please enter passphrase for disk ";
+
+/// The disk whose words are asked for, if nobody has opened it since.
+pub fn asked_for(console: &Console) -> Option<String> {
+    let all = format!("{}{}", console.text(), console.prompt());
+    let (_, rest) = all.rsplit_once(QUESTION)?;
+    let opened = [
+        "Finished systemd-cryptsetup@",
+        "Reached target cryptsetup.target",
+    ];
+    if opened.iter().any(|mark| rest.contains(mark)) {
+        return None;
+    }
+    let name = rest.split([':', '\n']).next().unwrap_or_default();
+    Some(name.trim().to_owned())
+}
+
 /// The reason, if the console has one.
 pub fn reason(console: &Console) -> Option<Reason> {
     let text = console.text();
     let panic = text
         .lines()
         .find(|line| line.contains("Kernel panic - not syncing"));
-    panic.map(|line| Reason::Panic(line.to_owned()))
+    if let Some(line) = panic {
+        return Some(Reason::Panic(line.to_owned()));
+    }
+    asked_for(console).map(|disk| Reason::Locked(format!("{disk} asks for its passphrase")))
 }

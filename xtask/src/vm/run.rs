@@ -10,7 +10,7 @@ use xshell::Shell;
 use super::console::{Console, Stage};
 use super::guest::make_dir;
 use super::machine::{self, Acceleration, CONSOLE, Machine, TPM, TPM_SOCKET};
-use super::reason::{Reason, reason};
+use super::reason::{Reason, asked_for, reason};
 use crate::env::Stopwatch;
 use crate::error::Error;
 use crate::gather::World;
@@ -76,6 +76,8 @@ impl Drop for Room {
     fn drop(&mut self) {
         if !self.stays {
             let _ = std::fs::remove_dir_all(&self.path);
+            // Unless there are others.
+            let _ = self.path.parent().map(std::fs::remove_dir);
         }
     }
 }
@@ -150,6 +152,13 @@ pub fn limit(acceleration: Acceleration) -> Duration {
     }
 }
 
+/// How long a question for a disk's words may stand unanswered. systemd asks it
+/// at once, whether somebody else has an answer or not; clevis takes 20 s for
+/// its own under emulation.
+fn patience(acceleration: Acceleration) -> Duration {
+    limit(acceleration) / 4
+}
+
 /// Boots a machine in its folder, and watches it to its end.
 ///
 /// # Errors
@@ -163,13 +172,21 @@ pub fn boot(watch: &Watch<'_>, folder: &Path, machine: &Machine) -> Result<Boote
     let _ = std::fs::remove_file(folder.join(CONSOLE));
     let mut qemu = start(watch, &sh, &machine.invocation(), &log)?;
     let clock = Stopwatch::start();
-    let limit = limit(machine.acceleration);
+    // A machine that reboots fetches an image in between.
+    let times = if machine.reboots { 4 } else { 1 };
+    let limit = limit(machine.acceleration) * times;
     let mut console = Console::default();
     let mut reader = Reader::new(&folder.join(CONSOLE));
+    let patience = patience(machine.acceleration);
     let mut stage = (console.stage(), Duration::ZERO);
+    let mut said = Duration::ZERO;
     let end = qemu.attend(|ended, elapsed| {
         let serial = watch.serial;
-        console.feed(&reader.next(), &mut |line| {
+        let new = reader.next();
+        if !new.is_empty() {
+            said = elapsed;
+        }
+        console.feed(&new, &mut |line| {
             if serial {
                 report.foreign(line);
             }
@@ -185,7 +202,8 @@ pub fn boot(watch: &Watch<'_>, folder: &Path, machine: &Machine) -> Result<Boote
         if watch.stays && console.stage() == Stage::Down {
             return Some(End::Up);
         }
-        if reason(&console).is_some_and(|reason| reason.is_final()) {
+        let asks = asked_for(&console).is_some() && elapsed - said > patience;
+        if asks || reason(&console).is_some_and(|reason| reason.is_final()) {
             return Some(End::Stuck);
         }
         (elapsed - stage.1 > limit).then_some(End::Late(stage.0))

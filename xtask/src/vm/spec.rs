@@ -11,7 +11,7 @@ const OF_LUKS: [(&str, (u64, u64)); 3] = [
 ];
 
 /// The newest version whose news are known here.
-const KNOWN: (u64, u64) = (3, 5);
+const KNOWN: (u64, u64) = (3, 6);
 
 /// What became of a config's version.
 #[derive(Debug, PartialEq, Eq)]
@@ -56,11 +56,11 @@ pub fn fit(config: &mut Value, newest: (u64, u64)) -> Result<Fit, String> {
     for kind in ["files", "directories"] {
         for node in config["storage"][kind].as_array().into_iter().flatten() {
             let special = node["mode"].as_u64().is_some_and(|mode| mode > 0o777);
-            if special && (3, 4) > newest {
+            if special && (3, 6) > newest {
                 let path = node["path"].as_str().unwrap_or("?");
                 news.push(since_text(
                     &format!("the special mode bits of {path}"),
-                    (3, 4),
+                    (3, 6),
                 ));
             }
         }
@@ -149,7 +149,7 @@ mod tests {
                 "`advertisement`",
             ),
             (
-                "3.4.0",
+                "3.6.0",
                 json!({ "files": [{ "path": "/x", "mode": 0o4755 }] }),
                 "/x",
             ),

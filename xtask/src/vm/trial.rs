@@ -7,6 +7,7 @@ use xshell::Shell;
 
 use super::expect::{Boot, Expectation};
 use super::guest::{self, Guest};
+use super::host;
 use super::judge::Judgement;
 use super::machine::{Acceleration, CONFIG, Disk, Machine, Start, TPM};
 use super::probe;
@@ -15,8 +16,43 @@ use super::run::{Booted, Room, Watch, boot};
 use crate::error::Error;
 use crate::gather::World;
 
-/// Mebibytes of memory.
-const MEMORY: u32 = 2048;
+/// The system that a config is tried on.
+#[derive(Debug, Clone)]
+pub enum System {
+    /// Made here; QEMU lays its kernel into the memory.
+    Debian(Guest),
+    /// Fedora CoreOS's disk for QEMU, which has a boot loader.
+    Fcos(PathBuf),
+}
+
+impl System {
+    /// Its disk, to be copied for each machine.
+    fn disk(&self) -> PathBuf {
+        match self {
+            Self::Debian(guest) => guest.disk(),
+            Self::Fcos(disk) => disk.clone(),
+        }
+    }
+
+    fn format(&self) -> &'static str {
+        match self {
+            Self::Debian(_) => "raw",
+            Self::Fcos(_) => "qcow2",
+        }
+    }
+
+    /// Mebibytes of memory. Fedora CoreOS holds its root there while Ignition
+    /// encrypts the disk.
+    fn memory(&self) -> u32 {
+        match self {
+            Self::Debian(_) => 2048,
+            Self::Fcos(_) => 4096,
+        }
+    }
+}
+
+/// The copy of the UEFI variables in a machine's folder.
+const VARIABLES: &str = "uefi.fd";
 
 /// Mebibytes of the empty disk.
 pub const DISK: u64 = 1024;
@@ -26,7 +62,7 @@ pub struct Parts<'a> {
     /// For the story.
     pub world: &'a World<'a>,
     /// The system.
-    pub guest: &'a Guest,
+    pub system: System,
     /// What runs it.
     pub acceleration: Acceleration,
     /// The console is shown.
@@ -102,9 +138,15 @@ impl<'a> Trial<'a> {
         let sh = Shell::new().map_err(|error| Error::Usage(error.to_string()))?;
         guest::copy(
             &sh,
-            &self.parts.guest.disk(),
+            &self.parts.system.disk(),
             &self.folder().join("system.img"),
-        )
+        )?;
+        match (&self.parts.system, host::firmware()) {
+            (System::Fcos(_), Some((_, variables))) => {
+                guest::copy(&sh, Path::new(variables), &self.folder().join(VARIABLES))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Takes the TPM's state away, as a new mainboard does.
@@ -130,20 +172,28 @@ impl<'a> Trial<'a> {
     /// # Errors
     /// If it cannot be started. A boot that goes wrong is an answer.
     pub fn boot(&self, which: Boot, name: &str, stays: bool) -> Result<Booted, Error> {
-        let disk = |file: &str| Disk {
+        let disk = |file: &str, format| Disk {
             file: file.to_owned(),
-            format: "raw",
+            format,
         };
         let path = |path: PathBuf| path.display().to_string();
+        let system = &self.parts.system;
         let machine = Machine {
             acceleration: self.parts.acceleration,
-            memory: MEMORY,
-            disks: vec![disk("system.img"), disk("data.img")],
-            start: Start::Kernel {
-                kernel: path(self.parts.guest.kernel()),
-                initrd: path(self.parts.guest.initrd()),
-                arguments: guest::arguments(which == Boot::First),
+            memory: system.memory(),
+            disks: vec![disk("system.img", system.format()), disk("data.img", "raw")],
+            start: match system {
+                System::Debian(guest) => Start::Kernel {
+                    kernel: path(guest.kernel()),
+                    initrd: path(guest.initrd()),
+                    arguments: guest::arguments(which == Boot::First),
+                },
+                System::Fcos(_) => Start::Disk {
+                    uefi: host::firmware().map(|(code, _)| (code.to_owned(), VARIABLES.to_owned())),
+                },
             },
+            // Debian's has nothing to fetch, and would wait for it.
+            network: matches!(system, System::Fcos(_)),
             ssh: self.ssh,
             reboots: false,
         };

@@ -15,3 +15,4 @@ mod secrets;
 mod signals;
 mod skip;
 mod verify;
+mod vm;

@@ -94,9 +94,19 @@ printf '/.*\t<<none>>\n' >/etc/selinux/none/contexts/files/file_contexts
 rm -f /etc/hostname /var/lib/dbus/machine-id
 echo uninitialized >/etc/machine-id
 mkdir -p /etc/systemd/system-preset
-printf 'enable clevis-luks-askpass.path\nenable ssh.service\n' >/etc/systemd/system-preset/80-vm.preset
+printf '%s\n' 'enable clevis-luks-askpass.path' 'enable ssh.service' \
+    'disable systemd-networkd.service' 'disable systemd-networkd-wait-online.service' \
+    >/etc/systemd/system-preset/80-vm.preset
 echo 'disable *' >/etc/systemd/system-preset/99-vm.preset
 printf 'LABEL=system / ext4 defaults 0 1\n' >/etc/fstab
+# What the TPM says to clevis belongs on the console.
+mkdir -p /etc/systemd/system/clevis-luks-askpass.service.d
+printf '[Service]\nStandardOutput=journal+console\nStandardError=journal+console\n' \
+    >/etc/systemd/system/clevis-luks-askpass.service.d/vm.conf
+# For a person who wants to come in over SSH. Ignition lays keys where Fedora
+# CoreOS looks for them.
+printf 'AuthorizedKeysFile .ssh/authorized_keys .ssh/authorized_keys.d/ignition\n' \
+    >/etc/ssh/sshd_config.d/vm.conf
 mkdir -p /etc/systemd/network
 printf '[Match]\nName=en*\n[Network]\nDHCP=yes\n' >/etc/systemd/network/50-dhcp.network
 
