@@ -3,6 +3,7 @@
 
 pub mod config;
 pub mod expect;
+pub mod fcos;
 pub mod judge;
 pub mod probe;
 pub mod report;
