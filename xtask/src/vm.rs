@@ -7,3 +7,4 @@ pub mod fcos;
 pub mod judge;
 pub mod probe;
 pub mod report;
+pub mod switch;

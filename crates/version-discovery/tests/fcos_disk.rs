@@ -7,7 +7,7 @@ use version_discovery::{Arch, Error, Stream};
 const STREAM: &str = include_str!("fixtures/streams-stable.json");
 
 fn stable() -> Stream {
-    "stable".parse().unwrap()
+    "stable".parse().expect("a stream")
 }
 
 fn of(document: &Value) -> Result<Option<QemuDisk>, Error> {
@@ -15,7 +15,7 @@ fn of(document: &Value) -> Result<Option<QemuDisk>, Error> {
 }
 
 fn document() -> Value {
-    serde_json::from_str(STREAM).unwrap()
+    serde_json::from_str(STREAM).expect("JSON")
 }
 
 #[test]
