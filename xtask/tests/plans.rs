@@ -147,8 +147,8 @@ fn joined(edit: impl FnOnce(&mut Config, &mut Local)) -> Plan {
         };
         (image, piece, lock.clone())
     };
-    let images = [Arch::Aarch64, Arch::X86_64].map(piece).to_vec();
-    let (lock, pieces) = arranged(&lock, images).unwrap();
+    let images = [Arch::Aarch64, Arch::X86_64].map(piece);
+    let (lock, pieces) = arranged(&lock, &images).unwrap();
     Plan {
         steps: second(&config, &lock, &local, &pieces).unwrap(),
         cleanup: Vec::new(),

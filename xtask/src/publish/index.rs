@@ -96,17 +96,14 @@ impl Index {
 ///
 /// # Errors
 /// [`Error::Refused`] if one is missing, is there twice, or has another lock.
-pub fn arranged(
-    given: &Lock,
-    found: Vec<(ImageRef, Piece, Lock)>,
-) -> Result<(Lock, Pieces), Error> {
+pub fn arranged(given: &Lock, found: &[(ImageRef, Piece, Lock)]) -> Result<(Lock, Pieces), Error> {
     let plain = |lock: &Lock| {
         let mut lock = lock.clone();
         lock.judgement.forced = None;
         lock
     };
     let mut theirs: Option<&Lock> = None;
-    for (image, _, lock) in &found {
+    for (image, _, lock) in found {
         if plain(lock) != plain(given) {
             return Err(Error::Refused(format!(
                 "{image} was built from the lock {}, not from the one given, {}; \
@@ -189,8 +186,8 @@ mod tests {
         let (_, lock, _) = testing::locked_for_two();
         let ours = found("ours", Arch::X86_64, &lock);
         let other = found("other", Arch::Aarch64, &lock);
-        let (_, there) = arranged(&lock, vec![ours.clone(), other.clone()]).unwrap();
-        let (_, back) = arranged(&lock, vec![other, ours.clone()]).unwrap();
+        let (_, there) = arranged(&lock, &[ours.clone(), other.clone()]).unwrap();
+        let (_, back) = arranged(&lock, &[other, ours.clone()]).unwrap();
         assert_eq!(there, back);
         let Pieces::Several(index) = there else {
             panic!("an index");
@@ -216,12 +213,12 @@ mod tests {
     fn one_architecture_has_no_index() {
         let (_, lock, _) = testing::locked();
         let ours = found("ours", Arch::X86_64, &lock);
-        let (theirs, pieces) = arranged(&lock, vec![ours.clone()]).unwrap();
+        let (theirs, pieces) = arranged(&lock, &[ours.clone()]).unwrap();
         assert_eq!((theirs, pieces), (lock.clone(), Pieces::One(ours.1)));
         // That it was forced stands in the image only.
         let mut forced = lock.clone();
         forced.judgement.forced = Some("why".parse().unwrap());
-        let (theirs, _) = arranged(&lock, vec![found("ours", Arch::X86_64, &forced)]).unwrap();
+        let (theirs, _) = arranged(&lock, &[found("ours", Arch::X86_64, &forced)]).unwrap();
         assert_eq!(theirs, forced);
     }
 
@@ -257,7 +254,7 @@ mod tests {
                 "is for aarch64, which the lock does not list",
             ),
         ] {
-            let error = arranged(given, images).unwrap_err();
+            let error = arranged(given, &images).unwrap_err();
             assert_eq!(error.exit_code(), 4);
             assert!(error.to_string().contains(said), "{said}: {error}");
         }
