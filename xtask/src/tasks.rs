@@ -1,5 +1,6 @@
 //! One module for each task, or family of tasks.
 
+pub mod alarm;
 pub mod build;
 pub mod butane;
 pub mod check;
@@ -16,6 +17,7 @@ pub mod keys;
 pub mod promote;
 pub mod verify;
 pub mod versions;
+pub mod workflow;
 
 /// How a task that was not hindered ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
