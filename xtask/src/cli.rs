@@ -1,23 +1,29 @@
 //! The command line. The grammar is the whole project's; a test holds that
 //! README's list and the workflows speak it.
 
+mod alarm;
 mod cleanup;
 mod ignition;
 mod image;
+mod workflow;
 
 use std::path::PathBuf;
 
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
+pub use alarm::{AlarmArgs, JobName, JobStatus};
 pub use cleanup::{CleanupArgs, CleanupCommand, RestoreArgs};
 pub use image::{
-    BuildArgs, DiffArgs, Inputs, KeysArgs, KeysTask, NewKeyArgs, PromoteArgs, RetractArgs,
-    RollbackArgs, TestBuildArgs, VerifyArgs,
+    BuildArgs, DiffArgs, Images, Inputs, KeysArgs, KeysTask, NewKeyArgs, PromoteArgs, PublishArgs,
+    RetractArgs, RollbackArgs, TestBuildArgs, VerifyArgs,
 };
 
 use crate::engine::Engine;
 
 pub use ignition::{ButaneArgs, CompareArgs, IgnitionArgs, IgnitionTask, ServeArgs, SiteArgs};
+pub use workflow::{
+    Branch, RunArgs, Startable, StatusArgs, WorkflowArgs, WorkflowFile, WorkflowTask,
+};
 
 /// Builds, verifies and publishes a custom Fedora CoreOS image
 #[derive(Debug, Parser)]
@@ -46,7 +52,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage or configuration,
 
 /// The tasks in groups, in the order of the list that `cargo xtask` prints. A
 /// test holds that each task is in exactly one.
-const GROUPS: [(&str, &[&str]); 4] = [
+const GROUPS: [(&str, &[&str]); 5] = [
     (
         "What there is",
         &[
@@ -65,6 +71,7 @@ const GROUPS: [(&str, &[&str]); 4] = [
             "resolve",
             "build",
             "test-build",
+            "publish",
             "verify",
             "diff",
             "promote",
@@ -75,6 +82,7 @@ const GROUPS: [(&str, &[&str]); 4] = [
         ],
     ),
     ("The machine", &["ignition", "butane"]),
+    ("The nights", &["workflow", "alarm"]),
     (
         "This checkout",
         &["rehearse", "check", "config", "doctor", "help"],
@@ -173,6 +181,12 @@ pub enum Task {
     ///
     /// Example: cargo xtask test-build
     TestBuild(TestBuildArgs),
+    /// Sign, prove and name what `build --push` pushed
+    ///
+    /// With several architectures the images are joined into one index.
+    ///
+    /// Example: cargo xtask publish ghcr.io/o/i@sha256:… --locked lock.json
+    Publish(PublishArgs),
     /// Check a published image against its own lock
     ///
     /// Example: cargo xtask verify ghcr.io/owner/custom-coreos:stable
@@ -214,6 +228,16 @@ pub enum Task {
     ///
     /// Example: cargo xtask cleanup --days 30
     Cleanup(CleanupArgs),
+    /// Start the workflows at GitHub, and see how they went
+    ///
+    /// Example: cargo xtask workflow status
+    Workflow(WorkflowArgs),
+    /// Open, change or close the issue that says what is wrong
+    ///
+    /// Each job of a workflow calls it as its last step.
+    ///
+    /// Example: cargo xtask alarm --job build --status failure --dry-run
+    Alarm(AlarmArgs),
     /// Print image.yaml with every default filled in
     ///
     /// Example: cargo xtask config

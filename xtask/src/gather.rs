@@ -5,6 +5,7 @@ mod ahead;
 mod disk;
 mod kernel;
 mod kmods;
+mod project;
 mod tree;
 mod upstream;
 
