@@ -31,6 +31,18 @@ pub enum Boot {
     Back,
 }
 
+impl std::fmt::Display for Boot {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::First => "first boot",
+            Self::Second => "second boot",
+            Self::Switch => "stock, before the image",
+            Self::Image => "the image",
+            Self::Back => "stock, after the rollback",
+        })
+    }
+}
+
 /// What the guest is asked about: a function of `probe.sh` and its arguments.
 /// The first argument names the thing.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
