@@ -1,25 +1,31 @@
 //! The command line. The grammar is the whole project's; a test holds that
 //! README's list and the workflows speak it.
 
+mod alarm;
 mod cleanup;
 mod ignition;
 mod image;
 mod vm;
+mod workflow;
 
 use std::path::PathBuf;
 
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
+pub use alarm::{AlarmArgs, JobName, JobStatus};
 pub use cleanup::{CleanupArgs, CleanupCommand, RestoreArgs};
 pub use image::{
-    BuildArgs, DiffArgs, Inputs, KeysArgs, KeysTask, NewKeyArgs, PromoteArgs, RetractArgs,
-    RollbackArgs, TestBuildArgs, VerifyArgs,
+    BuildArgs, DiffArgs, Images, Inputs, KeysArgs, KeysTask, NewKeyArgs, PromoteArgs, PublishArgs,
+    RetractArgs, RollbackArgs, TestBuildArgs, VerifyArgs,
 };
 
 use crate::engine::Engine;
 
 pub use ignition::{ButaneArgs, CompareArgs, IgnitionArgs, IgnitionTask, ServeArgs, SiteArgs};
 pub use vm::{Base, VmArgs};
+pub use workflow::{
+    Branch, RunArgs, Startable, StatusArgs, WorkflowArgs, WorkflowFile, WorkflowTask,
+};
 
 /// Builds, verifies and publishes a custom Fedora CoreOS image
 #[derive(Debug, Parser)]
@@ -48,7 +54,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage or configuration,
 
 /// The tasks in groups, in the order of the list that `cargo xtask` prints. A
 /// test holds that each task is in exactly one.
-const GROUPS: [(&str, &[&str]); 4] = [
+const GROUPS: [(&str, &[&str]); 5] = [
     (
         "What there is",
         &[
@@ -67,6 +73,7 @@ const GROUPS: [(&str, &[&str]); 4] = [
             "resolve",
             "build",
             "test-build",
+            "publish",
             "verify",
             "diff",
             "promote",
@@ -77,6 +84,7 @@ const GROUPS: [(&str, &[&str]); 4] = [
         ],
     ),
     ("The machine", &["ignition", "butane", "vm"]),
+    ("The nights", &["workflow", "alarm"]),
     (
         "This checkout",
         &["rehearse", "check", "config", "doctor", "help"],
@@ -175,6 +183,12 @@ pub enum Task {
     ///
     /// Example: cargo xtask test-build
     TestBuild(TestBuildArgs),
+    /// Sign, prove and name what `build --push` pushed
+    ///
+    /// With several architectures the images are joined into one index.
+    ///
+    /// Example: cargo xtask publish ghcr.io/o/i@sha256:… --locked lock.json
+    Publish(PublishArgs),
     /// Check a published image against its own lock
     ///
     /// Example: cargo xtask verify ghcr.io/owner/custom-coreos:stable
@@ -223,6 +237,16 @@ pub enum Task {
     ///
     /// Example: cargo xtask cleanup --days 30
     Cleanup(CleanupArgs),
+    /// Start the workflows at GitHub, and see how they went
+    ///
+    /// Example: cargo xtask workflow status
+    Workflow(WorkflowArgs),
+    /// Open, change or close the issue that says what is wrong
+    ///
+    /// Each job of a workflow calls it as its last step.
+    ///
+    /// Example: cargo xtask alarm --job build --status failure --dry-run
+    Alarm(AlarmArgs),
     /// Print image.yaml with every default filled in
     ///
     /// Example: cargo xtask config

@@ -1,5 +1,6 @@
 //! One module for each task, or family of tasks.
 
+pub mod alarm;
 pub mod build;
 pub mod butane;
 pub mod check;
@@ -13,10 +14,13 @@ pub mod help;
 pub mod ignition;
 pub mod inputs;
 pub mod keys;
+pub mod performed;
 pub mod promote;
+pub mod publish;
 pub mod verify;
 pub mod versions;
 pub mod vm;
+pub mod workflow;
 
 /// How a task that was not hindered ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

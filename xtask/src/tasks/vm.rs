@@ -245,10 +245,7 @@ fn tell(world: &World<'_>, judgements: &[Judgement]) {
     }
     world.report.table(&rows);
     for judgement in judgements {
-        let name = match judgement.boot {
-            Boot::First => "first boot",
-            _ => "second boot",
-        };
+        let name = judgement.boot;
         let text = format!("{name}: {}", judgement.summary());
         world.report.answer(&text);
     }

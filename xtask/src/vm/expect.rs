@@ -22,6 +22,25 @@ pub enum Boot {
     First,
     /// Any one after it.
     Second,
+    /// Stock Fedora CoreOS, which switches to the image. This and the next two
+    /// are `switch`'s.
+    Switch,
+    /// The image.
+    Image,
+    /// Stock Fedora CoreOS again.
+    Back,
+}
+
+impl std::fmt::Display for Boot {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::First => "first boot",
+            Self::Second => "second boot",
+            Self::Switch => "stock, before the image",
+            Self::Image => "the image",
+            Self::Back => "stock, after the rollback",
+        })
+    }
 }
 
 /// What the guest is asked about: a function of `probe.sh` and its arguments.
@@ -95,6 +114,20 @@ pub enum Check {
     /// The file that the probe wrote on the first boot; `true` where the config
     /// itself has it mounted.
     Canary(bool),
+    /// A field is one of these.
+    Among(&'static str, Vec<String>),
+    /// A field begins with this version, and not in the midst of a number.
+    Begins(&'static str, String),
+    /// A field is not empty.
+    Something(&'static str),
+    /// A field is the id of the boot.
+    ThisBoot(&'static str),
+    /// A field is what it was at the earlier boot.
+    AsBefore(&'static str),
+    /// A command's exit code is 0.
+    Ran(&'static str),
+    /// A command failed because of a signature, and for no other reason.
+    RefusedUnsigned,
     /// It is not judged, and why.
     NotJudged(String),
 }

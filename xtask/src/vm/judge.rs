@@ -234,6 +234,47 @@ impl Here<'_> {
             Check::IgnitionRan => self.ignition(true),
             Check::IgnitionDidNotRun => self.ignition(false),
             Check::Canary(mounted) => self.canary(subject, *mounted),
+            Check::Among(field, values) => {
+                let holds = get(field).is_some_and(|found| values.iter().any(|v| v == found));
+                Said::new(values.join(" or "), shown(or_silent(field)), holds)
+            }
+            Check::Begins(field, version) => {
+                let rest = get(field).and_then(|found| found.strip_prefix(version.as_str()));
+                let holds =
+                    rest.is_some_and(|rest| !rest.starts_with(|c: char| c.is_ascii_digit()));
+                Said::new(
+                    version,
+                    shown(or_silent(field)),
+                    holds && !version.is_empty(),
+                )
+            }
+            Check::Something(field) => {
+                let holds = get(field).is_some_and(|found| !found.is_empty());
+                Said::new("an answer", shown(or_silent(field)), holds)
+            }
+            Check::ThisBoot(field) => {
+                let boot = self.findings.get("system", "boot-id");
+                let holds = boot.is_some() && get(field) == boot;
+                let found = if holds { "still there" } else { "gone" };
+                Said::new("what was written", found, holds)
+            }
+            Check::AsBefore(field) => {
+                let then = self.earlier.and_then(|earlier| earlier.get(subject, field));
+                let holds = then.is_some() && get(field) == then;
+                Said::new(
+                    short(then.unwrap_or(SILENT)),
+                    short(&or_silent(field)),
+                    holds,
+                )
+            }
+            Check::Ran(field) => {
+                let found = match (get(field), get("said")) {
+                    (Some(code), Some(said)) if code != "0" => format!("{code}: {said}"),
+                    _ => or_silent(field),
+                };
+                Said::new("0", found, get(field) == Some("0"))
+            }
+            Check::RefusedUnsigned => self.refused(subject),
             Check::NotJudged(why) => Said::unknown("", format!("not judged: {why}")),
         }
     }

@@ -117,7 +117,7 @@ fn after_an_installation(
     trial.lose_tpm()?;
     let booted = trial.boot(Boot::Second, "Boot 2", false)?;
     nights.push(night(parts, title, &booted, |reason| {
-        matches!(reason, Reason::Locked(_))
+        matches!(reason, Reason::Locked { said: Some(_), .. })
     }));
     let title = "a first boot again, on the used disk";
     parts.world.report.status("Night", title);

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use super::expect::{Expectation, Question, sha256, system};
 
 /// The functions.
-const LIBRARY: &str = include_str!("probe.sh");
+pub(super) const LIBRARY: &str = include_str!("probe.sh");
 
 /// Where the harness lays its script and its unit.
 const SCRIPT: &str = "/etc/custom-coreos-vm.sh";
@@ -23,7 +23,11 @@ pub const UNIT: &str = "custom-coreos-vm.service";
 
 /// How long a guest may take to end its boot before it is asked, in seconds.
 /// Under emulation a first boot takes two minutes.
-const SETTLE: u32 = 300;
+pub(super) const SETTLE: u32 = 300;
+
+/// There from when on the machine is not reported on, but switched to its image;
+/// see `switch.rs`.
+pub(super) const GO: &str = "/var/lib/custom-coreos-vm/go";
 
 /// What the guest does after its report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,6 +36,9 @@ pub enum Afterwards {
     PowerOff,
     /// Powers itself off after the first boot, stays up after any later one.
     StayUp,
+    /// Powers itself off, after the second boot with the mark that has the next
+    /// one run the harness of `switch`.
+    Switch,
 }
 
 /// The questions of a list, each once, and always the one about the machine.
@@ -52,7 +59,7 @@ pub fn id(expectations: &[Expectation]) -> String {
 }
 
 /// A word for sh, whatever is in it.
-fn quoted(word: &str) -> String {
+pub(super) fn quoted(word: &str) -> String {
     format!("'{}'", word.replace('\'', r"'\''"))
 }
 
@@ -85,22 +92,25 @@ pub fn script(expectations: &[Expectation]) -> String {
 
 /// The Ignition config that has a guest report on the console after each boot.
 pub fn harness(expectations: &[Expectation], afterwards: Afterwards) -> Value {
-    let script = STANDARD.encode(script(expectations));
+    let first = "grep -qw ignition.firstboot /proc/cmdline";
     let off = match afterwards {
-        Afterwards::PowerOff => "/bin/systemctl --no-block poweroff",
-        Afterwards::StayUp => {
-            "/bin/sh -c 'if grep -qw ignition.firstboot /proc/cmdline; \
-             then systemctl --no-block poweroff; fi'"
-        }
+        Afterwards::PowerOff => "systemctl --no-block poweroff".to_owned(),
+        Afterwards::StayUp => format!("if {first}; then systemctl --no-block poweroff; fi"),
+        // `followed` is what the machine's own unit leaves when it is done: it
+        // is not to do the same at the same time.
+        Afterwards::Switch => format!(
+            "if ! {first}; then cd /var/lib; mkdir -p custom-coreos custom-coreos-vm; \
+             touch custom-coreos/followed {GO}; fi; systemctl --no-block poweroff"
+        ),
     };
     // Not `Type=oneshot`: the boot is not over before such a unit has ended, and
     // the script waits for the end of the boot. `/dev/console` is the one
     // terminal that a starting getty does not hang up.
     let unit = format!(
-        "[Unit]\nDescription=Report on this machine\n\n\
+        "[Unit]\nDescription=Report on this machine\nConditionPathExists=!{GO}\n\n\
          [Service]\nType=exec\n\
          ExecStart=/bin/sh -c '/bin/sh {SCRIPT} >/dev/console'\n\
-         ExecStopPost={off}\n\n\
+         ExecStopPost=/bin/sh -c '{off}'\n\n\
          [Install]\nWantedBy=multi-user.target\n"
     );
     json!({
@@ -108,7 +118,7 @@ pub fn harness(expectations: &[Expectation], afterwards: Afterwards) -> Value {
         "storage": { "files": [{
             "path": SCRIPT,
             "mode": 0o755,
-            "contents": { "source": format!("data:;base64,{script}") },
+            "contents": { "source": data_url(&script(expectations)) },
         }] },
         "systemd": { "units": [{ "name": UNIT, "enabled": true, "contents": unit }] },
     })
@@ -117,14 +127,16 @@ pub fn harness(expectations: &[Expectation], afterwards: Afterwards) -> Value {
 /// Two configs as one that the real Ignition merges: the machine's own, and the
 /// harness after it.
 pub fn joined(config: &Value, harness: &Value) -> Value {
-    let data = |config: &Value| {
-        let text = STANDARD.encode(config.to_string());
-        json!({ "source": format!("data:;base64,{text}") })
-    };
+    let data = |config: &Value| json!({ "source": data_url(&config.to_string()) });
     json!({ "ignition": {
         "version": "3.0.0",
         "config": { "merge": [data(config), data(harness)] },
     } })
+}
+
+/// Contents as a config holds them.
+pub(super) fn data_url(text: &str) -> String {
+    format!("data:;base64,{}", STANDARD.encode(text))
 }
 
 #[cfg(test)]

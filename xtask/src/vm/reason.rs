@@ -11,8 +11,13 @@ pub enum Reason {
     Panic(String),
     /// Ignition gave up.
     Ignition(String),
-    /// A disk stayed shut: nobody could open it but a person with its words.
-    Locked(String),
+    /// A disk stayed shut: nobody can open it but a person with its words.
+    Locked {
+        /// What systemd calls it.
+        disk: String,
+        /// What the TPM said to clevis, if that was heard.
+        said: Option<String>,
+    },
     /// The system could not start; which units.
     Emergency(String),
 }
@@ -22,7 +27,16 @@ impl fmt::Display for Reason {
         match self {
             Self::Panic(said) => write!(f, "the kernel gave up: {said}"),
             Self::Ignition(said) => write!(f, "Ignition gave up: {said}"),
-            Self::Locked(said) => write!(f, "a disk stays locked: {said}"),
+            Self::Locked { disk, said } => {
+                write!(
+                    f,
+                    "the disk {disk} stays locked and asks for its passphrase"
+                )?;
+                match said {
+                    Some(said) => write!(f, "; the TPM: {said}"),
+                    None => Ok(()),
+                }
+            }
             Self::Emergency(said) => write!(f, "the system could not start: {said}"),
         }
     }
@@ -31,7 +45,12 @@ impl fmt::Display for Reason {
 impl Reason {
     /// Whether nothing comes after it.
     pub fn is_final(&self) -> bool {
-        matches!(self, Self::Panic(_))
+        match self {
+            Self::Panic(_) => true,
+            // Without a word of the TPM, clevis may still be at it.
+            Self::Locked { said, .. } => said.is_some(),
+            Self::Ignition(_) | Self::Emergency(_) => false,
+        }
     }
 }
 
@@ -54,6 +73,22 @@ pub fn asked_for(console: &Console) -> Option<String> {
     Some(name.trim().to_owned())
 }
 
+/// What a TPM said that could not open what clevis had sealed. Source: clevis's
+/// `clevis-decrypt-tpm2`; the line before it is tpm2-tools'.
+fn refused(text: &str) -> Option<String> {
+    if !text.contains("Loading jwk to TPM2 failed!")
+        && !text.contains("Unsealing jwk from TPM failed!")
+    {
+        return None;
+    }
+    let error = text.lines().rev().find_map(|line| {
+        let (_, said) = line.split_once("ERROR: ")?;
+        said.contains("tpm:")
+            .then(|| said.rsplit(" - ").next().unwrap_or(said).to_owned())
+    });
+    Some(error.unwrap_or_else(|| "it cannot open what was sealed".to_owned()))
+}
+
 /// The reason, if the console has one.
 pub fn reason(console: &Console) -> Option<Reason> {
     let text = console.text();
@@ -63,5 +98,9 @@ pub fn reason(console: &Console) -> Option<Reason> {
     if let Some(line) = panic {
         return Some(Reason::Panic(line.to_owned()));
     }
-    asked_for(console).map(|disk| Reason::Locked(format!("{disk} asks for its passphrase")))
+    if let Some(disk) = asked_for(console) {
+        let said = refused(text);
+        return Some(Reason::Locked { disk, said });
+    }
+    None
 }

@@ -217,6 +217,23 @@ impl Here<'_> {
         Said::new(expected, found, holds)
     }
 
+    /// A command that had to fail for the lack of a signature. That it failed is
+    /// not enough: so it does without a network. Source of the words: `image`'s
+    /// `PolicyRequirementError` and `sigstoreSigned`, in Go's containers/image.
+    pub(super) fn refused(&self, subject: &str) -> Said {
+        let expected = "refused for its signature";
+        let said = self.field(subject, "said").unwrap_or_default();
+        match self.field(subject, "code") {
+            None => Said::new(expected, SILENT, false),
+            Some("0") => Said::new(expected, "taken without one", false),
+            Some(code) => {
+                let words = ["Source image rejected", "no signature exists"];
+                let holds = words.iter().any(|word| said.contains(word));
+                Said::new(expected, format!("{code}: {said}"), holds)
+            }
+        }
+    }
+
     pub(super) fn canary(&self, subject: &str, mounted: bool) -> Said {
         let found = self.field(subject, "canary");
         let expected = match self.earlier {
