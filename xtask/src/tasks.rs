@@ -19,6 +19,7 @@ pub mod promote;
 pub mod publish;
 pub mod verify;
 pub mod versions;
+pub mod vm;
 pub mod workflow;
 
 /// How a task that was not hindered ended.

@@ -16,3 +16,4 @@ mod secrets;
 mod signals;
 mod skip;
 mod verify;
+mod vm;
