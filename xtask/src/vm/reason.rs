@@ -147,3 +147,56 @@ pub fn reason(console: &Console) -> Option<Reason> {
     }
     failed_units(text).map(Reason::Emergency)
 }
+
+/// What follows was recorded, byte by byte, from machines of `vm` and `vm
+/// --nights`.
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn console(log: &[u8]) -> Console {
+        Console::of(log)
+    }
+
+    #[test]
+    fn a_lost_tpm_is_told_from_one_that_takes_its_time() {
+        let log = include_bytes!("reason/locked.log");
+        let locked = Reason::Locked {
+            disk: "data".to_owned(),
+            said: Some("tpm:parameter(1):integrity check failed".to_owned()),
+        };
+        let found = reason(&console(log)).unwrap();
+        assert_eq!(found, locked);
+        assert!(found.is_final());
+        // Before the TPM's word, the question alone is no end.
+        let clevis = log.windows(6).position(|bytes| bytes == b"clevis");
+        let early = reason(&console(&log[..clevis.unwrap()])).unwrap();
+        assert!(
+            matches!(&early, Reason::Locked { said: None, .. }),
+            "{early}"
+        );
+        assert!(!early.is_final());
+    }
+
+    #[test]
+    fn a_question_that_was_answered_is_none() {
+        let log = include_bytes!("reason/opened.log");
+        let whole = console(log);
+        assert_eq!(reason(&whole), None);
+        let asked = log.iter().position(|byte| *byte == b'\n').unwrap();
+        assert_eq!(asked_for(&console(&log[..asked])).as_deref(), Some("data"));
+        // The prompt ends no line.
+        let mut open = Console::default();
+        open.feed(&log[..asked - 1], &mut |_| {});
+        assert_eq!(open.text(), "");
+        assert_eq!(asked_for(&open).as_deref(), Some("data"));
+    }
+
+    #[test]
+    fn a_panic_is_the_end() {
+        let found = reason(&console(include_bytes!("reason/panic.log"))).unwrap();
+        assert!(found.is_final());
+        let said = "Kernel panic - not syncing: IO-APIC + timer doesn't work!";
+        assert!(found.to_string().contains(said), "{found}");
+    }
+}
