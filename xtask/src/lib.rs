@@ -60,7 +60,7 @@ pub fn main() -> ExitCode {
     };
     let report = Report::new(&env, cli.global.json);
     let ended = process::catch_signals().and_then(|()| run(&cli, &env, &report));
-    report.outcome(&env, words.subcommand_name().unwrap_or_default(), &ended);
+    report.outcome(&env, words.subcommand_name().unwrap_or("help"), &ended);
     match ended {
         Ok(done) => ExitCode::from(done.code()),
         Err(error) => fail(&report, &error),

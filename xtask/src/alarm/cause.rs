@@ -83,7 +83,7 @@ pub fn of_error(error: &Error, step: Option<&str>) -> Cause {
         Error::Gone { .. } => Cause::Registry,
         Error::Remote(error) => match error {
             remote::Error::Unknown(why) => of_silence(why),
-            remote::Error::ConfigFile { .. } => Cause::Configuration,
+            remote::Error::ConfigFile { .. } | remote::Error::Denied(_) => Cause::Configuration,
             remote::Error::NotFound(_) | remote::Error::Rejected(_) => Cause::Registry,
             remote::Error::Setup(_) => Cause::Network,
             _ => Cause::Unknown,
