@@ -4,16 +4,19 @@
 mod cleanup;
 mod ignition;
 mod image;
+mod resolve;
 
 use std::path::PathBuf;
 
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
-pub use cleanup::{CleanupArgs, CleanupCommand, RestoreArgs};
+pub use cleanup::{CleanupArgs, CleanupCommand, Mode, RestoreArgs};
 pub use image::{
     BuildArgs, DiffArgs, Inputs, KeysArgs, KeysTask, NewKeyArgs, PromoteArgs, RetractArgs,
     RollbackArgs, TestBuildArgs, VerifyArgs,
 };
+
+pub use resolve::{Force, ResolveArgs};
 
 use crate::engine::Engine;
 
@@ -244,17 +247,6 @@ pub enum Task {
 pub struct HelpArgs {
     /// The task to explain
     pub task: Option<String>,
-}
-
-/// `resolve`.
-#[derive(Debug, Clone, Args)]
-pub struct ResolveArgs {
-    /// Write to a file instead of standard output
-    #[arg(short, long, value_name = "FILE")]
-    pub output: Option<PathBuf>,
-    /// Facts.
-    #[command(flatten)]
-    pub facts: FactsArgs,
 }
 
 /// `doctor`.

@@ -3,6 +3,7 @@
 //! Every value is parsed into its type while the document is read, so that an
 //! error has the line and column of the value itself. Unknown keys are errors.
 
+mod ci;
 mod defaults;
 mod ignition;
 mod kmods;
@@ -17,6 +18,7 @@ use registry_compat::{ImageRef, Repository, Tag};
 use serde::{Deserialize, Serialize};
 use version_discovery::{Arch, Series, Stream};
 
+pub use ci::{Ci, Runners};
 pub use defaults::root;
 pub use ignition::{Allow, Ignition};
 pub use kmods::{Kmods, Naming};
@@ -67,6 +69,9 @@ pub struct Config {
     /// Where the Butane sources are.
     #[serde(default)]
     pub ignition: Ignition,
+    /// The machines that build.
+    #[serde(default)]
+    pub ci: Ci,
     /// Services that are asked.
     #[serde(default)]
     pub urls: Urls,

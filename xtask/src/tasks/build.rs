@@ -73,7 +73,7 @@ pub fn build(world: &World<'_>, args: &BuildArgs) -> Result<Done, Error> {
 /// # Errors
 /// The first thing that did not hold.
 pub fn test_build(world: &World<'_>, args: &TestBuildArgs) -> Result<Done, Error> {
-    run(
+    let done = run(
         world,
         &Wanted {
             goal: Goal::TestBuild,
@@ -81,12 +81,17 @@ pub fn test_build(world: &World<'_>, args: &TestBuildArgs) -> Result<Done, Error
             like: None,
             force: None,
         },
-    )
+    )?;
+    // Whoever changed the checkout cannot help it.
+    Ok(match done {
+        Done::NotYet if args.if_possible => Done::Well,
+        done => done,
+    })
 }
 
 /// In CI, a fork that still names somebody else's account is stopped before it
 /// builds: it would fail at the push, after half an hour, or worse, succeed.
-fn own_house(world: &World<'_>) -> Result<(), Error> {
+pub(super) fn own_house(world: &World<'_>) -> Result<(), Error> {
     let image = &world.config.image;
     match &world.env.ci_owner {
         Some(owner) if !owner.eq_ignore_ascii_case(image.owner.as_str()) => {
@@ -164,7 +169,7 @@ fn found(world: &World<'_>, wanted: &Wanted<'_>) -> Result<Option<Found>, Error>
             outputs,
         })),
         Resolution::NotYet(not_yet) => {
-            versions::tell(world, &not_yet);
+            versions::not_yet(world, &not_yet)?;
             world.report.document(&not_yet)?;
             Ok(None)
         }
