@@ -30,11 +30,11 @@ const SAMPLES: [(&str, &str); 6] = [
     ("image", "ghcr.io/someone/custom-coreos"),
     ("several", "false"),
     (
-        "x86_64",
+        "pushed-x86_64",
         "ghcr.io/someone/custom-coreos@sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
     ),
     (
-        "aarch64",
+        "pushed-aarch64",
         "ghcr.io/someone/custom-coreos@sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
     ),
 ];
