@@ -7,6 +7,7 @@ mod support;
 mod akmods;
 mod decide;
 mod explain;
+mod halves;
 mod hold;
 mod output;
 mod publish;
