@@ -106,7 +106,6 @@ struct Found {
 /// which has been told.
 fn found(world: &World<'_>, wanted: &Wanted<'_>) -> Result<Option<Found>, Error> {
     let inputs = wanted.inputs;
-    let publish = matches!(wanted.goal, Goal::Push | Goal::Publish);
     if let Some(image) = wanted.like {
         let local = world.local(inputs.engine)?;
         let lock = like(world, image, &local)?;
@@ -119,14 +118,17 @@ fn found(world: &World<'_>, wanted: &Wanted<'_>) -> Result<Option<Found>, Error>
         }));
     }
     if let Some(path) = &inputs.locked {
-        // Without a push, nobody needs to be asked for anything.
-        let published = if publish && wanted.force.is_none() {
+        let lock = read_lock(path)?;
+        let forced = wanted.force.is_some() || lock.judgement.forced.is_some();
+        // Without a publication, nobody needs to be asked for anything; and
+        // where it comes in halves, whoever made the lock has asked.
+        let published = if wanted.goal == Goal::Publish && !forced {
             Some(world.published()?)
         } else {
             None
         };
         return Ok(Some(Found {
-            lock: read_lock(path)?,
+            lock,
             local: world.local(inputs.engine)?,
             published,
             now: world.env.now,
@@ -222,8 +224,10 @@ fn run(world: &World<'_>, wanted: &Wanted<'_>) -> Result<Done, Error> {
         outputs,
     } = found;
     if let Some(reason) = wanted.force {
-        world.report.status("Forced", reason.as_str());
         lock.judgement.forced = Some(reason.clone());
+    }
+    if let Some(reason) = &lock.judgement.forced {
+        world.report.status("Forced", reason.as_str());
     } else if wanted.goal != Goal::TestBuild {
         let days = world.config.policy.rebuild_after_days;
         match skip::published(&lock, published.as_ref(), days, now)? {
