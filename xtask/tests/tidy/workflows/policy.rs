@@ -3,11 +3,12 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use wildmatch::WildMatch;
 use xtask::config::{Config, SecretSource};
 
 use super::{documents, steps};
+use crate::expressions::{Scope, condition, string};
 use crate::{dependencies, files, read, root};
 
 /// Every job and exactly what it may, in the order of the alphabet. `actions`
@@ -154,6 +155,93 @@ fn the_names_are_those_of_image_yaml() {
         }
     }
     assert!(logins > 0);
+}
+
+/// What runs under which circumstances: jobs, and the steps of `build` that are
+/// not for every run.
+#[test]
+fn with_one_architecture_there_is_no_extra_job() {
+    let (_, build) = documents()
+        .into_iter()
+        .find(|(path, _)| path.ends_with("build.yaml"))
+        .unwrap();
+    let plan = |event: &str, dry: bool, outputs: Value| {
+        let inputs = match event {
+            "schedule" => Value::Null,
+            _ => json!({"force": "no", "dry_run": dry}),
+        };
+        let outputs = json!({"outputs": outputs, "result": "success"});
+        let contexts = json!({
+            "github": {"event_name": event},
+            "inputs": inputs,
+            "needs": {"resolve": outputs.clone(), "build": outputs.clone()},
+            "steps": {"resolve": outputs},
+        });
+        let scope = Scope {
+            contexts: &contexts,
+            call: &|name, _| {
+                ["success", "always"]
+                    .contains(&name)
+                    .then_some(Value::Bool(true))
+            },
+        };
+        let runs = |part: &Value| condition(part["if"].as_str(), scope).unwrap();
+        let mut done = Vec::new();
+        assert_eq!(build["jobs"].as_object().unwrap().len(), 3);
+        for name in ["resolve", "build", "publish"] {
+            let job = &build["jobs"][name];
+            // A job that was skipped takes those with it that need it.
+            let after = name != "publish" || runs(&build["jobs"]["build"]);
+            if !(runs(job) && after) {
+                continue;
+            }
+            done.push(name.to_owned());
+            let steps = job["steps"].as_array().unwrap();
+            let told = |step: &&Value| step["if"].is_string() && step["name"] != "Alarm";
+            done.extend(
+                steps
+                    .iter()
+                    .filter(|step| told(step) && runs(step))
+                    .map(|step| string(step.get("name").or(step.get("uses")).unwrap()))
+                    .map(|name| name.split('@').next().unwrap().to_owned()),
+            );
+        }
+        done.join(", ")
+    };
+    let one = json!({"build": "true", "several": "false"});
+    let two = json!({"build": "true", "several": "true"});
+    let none = json!({"build": "false", "several": "true"});
+    let upload = "resolve, actions/upload-artifact, build";
+    for (event, dry, outputs, wanted) in [
+        ("schedule", false, &one, format!("{upload}, Publish")),
+        (
+            "workflow_dispatch",
+            false,
+            &one,
+            format!("{upload}, Publish"),
+        ),
+        ("schedule", false, &two, format!("{upload}, publish")),
+        (
+            "workflow_dispatch",
+            false,
+            &two,
+            format!("{upload}, publish"),
+        ),
+        (
+            "workflow_dispatch",
+            true,
+            &two,
+            "resolve, Show what would be done, actions/upload-artifact".to_owned(),
+        ),
+        ("schedule", false, &none, "resolve".to_owned()),
+        ("workflow_dispatch", true, &none, "resolve".to_owned()),
+    ] {
+        assert_eq!(
+            plan(event, dry, outputs.clone()),
+            wanted,
+            "{event} {dry} {outputs}"
+        );
+    }
 }
 
 /// Crates of the workspace that the sources of a task name.
