@@ -3,6 +3,7 @@
 //! Every value is parsed into its type while the document is read, so that an
 //! error has the line and column of the value itself. Unknown keys are errors.
 
+mod alarm;
 mod ci;
 mod defaults;
 mod ignition;
@@ -18,6 +19,7 @@ use registry_compat::{ImageRef, Repository, Tag};
 use serde::{Deserialize, Serialize};
 use version_discovery::{Arch, Series, Stream};
 
+pub use alarm::{Alarm, Github, Webhook};
 pub use ci::{Ci, Runners};
 pub use defaults::root;
 pub use ignition::{Allow, Ignition};
@@ -25,7 +27,9 @@ pub use kmods::{Kmods, Naming};
 pub use policy::{Pin, Policy, RuleName};
 pub use retention::{BackEnd, Package, Percent, Retention};
 pub use signing::{Inputs, Judge, SecretSource, Signing, Unverified};
-pub use types::{Folder, Name, Owner, PackageName, Reason, SshKey, Unique, UnitName, Url};
+pub use types::{
+    Folder, Label, Name, Owner, PackageName, Project, Reason, SshKey, Unique, UnitName, Url,
+};
 
 use crate::error::Error;
 
@@ -69,6 +73,12 @@ pub struct Config {
     /// Where the Butane sources are.
     #[serde(default)]
     pub ignition: Ignition,
+    /// The repository at GitHub.
+    #[serde(default)]
+    pub github: Github,
+    /// When a person is called.
+    #[serde(default)]
+    pub alarm: Alarm,
     /// The machines that build.
     #[serde(default)]
     pub ci: Ci,
@@ -245,6 +255,10 @@ impl Config {
         }
         if let Some(found) = self.policy.contradiction(self.zfs.series) {
             return Some(found);
+        }
+        let rebuild = self.policy.rebuild_after_days;
+        if let Some(detail) = self.alarm.contradiction(rebuild) {
+            return Some(("image-age-days", detail));
         }
         if self.image.tags.is_empty() {
             return Some(("tags", "at least one tag to publish under".into()));

@@ -333,6 +333,7 @@ impl RepositoryClient<'_> {
             headers: &[("accept", ACCEPT)],
             authorization: pass,
             insecure: self.target.endpoint.insecure,
+            body: &[],
         })
     }
 
