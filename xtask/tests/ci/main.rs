@@ -9,8 +9,12 @@
 
 mod actions;
 mod cache;
+#[path = "../support/contract.rs"]
+mod contract;
 #[path = "../support/expressions.rs"]
 mod expressions;
+#[path = "../support/github/mod.rs"]
+mod github;
 mod nights;
 mod runner;
 #[path = "../skip/mod.rs"]

@@ -11,6 +11,7 @@ use xshell::{Shell, cmd};
 
 use super::actions;
 use super::expressions::{Scope, condition, filled, string};
+use super::github::PROJECT;
 use super::world::{OWNER, PASSWORD, TOKEN, World};
 
 /// What started a run.
@@ -128,7 +129,7 @@ fn github(job: &str, number: u32, event: &Event) -> Value {
             "event_name": event.name,
             "job": job,
             "ref": "refs/heads/main",
-            "repository": format!("{OWNER}/custom-coreos"),
+            "repository": format!("{OWNER}/{PROJECT}"),
             "repository_owner": OWNER,
             "run_attempt": "1",
             "run_id": number.to_string(),

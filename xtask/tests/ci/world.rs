@@ -1,5 +1,6 @@
 //! The world that CI meets: a fork of this repository, a registry that wants a
-//! login, and stand-ins for Fedora, OpenZFS and the makers of the kmods.
+//! login, GitHub's issues, and stand-ins for Fedora, OpenZFS and the makers of
+//! the kmods.
 
 use std::path::{Path, PathBuf};
 
@@ -13,6 +14,7 @@ use xtask::rehearse::checkout::reads_signatures;
 use xtask::rehearse::standins::{self, StandIn};
 use xtask::tasks::doctor::REHEARSAL;
 
+use super::github::Github;
 use super::skip::skip;
 use super::support::upstream::Upstream;
 use super::support::{FCOS, KERNEL};
@@ -26,6 +28,7 @@ pub const OWNER: &str = "someone";
 pub struct World {
     pub folder: PathBuf,
     pub upstream: Upstream,
+    pub github: Github,
     pub config: Config,
     /// Where jobs clone from.
     pub origin: PathBuf,
@@ -71,15 +74,17 @@ impl World {
         engine(&sh, &folder);
         compiled(&sh, &folder.join("target"));
         let upstream = Upstream::start();
+        let github = github();
         let (registry, service) = registry(&sh, &folder);
         // Not before: the registry takes variables of this beginning for its own.
         sh.set_var("REGISTRY_AUTH_FILE", folder.join("auth.json"));
         let mut world = Self {
-            config: config(&upstream, &sh, &folder),
+            config: config(&upstream, &github, &sh, &folder),
             origin: folder.join("origin"),
             key: String::new(),
             folder,
             upstream,
+            github,
             registry,
             sh,
             _service: service,
@@ -193,20 +198,36 @@ impl World {
             .unwrap();
         let key = sh.read_file("cosign.key").unwrap();
         sh.remove_path("cosign.key").unwrap();
-        let me = [
-            "-c",
-            "user.name=Someone",
-            "-c",
-            "user.email=someone@example.org",
-        ];
-        for words in [
-            &["init", "--quiet", "--initial-branch=main"][..],
-            &["add", "--all"],
-            &["commit", "--quiet", "--message=Ours"],
-        ] {
-            cmd!(sh, "git {me...} {words...}").quiet().run().unwrap();
-        }
+        cmd!(sh, "git init --quiet --initial-branch=main")
+            .quiet()
+            .run()
+            .unwrap();
+        self.commit();
         key
+    }
+
+    /// What is in the folder becomes a commit that the next job checks out.
+    fn commit(&self) {
+        let sh = Shell::new().unwrap();
+        sh.change_dir(&self.origin);
+        sh.set_var("GIT_CONFIG_GLOBAL", "/dev/null");
+        let me = ["user.name=Someone", "user.email=someone@example.org"];
+        let me = me.iter().flat_map(|setting| ["-c", setting]);
+        cmd!(sh, "git add --all").quiet().run().unwrap();
+        cmd!(sh, "git {me...} commit --quiet --message=Ours")
+            .quiet()
+            .run()
+            .unwrap();
+    }
+
+    /// A commit that changes one file.
+    pub fn change(&self, name: &str, edit: impl FnOnce(&str) -> String) {
+        let path = self.origin.join(name);
+        let text = std::fs::read_to_string(&path).unwrap();
+        let changed = edit(&text);
+        assert_ne!(changed, text);
+        std::fs::write(path, changed).unwrap();
+        self.commit();
     }
 
     /// The registry, as this library reads it.
@@ -346,9 +367,19 @@ pub fn login(registry: &str) -> String {
     json!({"auths": auths}).to_string()
 }
 
+/// GitHub, with the releases of OpenZFS beside the repository of the fork.
+fn github() -> Github {
+    let github = Github::start();
+    let releases = json!([{"tag_name": "zfs-2.4.4", "draft": false, "prerelease": false}]);
+    let reply = remote::loopback::Reply::new(200, "application/json", releases.to_string());
+    let releases = "/repos/openzfs/zfs/releases".to_owned();
+    github.state().others.push((releases, reply));
+    github
+}
+
 /// The stock `image.yaml` with what a fork changes, and the services on
 /// loopback.
-fn config(upstream: &Upstream, sh: &Shell, folder: &Path) -> Config {
+fn config(upstream: &Upstream, github: &Github, sh: &Shell, folder: &Path) -> Config {
     let stock = Path::new(env!("CARGO_MANIFEST_DIR")).join("../image.yaml");
     let mut config = Config::load(&stock).unwrap();
     config.image.owner = OWNER.parse().unwrap();
@@ -362,9 +393,10 @@ fn config(upstream: &Upstream, sh: &Shell, folder: &Path) -> Config {
         },
         ..config.signing
     };
-    let url = |path: &str| format!("http://{}/{path}", upstream.address());
-    config.urls.github_api = url("github").parse().unwrap();
-    config.urls.fcos_builds = url("fedora").parse().unwrap();
+    let github = format!("http://{}", github.address());
+    config.urls.github_api = github.parse().unwrap();
+    let fedora = format!("http://{}/fedora", upstream.address());
+    config.urls.fcos_builds = fedora.parse().unwrap();
     config
 }
 
