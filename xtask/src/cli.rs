@@ -5,6 +5,7 @@ mod alarm;
 mod cleanup;
 mod ignition;
 mod image;
+mod resolve;
 mod vm;
 mod workflow;
 
@@ -13,11 +14,13 @@ use std::path::PathBuf;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
 pub use alarm::{AlarmArgs, JobName, JobStatus};
-pub use cleanup::{CleanupArgs, CleanupCommand, RestoreArgs};
+pub use cleanup::{CleanupArgs, CleanupCommand, Mode, RestoreArgs};
 pub use image::{
     BuildArgs, DiffArgs, Images, Inputs, KeysArgs, KeysTask, NewKeyArgs, PromoteArgs, PublishArgs,
     RetractArgs, RollbackArgs, TestBuildArgs, VerifyArgs,
 };
+
+pub use resolve::{Force, ResolveArgs};
 
 use crate::engine::Engine;
 
@@ -277,17 +280,6 @@ pub enum Task {
 pub struct HelpArgs {
     /// The task to explain
     pub task: Option<String>,
-}
-
-/// `resolve`.
-#[derive(Debug, Clone, Args)]
-pub struct ResolveArgs {
-    /// Write to a file instead of standard output
-    #[arg(short, long, value_name = "FILE")]
-    pub output: Option<PathBuf>,
-    /// Facts.
-    #[command(flatten)]
-    pub facts: FactsArgs,
 }
 
 /// `doctor`.

@@ -4,6 +4,7 @@
 //! error has the line and column of the value itself. Unknown keys are errors.
 
 mod alarm;
+mod ci;
 mod defaults;
 mod ignition;
 mod kmods;
@@ -19,6 +20,7 @@ use serde::{Deserialize, Serialize};
 use version_discovery::{Arch, Series, Stream};
 
 pub use alarm::{Alarm, Github, Webhook};
+pub use ci::{Ci, Runners};
 pub use defaults::root;
 pub use ignition::{Allow, Ignition};
 pub use kmods::{Kmods, Naming};
@@ -77,6 +79,9 @@ pub struct Config {
     /// When a person is called.
     #[serde(default)]
     pub alarm: Alarm,
+    /// The machines that build.
+    #[serde(default)]
+    pub ci: Ci,
     /// Services that are asked.
     #[serde(default)]
     pub urls: Urls,

@@ -99,7 +99,7 @@ fn run(cli: &Cli, env: &Env, report: &Report) -> Result<Done, Error> {
         Task::CheckZfsAvailable(facts) => tasks::versions::check(&world, facts),
         Task::Explain(facts) => tasks::explain::run(&world, facts),
         Task::Forecast => tasks::forecast::run(&world),
-        Task::Resolve(args) => tasks::versions::resolve(&world, args),
+        Task::Resolve(args) => tasks::resolve::run(&world, args),
         Task::Build(args) => tasks::build::build(&world, args),
         Task::TestBuild(args) => tasks::build::test_build(&world, args),
         Task::Publish(args) => tasks::publish::run(&world, args),

@@ -17,6 +17,7 @@ pub mod keys;
 pub mod performed;
 pub mod promote;
 pub mod publish;
+pub mod resolve;
 pub mod verify;
 pub mod versions;
 pub mod vm;

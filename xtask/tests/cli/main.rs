@@ -5,6 +5,7 @@
 mod support;
 
 mod akmods;
+mod decide;
 mod explain;
 mod halves;
 mod hold;
