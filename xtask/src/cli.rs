@@ -5,6 +5,8 @@ mod alarm;
 mod cleanup;
 mod ignition;
 mod image;
+mod resolve;
+mod vm;
 mod workflow;
 
 use std::path::PathBuf;
@@ -12,15 +14,18 @@ use std::path::PathBuf;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
 pub use alarm::{AlarmArgs, JobName, JobStatus};
-pub use cleanup::{CleanupArgs, CleanupCommand, RestoreArgs};
+pub use cleanup::{CleanupArgs, CleanupCommand, Mode, RestoreArgs};
 pub use image::{
-    BuildArgs, DiffArgs, Inputs, KeysArgs, KeysTask, NewKeyArgs, PromoteArgs, RetractArgs,
-    RollbackArgs, TestBuildArgs, VerifyArgs,
+    BuildArgs, DiffArgs, Images, Inputs, KeysArgs, KeysTask, NewKeyArgs, PromoteArgs, PublishArgs,
+    RetractArgs, RollbackArgs, TestBuildArgs, VerifyArgs,
 };
+
+pub use resolve::{Force, ResolveArgs};
 
 use crate::engine::Engine;
 
 pub use ignition::{ButaneArgs, CompareArgs, IgnitionArgs, IgnitionTask, ServeArgs, SiteArgs};
+pub use vm::{Base, VmArgs};
 pub use workflow::{
     Branch, RunArgs, Startable, StatusArgs, WorkflowArgs, WorkflowFile, WorkflowTask,
 };
@@ -71,6 +76,7 @@ const GROUPS: [(&str, &[&str]); 5] = [
             "resolve",
             "build",
             "test-build",
+            "publish",
             "verify",
             "diff",
             "promote",
@@ -80,7 +86,7 @@ const GROUPS: [(&str, &[&str]); 5] = [
             "cleanup",
         ],
     ),
-    ("The machine", &["ignition", "butane"]),
+    ("The machine", &["ignition", "butane", "vm"]),
     ("The nights", &["workflow", "alarm"]),
     (
         "This checkout",
@@ -180,6 +186,12 @@ pub enum Task {
     ///
     /// Example: cargo xtask test-build
     TestBuild(TestBuildArgs),
+    /// Sign, prove and name what `build --push` pushed
+    ///
+    /// With several architectures the images are joined into one index.
+    ///
+    /// Example: cargo xtask publish ghcr.io/o/i@sha256:… --locked lock.json
+    Publish(PublishArgs),
     /// Check a published image against its own lock
     ///
     /// Example: cargo xtask verify ghcr.io/owner/custom-coreos:stable
@@ -215,6 +227,13 @@ pub enum Task {
     ///
     /// Example: cargo xtask butane --strict --pretty < nas.bu > nas.ign
     Butane(ButaneArgs),
+    /// Try an installation in a virtual machine
+    ///
+    /// Installs a config of ignition/ with the real Ignition, on a machine with
+    /// a TPM, boots twice, and judges what came of it.
+    ///
+    /// Example: cargo xtask vm nas --serial
+    Vm(VmArgs),
     /// Plan which old versions go, and delete them if asked
     ///
     /// What a kept image needs stays: platforms, signatures, attestations.
@@ -263,23 +282,15 @@ pub struct HelpArgs {
     pub task: Option<String>,
 }
 
-/// `resolve`.
-#[derive(Debug, Clone, Args)]
-pub struct ResolveArgs {
-    /// Write to a file instead of standard output
-    #[arg(short, long, value_name = "FILE")]
-    pub output: Option<PathBuf>,
-    /// Facts.
-    #[command(flatten)]
-    pub facts: FactsArgs,
-}
-
 /// `doctor`.
 #[derive(Debug, Clone, Args)]
 pub struct DoctorArgs {
     /// Run the package command that brings what is missing
     #[arg(long)]
     pub install: bool,
+    /// Count what only `vm` takes as needed
+    #[arg(long)]
+    pub vm: bool,
 }
 
 /// `rehearse`.

@@ -4,6 +4,7 @@
 //! error has the line and column of the value itself. Unknown keys are errors.
 
 mod alarm;
+mod ci;
 mod defaults;
 mod ignition;
 mod kmods;
@@ -19,6 +20,7 @@ use serde::{Deserialize, Serialize};
 use version_discovery::{Arch, Series, Stream};
 
 pub use alarm::{Alarm, Github, Webhook};
+pub use ci::{Ci, Runners};
 pub use defaults::root;
 pub use ignition::{Allow, Ignition};
 pub use kmods::{Kmods, Naming};
@@ -77,6 +79,9 @@ pub struct Config {
     /// When a person is called.
     #[serde(default)]
     pub alarm: Alarm,
+    /// The machines that build.
+    #[serde(default)]
+    pub ci: Ci,
     /// Services that are asked.
     #[serde(default)]
     pub urls: Urls,
@@ -258,8 +263,12 @@ impl Config {
         if self.image.tags.is_empty() {
             return Some(("tags", "at least one tag to publish under".into()));
         }
-        if self.image.tags.contains(&self.image.candidate) {
-            let tag = &self.image.candidate;
+        let candidate = self.image.candidate.as_str();
+        let moves = |tag: &&Tag| {
+            let rest = tag.as_str().strip_prefix(candidate);
+            rest.is_some_and(|rest| ["", "-x86_64", "-aarch64"].contains(&rest))
+        };
+        if let Some(tag) = self.image.tags.iter().find(moves) {
             return Some((
                 "tags",
                 format!("`{tag}` is the candidate tag, which moves before an image is proven"),

@@ -31,6 +31,7 @@ pub mod tasks;
 #[doc(hidden)]
 pub mod testing;
 pub mod trust;
+pub mod vm;
 pub mod workflow;
 
 use std::process::ExitCode;
@@ -98,9 +99,10 @@ fn run(cli: &Cli, env: &Env, report: &Report) -> Result<Done, Error> {
         Task::CheckZfsAvailable(facts) => tasks::versions::check(&world, facts),
         Task::Explain(facts) => tasks::explain::run(&world, facts),
         Task::Forecast => tasks::forecast::run(&world),
-        Task::Resolve(args) => tasks::versions::resolve(&world, args),
+        Task::Resolve(args) => tasks::resolve::run(&world, args),
         Task::Build(args) => tasks::build::build(&world, args),
         Task::TestBuild(args) => tasks::build::test_build(&world, args),
+        Task::Publish(args) => tasks::publish::run(&world, args),
         Task::Verify(args) => tasks::verify::run(&world, args),
         Task::Promote(args) => tasks::promote::promote(&world, args),
         Task::Rollback(args) => tasks::promote::rollback(&world, args),
@@ -112,6 +114,7 @@ fn run(cli: &Cli, env: &Env, report: &Report) -> Result<Done, Error> {
         Task::Ignition(args) => tasks::ignition::run(&world, args),
         Task::Workflow(args) => process::minding(|| tasks::workflow::run(&world, args)),
         Task::Alarm(args) => process::minding(|| tasks::alarm::run(&world, args)),
+        Task::Vm(args) => process::minding(|| tasks::vm::run(&world, args)),
         Task::Config => tasks::config::run(&config, report),
         Task::Check => tasks::check::run(&world),
         Task::Help(_) | Task::Butane(_) | Task::Doctor(_) => Ok(Done::Well),

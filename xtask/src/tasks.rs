@@ -14,9 +14,13 @@ pub mod help;
 pub mod ignition;
 pub mod inputs;
 pub mod keys;
+pub mod performed;
 pub mod promote;
+pub mod publish;
+pub mod resolve;
 pub mod verify;
 pub mod versions;
+pub mod vm;
 pub mod workflow;
 
 /// How a task that was not hindered ended.

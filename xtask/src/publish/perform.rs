@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::attach::{LOCK, attach};
 use super::{
-    AUTH, Act, Control, PUSHED, UNSIGNED, control_image, free_name, retracted_tag, rootfs,
+    AUTH, Act, Control, UNSIGNED, control_image, filled, free_name, join, retracted_tag, rootfs,
 };
 use crate::apply::Live;
 use crate::config::SecretSource;
@@ -42,10 +42,22 @@ pub(crate) fn perform(live: &mut Live<'_>, act: &Act) -> Result<(), Error> {
             Ok(())
         }
         // It is said by being printed.
-        Act::Unverified { .. } => Ok(()),
+        Act::Unverified { .. } | Act::Elsewhere { .. } => Ok(()),
         Act::InputSigned { image, key } => input_signed(live, image, key),
         Act::Take { image } => take(live, image),
-        Act::Sign { repository } => sign(live, repository),
+        Act::Piece {
+            repository,
+            digest,
+            arch,
+            pushed,
+            lock,
+            ..
+        } => join::take(live, repository, digest.as_ref(), (*arch, lock), *pushed),
+        Act::Join { candidate, index } => join::join(live, candidate, index),
+        Act::ReadIndex { candidate, digest } => join::read_index(live, candidate, digest),
+        Act::Beside { image } => join::beside(live, image),
+        Act::AttachLock { repository, lock } => join::attach_lock(live, repository, lock),
+        Act::Sign { repository, images } => sign(live, repository, images),
         Act::ReadTrust { script, repository } => read_trust(live, script, repository),
         Act::HostAccepts { repository, copy } => host_accepts(live, repository, copy.as_ref()),
         Act::HostRefuses {
@@ -61,7 +73,8 @@ pub(crate) fn perform(live: &mut Live<'_>, act: &Act) -> Result<(), Error> {
         } => {
             let report = live.report;
             let mut show = |line: &str| report.foreign(line);
-            let done = process::run(&live.sh, packages, Capture::Stdout, &mut show)?;
+            let packages = filled(packages, live.pushed.as_ref());
+            let done = process::run(&live.sh, &packages, Capture::Stdout, &mut show)?;
             let list = sbom::parse(&done.stdout)?;
             let digest = live.pushed()?;
             let document = sbom::document(repository, digest, day.as_deref(), &list);
@@ -111,22 +124,26 @@ pub(crate) fn perform(live: &mut Live<'_>, act: &Act) -> Result<(), Error> {
             live.report.status("Retracted", &mark.to_string());
             Ok(())
         }
-        Act::Signed { image } => {
-            let digest = digest_in(image)?;
-            let key = public_key(&live.root(), image.repository())?;
-            if is_signed(live.registries, &key, image.repository(), digest)? {
-                live.report.status("Signed", &image.to_string());
-                return Ok(());
-            }
-            Err(step(
+        Act::Signed { image } => signed(live, image),
+    }
+}
+
+fn signed(live: &Live<'_>, image: &ImageRef) -> Result<(), Error> {
+    let repository = image.repository();
+    let key = public_key(&live.root(), repository)?;
+    for digest in family(live.registries, repository, digest_in(image)?)? {
+        if !is_signed(live.registries, &key, repository, &digest)? {
+            return Err(step(
                 "signed",
                 format!(
-                    "{image} has no signature of the key in {}",
+                    "{repository}@{digest} has no signature of the key in {}",
                     rootfs().display()
                 ),
-            ))
+            ));
         }
     }
+    live.report.status("Signed", &image.to_string());
+    Ok(())
 }
 
 fn input_signed(live: &Live<'_>, image: &ImageRef, key: &Path) -> Result<(), Error> {
@@ -243,14 +260,17 @@ fn take(live: &mut Live<'_>, image: &ImageRef) -> Result<(), Error> {
     }
 }
 
-/// `PUSHED`, and the images in it if it is an index.
-fn family(live: &Live<'_>, repository: &Repository) -> Result<Vec<Digest>, Error> {
-    let top = live.pushed()?.clone();
-    let found = known(live.registries.artefact(&repository.at(top.clone())))?
+/// An image, and the images in it if it is an index.
+pub(super) fn family(
+    registries: &Registries,
+    repository: &Repository,
+    top: &Digest,
+) -> Result<Vec<Digest>, Error> {
+    let found = known(registries.artefact(&repository.at(top.clone())))?
         .ok_or_else(|| step("sign", format!("{repository}@{top} is gone")))?;
     let manifest: Value = serde_json::from_slice(&found.manifest).unwrap_or_default();
     let children = manifest.get("manifests").and_then(Value::as_array);
-    let mut all = vec![top];
+    let mut all = vec![top.clone()];
     for child in children.into_iter().flatten() {
         let digest = child
             .get("digest")
@@ -261,23 +281,23 @@ fn family(live: &Live<'_>, repository: &Repository) -> Result<Vec<Digest>, Error
     Ok(all)
 }
 
-fn sign(live: &mut Live<'_>, repository: &Repository) -> Result<(), Error> {
-    for digest in family(live, repository)? {
+fn sign(live: &mut Live<'_>, repository: &Repository, images: &[Digest]) -> Result<(), Error> {
+    for digest in images.iter().chain([live.pushed()?]) {
         let key = live
             .key
             .as_ref()
             .ok_or_else(|| step("sign", "no key was opened"))?;
         let registries = live.registries;
-        if is_signed(registries, &key.public(), repository, &digest)? {
+        if is_signed(registries, &key.public(), repository, digest)? {
             continue;
         }
-        let image = repository.tagged(signing::signature_tag(&digest)?);
+        let image = repository.tagged(signing::signature_tag(digest)?);
         let existing = known(registries.artefact(&image))?;
         let existing = existing.as_ref().map(|found| found.manifest.as_slice());
-        let signed = signing::sign(key, repository, &digest, existing)?;
+        let signed = signing::sign(key, repository, digest, existing)?;
         registries.put(&image, MANIFEST, &signed.manifest, &signed.blobs)?;
         // What counts is what is there, not what was sent.
-        if !is_signed(registries, &key.public(), repository, &digest)? {
+        if !is_signed(registries, &key.public(), repository, digest)? {
             return Err(step(
                 "sign",
                 format!("{image} does not hold the signature after it was written"),
@@ -315,7 +335,8 @@ fn read_trust(
 ) -> Result<(), Error> {
     let report = live.report;
     let mut show = |line: &str| report.foreign(line);
-    let done = process::run(&live.sh, script, Capture::Stdout, &mut show)?;
+    let script = filled(script, live.pushed.as_ref());
+    let done = process::run(&live.sh, &script, Capture::Stdout, &mut show)?;
     let trust = Trust::parse(&done.stdout)?;
     // Of the image now, not of the checkout: the base may have brought more.
     trust.requires(repository, &public_key(&live.root(), repository)?)
@@ -331,11 +352,9 @@ pub(crate) fn refusal(
     digest: &Digest,
     copy: &Invocation,
 ) -> Result<Option<String>, Error> {
-    let mut call = copy.clone();
+    let mut call = filled(copy, live.pushed.as_ref().or(Some(digest)));
     for arg in &mut call.args {
-        *arg = arg
-            .replace(&format!("@{PUSHED}"), &format!("@{digest}"))
-            .replace(&format!("@{UNSIGNED}"), &format!("@{digest}"));
+        *arg = arg.replace(&format!("@{UNSIGNED}"), &format!("@{digest}"));
     }
     let image = repository.at(digest.clone());
     let auth = live.registries.auth_json(&image)?;
@@ -367,10 +386,13 @@ fn host_accepts(
     copy: Option<&Invocation>,
 ) -> Result<(), Error> {
     let digest = live.pushed()?;
+    // Of an index, `skopeo` looks at the image that it copies.
     let refused = match copy {
+        _ if !signed_by_us(live, repository, digest)? => {
+            Some("there is no signature of the key in it".to_owned())
+        }
         Some(copy) => refusal(live, repository, digest, copy)?,
-        None if signed_by_us(live, repository, digest)? => None,
-        None => Some("there is no signature of the key in it".to_owned()),
+        None => None,
     };
     if let Some(why) = refused {
         return Err(step(

@@ -3,10 +3,9 @@
 use jiff::Timestamp;
 use registry_compat::{Answer, ImageRef};
 use remote::Inspected;
-use serde::Serialize;
 use version_discovery::Arch;
 
-use crate::apply::{Dry, Live, Timing, apply};
+use crate::apply::{Dry, Live, apply};
 use crate::cli::{BuildArgs, Inputs, TestBuildArgs};
 use crate::config::Reason;
 use crate::error::Error;
@@ -17,22 +16,8 @@ use crate::plan::{Goal, LOCK_LABEL, Plan, image_version, plan};
 use crate::resolve::Resolution;
 use crate::skip::{self, Published, UpToDate};
 use crate::tasks::inputs::{Here, read_lock, resolved};
+use crate::tasks::performed::{Made, document, tell, timed};
 use crate::tasks::{Done, versions};
-
-/// The document of `build --json`.
-#[derive(Serialize)]
-#[serde(rename_all = "kebab-case")]
-struct Document<'a> {
-    fingerprint: String,
-    effects: Vec<String>,
-    lock: &'a Lock,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    image: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    size: Option<u64>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    timings: Vec<Timing>,
-}
 
 /// What is wanted besides the goal.
 struct Wanted<'a> {
@@ -49,12 +34,12 @@ struct Wanted<'a> {
 /// # Errors
 /// The first thing that did not hold.
 pub fn build(world: &World<'_>, args: &BuildArgs) -> Result<Done, Error> {
-    let goal = if args.publish {
-        Goal::Publish
-    } else {
-        Goal::Build
+    let goal = match (args.publish, args.push) {
+        (true, _) => Goal::Publish,
+        (_, true) => Goal::Push,
+        _ => Goal::Build,
     };
-    if goal == Goal::Publish {
+    if goal != Goal::Build {
         own_house(world)?;
     }
     run(
@@ -73,7 +58,7 @@ pub fn build(world: &World<'_>, args: &BuildArgs) -> Result<Done, Error> {
 /// # Errors
 /// The first thing that did not hold.
 pub fn test_build(world: &World<'_>, args: &TestBuildArgs) -> Result<Done, Error> {
-    run(
+    let done = run(
         world,
         &Wanted {
             goal: Goal::TestBuild,
@@ -81,12 +66,17 @@ pub fn test_build(world: &World<'_>, args: &TestBuildArgs) -> Result<Done, Error
             like: None,
             force: None,
         },
-    )
+    )?;
+    // Whoever changed the checkout cannot help it.
+    Ok(match done {
+        Done::NotYet if args.if_possible => Done::Well,
+        done => done,
+    })
 }
 
 /// In CI, a fork that still names somebody else's account is stopped before it
 /// builds: it would fail at the push, after half an hour, or worse, succeed.
-fn own_house(world: &World<'_>) -> Result<(), Error> {
+pub(super) fn own_house(world: &World<'_>) -> Result<(), Error> {
     let image = &world.config.image;
     match &world.env.ci_owner {
         Some(owner) if !owner.eq_ignore_ascii_case(image.owner.as_str()) => {
@@ -116,7 +106,6 @@ struct Found {
 /// which has been told.
 fn found(world: &World<'_>, wanted: &Wanted<'_>) -> Result<Option<Found>, Error> {
     let inputs = wanted.inputs;
-    let publish = wanted.goal == Goal::Publish;
     if let Some(image) = wanted.like {
         let local = world.local(inputs.engine)?;
         let lock = like(world, image, &local)?;
@@ -129,14 +118,17 @@ fn found(world: &World<'_>, wanted: &Wanted<'_>) -> Result<Option<Found>, Error>
         }));
     }
     if let Some(path) = &inputs.locked {
-        // Without a push, nobody needs to be asked for anything.
-        let published = if publish && wanted.force.is_none() {
+        let lock = read_lock(path)?;
+        let forced = wanted.force.is_some() || lock.judgement.forced.is_some();
+        // Without a publication, nobody needs to be asked for anything; and
+        // where it comes in halves, whoever made the lock has asked.
+        let published = if wanted.goal == Goal::Publish && !forced {
             Some(world.published()?)
         } else {
             None
         };
         return Ok(Some(Found {
-            lock: read_lock(path)?,
+            lock,
             local: world.local(inputs.engine)?,
             published,
             now: world.env.now,
@@ -164,7 +156,7 @@ fn found(world: &World<'_>, wanted: &Wanted<'_>) -> Result<Option<Found>, Error>
             outputs,
         })),
         Resolution::NotYet(not_yet) => {
-            versions::tell(world, &not_yet);
+            versions::not_yet(world, &not_yet)?;
             world.report.document(&not_yet)?;
             Ok(None)
         }
@@ -232,8 +224,10 @@ fn run(world: &World<'_>, wanted: &Wanted<'_>) -> Result<Done, Error> {
         outputs,
     } = found;
     if let Some(reason) = wanted.force {
-        world.report.status("Forced", reason.as_str());
         lock.judgement.forced = Some(reason.clone());
+    }
+    if let Some(reason) = &lock.judgement.forced {
+        world.report.status("Forced", reason.as_str());
     } else if wanted.goal != Goal::TestBuild {
         let days = world.config.policy.rebuild_after_days;
         match skip::published(&lock, published.as_ref(), days, now)? {
@@ -259,7 +253,7 @@ fn run(world: &World<'_>, wanted: &Wanted<'_>) -> Result<Done, Error> {
         document(world, &plan, &lock, None, Vec::new())?;
         return Ok(Done::Well);
     }
-    perform(world, &plan, &lock, &local, outputs)
+    perform(world, wanted.goal, &plan, &lock, &local, outputs)
 }
 
 /// What is published is what would be built.
@@ -290,21 +284,19 @@ fn unchanged(
 
 fn perform(
     world: &World<'_>,
+    goal: Goal,
     plan: &Plan,
     lock: &Lock,
     local: &Local,
-    mut outputs: Vec<(&'static str, String)>,
+    outputs: Vec<(&'static str, String)>,
 ) -> Result<Done, Error> {
-    let registries = world.registries()?;
-    let mut live = Live::new(&world.env.root, registries, world.report, local.arch)?;
-    let mut timings = Vec::new();
-    let outcome = apply(plan, &mut live, &mut timings);
-    for timing in &timings {
-        world.report.status(
-            "Took",
-            &format!("{:7.1} s  {}", timing.seconds, timing.step),
-        );
-    }
+    let mut live = Live::new(
+        &world.env.root,
+        world.registries()?,
+        world.report,
+        local.arch,
+    )?;
+    let (timings, outcome) = timed(world, plan, &mut live);
     if let Err(error) = outcome {
         // What the engine says of an image that is not there any more is hard
         // to read, and only now is it worth a question.
@@ -314,52 +306,10 @@ fn perform(
         }
         return Err(error);
     }
-    let digest = live.pushed.as_ref();
-    if let (Some(digest), Some(size)) = (digest, live.size) {
-        let repository = world.config.repository()?;
-        let megabytes = size as f64 / 1e6;
-        world.report.status(
-            "Published",
-            &format!("{repository}@{digest} ({megabytes:.1} MB compressed)"),
-        );
-        outputs.extend([
-            ("digest", digest.to_string()),
-            ("image", repository.to_string()),
-            ("fingerprint", lock.fingerprint()?.to_string()),
-        ]);
-        let row = |name: &str, value: String| vec![name.to_owned(), value];
-        let mut rows = vec![
-            row("image", format!("{repository}@{digest}")),
-            row("version", image_version(lock)),
-            row("size", format!("{megabytes:.1} MB")),
-        ];
-        rows.extend(
-            timings
-                .iter()
-                .map(|t| row(t.step, format!("{:.1} s", t.seconds))),
-        );
-        versions::summary(world, "Published", &rows)?;
-    }
-    world.report.outputs(&outputs)?;
-    document(world, plan, lock, Some(&live), timings)?;
-    Ok(Done::Well)
-}
-
-fn document(
-    world: &World<'_>,
-    plan: &Plan,
-    lock: &Lock,
-    live: Option<&Live<'_>>,
-    timings: Vec<Timing>,
-) -> Result<(), Error> {
-    let repository = world.config.repository()?;
-    let digest = live.and_then(|live| live.pushed.clone());
-    world.report.document(&Document {
-        fingerprint: lock.fingerprint()?.to_string(),
-        effects: plan.effects().map(ToString::to_string).collect(),
-        lock,
-        image: digest.map(|digest| repository.at(digest).to_string()),
-        size: live.and_then(|live| live.size),
-        timings,
-    })
+    let verb = match goal {
+        Goal::Push => "Pushed",
+        _ => "Published",
+    };
+    let made = Made { verb, plan, lock };
+    tell(world, &made, &live, timings, outputs)
 }

@@ -69,6 +69,11 @@ pub fn run_at(world: &World<'_>, args: &CleanupArgs, paces: Paces) -> Result<Don
     if let Some(CleanupCommand::Restore(args)) = &args.command {
         return undo::restore_log(world, &tools, &args.log);
     }
+    if args.log.is_some() && !args.executes() {
+        return Err(Error::Usage(
+            "--log: without --execute nothing is deleted, and there is no log".to_owned(),
+        ));
+    }
     let packages = packages(world, args.package.as_deref())?;
     let log = match &args.log {
         Some(path) => path.clone(),
@@ -108,7 +113,7 @@ pub fn run_at(world: &World<'_>, args: &CleanupArgs, paces: Paces) -> Result<Don
     if all.iter().any(|(_, planned)| planned.refusal.is_some()) {
         return refuse(world, &all);
     }
-    if args.execute {
+    if args.executes() {
         execute(world, &all, &mut log)
     } else {
         for (_, planned) in &all {

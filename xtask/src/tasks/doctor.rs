@@ -1,5 +1,7 @@
 //! `doctor`: what is missing on this machine, and what brings it.
 
+mod vm;
+
 use std::path::Path;
 
 use serde::Serialize;
@@ -39,7 +41,13 @@ const fn tool(
 /// What a rehearsal and the tests need beside an engine.
 pub const REHEARSAL: [&str; 6] = ["podman", "rpmbuild", "rpm", "depmod", "systemctl", "cc"];
 
-const TOOLS: [Tool; 12] = [
+/// Where a linter is put that no distribution has.
+pub const LINTERS: &str = "target/linters";
+/// It, in the version that the workflows were tried with; a test holds that
+/// `.ci/run` takes the same.
+pub const ZIZMOR: &str = "zizmor==1.32.0";
+
+const TOOLS: [Tool; 13] = [
     tool("git", "labels the image with its commit", "git", "git-core"),
     tool(
         "podman",
@@ -82,6 +90,13 @@ const TOOLS: [Tool; 12] = [
         "systemd",
     ),
     tool("cc", "stand-ins of the rehearsal", "gcc", "gcc"),
+    // Debian has `venv` in a package of its own, which brings the program.
+    tool(
+        "python3",
+        "brings zizmor, for the tests",
+        "python3-venv",
+        "python3",
+    ),
 ];
 
 /// What must be in `containers.conf` where systemd does not run: podman would
@@ -117,12 +132,14 @@ struct Line {
 /// If the package command fails.
 pub fn run(env: &Env, report: &Report, config: &Path, args: &DoctorArgs) -> Result<Done, Error> {
     if args.install {
-        install(env, report)?;
+        install(env, report, args.vm)?;
     }
     let mut lines = tools(env);
+    lines.push(linter(env));
     lines.push(engine(env));
     lines.push(systemd(env));
     lines.push(space(env));
+    lines.extend(vm::lines(env, args.vm));
     lines.extend(policy(env, report, config));
     let mut rows = vec![
         ["", "WHAT", "FOUND", "WHAT TO DO"]
@@ -139,9 +156,12 @@ pub fn run(env: &Env, report: &Report, config: &Path, args: &DoctorArgs) -> Resu
         ]);
     }
     report.table(&rows);
-    if let Some(command) = install_command(env) {
+    if let Some(command) = command(env, args.vm) {
+        let option = if args.vm { " --vm" } else { "" };
         report.answer("");
-        report.answer("One command brings what is missing (`doctor --install` runs it):");
+        report.answer(&format!(
+            "One command brings what is missing (`doctor --install{option}` runs it):"
+        ));
         report.answer(&format!("  {command}"));
     }
     report.document(&lines)?;
@@ -173,8 +193,15 @@ fn tools(env: &Env) -> Vec<Line> {
 /// The one package command, for the family of this machine; `None` if nothing
 /// is missing.
 pub fn install_command(env: &Env) -> Option<Invocation> {
+    command(env, false)
+}
+
+/// The same; with what only `vm` takes, if asked.
+fn command(env: &Env, vm: bool) -> Option<Invocation> {
+    let also = if vm { vm::TOOLS.as_slice() } else { &[] };
     let missing: Vec<&Tool> = TOOLS
         .iter()
+        .chain(also)
         .filter(|tool| installed(env, tool).is_none())
         .collect();
     if missing.is_empty() {
@@ -192,7 +219,7 @@ pub fn install_command(env: &Env) -> Option<Invocation> {
     });
     let mut packages: Vec<&str> = missing
         .iter()
-        .map(|tool| if apt { tool.debian } else { tool.fedora })
+        .flat_map(|tool| if apt { tool.debian } else { tool.fedora }.split_whitespace())
         .collect();
     packages.sort_unstable();
     packages.dedup();
@@ -200,8 +227,48 @@ pub fn install_command(env: &Env) -> Option<Invocation> {
     Some(Invocation::new(words[0], words[1..].iter().copied()))
 }
 
-fn install(env: &Env, report: &Report) -> Result<(), Error> {
-    let Some(command) = install_command(env) else {
+/// The linter of the workflows.
+fn zizmor(env: &Env) -> Option<std::path::PathBuf> {
+    let ours = env.root.join(LINTERS).join("bin/zizmor");
+    env.program("zizmor")
+        .or_else(|| Some(ours).filter(|path| path.is_file()))
+}
+
+fn linter(env: &Env) -> Line {
+    let found = zizmor(env);
+    Line {
+        ok: found.is_some(),
+        name: "zizmor (lints the workflows, in the tests)".to_owned(),
+        mend: match found {
+            Some(_) => String::new(),
+            None => "cargo xtask doctor --install".to_owned(),
+        },
+        found: found.map_or_else(|| "no".to_owned(), |path| path.display().to_string()),
+    }
+}
+
+fn install(env: &Env, report: &Report, vm: bool) -> Result<(), Error> {
+    install_packages(env, report, vm)?;
+    if zizmor(env).is_some() {
+        return Ok(());
+    }
+    // In a folder of its own: Python of a distribution takes nothing else.
+    let sh = crate::apply::shell(&env.root)?;
+    let pip = env.root.join(LINTERS).join("bin/pip").display().to_string();
+    for command in [
+        Invocation::new("python3", ["-m", "venv", LINTERS]),
+        Invocation::new(&pip, ["install", "--quiet", "--only-binary=:all:", ZIZMOR]),
+    ] {
+        report.status("Running", &command.to_string());
+        process::run(&sh, &command, Capture::Show, &mut |line| {
+            report.foreign(line);
+        })?;
+    }
+    Ok(())
+}
+
+fn install_packages(env: &Env, report: &Report, vm: bool) -> Result<(), Error> {
+    let Some(command) = command(env, vm) else {
         return Ok(());
     };
     let sh = crate::apply::shell(&env.root)?;
@@ -267,20 +334,25 @@ fn systemd(env: &Env) -> Line {
     }
 }
 
-/// Asks `df`, as POSIX has it, for the free space under the engine's storage.
-fn space(env: &Env) -> Line {
-    let place = ["/var/lib/containers", "/var/lib", "/"]
-        .into_iter()
-        .find(|path| Path::new(path).is_dir())
-        .unwrap_or("/");
-    let free = crate::apply::shell(&env.root)
+/// Asks `df`, as POSIX has it, for the free space at a place, in bytes.
+fn free_space(env: &Env, place: &str) -> Option<u64> {
+    crate::apply::shell(&env.root)
         .and_then(|sh| process::read(&sh, &Invocation::new("df", ["-Pk", place])))
         .ok()
         .and_then(|text| {
             let line = text.lines().nth(1)?.to_owned();
             line.split_whitespace().nth(3)?.parse::<u64>().ok()
         })
-        .map(|kilobytes| kilobytes * 1024);
+        .map(|kilobytes| kilobytes * 1024)
+}
+
+/// The free space under the engine's storage.
+fn space(env: &Env) -> Line {
+    let place = ["/var/lib/containers", "/var/lib", "/"]
+        .into_iter()
+        .find(|path| Path::new(path).is_dir())
+        .unwrap_or("/");
+    let free = free_space(env, place);
     let gigabytes = |bytes: u64| format!("{} GB", bytes / 1_000_000_000);
     Line {
         // Advice, not a verdict: a rehearsal and the tests do with far less.

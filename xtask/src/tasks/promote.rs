@@ -1,6 +1,7 @@
 //! `promote`, `rollback` and `retract`: which image the followed tags name.
 
 use registry_compat::{Answer, Digest, ImageRef, Repository, Tag};
+use remote::Inspected;
 use serde_json::json;
 
 use crate::apply::{Dry, Live, apply};
@@ -10,7 +11,7 @@ use crate::gather::World;
 use crate::history::{self, Entry};
 use crate::lock::Lock;
 use crate::plan::{Effect, LOCK_LABEL, Plan, Step, contract};
-use crate::publish::{self, Act, Seen};
+use crate::publish::{self, Act, Platform, Seen, platforms};
 use crate::tasks::Done;
 
 fn wrong(step: &str, detail: impl Into<String>) -> Error {
@@ -45,7 +46,7 @@ fn carry_out(world: &World<'_>, steps: Vec<Step>, dry: bool) -> Result<Vec<Strin
 }
 
 /// Our own image, by digest.
-fn own(world: &World<'_>, image: &ImageRef) -> Result<(Repository, Digest), Error> {
+pub(super) fn own(world: &World<'_>, image: &ImageRef) -> Result<(Repository, Digest), Error> {
     let repository = world.config.repository()?;
     match image.digest() {
         Some(digest) if *image.repository() == repository => Ok((repository, digest.clone())),
@@ -73,7 +74,7 @@ pub fn promote(world: &World<'_>, args: &PromoteArgs) -> Result<Done, Error> {
     let lock = Lock::parse(text, &format!("label {LOCK_LABEL} of {image}"))?;
     let home = registries.home_of(image)?;
     let there = home.image.to_string();
-    let first = [
+    let mut first = vec![
         Act::Take {
             image: image.clone(),
         },
@@ -81,11 +82,9 @@ pub fn promote(world: &World<'_>, args: &PromoteArgs) -> Result<Done, Error> {
             image: image.clone(),
         },
     ];
-    let pull = Step {
-        name: "pull",
-        effects: vec![Effect::Run(local.engine.pull(&home.image, home.insecure))],
-        cleanup: Vec::new(),
-    };
+    first.extend(elsewhere(world, image, &found, &lock)?);
+    let pull = local.engine.pull(&there, home.insecure);
+    let pull = Step::new("pull", vec![Effect::Run(pull)]);
     let mut steps = vec![
         publish::step("read", first),
         pull,
@@ -124,6 +123,44 @@ pub fn promote(world: &World<'_>, args: &PromoteArgs) -> Result<Done, Error> {
     told(world, &digest, &effects)
 }
 
+/// The images of an index that cannot be run here.
+///
+/// # Errors
+/// [`Error::Refused`] if hosts of an architecture would be left without one.
+fn elsewhere(
+    world: &World<'_>,
+    image: &ImageRef,
+    found: &Inspected,
+    lock: &Lock,
+) -> Result<Vec<Act>, Error> {
+    let mut acts = Vec::new();
+    if lock.targets.len() < 2 {
+        return Ok(acts);
+    }
+    if found.manifest == found.digest {
+        return Err(Error::Refused(format!(
+            "{image} is for one architecture only, and its lock has {}; promote the index that \
+             `cargo xtask publish` made, or publish it",
+            lock.targets.len()
+        )));
+    }
+    for Platform { arch, image: there } in platforms(world.registries()?, image, lock)? {
+        match there {
+            None => {
+                return Err(Error::Refused(format!(
+                    "{image} has nothing for {arch}, whose hosts would be left behind"
+                )));
+            }
+            Some(there) if there.manifest == found.manifest => {}
+            Some(there) => acts.push(Act::Elsewhere {
+                image: image.repository().at(there.manifest),
+                arch,
+            }),
+        }
+    }
+    Ok(acts)
+}
+
 fn told(world: &World<'_>, digest: &Digest, effects: &[String]) -> Result<Done, Error> {
     world.report.outputs(&[("digest", digest.to_string())])?;
     world
@@ -145,6 +182,7 @@ pub fn rollback(world: &World<'_>, args: &RollbackArgs) -> Result<Done, Error> {
         None => previous(world, &repository)?,
     };
     let image = repository.at(digest.clone());
+    left_behind(world, &image)?;
     let mut acts = vec![
         Act::Take {
             image: image.clone(),
@@ -170,6 +208,32 @@ pub fn rollback(world: &World<'_>, args: &RollbackArgs) -> Result<Done, Error> {
         );
     }
     told(world, &digest, &effects)
+}
+
+/// Says for which architectures of `image.yaml` an image has nothing: an older
+/// one may have been for fewer, and to go back to it is all the same right.
+fn left_behind(world: &World<'_>, image: &ImageRef) -> Result<(), Error> {
+    let all = &world.config.architectures;
+    if all.iter().count() < 2 {
+        return Ok(());
+    }
+    let registries = world.registries()?;
+    for arch in all.iter() {
+        let there = match registries.inspect(image, *arch) {
+            Answer::Present(found) if found.manifest == found.digest => {
+                publish::piece(registries, image).is_ok_and(|(piece, _)| piece.arch == *arch)
+            }
+            Answer::Present(_) => true,
+            Answer::Absent => false,
+            Answer::Unknown(why) => return Err(Error::Unknown(why)),
+        };
+        if !there {
+            world.report.warning(&format!(
+                "{image} has nothing for {arch}: its hosts stay where they are, and cannot update"
+            ));
+        }
+    }
+    Ok(())
 }
 
 /// A digest, or what a tag names.

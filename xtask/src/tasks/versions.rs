@@ -1,16 +1,16 @@
-//! `versions`, its one-line relatives, and `resolve`.
+//! `versions` and its one-line relatives.
 
 use serde::Serialize;
 use version_discovery::{BaseCandidate, Choice, KernelVersion, Outcome, newest_in_series};
 
-use crate::cli::{FactsArgs, ResolveArgs};
+use crate::cli::FactsArgs;
 use crate::error::Error;
 use crate::facts::Upstream;
 use crate::gather::{Scope, World};
 use crate::lock::Lock;
 use crate::resolve::{NotYet, Resolution, decide, explain};
 use crate::tasks::Done;
-use crate::tasks::inputs::{Here, Resolved, resolved, write};
+use crate::tasks::inputs::{Here, Resolved, resolved};
 
 /// The document of `versions --json`.
 #[derive(Serialize)]
@@ -32,6 +32,17 @@ pub fn word(outcome: &Outcome) -> &'static str {
         Outcome::Go(_) => "compatible",
         Outcome::Hold(..) => "held",
         Outcome::Wait(_) => "not yet",
+        Outcome::Unknown(_) => "unknown",
+        Outcome::Refused(_) => "refused",
+    }
+}
+
+/// The same for the steps of a workflow: one word, without a space.
+pub fn token(outcome: &Outcome) -> &'static str {
+    match outcome {
+        Outcome::Go(_) => "go",
+        Outcome::Hold(..) => "hold",
+        Outcome::Wait(_) => "not-yet",
         Outcome::Unknown(_) => "unknown",
         Outcome::Refused(_) => "refused",
     }
@@ -142,7 +153,7 @@ fn newest_base(choice: &Choice) -> Option<&BaseCandidate> {
 pub fn outputs(resolved: &Resolved) -> Vec<(&'static str, String)> {
     let outcome = &resolved.choice.outcome;
     let mut all = vec![
-        ("verdict", word(outcome).to_owned()),
+        ("verdict", token(outcome).to_owned()),
         ("verdict-text", sentence(outcome)),
     ];
     if let Resolution::Lock(lock) = &resolved.resolution {
@@ -184,6 +195,18 @@ pub fn tell(world: &World<'_>, not_yet: &NotYet) {
     for line in lines {
         world.report.note(&line);
     }
+}
+
+/// Tells a person, and the page of the run, why there is nothing to build.
+///
+/// # Errors
+/// If the runner's file cannot be written.
+pub fn not_yet(world: &World<'_>, not_yet: &NotYet) -> Result<(), Error> {
+    tell(world, not_yet);
+    let lines = explain(not_yet).join("\n");
+    world.report.summary(&format!(
+        "### Not yet: nothing can be built\n\n```text\n{lines}\n```\n\n"
+    ))
 }
 
 /// Tells a person, and the page of the run, that a base is held back.
@@ -292,34 +315,4 @@ pub fn check(world: &World<'_>, args: &FactsArgs) -> Result<Done, Error> {
             Ok(Done::NotYet)
         }
     }
-}
-
-/// `resolve`.
-///
-/// # Errors
-/// If anything could not be found out, or the file cannot be written.
-pub fn resolve(world: &World<'_>, args: &ResolveArgs) -> Result<Done, Error> {
-    let resolved = resolved(world, &args.facts, None, Here::Saved, Scope::default())?;
-    let lock = match &resolved.resolution {
-        Resolution::Lock(lock) => lock,
-        Resolution::NotYet(not_yet) => {
-            tell(world, not_yet);
-            world.report.document(not_yet)?;
-            return Ok(Done::NotYet);
-        }
-    };
-    let text = serde_json::to_string_pretty(lock).map_err(|e| Error::Usage(e.to_string()))?;
-    match &args.output {
-        Some(path) => {
-            write(path, &format!("{text}\n"))?;
-            world.report.status("Wrote", &path.display().to_string());
-        }
-        None => world.report.answer(&text),
-    }
-    hold(world, &resolved.choice.outcome)?;
-    let mut values = outputs(&resolved);
-    values.push(("fingerprint", lock.fingerprint()?.to_string()));
-    world.report.outputs(&values)?;
-    world.report.document(&lock)?;
-    Ok(Done::Well)
 }

@@ -5,7 +5,9 @@
 mod support;
 
 mod akmods;
+mod decide;
 mod explain;
+mod halves;
 mod hold;
 mod output;
 mod publish;
@@ -15,3 +17,4 @@ mod secrets;
 mod signals;
 mod skip;
 mod verify;
+mod vm;
