@@ -13,6 +13,7 @@ use xshell::Shell;
 use crate::contract::{self, Check};
 use crate::env::Stopwatch;
 use crate::error::Error;
+use crate::measured::History;
 use crate::plan::{Effect, Plan, Step};
 use crate::process::{self, Capture};
 use crate::report::Report;
@@ -25,6 +26,9 @@ pub trait Sink {
     /// # Errors
     /// Whatever keeps it from being performed.
     fn perform(&mut self, effect: &Effect) -> Result<(), Error>;
+
+    /// Told how long a step took, before the next one begins.
+    fn took(&mut self, _: &Timing) {}
 }
 
 /// A sink that only prints, which is all of a dry run.
@@ -51,6 +55,10 @@ pub struct Live<'a> {
     pub size: Option<u64>,
     /// The checks of the last contract.
     pub checks: Vec<Check>,
+    /// How long the steps took that are done.
+    pub(crate) timings: Vec<Timing>,
+    /// The history, once this publication is in it.
+    pub history: Option<History>,
     quiet: bool,
 }
 
@@ -74,6 +82,8 @@ impl<'a> Live<'a> {
             pushed: None,
             size: None,
             checks: Vec::new(),
+            timings: Vec::new(),
+            history: None,
             quiet: false,
         })
     }
@@ -143,6 +153,10 @@ impl<'a> Live<'a> {
 }
 
 impl Sink for Live<'_> {
+    fn took(&mut self, timing: &Timing) {
+        self.timings.push(timing.clone());
+    }
+
     fn perform(&mut self, effect: &Effect) -> Result<(), Error> {
         if process::interrupted() {
             return Err(Error::Interrupted);
@@ -245,10 +259,12 @@ fn perform_all(plan: &Plan, sink: &mut dyn Sink, timings: &mut Vec<Timing>) -> R
     for step in &plan.steps {
         let watch = Stopwatch::start();
         outcome = perform_step(step, sink);
-        timings.push(Timing {
+        let timing = Timing {
             step: step.name,
             seconds: watch.elapsed().max(Duration::ZERO).as_secs_f64(),
-        });
+        };
+        sink.took(&timing);
+        timings.push(timing);
         if outcome.is_err() {
             break;
         }

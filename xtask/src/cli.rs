@@ -4,6 +4,7 @@
 mod cleanup;
 mod ignition;
 mod image;
+mod status;
 
 use std::path::PathBuf;
 
@@ -16,6 +17,8 @@ pub use image::{
 };
 
 use crate::engine::Engine;
+
+pub use status::StatusArgs;
 
 pub use ignition::{ButaneArgs, CompareArgs, IgnitionArgs, IgnitionTask, ServeArgs, SiteArgs};
 
@@ -57,6 +60,7 @@ const GROUPS: [(&str, &[&str]); 4] = [
             "check-zfs-available",
             "explain",
             "forecast",
+            "status",
         ],
     ),
     (
@@ -161,6 +165,14 @@ pub enum Task {
     ///
     /// Example: cargo xtask forecast
     Forecast,
+    /// Show what is published, what upstream has, and how CI is
+    ///
+    /// Exit code 0: all was asked, whatever the answers are; but 10 and 4 as in
+    /// `explain`, where nothing can be built. 3: a row says what could not be
+    /// asked, and the others stand all the same.
+    ///
+    /// Example: cargo xtask status --history
+    Status(StatusArgs),
     /// Write the lock: every input, pinned by digest
     ///
     /// Example: cargo xtask resolve -o lock.json

@@ -26,6 +26,7 @@ pub use signing::{Inputs, Judge, SecretSource, Signing, Unverified};
 pub use types::{Folder, Name, Owner, PackageName, Reason, SshKey, Unique, UnitName, Url};
 
 use crate::error::Error;
+use crate::measured;
 
 /// The whole of `image.yaml`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -249,6 +250,24 @@ impl Config {
             return Some((
                 "tags",
                 format!("`{tag}` is the candidate tag, which moves before an image is proven"),
+            ));
+        }
+        if let Some(tag) = self
+            .image
+            .tags
+            .iter()
+            .find(|tag| tag.as_str() == measured::TAG)
+        {
+            return Some((
+                "tags",
+                format!("`{tag}` is where the measured history lies"),
+            ));
+        }
+        if self.image.candidate.as_str() == measured::TAG {
+            let tag = &self.image.candidate;
+            return Some((
+                "candidate",
+                format!("`{tag}` is where the measured history lies"),
             ));
         }
         if let Some(unit) = self

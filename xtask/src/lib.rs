@@ -16,6 +16,7 @@ pub mod gather;
 pub mod history;
 pub mod ignition;
 pub mod lock;
+pub mod measured;
 pub mod plan;
 pub mod process;
 pub mod publish;
@@ -25,6 +26,7 @@ pub mod resolve;
 pub mod sbom;
 pub mod signing;
 pub mod skip;
+pub mod status;
 pub mod tasks;
 #[doc(hidden)]
 pub mod testing;
@@ -91,6 +93,7 @@ fn run(cli: &Cli, env: &Env, report: &Report) -> Result<Done, Error> {
         Task::KernelMajorMinor => tasks::versions::kernel_major_minor(&world),
         Task::CheckZfsAvailable(facts) => tasks::versions::check(&world, facts),
         Task::Explain(facts) => tasks::explain::run(&world, facts),
+        Task::Status(args) => tasks::status::run(&world, args),
         Task::Forecast => tasks::forecast::run(&world),
         Task::Resolve(args) => tasks::versions::resolve(&world, args),
         Task::Build(args) => tasks::build::build(&world, args),

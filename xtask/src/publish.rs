@@ -4,7 +4,8 @@
 //! read back by digest -> sign that digest -> accept it as a host would, with
 //! the image's own policy, and see an unsigned one refused by the same policy
 //! -> packages and lock beside it -> only then names: first those that never move, then
-//! those that hosts follow, each by copying the manifest and read back.
+//! those that hosts follow, each by copying the manifest and read back -> what it
+//! took is added to the history.
 //!
 //! Whatever fails, a tag that hosts follow names what it named before. The
 //! candidate tag is one and the same for every run, which writes over what a
@@ -15,6 +16,7 @@ mod attach;
 mod checks;
 mod control;
 mod perform;
+mod record;
 
 use std::path::PathBuf;
 
@@ -29,10 +31,11 @@ use crate::plan::{Effect, Step, image_version};
 use crate::process::Invocation;
 
 pub use act::Act;
-pub use attach::attached;
-pub use checks::checks;
+pub use attach::{LOCK, attached};
+pub use checks::{checks, signature};
 pub use control::{Control, control_image};
 pub(crate) use perform::{perform, secret};
+pub use record::history;
 
 /// What a tag that marks a bad image begins with; 12 digits of its digest
 /// follow.
@@ -153,6 +156,12 @@ pub fn after(
                 engine: local.engine,
             }],
         ),
+        step(
+            "measure",
+            [Act::Measure {
+                repository: repository.clone(),
+            }],
+        ),
     ];
     if config.signing.unsigned.is_none() {
         steps.push(step(
@@ -173,6 +182,7 @@ pub fn after(
     steps.push(attach_step(lock, local, &name.to_string(), &repository)?);
     steps.push(step("name", names(config, lock, local)?));
     steps.push(promote(config)?);
+    steps.push(record(config, lock)?);
     Ok(steps)
 }
 
@@ -312,6 +322,16 @@ pub fn promote(config: &Config) -> Result<Step, Error> {
         effects,
         cleanup: Vec::new(),
     })
+}
+
+/// The step that adds the publication to the history.
+fn record(config: &Config, lock: &Lock) -> Result<Step, Error> {
+    let act = Act::Record {
+        repository: config.repository()?,
+        image: image_version(lock).parse()?,
+        fingerprint: lock.fingerprint()?,
+    };
+    Ok(step("history", [act]))
 }
 
 /// The folder of the files that are laid over the image.

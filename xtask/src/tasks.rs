@@ -14,6 +14,7 @@ pub mod ignition;
 pub mod inputs;
 pub mod keys;
 pub mod promote;
+pub mod status;
 pub mod verify;
 pub mod versions;
 

@@ -1,14 +1,19 @@
 //! What `verify` asks of a published image's signature.
 
-use registry_compat::Digest;
+use std::path::Path;
 
-use super::perform::{is_signed, refusal};
-use super::{PUSHED, Seen, host_copy};
+use registry_compat::{Digest, Repository};
+use remote::Registries;
+
+use super::perform::{is_signed, known, refusal};
+use super::{PUSHED, Seen, host_copy, rootfs};
 use crate::apply::Live;
 use crate::config::{Judge, Signing};
 use crate::contract::Check;
 use crate::error::Error;
 use crate::process::{self, Capture};
+use crate::signing::signature_tag;
+use crate::status::Signature;
 use crate::trust::Trust;
 
 /// The image's own policy, the signature, and the copy that a host would make,
@@ -45,6 +50,30 @@ pub fn checks(
         process::tidying(|| process::run(&live.sh, &call, Capture::Show, &mut show))?;
     }
     outcome
+}
+
+/// Whether hosts find a signature of a digest, by the policy in the checkout.
+///
+/// # Errors
+/// If that could not be found out.
+pub fn signature(
+    root: &Path,
+    registries: &Registries,
+    repository: &Repository,
+    digest: &Digest,
+) -> Result<Signature, Error> {
+    let tag = repository.tagged(signature_tag(digest)?);
+    if known(registries.artefact(&tag))?.is_none() {
+        return Ok(Signature::Absent);
+    }
+    let trust = Trust::of_rootfs(&root.join(rootfs()));
+    let Ok(Some(key)) = trust.and_then(|trust| trust.key(repository)) else {
+        return Ok(Signature::Untried);
+    };
+    Ok(match is_signed(registries, &key, repository, digest)? {
+        true => Signature::Good,
+        false => Signature::Foreign,
+    })
 }
 
 fn check(name: &str, expected: &str, found: Result<String, String>) -> Check {

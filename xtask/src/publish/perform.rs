@@ -7,6 +7,7 @@ use remote::{Registries, Secret};
 use serde_json::Value;
 
 use super::attach::{LOCK, attach};
+use super::record::{measure, record};
 use super::{
     AUTH, Act, Control, PUSHED, UNSIGNED, control_image, free_name, retracted_tag, rootfs,
 };
@@ -90,6 +91,18 @@ pub(crate) fn perform(live: &mut Live<'_>, act: &Act) -> Result<(), Error> {
                 ));
             }
             live.report.status("Named", &format!("{repository}:{free}"));
+            Ok(())
+        }
+        Act::Measure { repository } => {
+            measure(live, repository);
+            Ok(())
+        }
+        Act::Record {
+            repository,
+            image,
+            fingerprint,
+        } => {
+            record(live, repository, image, fingerprint);
             Ok(())
         }
         Act::NotRetracted { image } => {

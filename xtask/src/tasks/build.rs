@@ -17,7 +17,7 @@ use crate::plan::{Goal, LOCK_LABEL, Plan, image_version, plan};
 use crate::resolve::Resolution;
 use crate::skip::{self, Published, UpToDate};
 use crate::tasks::inputs::{Here, read_lock, resolved};
-use crate::tasks::{Done, versions};
+use crate::tasks::{Done, status, versions};
 
 /// The document of `build --json`.
 #[derive(Serialize)]
@@ -339,6 +339,7 @@ fn perform(
                 .map(|t| row(t.step, format!("{:.1} s", t.seconds))),
         );
         versions::summary(world, "Published", &rows)?;
+        status::chart(world, live.history.as_ref())?;
     }
     world.report.outputs(&outputs)?;
     document(world, plan, lock, Some(&live), timings)?;

@@ -14,4 +14,5 @@ mod rounds;
 mod secrets;
 mod signals;
 mod skip;
+mod status;
 mod verify;
