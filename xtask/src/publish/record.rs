@@ -68,17 +68,15 @@ fn add(
     let parts = parts(registries, &repository.at(digest.clone()), live.arch)?;
     let mut halves = Vec::new();
     let mut weights = Vec::new();
+    let built_here = live.timings.iter().any(|timing| timing.step == "build");
     for (arch, part, manifest) in parts {
-        match attached(registries, repository, &part, MEASURED)? {
-            Some(document) => halves.push((arch, Half::parse(&document)?)),
-            None if live.timings.iter().any(|timing| timing.step == "build") => {}
-            // It would look as if the build had taken no time.
-            None => {
-                return Err(step(
-                    "history",
-                    format!("{part} has no list beside it of what its build took"),
-                ));
-            }
+        if !built_here {
+            // Without it, it would look as if the build had taken no time.
+            let document = attached(registries, repository, &part, MEASURED)?.ok_or_else(|| {
+                let lacks = "has no list beside it of what its build took";
+                step("history", format!("{part} {lacks}"))
+            })?;
+            halves.push((arch, Half::parse(&document)?));
         }
         weights.push(Weight {
             arch,
