@@ -202,6 +202,39 @@ fn each_publication_is_an_entry_and_is_drawn() {
 }
 
 #[test]
+fn what_the_building_half_took_is_found_by_the_other() {
+    let bench = Bench::new();
+    bench.run(&["resolve", "-o", "lock.json"]).expect(0);
+    let push = ["build", "--push", "--locked", "lock.json"];
+    bench.run(&push).expect(0);
+    let image = format!("{PUBLISHED}@{}", bench.pushed());
+    let publish = ["publish", image.as_str(), "--locked", "lock.json"];
+    let run = bench.run(&publish);
+    assert_eq!(run.code, Some(0), "{run:#?}");
+    let history = kept(&bench);
+    let [entry] = history.last(usize::MAX) else {
+        panic!("{history:?}");
+    };
+    let names: Vec<String> = entry
+        .steps
+        .iter()
+        .map(|took| took.step.to_string())
+        .collect();
+    let place = |name: &str| names.iter().position(|found| found == name).unwrap();
+    assert!(
+        place("build") < place("push") && place("push") < place("promote"),
+        "{names:?}"
+    );
+    // Where nobody wrote it down, there is no entry that would be half of one.
+    let digest = bench.pushed().replace(':', "-");
+    bench.upstream.remove(PUBLISHED, &digest);
+    let run = bench.run(&publish);
+    assert_eq!(run.code, Some(0), "{run:#?}");
+    assert!(run.stderr.contains("what its build took"), "{run:#?}");
+    assert_eq!(kept(&bench), history);
+}
+
+#[test]
 fn a_full_history_loses_its_oldest() {
     let bench = Bench::new();
     bench.run(&PUBLISH).expect(0);

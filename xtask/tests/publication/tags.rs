@@ -117,14 +117,19 @@ fn two_nights_are_two_entries(bench: &Bench, digests: [&Digest; 2]) {
     ))
     .unwrap();
     bench.write("cleanup.yaml", &serde_yaml::to_string(&config).unwrap());
-    let plan = bench.run(&["cleanup", "--config", "cleanup.yaml"]).expect(0);
+    let plan = bench
+        .run(&["cleanup", "--config", "cleanup.yaml"])
+        .expect(0);
     let line = |tag: &str| {
         let of = |line: &&str| line.ends_with(&format!("  {tag}"));
         let line = plan.lines().find(of);
         line.unwrap_or_else(|| panic!("no {tag} in {plan}"))
     };
     assert!(line("history").starts_with("keep "), "{plan}");
-    assert!(line("history").contains("tag `history` is protected"), "{plan}");
+    assert!(
+        line("history").contains("tag `history` is protected"),
+        "{plan}"
+    );
     let screen = bench.run(&["status"]).expect(0);
     assert!(screen.contains("of the policy's key"), "{screen}");
     assert!(screen.contains("verdict      up to date"), "{screen}");
