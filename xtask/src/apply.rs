@@ -11,11 +11,12 @@ use version_discovery::Arch;
 use xshell::Shell;
 
 use crate::contract::{self, Check};
+use crate::engine::in_run;
 use crate::env::Stopwatch;
 use crate::error::Error;
 use crate::measured::History;
 use crate::plan::{Effect, Plan, Step};
-use crate::process::{self, Capture};
+use crate::process::{self, Capture, Invocation};
 use crate::publish::filled;
 use crate::report::Report;
 use crate::signing::PrivateKey;
@@ -48,6 +49,8 @@ pub struct Live<'a> {
     pub(crate) registries: &'a Registries,
     pub(crate) report: &'a Report,
     pub(crate) arch: Arch,
+    /// Tells this run from all others.
+    run: String,
     /// The key that signs, once it is opened.
     pub(crate) key: Option<PrivateKey>,
     /// What `PUSHED` stands for, once it is known.
@@ -79,6 +82,7 @@ impl<'a> Live<'a> {
             registries,
             report,
             arch,
+            run: crate::env::run_id(),
             key: None,
             pushed: None,
             size: None,
@@ -101,6 +105,11 @@ impl<'a> Live<'a> {
     /// The checkout.
     pub(crate) fn root(&self) -> PathBuf {
         self.sh.current_dir()
+    }
+
+    /// A call with all in it that no plan knows.
+    pub(crate) fn filled(&self, call: &Invocation) -> Invocation {
+        in_run(&filled(call, self.pushed.as_ref()), &self.run)
     }
 
     pub(crate) fn pushed(&self) -> Result<&Digest, Error> {
@@ -169,17 +178,17 @@ impl Sink for Live<'_> {
         let mut show = |line: &str| report.foreign(line);
         match effect {
             Effect::Run(call) => {
-                let call = filled(call, self.pushed.as_ref());
+                let call = self.filled(call);
                 process::run(&self.sh, &call, Capture::Show, &mut show)?;
             }
             Effect::Remove(call) => {
-                let call = filled(call, self.pushed.as_ref());
+                let call = self.filled(call);
                 if let Err(error) = process::run(&self.sh, &call, Capture::Show, &mut show) {
                     report.warning(&format!("it stays behind: {error}"));
                 }
             }
             Effect::Contract(call) => {
-                let call = filled(call, self.pushed.as_ref());
+                let call = self.filled(call);
                 let done = process::run(&self.sh, &call, Capture::StdoutAnyStatus, &mut show)?;
                 let checks = contract::parse(&done.stdout)?;
                 if !self.quiet {

@@ -227,6 +227,11 @@ pub fn epoch_seconds() -> u64 {
     since.map_or(0, |since| since.as_secs())
 }
 
+/// What no other run on this machine has while this one lasts.
+pub fn run_id() -> String {
+    format!("{}-{}", epoch_seconds(), std::process::id())
+}
+
 /// The day in UTC, as `20260721`.
 pub fn today() -> String {
     let seconds = i64::try_from(epoch_seconds()).unwrap_or_default();

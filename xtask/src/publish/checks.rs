@@ -39,15 +39,15 @@ pub fn checks(
     // Under buildah the first call makes the container.
     let last = calls.pop();
     for call in &calls {
-        process::run(&live.sh, call, Capture::Show, &mut show)?;
+        process::run(&live.sh, &live.filled(call), Capture::Show, &mut show)?;
     }
     if let Some(script) = &last {
-        printed = process::run(&live.sh, script, Capture::Stdout, &mut show)?.stdout;
+        printed = process::run(&live.sh, &live.filled(script), Capture::Stdout, &mut show)?.stdout;
     }
     let trust = Trust::parse(&printed)?;
     let outcome = judge(live, seen, digest, signing, &trust);
     if let Some(call) = seen.engine.contract_cleanup() {
-        process::tidying(|| process::run(&live.sh, &call, Capture::Show, &mut show))?;
+        process::tidying(|| process::run(&live.sh, &live.filled(&call), Capture::Show, &mut show))?;
     }
     outcome
 }

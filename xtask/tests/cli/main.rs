@@ -5,6 +5,7 @@
 mod support;
 
 mod akmods;
+mod buildah;
 mod explain;
 mod halves;
 mod hold;
