@@ -65,7 +65,7 @@ fn ask(world: &World<'_>) -> Result<Asked, Error> {
     let upstream = world
         .upstream_beside(Scope::default(), Some(published.clone()))
         .map_err(|error| remote::one_line(&error.to_string()));
-    if matches!(upstream, Err(_) if crate::process::interrupted()) {
+    if upstream.is_err() && crate::process::interrupted() {
         return Err(Error::Interrupted);
     }
     // Nothing is run: which engine there is has no influence on a fingerprint.
