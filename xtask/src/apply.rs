@@ -31,6 +31,9 @@ pub trait Sink {
 
     /// Told how long a step took, before the next one begins.
     fn took(&mut self, _: &Timing) {}
+
+    /// Takes note of the step that failed.
+    fn failed(&mut self, _step: &str) {}
 }
 
 /// A sink that only prints, which is all of a dry run.
@@ -167,6 +170,10 @@ impl Sink for Live<'_> {
         self.timings.push(timing.clone());
     }
 
+    fn failed(&mut self, step: &str) {
+        self.report.failed_step(step);
+    }
+
     fn perform(&mut self, effect: &Effect) -> Result<(), Error> {
         if process::interrupted() {
             return Err(Error::Interrupted);
@@ -285,6 +292,7 @@ fn perform_all(plan: &Plan, sink: &mut dyn Sink, timings: &mut Vec<Timing>) -> R
         sink.took(&timing);
         timings.push(timing);
         if outcome.is_err() {
+            sink.failed(step.name);
             break;
         }
         at_end.push(&step.at_end);

@@ -1,15 +1,18 @@
 //! The command line. The grammar is the whole project's; a test holds that
 //! README's list and the workflows speak it.
 
+mod alarm;
 mod cleanup;
 mod ignition;
 mod image;
 mod status;
+mod workflow;
 
 use std::path::PathBuf;
 
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
+pub use alarm::{AlarmArgs, JobName, JobStatus};
 pub use cleanup::{CleanupArgs, CleanupCommand, RestoreArgs};
 pub use image::{
     BuildArgs, DiffArgs, Images, Inputs, KeysArgs, KeysTask, NewKeyArgs, PromoteArgs, PublishArgs,
@@ -18,9 +21,11 @@ pub use image::{
 
 use crate::engine::Engine;
 
-pub use status::StatusArgs;
-
 pub use ignition::{ButaneArgs, CompareArgs, IgnitionArgs, IgnitionTask, ServeArgs, SiteArgs};
+pub use status::StateArgs;
+pub use workflow::{
+    Branch, RunArgs, Startable, StatusArgs, WorkflowArgs, WorkflowFile, WorkflowTask,
+};
 
 /// Builds, verifies and publishes a custom Fedora CoreOS image
 #[derive(Debug, Parser)]
@@ -49,7 +54,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage or configuration,
 
 /// The tasks in groups, in the order of the list that `cargo xtask` prints. A
 /// test holds that each task is in exactly one.
-const GROUPS: [(&str, &[&str]); 4] = [
+const GROUPS: [(&str, &[&str]); 5] = [
     (
         "What there is",
         &[
@@ -80,6 +85,7 @@ const GROUPS: [(&str, &[&str]); 4] = [
         ],
     ),
     ("The machine", &["ignition", "butane"]),
+    ("The nights", &["workflow", "alarm"]),
     (
         "This checkout",
         &["rehearse", "check", "config", "doctor", "help"],
@@ -173,7 +179,7 @@ pub enum Task {
     /// asked, and the others stand all the same.
     ///
     /// Example: cargo xtask status --history
-    Status(StatusArgs),
+    Status(StateArgs),
     /// Write the lock: every input, pinned by digest
     ///
     /// Example: cargo xtask resolve -o lock.json
@@ -233,6 +239,16 @@ pub enum Task {
     ///
     /// Example: cargo xtask cleanup --days 30
     Cleanup(CleanupArgs),
+    /// Start the workflows at GitHub, and see how they went
+    ///
+    /// Example: cargo xtask workflow status
+    Workflow(WorkflowArgs),
+    /// Open, change or close the issue that says what is wrong
+    ///
+    /// Each job of a workflow calls it as its last step.
+    ///
+    /// Example: cargo xtask alarm --job build --status failure --dry-run
+    Alarm(AlarmArgs),
     /// Print image.yaml with every default filled in
     ///
     /// Example: cargo xtask config

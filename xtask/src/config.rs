@@ -3,6 +3,7 @@
 //! Every value is parsed into its type while the document is read, so that an
 //! error has the line and column of the value itself. Unknown keys are errors.
 
+mod alarm;
 mod defaults;
 mod ignition;
 mod kmods;
@@ -17,13 +18,16 @@ use registry_compat::{ImageRef, Repository, Tag};
 use serde::{Deserialize, Serialize};
 use version_discovery::{Arch, Series, Stream};
 
+pub use alarm::{Alarm, Github, Webhook};
 pub use defaults::root;
 pub use ignition::{Allow, Ignition};
 pub use kmods::{Kmods, Naming};
 pub use policy::{Pin, Policy, RuleName};
 pub use retention::{BackEnd, Package, Percent, Retention};
 pub use signing::{Inputs, Judge, SecretSource, Signing, Unverified};
-pub use types::{Folder, Name, Owner, PackageName, Reason, SshKey, Unique, UnitName, Url};
+pub use types::{
+    Folder, Label, Name, Owner, PackageName, Project, Reason, SshKey, Unique, UnitName, Url,
+};
 
 use crate::error::Error;
 use crate::measured;
@@ -68,6 +72,12 @@ pub struct Config {
     /// Where the Butane sources are.
     #[serde(default)]
     pub ignition: Ignition,
+    /// The repository at GitHub.
+    #[serde(default)]
+    pub github: Github,
+    /// When a person is called.
+    #[serde(default)]
+    pub alarm: Alarm,
     /// Services that are asked.
     #[serde(default)]
     pub urls: Urls,
@@ -241,6 +251,10 @@ impl Config {
         }
         if let Some(found) = self.policy.contradiction(self.zfs.series) {
             return Some(found);
+        }
+        let rebuild = self.policy.rebuild_after_days;
+        if let Some(detail) = self.alarm.contradiction(rebuild) {
+            return Some(("image-age-days", detail));
         }
         if self.image.tags.is_empty() {
             return Some(("tags", "at least one tag to publish under".into()));

@@ -4,6 +4,7 @@
 mod ahead;
 mod kernel;
 mod kmods;
+mod project;
 mod published;
 mod tree;
 mod upstream;

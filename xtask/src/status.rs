@@ -16,6 +16,7 @@ use crate::lock::{Lock, Target};
 use crate::resolve::{NotYet, Resolution, decide, explain, resolve};
 use crate::skip;
 use crate::tasks::versions::{newest_base, newest_zfs, sentence};
+use crate::workflow::Line;
 
 pub use screen::{age, rows};
 
@@ -197,13 +198,10 @@ pub enum Workflows {
 pub struct LastRun {
     /// Its file, `build.yaml`.
     pub workflow: String,
-    /// `success`, `failure`, …; `in_progress` and the like of one that runs.
+    /// `active`, or why it does not run by itself.
+    pub state: String,
     /// None if it never ran.
-    pub conclusion: Option<String>,
-    /// When it began.
-    pub began: Option<Timestamp>,
-    /// Its page.
-    pub url: Option<String>,
+    pub run: Option<Line>,
 }
 
 /// So many lines of reasons; `explain` has them all.

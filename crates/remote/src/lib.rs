@@ -4,6 +4,7 @@
 //! Answers come back as plain domain values; the wire types stay private here.
 //! One TLS stack (`rustls` with `ring`) that trusts what the system trusts.
 
+mod actions;
 mod agent;
 mod artefact;
 mod auth;
@@ -13,6 +14,7 @@ pub mod fcos;
 pub mod fetch;
 pub mod github;
 mod inspect;
+mod issues;
 mod layer;
 pub mod loopback;
 mod manifest;
@@ -20,19 +22,26 @@ mod oci;
 mod packages;
 mod patience;
 mod registries_conf;
+mod rest;
 mod secret;
 pub mod serve;
 mod session;
 mod tags;
+mod wait;
+pub mod webhook;
 
+pub use actions::{Dispatched, Run, Wanted, Workflow};
 pub use agent::{Agent, Limits};
 pub use artefact::Artefact;
 pub use auth::{AuthFiles, Credential, HelperCall};
 pub use distribution::{Read, RepositoryClient};
 pub use error::{Error, one_line};
 pub use inspect::Inspected;
+pub use issues::{Change, Issue};
 pub use oci::Registries;
 pub use packages::{Deletion, Packages, Restoration};
 pub use patience::Pace;
 pub use registries_conf::{Endpoint, RegistriesConf};
+pub use rest::{Access, Project};
 pub use secret::Secret;
+pub use wait::Polls;

@@ -4,7 +4,7 @@ use clap::Args;
 
 /// `status`.
 #[derive(Debug, Clone, Default, Args)]
-pub struct StatusArgs {
+pub struct StateArgs {
     /// Show what the last N publications took instead
     #[arg(
         long,

@@ -2,6 +2,8 @@
 
 use jiff::Timestamp;
 
+use crate::workflow::span;
+
 use super::{Inputs, Published, Signature, Status, Verdict, Word, Workflows};
 
 fn row(name: &str, value: impl Into<String>) -> Vec<String> {
@@ -52,12 +54,13 @@ pub fn rows(status: &Status, now: Timestamp) -> Vec<Vec<String>> {
         Workflows::Nobody(why) => rows.push(inner("not asked", why)),
         Workflows::Unknown(why) => rows.push(inner("answer", format!("could not ask: {why}"))),
         Workflows::Asked(runs) => rows.extend(runs.iter().map(|run| {
-            let text = match (&run.conclusion, run.began) {
-                (Some(conclusion), Some(began)) => {
-                    format!("{conclusion}, {}", age(began, now))
-                }
-                _ => "never ran".to_owned(),
+            let mut text = match &run.run {
+                Some(line) => format!("{}, {} ago", line.word, span(line.age_seconds)),
+                None => "never ran".to_owned(),
             };
+            if run.state != "active" {
+                text.push_str(&format!("; it is {}", run.state));
+            }
             inner(&run.workflow, text)
         })),
     }
@@ -139,17 +142,12 @@ fn verdict(verdict: &Verdict) -> Vec<Vec<String>> {
     rows
 }
 
-/// `3 days ago`.
+/// `3 d ago`.
 pub fn age(then: Timestamp, now: Timestamp) -> String {
-    let seconds = now.as_second() - then.as_second();
-    let (number, unit) = match seconds {
-        ..0 => return "in the future: a clock is wrong".to_owned(),
-        0..3600 => (seconds / 60, "minute"),
-        3600..172_800 => (seconds / 3600, "hour"),
-        _ => (seconds / 86_400, "day"),
-    };
-    let plural = if number == 1 { "" } else { "s" };
-    format!("{number} {unit}{plural} ago")
+    match now.as_second() - then.as_second() {
+        ..0 => "in the future: a clock is wrong".to_owned(),
+        seconds => format!("{} ago", span(seconds)),
+    }
 }
 
 #[cfg(test)]
@@ -160,11 +158,9 @@ mod tests {
     fn ages_are_of_one_unit() {
         let now: Timestamp = "2026-07-30T12:00:00Z".parse().unwrap();
         for (then, text) in [
-            ("2026-07-30T11:59:01Z", "0 minutes ago"),
-            ("2026-07-30T11:58:59Z", "1 minute ago"),
-            ("2026-07-30T11:00:00Z", "1 hour ago"),
-            ("2026-07-28T12:00:01Z", "47 hours ago"),
-            ("2026-07-28T12:00:00Z", "2 days ago"),
+            ("2026-07-30T11:59:01Z", "59 s ago"),
+            ("2026-07-30T09:30:00Z", "2 h ago"),
+            ("2026-07-28T12:00:00Z", "2 d ago"),
             ("2026-07-30T12:00:01Z", "in the future: a clock is wrong"),
         ] {
             assert_eq!(age(then.parse().unwrap(), now), text, "{then}");

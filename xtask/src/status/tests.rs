@@ -56,7 +56,7 @@ fn all_is_well() {
     for part in [
         "44.20260707.3.1, quay.io/fedora/fedora-coreos@sha256:",
         "kernel     7.1.4-200.fc44.x86_64",
-        "2026-07-30 11:00 UTC, 1 hour ago",
+        "2026-07-30 11:00 UTC, 60 min ago",
         "of the policy's key",
         "up to date: what is published",
         "no token",

@@ -1,20 +1,21 @@
 //! `status`: how things are; `status --history`: what publications took.
 
 mod past;
+mod runs;
 
 use registry_compat::{Answer, Digest, ImageRef, Repository, Trouble, Unknown};
 use remote::Inspected;
 
 pub(crate) use past::chart;
 
-use crate::cli::StatusArgs;
+use crate::cli::StateArgs;
 use crate::engine::Engine;
 use crate::error::Error;
 use crate::gather::{Scope, World};
 use crate::lock::Lock;
 use crate::plan::LOCK_LABEL;
 use crate::publish;
-use crate::status::{Asked, Signature, Word, Workflows, judge, rows};
+use crate::status::{Asked, Signature, Word, judge, rows};
 use crate::tasks::{Done, versions};
 
 /// `status`.
@@ -22,7 +23,7 @@ use crate::tasks::{Done, versions};
 /// # Errors
 /// If the checkout itself cannot be read. A source that could not be asked is a
 /// row, and [`Done::Unknown`] in the end.
-pub fn run(world: &World<'_>, args: &StatusArgs) -> Result<Done, Error> {
+pub fn run(world: &World<'_>, args: &StateArgs) -> Result<Done, Error> {
     if let Some(count) = args.history {
         return past::run(world, usize::from(count));
     }
@@ -78,7 +79,7 @@ fn ask(world: &World<'_>) -> Result<Asked, Error> {
         signature,
         upstream,
         local: world.local_with(engine)?,
-        workflows: Workflows::Nobody("GitHub is not asked yet".to_owned()),
+        workflows: runs::workflows(world)?,
     })
 }
 

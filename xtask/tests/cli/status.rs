@@ -83,7 +83,7 @@ fn one_screen_of_how_things_are() {
     for part in [
         "published    ghcr.io/someone/custom-coreos:stable\n",
         &format!("  version    {FCOS}-zfs2.4.4\n"),
-        "3 days ago\n",
+        "3 d ago\n",
         &format!("  kernel     {}\n", kernel()),
         &format!("  kmods      {KMODS}@sha256:"),
         "none is demanded: An example",
@@ -134,7 +134,9 @@ fn a_source_without_an_answer_is_a_row_and_the_others_stand() {
     for (path, source) in cases {
         let bench = published(3);
         // It could go back behind what is published, so that is asked again.
-        bench.upstream.release("44.20260803.3.1", "7.2.0-200.fc44", Some(2));
+        bench
+            .upstream
+            .release("44.20260803.3.1", "7.2.0-200.fc44", Some(2));
         bench.upstream.answer(path, trouble());
         let screen = bench.run(&["status"]).expect(3);
         assert!(screen.contains("HTTP 503"), "{source}: {screen}");
