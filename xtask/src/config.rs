@@ -259,8 +259,12 @@ impl Config {
         if self.image.tags.is_empty() {
             return Some(("tags", "at least one tag to publish under".into()));
         }
-        if self.image.tags.contains(&self.image.candidate) {
-            let tag = &self.image.candidate;
+        let candidate = self.image.candidate.as_str();
+        let moves = |tag: &&Tag| {
+            let rest = tag.as_str().strip_prefix(candidate);
+            rest.is_some_and(|rest| ["", "-x86_64", "-aarch64"].contains(&rest))
+        };
+        if let Some(tag) = self.image.tags.iter().find(moves) {
             return Some((
                 "tags",
                 format!("`{tag}` is the candidate tag, which moves before an image is proven"),

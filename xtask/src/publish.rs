@@ -39,11 +39,11 @@ use crate::plan::{Effect, Step, image_version};
 use crate::process::Invocation;
 
 pub use act::Act;
-pub use attach::{LOCK, attached};
+pub use attach::{LOCK, attach, attached};
 pub use checks::{checks, signature};
 pub use control::{Control, control_image};
 pub use index::{Index, Piece, arranged};
-pub use join::piece;
+pub use join::{Platform, piece, platforms};
 pub(crate) use perform::{perform, secret};
 pub use record::history;
 pub use second::{Pieces, alone, second};

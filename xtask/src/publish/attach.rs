@@ -43,7 +43,7 @@ fn entries(registries: &Registries, tag: &ImageRef) -> Result<Vec<Value>, Error>
 ///
 /// # Errors
 /// If the registry did not take it.
-pub(super) fn attach(
+pub fn attach(
     registries: &Registries,
     repository: &Repository,
     subject: &Digest,

@@ -1,6 +1,7 @@
 //! `promote`, `rollback` and `retract`: which image the followed tags name.
 
 use registry_compat::{Answer, Digest, ImageRef, Repository, Tag};
+use remote::Inspected;
 use serde_json::json;
 
 use crate::apply::{Dry, Live, apply};
@@ -11,7 +12,7 @@ use crate::history::{self, Entry};
 use crate::lock::Lock;
 use crate::measured;
 use crate::plan::{Effect, LOCK_LABEL, Plan, Step, contract};
-use crate::publish::{self, Act, Seen};
+use crate::publish::{self, Act, Platform, Seen, platforms};
 use crate::tasks::Done;
 
 fn wrong(step: &str, detail: impl Into<String>) -> Error {
@@ -74,7 +75,7 @@ pub fn promote(world: &World<'_>, args: &PromoteArgs) -> Result<Done, Error> {
     let lock = Lock::parse(text, &format!("label {LOCK_LABEL} of {image}"))?;
     let home = registries.home_of(image)?;
     let there = home.image.to_string();
-    let first = [
+    let mut first = vec![
         Act::Take {
             image: image.clone(),
         },
@@ -82,6 +83,7 @@ pub fn promote(world: &World<'_>, args: &PromoteArgs) -> Result<Done, Error> {
             image: image.clone(),
         },
     ];
+    first.extend(elsewhere(world, image, &found, &lock)?);
     let pull = local.engine.pull(&there, home.insecure);
     let pull = Step::new("pull", vec![Effect::Run(pull)]);
     let mut steps = vec![
@@ -120,6 +122,44 @@ pub fn promote(world: &World<'_>, args: &PromoteArgs) -> Result<Done, Error> {
     steps.push(publish::promote(world.config)?);
     let effects = carry_out(world, steps, args.dry_run)?;
     told(world, &digest, &effects)
+}
+
+/// The images of an index that cannot be run here.
+///
+/// # Errors
+/// [`Error::Refused`] if hosts of an architecture would be left without one.
+fn elsewhere(
+    world: &World<'_>,
+    image: &ImageRef,
+    found: &Inspected,
+    lock: &Lock,
+) -> Result<Vec<Act>, Error> {
+    let mut acts = Vec::new();
+    if lock.targets.len() < 2 {
+        return Ok(acts);
+    }
+    if found.manifest == found.digest {
+        return Err(Error::Refused(format!(
+            "{image} is for one architecture only, and its lock has {}; promote the index that \
+             `cargo xtask publish` made, or publish it",
+            lock.targets.len()
+        )));
+    }
+    for Platform { arch, image: there } in platforms(world.registries()?, image, lock)? {
+        match there {
+            None => {
+                return Err(Error::Refused(format!(
+                    "{image} has nothing for {arch}, whose hosts would be left behind"
+                )));
+            }
+            Some(there) if there.manifest == found.manifest => {}
+            Some(there) => acts.push(Act::Elsewhere {
+                image: image.repository().at(there.manifest),
+                arch,
+            }),
+        }
+    }
+    Ok(acts)
 }
 
 fn told(world: &World<'_>, digest: &Digest, effects: &[String]) -> Result<Done, Error> {

@@ -44,7 +44,7 @@ pub struct Bench {
     dir: TempDir,
     upstream: Upstream,
     service: Option<Background>,
-    address: String,
+    pub address: String,
     /// Which of the stage's files names the engine's storage.
     storage: Cell<u32>,
 }
@@ -241,7 +241,7 @@ impl Bench {
         std::fs::read_to_string(self.path(name)).unwrap()
     }
 
-    fn sh(&self) -> Shell {
+    pub fn sh(&self) -> Shell {
         shell(&self.stage.folder)
     }
 

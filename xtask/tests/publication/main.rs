@@ -15,4 +15,5 @@ mod faults;
 mod kills;
 mod litter;
 mod scripts;
+mod several;
 mod tags;
