@@ -427,6 +427,11 @@ fn changes(old: &Lock, new: &Lock) -> Vec<String> {
         changed("kmods image", short(kmods), short(&target.kmods_digest));
     }
     let short = |digest: &Digest| digest.short().to_owned();
+    for gone in &old.targets {
+        if new.targets.iter().all(|target| target.arch != gone.arch) {
+            changed(&gone.arch.to_string(), "built".into(), "none".into());
+        }
+    }
     let files = |lock: &Lock| short(&lock.containerfiles);
     changed("containerfiles", files(old), files(new));
     let sources = |lock: &Lock| short(&lock.ignition);

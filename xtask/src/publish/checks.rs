@@ -62,18 +62,24 @@ pub fn signature(
     repository: &Repository,
     digest: &Digest,
 ) -> Result<Signature, Error> {
-    let tag = repository.tagged(signature_tag(digest)?);
-    if known(registries.artefact(&tag))?.is_none() {
-        return Ok(Signature::Absent);
+    // A host looks at the index, and at the image that it takes out of it.
+    let family = family(registries, repository, digest)?;
+    for digest in &family {
+        let tag = repository.tagged(signature_tag(digest)?);
+        if known(registries.artefact(&tag))?.is_none() {
+            return Ok(Signature::Absent);
+        }
     }
     let trust = Trust::of_rootfs(&root.join(rootfs()));
     let Ok(Some(key)) = trust.and_then(|trust| trust.key(repository)) else {
         return Ok(Signature::Untried);
     };
-    Ok(match is_signed(registries, &key, repository, digest)? {
-        true => Signature::Good,
-        false => Signature::Foreign,
-    })
+    for digest in &family {
+        if !is_signed(registries, &key, repository, digest)? {
+            return Ok(Signature::Foreign);
+        }
+    }
+    Ok(Signature::Good)
 }
 
 fn check(name: &str, expected: &str, found: Result<String, String>) -> Check {
