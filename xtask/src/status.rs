@@ -235,7 +235,8 @@ pub fn judge(config: &Config, asked: &Asked) -> Result<Status, Error> {
         Ok(upstream) => offered(config, asked, upstream)?,
         Err(why) => (Offer::default(), unknown(why.clone())),
     };
-    if verdict.word == Word::Unknown && !matches!(asked.published, Answer::Unknown(_)) {
+    // With something to build, it is the published image that nobody knows of.
+    if verdict.word == Word::Unknown && offer.buildable.is_none() {
         miss("upstream", &verdict.text);
     }
     Ok(Status {

@@ -141,6 +141,19 @@ fn without_any_modules_it_waits() {
 }
 
 #[test]
+fn where_nobody_answers_each_is_named() {
+    let (status, text) = judged(|_, asked| {
+        asked.published = Answer::Unknown(trouble());
+        asked.upstream = Err(trouble().to_string());
+        asked.workflows = Workflows::Unknown(trouble().to_string());
+    });
+    let sources: Vec<&str> = status.not_asked.iter().map(|miss| miss.source).collect();
+    assert_eq!(sources, ["published", "workflows", "upstream"]);
+    assert_eq!(text.matches("could not ask").count(), 3, "{text}");
+    assert!(text.contains("unknown: "), "{text}");
+}
+
+#[test]
 fn whatever_gave_no_answer_has_its_row_and_the_others_stand() {
     type Edit = fn(&mut Asked);
     let cases: [(&str, Edit); 5] = [
