@@ -44,7 +44,7 @@ pub use checks::{checks, signature};
 pub use control::{Control, control_image};
 pub use index::{Index, Piece, arranged};
 pub use join::{Platform, piece, platforms};
-pub(crate) use perform::{perform, secret};
+pub(crate) use perform::{perform, public_key, secret};
 pub use record::history;
 pub use second::{Pieces, alone, second};
 

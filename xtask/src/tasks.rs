@@ -20,6 +20,7 @@ pub mod publish;
 pub mod status;
 pub mod verify;
 pub mod versions;
+pub mod vm;
 pub mod workflow;
 
 /// How a task that was not hindered ended.

@@ -18,3 +18,4 @@ mod signals;
 mod skip;
 mod status;
 mod verify;
+mod vm;
