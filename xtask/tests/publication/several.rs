@@ -298,7 +298,10 @@ fn a_fault_at_each_new_step() {
             bench.stop_registry();
         }
     }
-    assert_ne!(child.wait().unwrap().code(), Some(0));
+    let code = child.wait().unwrap().code();
+    // To the image's own skopeo, a dead registry is one more refusal.
+    let late = bench.second_opinion() && code == Some(1);
+    assert!(code == Some(3) || late, "{code:?}");
     bench.start_registry("");
     assert_eq!(bench.digest("stable").as_ref(), Some(&before));
     // The program dies, with all that it started.
