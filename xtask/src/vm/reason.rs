@@ -117,6 +117,32 @@ fn refused(text: &str) -> Option<String> {
     Some(error.unwrap_or_else(|| "it cannot open what was sealed".to_owned()))
 }
 
+/// What Ignition said at last, and what it said right before: the one is the
+/// step, the other the cause.
+fn ignition(text: &str) -> Option<String> {
+    let (before, said) = text.rsplit_once(GAVE_UP)?;
+    let said = said.lines().next().unwrap_or_default().trim();
+    let mut lines = before.lines().rev();
+    if !before.ends_with('\n') {
+        // The journal's columns, of the same line.
+        lines.next();
+    }
+    let cause = lines.next().unwrap_or_default();
+    let cause = cause.split_once("]: ").map_or(cause, |(_, rest)| rest);
+    let stages = [
+        "fetch-offline: ",
+        "fetch: ",
+        "kargs: ",
+        "disks: ",
+        "mount: ",
+        "files: ",
+    ];
+    if stages.iter().any(|stage| cause.starts_with(stage)) {
+        return Some(format!("{said} ({cause})"));
+    }
+    Some(said.to_owned())
+}
+
 /// The units that the Debian guest lists as failed.
 fn failed_units(text: &str) -> Option<String> {
     let (_, rest) = text.rsplit_once(FAILED)?;
@@ -137,9 +163,8 @@ pub fn reason(console: &Console) -> Option<Reason> {
     if let Some(line) = panic {
         return Some(Reason::Panic(line.to_owned()));
     }
-    if let Some((_, said)) = text.rsplit_once(GAVE_UP) {
-        let line = said.lines().next().unwrap_or_default();
-        return Some(Reason::Ignition(line.trim().to_owned()));
+    if let Some(said) = ignition(text) {
+        return Some(Reason::Ignition(said));
     }
     if let Some(disk) = asked_for(console) {
         let said = refused(text);
@@ -190,6 +215,33 @@ mod tests {
         open.feed(&log[..asked - 1], &mut |_| {});
         assert_eq!(open.text(), "");
         assert_eq!(asked_for(&open).as_deref(), Some("data"));
+    }
+
+    #[test]
+    fn ignition_says_what_and_why() {
+        let log = include_str!("reason/used-disk.log");
+        let said = "Ignition gave up: failed to create luks: volume is not of the correct type \
+                    (disks: createLuks: volume wipe was not requested and luks device \
+                    \"/dev/disk/by-partlabel/data\" could not be reused: config must not specify \
+                    clevis binding)";
+        let found = reason(&console(log.as_bytes())).unwrap();
+        assert_eq!(found.to_string(), said);
+        assert!(!found.is_final(), "the machine goes on to power itself off");
+        // As Fedora CoreOS has it: the journal's columns before each line.
+        let columns: String = log
+            .lines()
+            .map(|line| format!("Nov 23 10:59:01 ignition[343]: {line}\n"))
+            .collect();
+        let found = reason(&console(columns.as_bytes())).unwrap();
+        assert_eq!(found.to_string(), said);
+        // Without Ignition's word it is the list of units.
+        let units: String = log
+            .lines()
+            .filter(|line| !line.contains("Ignition failed"))
+            .map(|line| format!("{line}\n"))
+            .collect();
+        let found = reason(&console(units.as_bytes())).unwrap().to_string();
+        assert_eq!(found, "the system could not start: ignition-disks.service");
     }
 
     #[test]
