@@ -245,6 +245,16 @@ mod tests {
     }
 
     #[test]
+    fn a_small_disk_is_named_by_its_sectors() {
+        let log = include_bytes!("reason/small-disk.log");
+        let found = reason(&console(log)).unwrap().to_string();
+        let said = "Ignition gave up: create partitions failed: Failed to pretend to create \
+                    partitions. Err: exit status 4. Stderr: Could not create partition 1 from \
+                    2048 to 1230847";
+        assert_eq!(found, said);
+    }
+
+    #[test]
     fn a_panic_is_the_end() {
         let found = reason(&console(include_bytes!("reason/panic.log"))).unwrap();
         assert!(found.is_final());
