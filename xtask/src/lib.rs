@@ -19,11 +19,13 @@ pub mod lock;
 pub mod plan;
 pub mod process;
 pub mod publish;
+mod reach;
 pub mod rehearse;
 pub mod report;
 pub mod resolve;
 pub mod sbom;
 pub mod signing;
+pub mod simple_signing;
 pub mod skip;
 pub mod tasks;
 #[doc(hidden)]

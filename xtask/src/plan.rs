@@ -35,6 +35,9 @@ pub enum Goal {
 pub enum Effect {
     /// Run a program; its output streams through.
     Run(Invocation),
+    /// Run a program that goes out over the network; again, if it fails for a
+    /// reason that passes.
+    Reach(Invocation),
     /// Run a program whose standard output is a contract's report.
     Contract(Invocation),
     /// Read what a tag names now, which becomes `PUSHED`; its image must be the
@@ -67,6 +70,7 @@ impl fmt::Display for Effect {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Run(invocation) => write!(f, "run      {invocation}"),
+            Self::Reach(invocation) => write!(f, "reach    {invocation}"),
             Self::Contract(invocation) => write!(f, "check    {invocation}"),
             Self::ReadBack {
                 candidate, local, ..
@@ -167,7 +171,13 @@ pub fn plan(goal: Goal, config: &Config, lock: &Lock, local: &Local) -> Result<P
         },
         contract(local.engine, &name.to_string(), target, lock),
     ];
-    steps.insert(0, publish::inputs(config, lock, target)?);
+    steps.splice(
+        0..0,
+        [
+            publish::inputs(config, lock, target)?,
+            fetch(local.engine, lock, target),
+        ],
+    );
     if goal == Goal::Publish {
         steps.splice(0..0, publish::first(config)?);
         steps.extend(publish::after(config, lock, local, &name)?);
@@ -177,6 +187,18 @@ pub fn plan(goal: Goal, config: &Config, lock: &Lock, local: &Local) -> Result<P
         Goal::Build | Goal::Publish => Vec::new(),
     };
     Ok(Plan { steps, cleanup })
+}
+
+/// The step that fetches what the build stands on: a transfer can be repeated,
+/// a build cannot.
+fn fetch(engine: Engine, lock: &Lock, target: &Target) -> Step {
+    let images = [lock.base_pinned(target), target.kmods_pinned()];
+    let pull = |image: &ImageRef| Effect::Reach(engine.pull(image, false));
+    Step {
+        name: "fetch",
+        effects: images.iter().map(pull).collect(),
+        cleanup: Vec::new(),
+    }
 }
 
 /// The step that tries an image against its contract.

@@ -1,10 +1,12 @@
 //! How an image becomes a published one. The order is the point:
 //!
-//! key and password -> build -> contract -> push under the candidate tag ->
-//! read back by digest -> sign that digest -> accept it as a host would, with
-//! the image's own policy, and see an unsigned one refused by the same policy
-//! -> packages and lock beside it -> only then names: first those that never move, then
-//! those that hosts follow, each by copying the manifest and read back.
+//! key and password; what the followed tags name now -> who vouches for base and
+//! kmods -> fetch them -> build, of what was fetched -> contract -> push under
+//! the candidate tag -> read back by digest -> sign that digest -> accept it as a
+//! host would, with the image's own policy, and see an unsigned one refused by
+//! the same policy -> packages and lock beside it -> only then names: first those
+//! that never move, then those that hosts follow, if nobody else has moved them
+//! meanwhile, each by copying the manifest and read back.
 //!
 //! Whatever fails, a tag that hosts follow names what it named before. The
 //! candidate tag is one and the same for every run, which writes over what a
@@ -14,17 +16,19 @@ mod act;
 mod attach;
 mod checks;
 mod control;
+mod followed;
+mod inputs;
 mod perform;
 
 use std::path::PathBuf;
 
 use registry_compat::{Digest, ImageRef, Repository, Tag};
 
-use crate::config::{Config, Judge, Unverified};
+use crate::config::{Config, Judge};
 use crate::engine::{CONTEXT, Engine};
 use crate::error::Error;
 use crate::facts::Local;
-use crate::lock::{Lock, Target};
+use crate::lock::Lock;
 use crate::plan::{Effect, Step, image_version};
 use crate::process::Invocation;
 
@@ -32,6 +36,9 @@ pub use act::Act;
 pub use attach::attached;
 pub use checks::checks;
 pub use control::{Control, control_image};
+pub use followed::noted;
+pub(crate) use followed::{note, still_so};
+pub use inputs::inputs;
 pub(crate) use perform::{perform, secret};
 
 /// What a tag that marks a bad image begins with; 12 digits of its digest
@@ -63,45 +70,6 @@ pub fn step(name: &'static str, acts: impl IntoIterator<Item = Act>) -> Step {
     }
 }
 
-/// What vouches for the inputs, before anything of them is run.
-///
-/// # Errors
-/// [`Error::Refused`] if something has nothing but its digest, and `image.yaml`
-/// does not allow that.
-pub fn inputs(config: &Config, lock: &Lock, target: &Target) -> Result<Step, Error> {
-    let base = Act::Unverified {
-        image: lock.base_pinned(target),
-        reason: "Fedora's signature is not checked here".to_owned(),
-    };
-    let image = target.kmods_pinned();
-    let source = config
-        .kmods
-        .iter()
-        .find(|source| source.image == *target.kmods.repository());
-    let kmods = match source.and_then(|source| source.key.as_ref()) {
-        Some(key) => Act::InputSigned {
-            image,
-            key: PathBuf::from(key.as_str()),
-        },
-        None => Act::Unverified {
-            image,
-            reason: "no `key` of this kmods source in image.yaml".to_owned(),
-        },
-    };
-    let acts = [base, kmods];
-    if config.inputs.unverified == Unverified::Refuse {
-        let bare = |act: &&Act| matches!(act, Act::Unverified { .. });
-        let bare: Vec<String> = acts.iter().filter(bare).map(ToString::to_string).collect();
-        if !bare.is_empty() {
-            return Err(Error::Refused(format!(
-                "`inputs.unverified: refuse` in image.yaml, and pinned by digest only are:\n{}",
-                bare.join("\n")
-            )));
-        }
-    }
-    Ok(step("inputs", acts))
-}
-
 /// What comes before the build, so that it is not in vain.
 ///
 /// # Errors
@@ -118,7 +86,7 @@ pub fn first(config: &Config) -> Result<Vec<Step>, Error> {
             repository: config.repository()?,
         },
     };
-    Ok(vec![step("key", [act])])
+    Ok(vec![step("key", [act]), step("note", noted(config)?)])
 }
 
 /// What comes after the contract.
@@ -144,7 +112,7 @@ pub fn after(
         cleanup: Vec::new(),
     };
     let mut steps = vec![
-        plain("push", push.into_iter().map(Effect::Run).collect()),
+        plain("push", push.into_iter().map(Effect::Reach).collect()),
         plain(
             "read back",
             vec![Effect::ReadBack {

@@ -7,7 +7,7 @@ use registry_compat::{ImageRef, Repository, Tag};
 use serde::Serialize;
 
 use super::{PUSHED, RETRACTED, UNSIGNED};
-use crate::config::{Reason, SecretSource};
+use crate::config::{BaseSignature, Reason, SecretSource};
 use crate::engine::CONTEXT;
 use crate::process::Invocation;
 
@@ -43,6 +43,18 @@ pub enum Act {
         image: ImageRef,
         /// File of the public key.
         key: PathBuf,
+    },
+    /// The base must be signed by one of these keys.
+    BaseSigned {
+        /// The image by digest.
+        image: ImageRef,
+        /// Who, and where.
+        signature: BaseSignature,
+    },
+    /// Remember what a tag that hosts follow names now.
+    Note {
+        /// The tag.
+        image: ImageRef,
     },
     /// Take a digest as `PUSHED`; it must be there.
     Take {
@@ -133,6 +145,22 @@ impl fmt::Display for Act {
             Self::Unverified { image, reason } => write!(f, "trusted  {image}: {reason}"),
             Self::InputSigned { image, key } => {
                 write!(f, "signed   {image} must be, by {}", key.display())
+            }
+            Self::BaseSigned { image, signature } => {
+                let keys: Vec<String> = signature.keys.iter().map(ToString::to_string).collect();
+                write!(
+                    f,
+                    "signed   {image} must be, at {}, by one of {} in {}",
+                    signature.lookaside,
+                    keys.join(", "),
+                    signature.keyring
+                )
+            }
+            Self::Note { image } => {
+                write!(
+                    f,
+                    "note     what {image} names; it moves only if it still does"
+                )
             }
             Self::Take { image } => write!(f, "read     {image} as PUSHED"),
             Self::Sign { repository } => {

@@ -7,8 +7,9 @@ use remote::{Registries, Secret};
 use serde_json::Value;
 
 use super::attach::{LOCK, attach};
+use super::inputs::{base_signed, input_signed};
 use super::{
-    AUTH, Act, Control, PUSHED, UNSIGNED, control_image, free_name, retracted_tag, rootfs,
+    AUTH, Act, Control, PUSHED, UNSIGNED, control_image, free_name, note, retracted_tag, rootfs,
 };
 use crate::apply::Live;
 use crate::config::SecretSource;
@@ -44,6 +45,8 @@ pub(crate) fn perform(live: &mut Live<'_>, act: &Act) -> Result<(), Error> {
         // It is said by being printed.
         Act::Unverified { .. } => Ok(()),
         Act::InputSigned { image, key } => input_signed(live, image, key),
+        Act::BaseSigned { image, signature } => base_signed(live, image, signature),
+        Act::Note { image } => note(live, image),
         Act::Take { image } => take(live, image),
         Act::Sign { repository } => sign(live, repository),
         Act::ReadTrust { script, repository } => read_trust(live, script, repository),
@@ -129,30 +132,7 @@ pub(crate) fn perform(live: &mut Live<'_>, act: &Act) -> Result<(), Error> {
     }
 }
 
-fn input_signed(live: &Live<'_>, image: &ImageRef, key: &Path) -> Result<(), Error> {
-    let path = live.root().join(key);
-    let text = std::fs::read_to_string(&path).map_err(|source| Error::File {
-        verb: "read",
-        path,
-        source,
-    })?;
-    let public = PublicKey::parse(&text)?;
-    if is_signed(
-        live.registries,
-        &public,
-        image.repository(),
-        digest_in(image)?,
-    )? {
-        live.report.status("Verified", &image.to_string());
-        return Ok(());
-    }
-    Err(step(
-        "inputs",
-        format!("{image} has no signature of {}", key.display()),
-    ))
-}
-
-fn digest_in(image: &ImageRef) -> Result<&Digest, Error> {
+pub(super) fn digest_in(image: &ImageRef) -> Result<&Digest, Error> {
     image
         .digest()
         .ok_or_else(|| Error::Usage(format!("{image} is no digest")))

@@ -73,17 +73,18 @@ pub fn promote(world: &World<'_>, args: &PromoteArgs) -> Result<Done, Error> {
     let lock = Lock::parse(text, &format!("label {LOCK_LABEL} of {image}"))?;
     let home = registries.home_of(image)?;
     let there = home.image.to_string();
-    let first = [
+    let mut first = publish::noted(world.config)?;
+    first.extend([
         Act::Take {
             image: image.clone(),
         },
         Act::NotRetracted {
             image: image.clone(),
         },
-    ];
+    ]);
     let pull = Step {
         name: "pull",
-        effects: vec![Effect::Run(local.engine.pull(&home.image, home.insecure))],
+        effects: vec![Effect::Reach(local.engine.pull(&home.image, home.insecure))],
         cleanup: Vec::new(),
     };
     let mut steps = vec![
@@ -145,14 +146,15 @@ pub fn rollback(world: &World<'_>, args: &RollbackArgs) -> Result<Done, Error> {
         None => previous(world, &repository)?,
     };
     let image = repository.at(digest.clone());
-    let mut acts = vec![
+    let mut acts = publish::noted(world.config)?;
+    acts.extend([
         Act::Take {
             image: image.clone(),
         },
         Act::NotRetracted {
             image: image.clone(),
         },
-    ];
+    ]);
     acts.push(match &world.config.signing.unsigned {
         Some(reason) => Act::Unsigned {
             reason: reason.clone(),

@@ -45,7 +45,7 @@ pub fn run(world: &World<'_>, args: &VerifyArgs) -> Result<Done, Error> {
         steps: vec![
             Step {
                 name: "pull",
-                effects: vec![Effect::Run(engine.pull(&home.image, home.insecure))],
+                effects: vec![Effect::Reach(engine.pull(&home.image, home.insecure))],
                 cleanup: Vec::new(),
             },
             contract(engine, &home.image.to_string(), target, &lock),

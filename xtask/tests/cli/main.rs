@@ -7,6 +7,7 @@ mod support;
 mod akmods;
 mod explain;
 mod hold;
+mod inputs;
 mod output;
 mod publish;
 mod resolution;

@@ -28,7 +28,15 @@ fn all_is_well() {
         story.contains(&format!("Published ghcr.io/someone/custom-coreos@{new}")),
         "{story}"
     );
+    let fetched = bench.fetched();
+    assert_eq!(fetched.len(), 2);
     let build = &bench.engine_log()[0];
+    for image in fetched {
+        assert!(
+            image.contains("@sha256:") && build.contains(&image),
+            "{image}"
+        );
+    }
     assert!(
         build.contains(&format!("image.revision={COMMIT}")),
         "{build}"
@@ -45,18 +53,19 @@ fn the_dry_run_shows_what_the_real_run_performs() {
         bench.on("rmi", "");
         let dry = [args, &["--dry-run"]].concat();
         let shown = bench.run(&dry).expect(0);
-        assert_eq!(bench.engine_log(), [""; 0], "a dry run starts no engine");
+        assert_eq!(bench.engine_calls(), [""; 0], "a dry run starts no engine");
         bench.assert_nothing_published();
         let performed = bench.run(args).expect(0);
         assert_eq!(shown, performed);
         // And that is what the engine was given, but for the shell's quotes and
         // the question of which image it was that was built.
-        let log: Vec<String> = bench.engine_log();
+        let log: Vec<String> = bench.engine_calls();
         let log = log.iter().filter(|line| !line.contains(" image inspect "));
         let plain = |line: &str| line.replace(['\'', '\\'], "");
         let shown = shown.lines().filter_map(|line| {
             let line = line
                 .strip_prefix("run      ")
+                .or(line.strip_prefix("reach    "))
                 .or(line.strip_prefix("check    "))
                 .or(line.strip_prefix("attach   the packages by "))?;
             Some(plain(line.split(" < ").next().unwrap()))
@@ -91,7 +100,8 @@ fn somebody_elses_ci_is_stopped_before_the_build() {
 #[test]
 fn a_failing_engine_ends_it_and_says_why() {
     for (verb, verbs) in [
-        ("build", &["build"][..]),
+        ("pull", &[][..]),
+        ("build", &["build"]),
         ("push", &["build", "run", "push"]),
     ] {
         let bench = Bench::new();
@@ -177,7 +187,15 @@ fn a_lock_is_built_without_asking_github_or_fedora() {
         .run(&["build", "--publish", "--locked", "lock.json"])
         .expect(0);
     assert_eq!(asked(), before);
+    let fetched = bench.fetched();
+    assert_eq!(fetched.len(), 2);
     let build = &bench.engine_log()[0];
+    for image in fetched {
+        assert!(
+            image.contains("@sha256:") && build.contains(&image),
+            "{image}"
+        );
+    }
     assert!(build.contains("ZFS_VERSION=2.4.4"), "{build}");
 }
 
@@ -201,7 +219,15 @@ fn a_dirty_tree_claims_no_commit() {
     let bench = Bench::new();
     bench.on("status", "echo ' M image.yaml'");
     bench.run(&["build"]).expect(0);
+    let fetched = bench.fetched();
+    assert_eq!(fetched.len(), 2);
     let build = &bench.engine_log()[0];
+    for image in fetched {
+        assert!(
+            image.contains("@sha256:") && build.contains(&image),
+            "{image}"
+        );
+    }
     assert!(!build.contains("image.revision"), "{build}");
 }
 

@@ -342,6 +342,9 @@ impl Bench {
             .replace("[x86_64]", &format!("[{}]", std::env::consts::ARCH));
         let mut config = Config::parse(&text, Path::new("x")).unwrap();
         let url = |path: &str| format!("http://{}/{path}", self.upstream.address());
+        // What fails here does not pass by itself.
+        config.retries.attempts = std::num::NonZeroU8::new(2).unwrap();
+        config.retries.pause_seconds = 0;
         config.urls.github_api = url("github").parse().unwrap();
         config.urls.fcos_builds = url("fedora").parse().unwrap();
         self.write("image.yaml", &serde_yaml::to_string(&config).unwrap());

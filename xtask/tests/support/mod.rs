@@ -7,6 +7,7 @@
     reason = "test support: each test program uses a part, and starts the real binary"
 )]
 
+pub mod signer;
 pub mod upstream;
 
 use std::path::{Path, PathBuf};
@@ -135,8 +136,22 @@ impl Bench {
         self.write(&format!("on/{verb}"), script);
     }
 
-    /// The command lines that the fake engine was given.
+    /// The command lines that the fake engine was given, but for those that
+    /// fetch: [`Self::fetched`].
     pub fn engine_log(&self) -> Vec<String> {
+        let fetches = |line: &String| line.starts_with("podman pull ");
+        let all = self.engine_calls().into_iter();
+        all.filter(|line| !fetches(line)).collect()
+    }
+
+    /// What the fake engine was to fetch.
+    pub fn fetched(&self) -> Vec<String> {
+        let image = |line: &String| line.strip_prefix("podman pull ").map(str::to_owned);
+        self.engine_calls().iter().filter_map(image).collect()
+    }
+
+    /// All command lines that the fake engine was given.
+    pub fn engine_calls(&self) -> Vec<String> {
         let log = self.read("log");
         // What the engine is, it may be asked at any time.
         let engine = |line: &&str| !line.starts_with("git ") && !line.ends_with(" --version");
