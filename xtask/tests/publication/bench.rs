@@ -114,8 +114,11 @@ fn stage() -> Option<Stage> {
     } else {
         ""
     };
+    // Its own run-time state and locks, too: the machine's are shared by all
+    // storages, and what is killed here leaves some behind.
+    let state = place("state");
     let conf = format!(
-        "[engine]\n{runtime}cgroup_manager = \"cgroupfs\"\nevents_logger = \"file\"\n\n[containers]\ndefault_ulimits = [\"nofile=4096:4096\", \"nproc=4096:4096\"]\n"
+        "[engine]\n{runtime}cgroup_manager = \"cgroupfs\"\nevents_logger = \"file\"\ntmp_dir = \"{state}\"\nlock_type = \"file\"\n\n[containers]\ndefault_ulimits = [\"nofile=4096:4096\", \"nproc=4096:4096\"]\n"
     );
     std::fs::write(folder.join("containers.conf"), conf).unwrap();
     let sh = shell(&folder);
