@@ -16,6 +16,7 @@ use crate::env::Stopwatch;
 use crate::error::Error;
 use crate::plan::{Effect, Plan, Step};
 use crate::process::{self, Capture};
+use crate::publish::filled;
 use crate::report::Report;
 use crate::signing::PrivateKey;
 
@@ -157,17 +158,25 @@ impl Sink for Live<'_> {
         let report = self.report;
         let mut show = |line: &str| report.foreign(line);
         match effect {
-            Effect::Run(invocation) => {
-                process::run(&self.sh, invocation, Capture::Show, &mut show)?;
+            Effect::Run(call) => {
+                let call = filled(call, self.pushed.as_ref());
+                process::run(&self.sh, &call, Capture::Show, &mut show)?;
             }
             Effect::Reach(invocation) => crate::reach::reach(
                 &self.sh,
                 self.registries.agent().retries(),
                 report,
-                invocation,
+                &filled(invocation, self.pushed.as_ref()),
             )?,
-            Effect::Contract(invocation) => {
-                let done = process::run(&self.sh, invocation, Capture::StdoutAnyStatus, &mut show)?;
+            Effect::Remove(call) => {
+                let call = filled(call, self.pushed.as_ref());
+                if let Err(error) = process::run(&self.sh, &call, Capture::Show, &mut show) {
+                    report.warning(&format!("it stays behind: {error}"));
+                }
+            }
+            Effect::Contract(call) => {
+                let call = filled(call, self.pushed.as_ref());
+                let done = process::run(&self.sh, &call, Capture::StdoutAnyStatus, &mut show)?;
                 let checks = contract::parse(&done.stdout)?;
                 if !self.quiet {
                     for line in crate::report::columns(&contract::rows(&checks)) {
@@ -257,6 +266,7 @@ pub fn apply(plan: &Plan, sink: &mut dyn Sink, timings: &mut Vec<Timing>) -> Res
 
 fn perform_all(plan: &Plan, sink: &mut dyn Sink, timings: &mut Vec<Timing>) -> Result<(), Error> {
     let mut outcome = Ok(());
+    let mut at_end = Vec::new();
     for step in &plan.steps {
         let watch = Stopwatch::start();
         outcome = perform_step(step, sink);
@@ -267,6 +277,10 @@ fn perform_all(plan: &Plan, sink: &mut dyn Sink, timings: &mut Vec<Timing>) -> R
         if outcome.is_err() {
             break;
         }
+        at_end.push(&step.at_end);
+    }
+    for effects in at_end.into_iter().rev() {
+        outcome = cleanup(effects, sink, outcome);
     }
     cleanup(&plan.cleanup, sink, outcome)
 }
@@ -318,18 +332,23 @@ mod tests {
         let (config, lock, local) = testing::locked();
         let plan = plan(Goal::Publish, &config, &lock, &local).unwrap();
         let total = plan.effects().count();
+        let lines: Vec<String> = plan.effects().map(ToString::to_string).collect();
+        let first = |verb: &str| lines.iter().position(|l| l.starts_with(verb)).unwrap();
+        let pulled = first("reach    podman pull ghcr.io/someone/") + 1;
         for at in 1..=total {
             let mut sink = Failing {
                 at,
                 seen: Vec::new(),
             };
             apply(&plan, &mut sink, &mut Vec::new()).unwrap_err();
-            assert_eq!(sink.seen.len(), at, "nothing follows a failure");
+            let after: Vec<&String> = sink.seen.iter().skip(at).collect();
+            let removed = at > pulled && at < total;
+            assert_eq!(after.len(), usize::from(removed), "{at}: {after:?}");
+            assert!(after.iter().all(|line| line.starts_with("remove ")));
         }
-        let lines: Vec<String> = plan.effects().map(ToString::to_string).collect();
-        let first = |verb: &str| lines.iter().position(|l| l.starts_with(verb)).unwrap();
         assert!(first("check") < first("reach    podman push"));
-        assert!(first("read") < first("name"));
+        assert!(first("read") < first("take"));
+        assert!(first("take") < pulled && pulled < first("name"));
         assert!(first("name") < first("promote"));
     }
 

@@ -11,8 +11,8 @@ use clap::{Args, CommandFactory, Parser, Subcommand};
 
 pub use cleanup::{CleanupArgs, CleanupCommand, RestoreArgs};
 pub use image::{
-    BuildArgs, DiffArgs, Inputs, KeysArgs, KeysTask, NewKeyArgs, PromoteArgs, RetractArgs,
-    RollbackArgs, TestBuildArgs, VerifyArgs,
+    BuildArgs, DiffArgs, Images, Inputs, KeysArgs, KeysTask, NewKeyArgs, PromoteArgs, PublishArgs,
+    RetractArgs, RollbackArgs, TestBuildArgs, VerifyArgs,
 };
 
 use crate::engine::Engine;
@@ -65,6 +65,7 @@ const GROUPS: [(&str, &[&str]); 4] = [
             "resolve",
             "build",
             "test-build",
+            "publish",
             "verify",
             "diff",
             "promote",
@@ -173,6 +174,12 @@ pub enum Task {
     ///
     /// Example: cargo xtask test-build
     TestBuild(TestBuildArgs),
+    /// Sign, prove and name what `build --push` pushed
+    ///
+    /// With several architectures the images are joined into one index.
+    ///
+    /// Example: cargo xtask publish ghcr.io/o/i@sha256:… --locked lock.json
+    Publish(PublishArgs),
     /// Check a published image against its own lock
     ///
     /// Example: cargo xtask verify ghcr.io/owner/custom-coreos:stable

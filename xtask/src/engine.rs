@@ -195,12 +195,12 @@ impl Engine {
     }
 
     /// Fetches an image by digest.
-    pub fn pull(self, image: &ImageRef, insecure: bool) -> Invocation {
+    pub fn pull(self, image: &str, insecure: bool) -> Invocation {
         let mut args = vec!["pull".to_owned()];
         if insecure && self != Self::Docker {
             args.push("--tls-verify=false".to_owned());
         }
-        args.push(image.to_string());
+        args.push(image.to_owned());
         self.call(args)
     }
 
@@ -238,10 +238,10 @@ impl Engine {
     }
 
     /// Removes a local image.
-    pub fn remove(self, name: &ImageRef) -> Invocation {
+    pub fn remove(self, name: &str) -> Invocation {
         match self {
-            Self::Podman | Self::Buildah => self.call(["rmi".to_owned(), name.to_string()]),
-            Self::Docker => self.call(["image".to_owned(), "rm".into(), name.to_string()]),
+            Self::Podman | Self::Buildah => self.call(["rmi", name]),
+            Self::Docker => self.call(["image", "rm", name]),
         }
     }
 

@@ -97,6 +97,7 @@ fn run(cli: &Cli, env: &Env, report: &Report) -> Result<Done, Error> {
         Task::Resolve(args) => tasks::versions::resolve(&world, args),
         Task::Build(args) => tasks::build::build(&world, args),
         Task::TestBuild(args) => tasks::build::test_build(&world, args),
+        Task::Publish(args) => tasks::publish::run(&world, args),
         Task::Verify(args) => tasks::verify::run(&world, args),
         Task::Promote(args) => tasks::promote::promote(&world, args),
         Task::Rollback(args) => tasks::promote::rollback(&world, args),

@@ -16,7 +16,7 @@ use crate::error::Error;
 use crate::facts::Local;
 use crate::lock::{Lock, Policy, Target};
 use crate::process::Invocation;
-use crate::publish::{self, Act};
+use crate::publish::{self, Act, Pieces};
 
 /// What a person or CI wants.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,7 +25,10 @@ pub enum Goal {
     Build,
     /// The same, then it is removed again.
     TestBuild,
-    /// The same image, published.
+    /// The same image, pushed under the candidate tag: the first half of a
+    /// publication.
+    Push,
+    /// The same image, published: both halves.
     Publish,
 }
 
@@ -40,6 +43,9 @@ pub enum Effect {
     Reach(Invocation),
     /// Run a program whose standard output is a contract's report.
     Contract(Invocation),
+    /// Run a program that removes what is of no use any more. Where it cannot,
+    /// that is said; what was done before is done all the same.
+    Remove(Invocation),
     /// Read what a tag names now, which becomes `PUSHED`; its image must be the
     /// one built here.
     ReadBack {
@@ -72,6 +78,7 @@ impl fmt::Display for Effect {
             Self::Run(invocation) => write!(f, "run      {invocation}"),
             Self::Reach(invocation) => write!(f, "reach    {invocation}"),
             Self::Contract(invocation) => write!(f, "check    {invocation}"),
+            Self::Remove(invocation) => write!(f, "remove   {invocation}"),
             Self::ReadBack {
                 candidate, local, ..
             } => {
@@ -96,6 +103,31 @@ pub struct Step {
     /// Performed after them, whatever came of them.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub cleanup: Vec<Effect>,
+    /// Performed at the end of the plan, whatever came of what followed; not if
+    /// this step itself failed.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub at_end: Vec<Effect>,
+}
+
+impl Step {
+    /// A step that leaves nothing to be cleaned up.
+    pub fn new(name: &'static str, effects: Vec<Effect>) -> Self {
+        Self {
+            name,
+            effects,
+            cleanup: Vec::new(),
+            at_end: Vec::new(),
+        }
+    }
+
+    /// The same, with what is performed right after it.
+    #[must_use]
+    pub fn cleaned(self, cleanup: Option<Invocation>) -> Self {
+        Self {
+            cleanup: cleanup.map(Effect::Run).into_iter().collect(),
+            ..self
+        }
+    }
 }
 
 /// What is going to be done.
@@ -113,6 +145,7 @@ impl Plan {
         self.steps
             .iter()
             .flat_map(|step| step.effects.iter().chain(&step.cleanup))
+            .chain(self.steps.iter().rev().flat_map(|step| &step.at_end))
             .chain(&self.cleanup)
     }
 }
@@ -132,26 +165,14 @@ pub const LOCK_LABEL: &str = "custom-coreos.lock";
 /// Plans a build.
 ///
 /// # Errors
-/// [`Error::Usage`] if the lock has nothing for this machine's architecture,
-/// or publishing is asked for more than one; [`Error::Refused`] if the lock was
+/// [`Error::Usage`] if the lock has nothing for this machine's architecture, or
+/// has several and both halves of a publication are asked for at once; [`Error::Refused`] if the lock was
 /// made from other files than the checkout has.
 pub fn plan(goal: Goal, config: &Config, lock: &Lock, local: &Local) -> Result<Plan, Error> {
     let target = lock.target(local.arch)?;
-    if lock.containerfiles != local.containerfiles {
-        return Err(Error::Refused(format!(
-            "the lock was made from {} in another state ({}, now {}); \
-             check out the commit it was made from, or resolve again",
-            crate::engine::CONTEXT,
-            lock.containerfiles.short(),
-            local.containerfiles.short()
-        )));
-    }
-    if goal == Goal::Publish && lock.targets.len() > 1 {
-        return Err(Error::Usage(
-            "publishing an index of several architectures is not possible yet; \
-             list one under `architectures` in image.yaml"
-                .to_owned(),
-        ));
+    same_files(lock, local)?;
+    if goal == Goal::Publish {
+        publish::alone(lock, local)?;
     }
     let local_tag = if goal == Goal::TestBuild {
         "test"
@@ -159,32 +180,27 @@ pub fn plan(goal: Goal, config: &Config, lock: &Lock, local: &Local) -> Result<P
         "stable"
     };
     let name: ImageRef = format!("localhost/{}:{local_tag}", config.image.name).parse()?;
+    let build = local.engine.build(
+        &name,
+        &arguments(lock, target),
+        &labels(lock, target, local)?,
+    );
     let mut steps = vec![
-        Step {
-            name: "build",
-            effects: vec![Effect::Run(local.engine.build(
-                &name,
-                &arguments(lock, target),
-                &labels(lock, target, local)?,
-            ))],
-            cleanup: Vec::new(),
-        },
+        publish::inputs(config, lock, target)?,
+        fetch(local.engine, lock, target),
+        Step::new("build", vec![Effect::Run(build)]),
         contract(local.engine, &name.to_string(), target, lock),
     ];
-    steps.splice(
-        0..0,
-        [
-            publish::inputs(config, lock, target)?,
-            fetch(local.engine, lock, target),
-        ],
-    );
+    if matches!(goal, Goal::Push | Goal::Publish) {
+        steps.insert(0, publish::key(config)?);
+        steps.extend(publish::push(config, lock, local, &name)?);
+    }
     if goal == Goal::Publish {
-        steps.splice(0..0, publish::first(config)?);
-        steps.extend(publish::after(config, lock, local, &name)?);
+        steps.extend(publish::second(config, lock, local, &Pieces::Pushed)?);
     }
     let cleanup = match goal {
-        Goal::TestBuild => vec![Effect::Run(local.engine.remove(&name))],
-        Goal::Build | Goal::Publish => Vec::new(),
+        Goal::TestBuild => vec![Effect::Run(local.engine.remove(&name.to_string()))],
+        Goal::Build | Goal::Push | Goal::Publish => Vec::new(),
     };
     Ok(Plan { steps, cleanup })
 }
@@ -193,27 +209,33 @@ pub fn plan(goal: Goal, config: &Config, lock: &Lock, local: &Local) -> Result<P
 /// a build cannot.
 fn fetch(engine: Engine, lock: &Lock, target: &Target) -> Step {
     let images = [lock.base_pinned(target), target.kmods_pinned()];
-    let pull = |image: &ImageRef| Effect::Reach(engine.pull(image, false));
-    Step {
-        name: "fetch",
-        effects: images.iter().map(pull).collect(),
-        cleanup: Vec::new(),
+    let pull = |image: &ImageRef| Effect::Reach(engine.pull(&image.to_string(), false));
+    Step::new("fetch", images.iter().map(pull).collect())
+}
+
+/// What runs in an image, and what is held against it, comes from the checkout.
+///
+/// # Errors
+/// [`Error::Refused`] if the lock was made from other files.
+pub fn same_files(lock: &Lock, local: &Local) -> Result<(), Error> {
+    if lock.containerfiles == local.containerfiles {
+        return Ok(());
     }
+    Err(Error::Refused(format!(
+        "the lock was made from {} in another state ({}, now {}); \
+         check out the commit it was made from, or resolve again",
+        crate::engine::CONTEXT,
+        lock.containerfiles.short(),
+        local.containerfiles.short()
+    )))
 }
 
 /// The step that tries an image against its contract.
 pub fn contract(engine: Engine, image: &str, target: &Target, lock: &Lock) -> Step {
     let mut calls = engine.contract(image, &variables(lock, target));
     let report = calls.pop().map(Effect::Contract);
-    Step {
-        name: "contract",
-        effects: calls.into_iter().map(Effect::Run).chain(report).collect(),
-        cleanup: engine
-            .contract_cleanup()
-            .map(Effect::Run)
-            .into_iter()
-            .collect(),
-    }
+    let effects = calls.into_iter().map(Effect::Run).chain(report).collect();
+    Step::new("contract", effects).cleaned(engine.contract_cleanup())
 }
 
 fn words<T: fmt::Display>(list: &[T]) -> String {

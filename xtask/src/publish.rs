@@ -1,28 +1,36 @@
-//! How an image becomes a published one. The order is the point:
+//! How an image becomes a published one, in two halves. The order is the point:
 //!
-//! key and password; what the followed tags name now -> who vouches for base and
-//! kmods -> fetch them -> build, of what was fetched -> contract -> push under
-//! the candidate tag -> read back by digest -> sign that digest -> accept it as a
-//! host would, with the image's own policy, and see an unsigned one refused by
-//! the same policy -> packages and lock beside it -> only then names: first those
-//! that never move, then those that hosts follow, if nobody else has moved them
-//! meanwhile, each by copying the manifest and read back.
+//! 1. key and password, and what the followed tags name now -> who vouches for
+//!    base and kmods -> fetch them -> build, of what was fetched -> contract ->
+//!    push under the candidate tag -> read back ([`key`], [`push`]);
+//! 2. the digest is of the lock, and nobody was quicker -> contract once more, in
+//!    what is in the registry -> join, if there are several architectures -> sign
+//!    that digest -> accept it as a host would, with the image's own policy, and
+//!    see an unsigned one refused by the same policy -> packages and lock beside
+//!    it -> only then names: first those that never move, then those that hosts
+//!    follow, if they still name what they named, each by copying the manifest
+//!    and read back ([`second`]).
 //!
 //! Whatever fails, a tag that hosts follow names what it named before. The
 //! candidate tag is one and the same for every run, which writes over what a
-//! failed one left.
+//! failed one left. The second half trusts nothing that the first one said: it
+//! may run on another machine, on another day.
 
 mod act;
 mod attach;
 mod checks;
 mod control;
 mod followed;
+mod index;
 mod inputs;
+mod join;
 mod perform;
+mod second;
 
 use std::path::PathBuf;
 
 use registry_compat::{Digest, ImageRef, Repository, Tag};
+use version_discovery::Arch;
 
 use crate::config::{Config, Judge};
 use crate::engine::{CONTEXT, Engine};
@@ -37,9 +45,13 @@ pub use attach::attached;
 pub use checks::checks;
 pub use control::{Control, control_image};
 pub use followed::noted;
-pub(crate) use followed::{note, still_so};
+use followed::overtaken;
+pub(crate) use followed::{not_overtaken, note, still_so};
+pub use index::{Index, Piece, arranged};
 pub use inputs::inputs;
+pub use join::piece;
 pub(crate) use perform::{perform, secret};
+pub use second::{Pieces, alone, second};
 
 /// What a tag that marks a bad image begins with; 12 digits of its digest
 /// follow.
@@ -61,20 +73,30 @@ pub const UNSIGNED: &str = "UNSIGNED";
 /// The variable through which credentials reach `host.sh`.
 pub const AUTH: &str = "CUSTOM_COREOS_AUTH";
 
-/// A step of acts alone.
-pub fn step(name: &'static str, acts: impl IntoIterator<Item = Act>) -> Step {
-    Step {
-        name,
-        effects: acts.into_iter().map(Effect::Act).collect(),
-        cleanup: Vec::new(),
+/// A call with what `PUSHED` stands for in it, once that is known.
+pub fn filled(call: &Invocation, pushed: Option<&Digest>) -> Invocation {
+    let mut call = call.clone();
+    let place = format!("@{PUSHED}");
+    if let Some(digest) = pushed {
+        for arg in &mut call.args {
+            if let Some(name) = arg.strip_suffix(&place) {
+                *arg = format!("{name}@{digest}");
+            }
+        }
     }
+    call
 }
 
-/// What comes before the build, so that it is not in vain.
+/// A step of acts alone.
+pub fn step(name: &'static str, acts: impl IntoIterator<Item = Act>) -> Step {
+    Step::new(name, acts.into_iter().map(Effect::Act).collect())
+}
+
+/// What comes before each half, so that it is not in vain.
 ///
 /// # Errors
 /// Never for a config that was parsed.
-pub fn first(config: &Config) -> Result<Vec<Step>, Error> {
+pub fn key(config: &Config) -> Result<Step, Error> {
     let signing = &config.signing;
     let act = match &signing.unsigned {
         Some(reason) => Act::Unsigned {
@@ -86,61 +108,51 @@ pub fn first(config: &Config) -> Result<Vec<Step>, Error> {
             repository: config.repository()?,
         },
     };
-    Ok(vec![step("key", [act]), step("note", noted(config)?)])
+    let mut acts = vec![act];
+    acts.extend(noted(config)?);
+    Ok(step("key", acts))
 }
 
-/// What comes after the contract.
+/// The tag that the image of an architecture is pushed under: one for each if
+/// there are several, since their runs know nothing of each other.
 ///
 /// # Errors
-/// As [`first`].
-pub fn after(
+/// Never: the form is right by construction.
+pub fn candidate(config: &Config, lock: &Lock, arch: Arch) -> Result<Tag, Error> {
+    let tag = &config.image.candidate;
+    match lock.targets.len() {
+        0 | 1 => Ok(tag.clone()),
+        _ => Ok(format!("{tag}-{arch}").parse()?),
+    }
+}
+
+/// What comes after the contract in the first half. With several architectures,
+/// the packages are listed here too: nobody else can run anything in the image.
+///
+/// # Errors
+/// As [`key`].
+pub fn push(
     config: &Config,
     lock: &Lock,
     local: &Local,
     name: &ImageRef,
 ) -> Result<Vec<Step>, Error> {
     let repository = config.repository()?;
-    let candidate = repository.tagged(config.image.candidate.clone());
-    let there = local
-        .destination
-        .repository()
-        .tagged(config.image.candidate.clone());
+    let tag = candidate(config, lock, local.arch)?;
+    let there = local.destination.repository().tagged(tag.clone());
     let push = local.engine.push(name, &there, local.insecure);
-    let plain = |name, effects| Step {
-        name,
-        effects,
-        cleanup: Vec::new(),
+    let read_back = Effect::ReadBack {
+        candidate: repository.tagged(tag),
+        local: name.clone(),
+        engine: local.engine,
     };
     let mut steps = vec![
-        plain("push", push.into_iter().map(Effect::Reach).collect()),
-        plain(
-            "read back",
-            vec![Effect::ReadBack {
-                candidate,
-                local: name.clone(),
-                engine: local.engine,
-            }],
-        ),
+        Step::new("push", push.into_iter().map(Effect::Reach).collect()),
+        Step::new("read back", vec![read_back]),
     ];
-    if config.signing.unsigned.is_none() {
-        steps.push(step(
-            "sign",
-            [Act::Sign {
-                repository: repository.clone(),
-            }],
-        ));
-        let seen = Seen {
-            engine: local.engine,
-            image: &name.to_string(),
-            repository: &repository,
-            place: local.destination.repository(),
-            insecure: local.insecure,
-        };
-        steps.push(host(seen, config.signing.judge));
+    if lock.targets.len() > 1 {
+        steps.push(attach_step(lock, local, &name.to_string(), &repository)?);
     }
-    steps.push(attach_step(lock, local, &name.to_string(), &repository)?);
-    steps.push(step("name", names(config, lock, local)?));
-    steps.push(promote(config)?);
     Ok(steps)
 }
 
@@ -159,20 +171,9 @@ fn attach_step(
         lock,
         day: local.today.clone(),
     });
-    Ok(Step {
-        name: "attach",
-        effects: calls
-            .into_iter()
-            .map(Effect::Run)
-            .chain(attach.map(Effect::Act))
-            .collect(),
-        cleanup: local
-            .engine
-            .contract_cleanup()
-            .map(Effect::Run)
-            .into_iter()
-            .collect(),
-    })
+    let calls = calls.into_iter().map(Effect::Run);
+    let effects = calls.chain(attach.map(Effect::Act)).collect();
+    Ok(Step::new("attach", effects).cleaned(local.engine.contract_cleanup()))
 }
 
 /// The names that never move: the version, and the day.
@@ -247,21 +248,14 @@ pub fn host(seen: Seen<'_>, judge: Judge) -> Step {
         },
     ];
     let acts = script.into_iter().chain(acts).map(Effect::Act);
-    Step {
-        name: "host",
-        effects: calls.into_iter().map(Effect::Run).chain(acts).collect(),
-        cleanup: engine
-            .contract_cleanup()
-            .map(Effect::Run)
-            .into_iter()
-            .collect(),
-    }
+    let effects = calls.into_iter().map(Effect::Run).chain(acts).collect();
+    Step::new("host", effects).cleaned(engine.contract_cleanup())
 }
 
 /// The step that moves the tags that hosts follow, and reads each back.
 ///
 /// # Errors
-/// As [`first`].
+/// As [`key`].
 pub fn promote(config: &Config) -> Result<Step, Error> {
     let repository = config.repository()?;
     let candidate = repository.tagged(config.image.candidate.clone());
@@ -275,11 +269,7 @@ pub fn promote(config: &Config) -> Result<Step, Error> {
             image: repository.tagged(tag.clone()),
         });
     }
-    Ok(Step {
-        name: "promote",
-        effects,
-        cleanup: Vec::new(),
-    })
+    Ok(Step::new("promote", effects))
 }
 
 /// The folder of the files that are laid over the image.

@@ -13,7 +13,9 @@ pub mod help;
 pub mod ignition;
 pub mod inputs;
 pub mod keys;
+pub mod performed;
 pub mod promote;
+pub mod publish;
 pub mod verify;
 pub mod versions;
 

@@ -32,6 +32,9 @@ pub struct BuildArgs {
     /// Push the image, and move the tags of image.yaml once it is proven
     #[arg(long)]
     pub publish: bool,
+    /// Push the image under the candidate tag, for `publish` to go on
+    #[arg(long, conflicts_with = "publish")]
+    pub push: bool,
     /// Build of the very inputs of this image, NAME@DIGEST
     #[arg(
         long,
@@ -53,6 +56,36 @@ pub struct TestBuildArgs {
     /// Inputs.
     #[command(flatten)]
     pub inputs: Inputs,
+}
+
+/// Images, parted by spaces: an argument can be several, or none.
+#[derive(Debug, Clone)]
+pub struct Images(pub Vec<ImageRef>);
+
+impl std::str::FromStr for Images {
+    type Err = registry_compat::Error;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let all = text.split_whitespace().map(str::parse);
+        Ok(Self(all.collect::<Result<_, _>>()?))
+    }
+}
+
+/// `publish`.
+#[derive(Debug, Clone, Args)]
+pub struct PublishArgs {
+    /// What `build --push` pushed, NAME@DIGEST, one for each architecture
+    #[arg(value_name = "IMAGE", required = true)]
+    pub images: Vec<Images>,
+    /// The lock that they were built from
+    #[arg(long, value_name = "FILE")]
+    pub locked: PathBuf,
+    /// Print what would be done, and do nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Use this engine instead of the first that is installed
+    #[arg(long, value_name = "ENGINE")]
+    pub engine: Option<Engine>,
 }
 
 /// `verify`.

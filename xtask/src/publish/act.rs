@@ -3,10 +3,11 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use registry_compat::{ImageRef, Repository, Tag};
+use registry_compat::{Digest, ImageRef, Repository, Tag};
 use serde::Serialize;
+use version_discovery::Arch;
 
-use super::{PUSHED, RETRACTED, UNSIGNED};
+use super::{Index, PUSHED, Piece, RETRACTED, UNSIGNED};
 use crate::config::{BaseSignature, Reason, SecretSource};
 use crate::engine::CONTEXT;
 use crate::process::Invocation;
@@ -56,10 +57,70 @@ pub enum Act {
         /// The tag.
         image: ImageRef,
     },
+    /// What a tag that hosts follow names must not have been built after the
+    /// image that is to be published.
+    NotOvertaken {
+        /// The tag.
+        followed: ImageRef,
+        /// The image; `PUSHED` without one.
+        digest: Option<Digest>,
+    },
     /// Take a digest as `PUSHED`; it must be there.
     Take {
         /// The image.
         image: ImageRef,
+    },
+    /// An image must be of the lock, for its architecture, and not marked as
+    /// bad.
+    Piece {
+        /// Where.
+        repository: Repository,
+        /// Which; without it `PUSHED`.
+        digest: Option<Digest>,
+        /// What it must be for.
+        arch: Arch,
+        /// It becomes `PUSHED`.
+        pushed: bool,
+        /// Of the lock.
+        fingerprint: Digest,
+        /// The lock, as one line.
+        #[serde(skip)]
+        lock: String,
+    },
+    /// An image of another architecture than this machine's, which nobody can
+    /// run here. It is only said.
+    Elsewhere {
+        /// The image by digest.
+        image: ImageRef,
+        /// What it is for.
+        arch: Arch,
+    },
+    /// Write the index of several images under the candidate tag.
+    Join {
+        /// The tag.
+        candidate: ImageRef,
+        /// The index.
+        index: Index,
+    },
+    /// Read the candidate tag as `PUSHED`; it must be the index.
+    ReadIndex {
+        /// The tag.
+        candidate: ImageRef,
+        /// What it must name.
+        digest: Digest,
+    },
+    /// The list of packages must lie beside an image.
+    Beside {
+        /// The image by digest.
+        image: ImageRef,
+    },
+    /// Put the lock beside `PUSHED`.
+    AttachLock {
+        /// Where.
+        repository: Repository,
+        /// The lock, as one line.
+        #[serde(skip)]
+        lock: String,
     },
     /// Sign `PUSHED`, and each image of it if it is an index.
     Sign {
@@ -123,7 +184,8 @@ pub enum Act {
         /// The image by digest.
         image: ImageRef,
     },
-    /// The key must have signed this digest for this name.
+    /// The key must have signed this digest for this name, and each image of it
+    /// if it is an index.
     Signed {
         /// The image by digest.
         image: ImageRef,
@@ -162,7 +224,43 @@ impl fmt::Display for Act {
                     "note     what {image} names; it moves only if it still does"
                 )
             }
+            Self::NotOvertaken { followed, digest } => {
+                let digest = digest.as_ref().map_or(PUSHED, Digest::as_str);
+                write!(f, "order    {followed} must not be newer than {digest}")
+            }
             Self::Take { image } => write!(f, "read     {image} as PUSHED"),
+            Self::Piece {
+                repository,
+                digest,
+                arch,
+                pushed,
+                fingerprint,
+                ..
+            } => {
+                let digest = digest.as_ref().map_or(PUSHED, Digest::as_str);
+                let name = if *pushed { " as PUSHED" } else { "" };
+                write!(
+                    f,
+                    "take     {repository}@{digest}{name}; it must be for {arch}, of the lock {}, and not marked as bad",
+                    fingerprint.short()
+                )
+            }
+            Self::Elsewhere { image, arch } => write!(
+                f,
+                "unseen   {image} cannot be run here: its contract was seen where it was built, on {arch}"
+            ),
+            Self::Join { candidate, index } => {
+                let one = |piece: &Piece| format!("{} for {}", piece.digest, piece.arch);
+                let all: Vec<String> = index.pieces.iter().map(one).collect();
+                write!(f, "join     {} as {candidate}", all.join(" and "))
+            }
+            Self::ReadIndex { candidate, digest } => {
+                write!(f, "read     {candidate} as PUSHED; it must be {digest}")
+            }
+            Self::Beside { image } => {
+                write!(f, "beside   {image} must lie the list of its packages")
+            }
+            Self::AttachLock { .. } => write!(f, "attach   the lock, to PUSHED"),
             Self::Sign { repository } => {
                 write!(
                     f,

@@ -15,7 +15,8 @@ use crate::error::Error;
 use crate::lock::digest_of;
 use crate::signing::MANIFEST;
 
-const INDEX: &str = "application/vnd.oci.image.index.v1+json";
+/// Media type of an index.
+pub(super) const INDEX: &str = "application/vnd.oci.image.index.v1+json";
 
 /// Type of the lock's artefact.
 pub const LOCK: &str = "application/vnd.custom-coreos.lock.v1+json";

@@ -9,7 +9,8 @@ use serde_json::Value;
 use super::attach::{LOCK, attach};
 use super::inputs::{base_signed, input_signed};
 use super::{
-    AUTH, Act, Control, PUSHED, UNSIGNED, control_image, free_name, note, retracted_tag, rootfs,
+    AUTH, Act, Control, UNSIGNED, control_image, filled, free_name, join, not_overtaken, note,
+    retracted_tag, rootfs,
 };
 use crate::apply::Live;
 use crate::config::SecretSource;
@@ -43,11 +44,24 @@ pub(crate) fn perform(live: &mut Live<'_>, act: &Act) -> Result<(), Error> {
             Ok(())
         }
         // It is said by being printed.
-        Act::Unverified { .. } => Ok(()),
+        Act::Unverified { .. } | Act::Elsewhere { .. } => Ok(()),
         Act::InputSigned { image, key } => input_signed(live, image, key),
         Act::BaseSigned { image, signature } => base_signed(live, image, signature),
         Act::Note { image } => note(live, image),
+        Act::NotOvertaken { followed, digest } => not_overtaken(live, followed, digest.as_ref()),
         Act::Take { image } => take(live, image),
+        Act::Piece {
+            repository,
+            digest,
+            arch,
+            pushed,
+            lock,
+            ..
+        } => join::take(live, repository, digest.as_ref(), (*arch, lock), *pushed),
+        Act::Join { candidate, index } => join::join(live, candidate, index),
+        Act::ReadIndex { candidate, digest } => join::read_index(live, candidate, digest),
+        Act::Beside { image } => join::beside(live, image),
+        Act::AttachLock { repository, lock } => join::attach_lock(live, repository, lock),
         Act::Sign { repository } => sign(live, repository),
         Act::ReadTrust { script, repository } => read_trust(live, script, repository),
         Act::HostAccepts { repository, copy } => host_accepts(live, repository, copy.as_ref()),
@@ -64,7 +78,8 @@ pub(crate) fn perform(live: &mut Live<'_>, act: &Act) -> Result<(), Error> {
         } => {
             let report = live.report;
             let mut show = |line: &str| report.foreign(line);
-            let done = process::run(&live.sh, packages, Capture::Stdout, &mut show)?;
+            let packages = filled(packages, live.pushed.as_ref());
+            let done = process::run(&live.sh, &packages, Capture::Stdout, &mut show)?;
             let list = sbom::parse(&done.stdout)?;
             let digest = live.pushed()?;
             let document = sbom::document(repository, digest, day.as_deref(), &list);
@@ -114,22 +129,26 @@ pub(crate) fn perform(live: &mut Live<'_>, act: &Act) -> Result<(), Error> {
             live.report.status("Retracted", &mark.to_string());
             Ok(())
         }
-        Act::Signed { image } => {
-            let digest = digest_in(image)?;
-            let key = public_key(&live.root(), image.repository())?;
-            if is_signed(live.registries, &key, image.repository(), digest)? {
-                live.report.status("Signed", &image.to_string());
-                return Ok(());
-            }
-            Err(step(
+        Act::Signed { image } => signed(live, image),
+    }
+}
+
+fn signed(live: &Live<'_>, image: &ImageRef) -> Result<(), Error> {
+    let repository = image.repository();
+    let key = public_key(&live.root(), repository)?;
+    for digest in family(live.registries, repository, digest_in(image)?)? {
+        if !is_signed(live.registries, &key, repository, &digest)? {
+            return Err(step(
                 "signed",
                 format!(
-                    "{image} has no signature of the key in {}",
+                    "{repository}@{digest} has no signature of the key in {}",
                     rootfs().display()
                 ),
-            ))
+            ));
         }
     }
+    live.report.status("Signed", &image.to_string());
+    Ok(())
 }
 
 pub(super) fn digest_in(image: &ImageRef) -> Result<&Digest, Error> {
@@ -223,14 +242,17 @@ fn take(live: &mut Live<'_>, image: &ImageRef) -> Result<(), Error> {
     }
 }
 
-/// `PUSHED`, and the images in it if it is an index.
-fn family(live: &Live<'_>, repository: &Repository) -> Result<Vec<Digest>, Error> {
-    let top = live.pushed()?.clone();
-    let found = known(live.registries.artefact(&repository.at(top.clone())))?
+/// An image, and the images in it if it is an index.
+pub(super) fn family(
+    registries: &Registries,
+    repository: &Repository,
+    top: &Digest,
+) -> Result<Vec<Digest>, Error> {
+    let found = known(registries.artefact(&repository.at(top.clone())))?
         .ok_or_else(|| step("sign", format!("{repository}@{top} is gone")))?;
     let manifest: Value = serde_json::from_slice(&found.manifest).unwrap_or_default();
     let children = manifest.get("manifests").and_then(Value::as_array);
-    let mut all = vec![top];
+    let mut all = vec![top.clone()];
     for child in children.into_iter().flatten() {
         let digest = child
             .get("digest")
@@ -242,7 +264,7 @@ fn family(live: &Live<'_>, repository: &Repository) -> Result<Vec<Digest>, Error
 }
 
 fn sign(live: &mut Live<'_>, repository: &Repository) -> Result<(), Error> {
-    for digest in family(live, repository)? {
+    for digest in family(live.registries, repository, live.pushed()?)? {
         let key = live
             .key
             .as_ref()
@@ -295,7 +317,8 @@ fn read_trust(
 ) -> Result<(), Error> {
     let report = live.report;
     let mut show = |line: &str| report.foreign(line);
-    let done = process::run(&live.sh, script, Capture::Stdout, &mut show)?;
+    let script = filled(script, live.pushed.as_ref());
+    let done = process::run(&live.sh, &script, Capture::Stdout, &mut show)?;
     let trust = Trust::parse(&done.stdout)?;
     // Of the image now, not of the checkout: the base may have brought more.
     trust.requires(repository, &public_key(&live.root(), repository)?)
@@ -311,11 +334,9 @@ pub(crate) fn refusal(
     digest: &Digest,
     copy: &Invocation,
 ) -> Result<Option<String>, Error> {
-    let mut call = copy.clone();
+    let mut call = filled(copy, live.pushed.as_ref().or(Some(digest)));
     for arg in &mut call.args {
-        *arg = arg
-            .replace(&format!("@{PUSHED}"), &format!("@{digest}"))
-            .replace(&format!("@{UNSIGNED}"), &format!("@{digest}"));
+        *arg = arg.replace(&format!("@{UNSIGNED}"), &format!("@{digest}"));
     }
     let image = repository.at(digest.clone());
     let auth = live.registries.auth_json(&image)?;
@@ -347,10 +368,13 @@ fn host_accepts(
     copy: Option<&Invocation>,
 ) -> Result<(), Error> {
     let digest = live.pushed()?;
+    // Of an index, `skopeo` looks at the image that it copies.
     let refused = match copy {
+        _ if !signed_by_us(live, repository, digest)? => {
+            Some("there is no signature of the key in it".to_owned())
+        }
         Some(copy) => refusal(live, repository, digest, copy)?,
-        None if signed_by_us(live, repository, digest)? => None,
-        None => Some("there is no signature of the key in it".to_owned()),
+        None => None,
     };
     if let Some(why) = refused {
         return Err(step(

@@ -3,10 +3,9 @@
 use jiff::Timestamp;
 use registry_compat::{Answer, ImageRef};
 use remote::Inspected;
-use serde::Serialize;
 use version_discovery::Arch;
 
-use crate::apply::{Dry, Live, Timing, apply};
+use crate::apply::{Dry, Live, apply};
 use crate::cli::{BuildArgs, Inputs, TestBuildArgs};
 use crate::config::Reason;
 use crate::error::Error;
@@ -17,22 +16,8 @@ use crate::plan::{Goal, LOCK_LABEL, Plan, image_version, plan};
 use crate::resolve::Resolution;
 use crate::skip::{self, Published, UpToDate};
 use crate::tasks::inputs::{Here, read_lock, resolved};
+use crate::tasks::performed::{Made, document, tell, timed};
 use crate::tasks::{Done, versions};
-
-/// The document of `build --json`.
-#[derive(Serialize)]
-#[serde(rename_all = "kebab-case")]
-struct Document<'a> {
-    fingerprint: String,
-    effects: Vec<String>,
-    lock: &'a Lock,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    image: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    size: Option<u64>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    timings: Vec<Timing>,
-}
 
 /// What is wanted besides the goal.
 struct Wanted<'a> {
@@ -49,12 +34,12 @@ struct Wanted<'a> {
 /// # Errors
 /// The first thing that did not hold.
 pub fn build(world: &World<'_>, args: &BuildArgs) -> Result<Done, Error> {
-    let goal = if args.publish {
-        Goal::Publish
-    } else {
-        Goal::Build
+    let goal = match (args.publish, args.push) {
+        (true, _) => Goal::Publish,
+        (_, true) => Goal::Push,
+        _ => Goal::Build,
     };
-    if goal == Goal::Publish {
+    if goal != Goal::Build {
         own_house(world)?;
     }
     run(
@@ -86,7 +71,7 @@ pub fn test_build(world: &World<'_>, args: &TestBuildArgs) -> Result<Done, Error
 
 /// In CI, a fork that still names somebody else's account is stopped before it
 /// builds: it would fail at the push, after half an hour, or worse, succeed.
-fn own_house(world: &World<'_>) -> Result<(), Error> {
+pub(super) fn own_house(world: &World<'_>) -> Result<(), Error> {
     let image = &world.config.image;
     match &world.env.ci_owner {
         Some(owner) if !owner.eq_ignore_ascii_case(image.owner.as_str()) => {
@@ -116,7 +101,7 @@ struct Found {
 /// which has been told.
 fn found(world: &World<'_>, wanted: &Wanted<'_>) -> Result<Option<Found>, Error> {
     let inputs = wanted.inputs;
-    let publish = wanted.goal == Goal::Publish;
+    let publish = matches!(wanted.goal, Goal::Push | Goal::Publish);
     if let Some(image) = wanted.like {
         let local = world.local(inputs.engine)?;
         let lock = like(world, image, &local)?;
@@ -259,7 +244,7 @@ fn run(world: &World<'_>, wanted: &Wanted<'_>) -> Result<Done, Error> {
         document(world, &plan, &lock, None, Vec::new())?;
         return Ok(Done::Well);
     }
-    perform(world, &plan, &lock, &local, outputs)
+    perform(world, wanted.goal, &plan, &lock, &local, outputs)
 }
 
 /// What is published is what would be built.
@@ -290,21 +275,19 @@ fn unchanged(
 
 fn perform(
     world: &World<'_>,
+    goal: Goal,
     plan: &Plan,
     lock: &Lock,
     local: &Local,
-    mut outputs: Vec<(&'static str, String)>,
+    outputs: Vec<(&'static str, String)>,
 ) -> Result<Done, Error> {
-    let registries = world.registries()?;
-    let mut live = Live::new(&world.env.root, registries, world.report, local.arch)?;
-    let mut timings = Vec::new();
-    let outcome = apply(plan, &mut live, &mut timings);
-    for timing in &timings {
-        world.report.status(
-            "Took",
-            &format!("{:7.1} s  {}", timing.seconds, timing.step),
-        );
-    }
+    let mut live = Live::new(
+        &world.env.root,
+        world.registries()?,
+        world.report,
+        local.arch,
+    )?;
+    let (timings, outcome) = timed(world, plan, &mut live);
     if let Err(error) = outcome {
         // What the engine says of an image that is not there any more is hard
         // to read, and only now is it worth a question.
@@ -314,52 +297,10 @@ fn perform(
         }
         return Err(error);
     }
-    let digest = live.pushed.as_ref();
-    if let (Some(digest), Some(size)) = (digest, live.size) {
-        let repository = world.config.repository()?;
-        let megabytes = size as f64 / 1e6;
-        world.report.status(
-            "Published",
-            &format!("{repository}@{digest} ({megabytes:.1} MB compressed)"),
-        );
-        outputs.extend([
-            ("digest", digest.to_string()),
-            ("image", repository.to_string()),
-            ("fingerprint", lock.fingerprint()?.to_string()),
-        ]);
-        let row = |name: &str, value: String| vec![name.to_owned(), value];
-        let mut rows = vec![
-            row("image", format!("{repository}@{digest}")),
-            row("version", image_version(lock)),
-            row("size", format!("{megabytes:.1} MB")),
-        ];
-        rows.extend(
-            timings
-                .iter()
-                .map(|t| row(t.step, format!("{:.1} s", t.seconds))),
-        );
-        versions::summary(world, "Published", &rows)?;
-    }
-    world.report.outputs(&outputs)?;
-    document(world, plan, lock, Some(&live), timings)?;
-    Ok(Done::Well)
-}
-
-fn document(
-    world: &World<'_>,
-    plan: &Plan,
-    lock: &Lock,
-    live: Option<&Live<'_>>,
-    timings: Vec<Timing>,
-) -> Result<(), Error> {
-    let repository = world.config.repository()?;
-    let digest = live.and_then(|live| live.pushed.clone());
-    world.report.document(&Document {
-        fingerprint: lock.fingerprint()?.to_string(),
-        effects: plan.effects().map(ToString::to_string).collect(),
-        lock,
-        image: digest.map(|digest| repository.at(digest).to_string()),
-        size: live.and_then(|live| live.size),
-        timings,
-    })
+    let verb = match goal {
+        Goal::Push => "Pushed",
+        _ => "Published",
+    };
+    let made = Made { verb, plan, lock };
+    tell(world, &made, &live, timings, outputs)
 }

@@ -10,10 +10,9 @@ use crate::tasks::Done;
 
 /// The steps.
 fn plan() -> Plan {
-    let cargo = |name: &'static str, args: &[&str]| Step {
-        name,
-        effects: vec![Effect::Run(Invocation::new("cargo", args.iter().copied()))],
-        cleanup: Vec::new(),
+    let cargo = |name: &'static str, args: &[&str]| {
+        let run = Invocation::new("cargo", args.iter().copied());
+        Step::new(name, vec![Effect::Run(run)])
     };
     Plan {
         steps: vec![

@@ -134,9 +134,10 @@ fn packages(world: &World<'_>, args: &DiffArgs, image: &ImageRef) -> Result<Pack
     let sh = crate::apply::shell(&world.env.root)?;
     let report = world.report;
     let mut show = |line: &str| report.foreign(line);
-    let pull = engine.pull(&home.image, home.insecure);
+    let there = home.image.to_string();
+    let pull = engine.pull(&there, home.insecure);
     process::run(&sh, &pull, Capture::Show, &mut show)?;
-    let mut calls = engine.script(&home.image.to_string(), "packages.sh", &[]);
+    let mut calls = engine.script(&there, "packages.sh", &[]);
     let last = calls.pop();
     for call in &calls {
         process::run(&sh, call, Capture::Show, &mut show)?;

@@ -45,7 +45,7 @@ fn carry_out(world: &World<'_>, steps: Vec<Step>, dry: bool) -> Result<Vec<Strin
 }
 
 /// Our own image, by digest.
-fn own(world: &World<'_>, image: &ImageRef) -> Result<(Repository, Digest), Error> {
+pub(super) fn own(world: &World<'_>, image: &ImageRef) -> Result<(Repository, Digest), Error> {
     let repository = world.config.repository()?;
     match image.digest() {
         Some(digest) if *image.repository() == repository => Ok((repository, digest.clone())),
@@ -82,11 +82,8 @@ pub fn promote(world: &World<'_>, args: &PromoteArgs) -> Result<Done, Error> {
             image: image.clone(),
         },
     ]);
-    let pull = Step {
-        name: "pull",
-        effects: vec![Effect::Reach(local.engine.pull(&home.image, home.insecure))],
-        cleanup: Vec::new(),
-    };
+    let pull = local.engine.pull(&there, home.insecure);
+    let pull = Step::new("pull", vec![Effect::Reach(pull)]);
     let mut steps = vec![
         publish::step("read", first),
         pull,

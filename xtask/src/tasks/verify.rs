@@ -41,14 +41,12 @@ pub fn run(world: &World<'_>, args: &VerifyArgs) -> Result<Done, Error> {
     let engine = world.engine(args.engine)?;
     let pinned = args.image.repository().at(found.digest.clone());
     let home = registries.home_of(&pinned)?;
+    let there = home.image.to_string();
+    let pull = engine.pull(&there, home.insecure);
     let plan = Plan {
         steps: vec![
-            Step {
-                name: "pull",
-                effects: vec![Effect::Reach(engine.pull(&home.image, home.insecure))],
-                cleanup: Vec::new(),
-            },
-            contract(engine, &home.image.to_string(), target, &lock),
+            Step::new("pull", vec![Effect::Reach(pull)]),
+            contract(engine, &there, target, &lock),
         ],
         cleanup: Vec::new(),
     };
@@ -59,7 +57,6 @@ pub fn run(world: &World<'_>, args: &VerifyArgs) -> Result<Done, Error> {
         // The contract was not reached, or did not come to its end.
         outcome?;
     }
-    let there = home.image.to_string();
     let seen = Seen {
         engine,
         image: &there,

@@ -6,6 +6,7 @@ mod support;
 
 mod akmods;
 mod explain;
+mod halves;
 mod hold;
 mod inputs;
 mod output;

@@ -52,10 +52,7 @@ fn json_is_one_document() {
     let (_, lock) = run(&bench, &["resolve"]);
     assert_eq!(lock["zfs"], "2.4.4");
     let (_, built) = run(&bench, &["build", "--publish"]);
-    let image = format!(
-        "ghcr.io/someone/custom-coreos@{}",
-        bench.upstream.good.digest
-    );
+    let image = format!("ghcr.io/someone/custom-coreos@{}", bench.pushed());
     assert_eq!(built["image"], image);
 }
 
@@ -164,7 +161,7 @@ fn outputs_are_appended_as_heredocs() {
         ]
     );
     assert_eq!(values[1].1, "2.4.4");
-    assert_eq!(values[10].1, bench.upstream.good.digest.to_string());
+    assert_eq!(values[10].1, bench.pushed());
 }
 
 #[test]

@@ -12,9 +12,9 @@ fn all_is_well() {
     let stdout = outcome.expect(0);
     assert_eq!(
         bench.engine_verbs(),
-        ["build", "run", "push", "image", "run"]
+        ["build", "run", "push", "image", "pull", "run", "run", "rmi"]
     );
-    let new = bench.upstream.good.digest.to_string();
+    let new = bench.pushed();
     assert_eq!(bench.published("stable").as_deref(), Some(new.as_str()));
     // Only by copying the manifest: two names for good, and this one tag.
     let puts = |tag: &str| {
@@ -48,7 +48,8 @@ fn all_is_well() {
 
 #[test]
 fn the_dry_run_shows_what_the_real_run_performs() {
-    for args in [&["build"][..], &PUBLISH, &["test-build"]] {
+    let push = ["build", "--push"];
+    for args in [&["build"][..], &push, &PUBLISH, &["test-build"]] {
         let bench = Bench::new();
         bench.on("rmi", "");
         let dry = [args, &["--dry-run"]].concat();
@@ -61,10 +62,13 @@ fn the_dry_run_shows_what_the_real_run_performs() {
         // the question of which image it was that was built.
         let log: Vec<String> = bench.engine_calls();
         let log = log.iter().filter(|line| !line.contains(" image inspect "));
-        let plain = |line: &str| line.replace(['\'', '\\'], "");
+        let digest = bench.published("candidate");
+        let digest = digest.unwrap_or_else(|| "none".to_owned());
+        let plain = |line: &str| line.replace(['\'', '\\'], "").replace(&digest, "PUSHED");
         let shown = shown.lines().filter_map(|line| {
             let line = line
                 .strip_prefix("run      ")
+                .or(line.strip_prefix("remove   "))
                 .or(line.strip_prefix("reach    "))
                 .or(line.strip_prefix("check    "))
                 .or(line.strip_prefix("attach   the packages by "))?;
@@ -99,15 +103,22 @@ fn somebody_elses_ci_is_stopped_before_the_build() {
 
 #[test]
 fn a_failing_engine_ends_it_and_says_why() {
-    for (verb, verbs) in [
-        ("pull", &[][..]),
-        ("build", &["build"]),
-        ("push", &["build", "run", "push"]),
+    for (verb, of, verbs) in [
+        ("pull", "kmods", &[][..]),
+        ("build", "", &["build"]),
+        ("push", "", &["build", "run", "push"]),
+        (
+            "pull",
+            "someone/custom-coreos",
+            &["build", "run", "push", "image", "pull"],
+        ),
     ] {
         let bench = Bench::new();
+        let fails = "for i in 1 2 3; do echo line $i; done; echo no space left >&2; exit 125";
+        let well = bench.read(&format!("on/{verb}"));
         bench.on(
             verb,
-            "for i in 1 2 3; do echo line $i; done; echo no space left >&2; exit 125",
+            &format!("case \"$*\" in *{of}*) {fails} ;; esac\n{well}"),
         );
         let outcome = bench.run_in_ci(&PUBLISH);
         let error = outcome.stderr.split("error: ").last().unwrap().to_owned();

@@ -142,7 +142,7 @@ fn the_same_again_by_the_lock_of_an_image() {
     assert!(outcome.stderr.contains("give the digest"), "{outcome:?}");
     outcome.expect(2);
     // One that somebody else made has no lock.
-    let foreign = format!("{PUBLISHED}@{}", bench.upstream.good.digest);
+    let foreign = format!("{PUBLISHED}@{}", bench.upstream.old.digest);
     bench.run_in_ci(&["build", "--like", &foreign]).expect(1);
 }
 

@@ -64,6 +64,17 @@ case $* in
 esac
 ";
 
+/// Writes the config of an image with the lock that it is given.
+const BUILD: &str = r#"
+for word; do
+    case $word in --label=custom-coreos.lock=*) lock=${word#--label=custom-coreos.lock=} ;; esac
+done
+lock=$(printf '%s' "$lock" | sed 's/\\/\\\\/g; s/"/\\"/g')
+case $(uname -m) in aarch64) arch=arm64 ;; *) arch=amd64 ;; esac
+printf '{"architecture":"%s","config":{"Labels":{"custom-coreos.lock":"%s"}}}' \
+    "$arch" "$lock" >"$here/built"
+"#;
+
 impl Bench {
     /// A world in which everything is well.
     pub fn new() -> Self {
@@ -95,8 +106,10 @@ impl Bench {
         bench.on("run", CONTRACT);
         bench.on(
             "inspect",
-            &format!("echo {}", bench.upstream.good.config.hex()),
+            "digest=$(sha256sum \"$here/built\"); echo \"${digest%% *}\"",
         );
+        bench.on("build", BUILD);
+        bench.upstream.pushes(bench.path("built"));
         bench
     }
 
@@ -139,7 +152,8 @@ impl Bench {
     /// The command lines that the fake engine was given, but for those that
     /// fetch: [`Self::fetched`].
     pub fn engine_log(&self) -> Vec<String> {
-        let fetches = |line: &String| line.starts_with("podman pull ");
+        let ours = "/someone/custom-coreos@";
+        let fetches = |line: &String| line.starts_with("podman pull ") && !line.contains(ours);
         let all = self.engine_calls().into_iter();
         all.filter(|line| !fetches(line)).collect()
     }
@@ -147,7 +161,11 @@ impl Bench {
     /// What the fake engine was to fetch.
     pub fn fetched(&self) -> Vec<String> {
         let image = |line: &String| line.strip_prefix("podman pull ").map(str::to_owned);
-        self.engine_calls().iter().filter_map(image).collect()
+        let all = self.engine_calls().into_iter();
+        let images = all.filter_map(|line| image(&line));
+        images
+            .filter(|image| !image.contains("/someone/custom-coreos@"))
+            .collect()
     }
 
     /// All command lines that the fake engine was given.
@@ -215,6 +233,11 @@ impl Bench {
     /// Tags of the published repository: what they name now.
     pub fn published(&self, tag: &str) -> Option<String> {
         self.upstream.digest("ghcr.io/someone/custom-coreos", tag)
+    }
+
+    /// What the candidate tag names: the image that was built.
+    pub fn pushed(&self) -> String {
+        self.published("candidate").unwrap()
     }
 
     /// Nothing was pushed, and no tag moved.

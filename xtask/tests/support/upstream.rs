@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -60,6 +61,9 @@ struct State {
     delay: Duration,
     /// The registry sends strangers to a token service, as all big ones do.
     tokens: bool,
+    /// The config of what the fake engine built, which it pushes as the
+    /// candidate.
+    built: Option<PathBuf>,
     /// Other streams: whole documents by path below `/fedora/`.
     documents: BTreeMap<String, Value>,
 }
@@ -80,8 +84,6 @@ pub struct Release {
 pub struct Upstream {
     state: Arc<Mutex<State>>,
     server: Loopback,
-    /// What `candidate` names, as if it had been pushed.
-    pub good: Image,
     /// What `stable` names before a run.
     pub old: Image,
 }
@@ -115,14 +117,8 @@ impl Upstream {
         };
         state.lock().unwrap().fedora.push(release);
         put(KMODS, &format!("zfs-2.4.4_kernel-{kernel}"), json!({}));
-        let good = put(PUBLISHED, "candidate", json!({"title": "new"}));
         let old = put(PUBLISHED, "stable", json!({"title": "old"}));
-        let upstream = Self {
-            state,
-            server,
-            good,
-            old,
-        };
+        let upstream = Self { state, server, old };
         upstream.releases(&["zfs-2.3.9", "zfs-2.4.4", "zfs-2.4.3"]);
         upstream
     }
@@ -150,6 +146,11 @@ impl Upstream {
     pub fn releases(&self, tags: &[&str]) {
         let release = |tag: &&str| json!({"tag_name": tag, "draft": false, "prerelease": false});
         self.state().releases = tags.iter().map(release).collect();
+    }
+
+    /// What `candidate` names is made of this config, once it is there.
+    pub fn pushes(&self, built: PathBuf) {
+        self.state().built = Some(built);
     }
 
     /// The first release has this kernel.
@@ -279,7 +280,16 @@ impl State {
         (form, layer): (&str, &[u8]),
     ) -> Image {
         let config = json!({"created": at, "os": "linux", "config": {"Labels": labels}});
-        let config = config.to_string();
+        self.put_config(repository, tag, config.to_string(), (form, layer))
+    }
+
+    fn put_config(
+        &mut self,
+        repository: &str,
+        tag: &str,
+        config: String,
+        (form, layer): (&str, &[u8]),
+    ) -> Image {
         let config_digest = digest_of(config.as_bytes()).unwrap();
         let manifest = json!({
             "schemaVersion": 2,
@@ -406,6 +416,11 @@ impl State {
         );
         if let Some((repository, name)) = path.split_once("/manifests/") {
             let mut status = 200;
+            let built = self.built.as_ref();
+            let built = built.and_then(|path| std::fs::read_to_string(path).ok());
+            if let Some(config) = built.filter(|_| name.starts_with("candidate")) {
+                self.put_config(repository, name, config, ("gzip", b"layer"));
+            }
             if request.method == "PUT" {
                 self.put(repository, name, &request.body);
                 status = 201;

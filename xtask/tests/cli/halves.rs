@@ -1,0 +1,147 @@
+//! A publication in two halves, maybe on two machines.
+
+use super::support::Bench;
+use super::support::upstream::PUBLISHED;
+
+const PUSH: [&str; 4] = ["build", "--push", "--locked", "lock.json"];
+
+/// One image pushed by the first half, of `lock.json`.
+fn pushed() -> (Bench, String) {
+    let bench = Bench::new();
+    bench.run(&["resolve", "-o", "lock.json"]).expect(0);
+    bench.run_in_ci(&PUSH).expect(0);
+    let image = format!("{PUBLISHED}@{}", bench.pushed());
+    (bench, image)
+}
+
+fn publish<'a>(image: &'a str, more: &[&'a str]) -> Vec<&'a str> {
+    [&["publish", image, "--locked", "lock.json"], more].concat()
+}
+
+#[test]
+fn the_two_halves_are_the_whole() {
+    let (bench, image) = pushed();
+    let digest = bench.pushed();
+    let dry = |args: &[&str]| bench.run(&[args, &["--dry-run"]].concat()).expect(0);
+    let first = dry(&PUSH);
+    let second = dry(&publish(&image, &[]));
+    // The one thing that is not known before the push.
+    assert!(second.contains(&digest), "{second}");
+    let whole = dry(&["build", "--publish", "--locked", "lock.json"]);
+    assert_eq!(first + &second.replace(&digest, "PUSHED"), whole);
+    // And that is what is performed.
+    let performed = bench.run(&publish(&image, &[])).expect(0);
+    assert_eq!(performed, second);
+    assert_eq!(bench.published("stable"), Some(digest));
+}
+
+#[test]
+fn the_first_half_moves_nothing_and_hands_its_digest_on() {
+    let (bench, image) = pushed();
+    assert_eq!(
+        bench.engine_verbs(),
+        ["build", "run", "push", "image"],
+        "the contract comes before the push"
+    );
+    bench.assert_no_tag_moved();
+    let outputs = bench.read("github-output");
+    let digest = bench.pushed();
+    for line in [
+        format!("digest<<END_0\n{digest}\n"),
+        format!("image<<END_0\n{PUBLISHED}\n"),
+        format!("pushed-{}<<END_0\n{image}\n", std::env::consts::ARCH),
+    ] {
+        assert!(outputs.contains(&line), "{line} in {outputs}");
+    }
+    // An expression of a workflow may hold more blanks than images.
+    let argument = format!(" {image}  ");
+    bench.run_in_ci(&publish(&argument, &[])).expect(0);
+    assert_eq!(bench.published("stable"), Some(digest));
+}
+
+#[test]
+fn the_second_half_takes_nobodys_word() {
+    let (bench, image) = pushed();
+    let (_, other) = image.split_at(image.len() - 4);
+    let old = format!("{PUBLISHED}@{}", bench.upstream.old.digest);
+    let tag = format!("{PUBLISHED}:candidate");
+    let elsewhere = image.replace("someone", "sometwo");
+    let gone = image.replace(other, "0000");
+    for (argument, code, said) in [
+        (old.as_str(), 4, "not built by this project"),
+        (&tag, 2, "by digest"),
+        (&elsewhere, 2, "is not an image of"),
+        (&gone, 1, "is not there"),
+        ("  ", 2, "there is no image to publish"),
+        (&format!("{image} {image}"), 4, "are both for"),
+    ] {
+        let outcome = bench.run_in_ci(&publish(argument, &[]));
+        assert!(outcome.stderr.contains(said), "{said}: {outcome:?}");
+        outcome.expect(code);
+    }
+    // Another lock than its own.
+    let lock = bench.read("lock.json");
+    bench.write("lock.json", &lock.replace("\"2.4.4\"", "\"2.4.3\""));
+    let outcome = bench.run_in_ci(&publish(&image, &[]));
+    assert!(
+        outcome.stderr.contains("give the lock of its own build"),
+        "{outcome:?}"
+    );
+    outcome.expect(4);
+    bench.write("lock.json", &lock);
+    // The contract once more, in what is in the registry.
+    bench.on(
+        "run",
+        "printf 'FAIL\\tmodule\\tthis\\tthat\\nend\\t1 checks, 1 failed\\n'; exit 1",
+    );
+    let outcome = bench.run_in_ci(&publish(&image, &[]));
+    assert!(
+        outcome.stderr.contains("expected this, found that"),
+        "{outcome:?}"
+    );
+    outcome.expect(1);
+    assert_eq!(bench.engine_verbs().last().unwrap(), "rmi");
+    bench.assert_no_tag_moved();
+    // Files of another state.
+    bench.write("containerfiles/custom-coreos/host.sh", "exit\n");
+    let outcome = bench.run_in_ci(&publish(&image, &[]));
+    assert!(outcome.stderr.contains("in another state"), "{outcome:?}");
+    outcome.expect(4);
+    bench.assert_no_tag_moved();
+}
+
+/// What cannot be removed is said; the image is published all the same.
+#[test]
+fn a_copy_that_stays_behind_is_no_failure() {
+    let (bench, image) = pushed();
+    bench.on("rmi", "echo in use >&2; exit 1");
+    let outcome = bench.run_in_ci(&publish(&image, &[]));
+    assert!(outcome.stderr.contains("it stays behind"), "{outcome:?}");
+    outcome.expect(0);
+}
+
+#[test]
+fn a_forced_build_keeps_its_reason() {
+    let bench = Bench::new();
+    bench.run(&["resolve", "-o", "lock.json"]).expect(0);
+    let force = [&PUSH[..], &["--force", "a reason"]].concat();
+    bench.run_in_ci(&force).expect(0);
+    let image = format!("{PUBLISHED}@{}", bench.pushed());
+    let done = bench.run_in_ci(&publish(&image, &["--json"])).expect(0);
+    let document: serde_json::Value = serde_json::from_str(&done).unwrap();
+    assert_eq!(document["lock"]["judgement"]["forced"], "a reason");
+    assert_eq!(document["image"], image);
+}
+
+#[test]
+fn somebody_elses_ci_is_stopped_in_either_half() {
+    let (bench, image) = pushed();
+    for args in [&PUSH[..], &publish(&image, &[])] {
+        let outcome = bench.run_with(args, &[("GITHUB_REPOSITORY_OWNER", "forker")]);
+        assert!(
+            outcome.stderr.contains("`image.owner` in image.yaml"),
+            "{outcome:?}"
+        );
+        outcome.expect(2);
+    }
+}
