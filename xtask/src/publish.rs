@@ -18,6 +18,7 @@
 
 mod act;
 mod attach;
+mod bundle;
 mod checks;
 mod control;
 mod followed;

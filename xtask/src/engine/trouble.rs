@@ -32,21 +32,21 @@ const LASTING: &[&str] = &[
     "source image rejected",
 ];
 
+/// Statuses for trouble of the server's own, and how engines tell a status. What
+/// stands behind the number is the server's, and not always what it should be.
+const STATUSES: [&str; 4] = ["500", "502", "503", "504"];
+const TOLD: [(&str, &str); 3] = [
+    ("http status: ", " "),
+    ("from registry ", " ("),
+    (": ", " ("),
+];
+
 /// Words for trouble that passes. Of the connection: Go's `net`, `net/http` and
-/// `io`, which all three engines are written with. Of the status: theirs for
-/// "received unexpected HTTP status: 502 Bad Gateway".
+/// `io`, which all three engines are written with.
 const PASSING: &[(&str, Trouble)] = &[
     ("toomanyrequests", Trouble::RateLimited),
     ("too many requests", Trouble::RateLimited),
     ("rate limit", Trouble::RateLimited),
-    ("500 internal server error", Trouble::ServerError),
-    ("502 bad gateway", Trouble::ServerError),
-    ("503 service unavailable", Trouble::ServerError),
-    ("504 gateway time", Trouble::ServerError),
-    ("500 (internal server error)", Trouble::ServerError),
-    ("502 (bad gateway)", Trouble::ServerError),
-    ("503 (service unavailable)", Trouble::ServerError),
-    ("504 (gateway time", Trouble::ServerError),
     ("connection reset", Trouble::Unreachable),
     ("connection refused", Trouble::Unreachable),
     ("broken pipe", Trouble::Unreachable),
@@ -83,7 +83,14 @@ pub fn passing(code: Option<i32>, tail: &[String]) -> Option<Trouble> {
         return None;
     }
     let known = PASSING.iter().find(|(words, _)| said.contains(words));
-    known.map(|(_, trouble)| *trouble)
+    let told = |status: &&str| {
+        let told = |(before, after)| said.contains(&format!("{before}{status}{after}"));
+        TOLD.into_iter().any(told)
+    };
+    let sick = STATUSES.iter().any(|status| told(status));
+    known
+        .map(|(_, trouble)| *trouble)
+        .or(sick.then_some(Trouble::ServerError))
 }
 
 #[cfg(test)]
@@ -209,6 +216,8 @@ mod tests {
             "Error response from daemon: Get \"https://R/v2/\": net/http: TLS handshake timeout",
         );
         assert_eq!(passing(Some(1), &docker), Some(Trouble::Unreachable));
+        let slow = lines("Error: … received unexpected HTTP status: 503 Slow Down");
+        assert_eq!(passing(Some(125), &slow), Some(Trouble::ServerError));
     }
 
     #[test]
@@ -217,6 +226,9 @@ mod tests {
         assert_eq!(passing(None, &reset), None);
         assert_eq!(passing(Some(137), &reset), None);
         assert_eq!(passing(Some(125), &["Error: what?".to_owned()]), None);
+        // A number is no status.
+        let number = "Error: writing blob 503 of 504: what?".to_owned();
+        assert_eq!(passing(Some(125), &[number]), None);
         assert_eq!(passing(Some(125), &[]), None);
     }
 }

@@ -2,6 +2,7 @@
 
 use registry_compat::Digest;
 
+use super::bundle::hint;
 use super::perform::{is_signed, refusal};
 use super::{PUSHED, Seen, host_copy};
 use crate::apply::Live;
@@ -91,7 +92,8 @@ fn judge(
         if signed {
             Ok("of the policy's key".to_owned())
         } else {
-            Err(format!("none under sha256-{}….sig", digest.short()))
+            let hint = hint(live.registries, repository, digest);
+            Err(format!("none under sha256-{}….sig{hint}", digest.short()))
         },
     ));
     let copy = host_copy(seen, PUSHED, "own");

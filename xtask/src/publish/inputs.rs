@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use registry_compat::ImageRef;
 
+use super::bundle::hint;
 use super::perform::{digest_in, is_signed, step as wrong};
 use super::{Act, step};
 use crate::apply::Live;
@@ -92,7 +93,11 @@ pub(super) fn input_signed(live: &Live<'_>, image: &ImageRef, key: &Path) -> Res
     }
     Err(wrong(
         "inputs",
-        format!("{image} has no signature of {}", key.display()),
+        format!(
+            "{image} has no signature of {}{}",
+            key.display(),
+            hint(registries, repository, digest_in(image)?)
+        ),
     ))
 }
 

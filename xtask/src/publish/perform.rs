@@ -7,6 +7,7 @@ use remote::{Registries, Secret};
 use serde_json::Value;
 
 use super::attach::{LOCK, attach};
+use super::bundle::hint;
 use super::inputs::{base_signed, input_signed};
 use super::{
     AUTH, Act, Control, UNSIGNED, control_image, filled, free_name, join, not_overtaken, note,
@@ -141,8 +142,9 @@ fn signed(live: &Live<'_>, image: &ImageRef) -> Result<(), Error> {
             return Err(step(
                 "signed",
                 format!(
-                    "{repository}@{digest} has no signature of the key in {}",
-                    rootfs().display()
+                    "{repository}@{digest} has no signature of the key in {}{}",
+                    rootfs().display(),
+                    hint(live.registries, repository, &digest)
                 ),
             ));
         }

@@ -39,7 +39,7 @@ const fn tool(
 /// What a rehearsal and the tests need beside an engine.
 pub const REHEARSAL: [&str; 6] = ["podman", "rpmbuild", "rpm", "depmod", "systemctl", "cc"];
 
-const TOOLS: [Tool; 12] = [
+const TOOLS: [Tool; 14] = [
     tool("git", "labels the image with its commit", "git", "git-core"),
     tool(
         "podman",
@@ -54,6 +54,8 @@ const TOOLS: [Tool; 12] = [
         "buildah",
     ),
     tool("skopeo", "second opinion in the tests", "skopeo", "skopeo"),
+    tool("gpgv", "Fedora's signature of the base", "gpgv", "gnupg2"),
+    tool("gpg-agent", "keys of the tests", "gpg-agent", "gnupg2"),
     tool(
         "ignition-validate",
         "the real Ignition, in the tests",

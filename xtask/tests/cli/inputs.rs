@@ -5,6 +5,7 @@ use remote::loopback::Reply;
 use xshell::{Shell, cmd};
 
 use super::support::signer::{Signer, program};
+use super::support::small::Small;
 use super::support::{Bench, Outcome};
 
 const NAME: &str = "quay.io/fedora/fedora-coreos";
@@ -275,6 +276,16 @@ fn what_could_not_be_asked_is_no_verdict() {
         let outcome = signed.build();
         assert!(outcome.stderr.contains(says), "{outcome:?}");
         outcome.expect(1);
+    }
+    // No room for what gpgv is to read.
+    let signed = sick("/nothing");
+    if let Some(disk) = Small::mount(&signed.bench.path("disk"), "64k") {
+        disk.fill();
+        let folder = disk.path("").display().to_string();
+        let outcome = signed.bench.run_with(&["build"], &[("TMPDIR", &folder)]);
+        assert!(outcome.stderr.contains("No space left"), "{outcome:?}");
+        outcome.expect(1);
+        assert!(signed.bench.fetched().is_empty());
     }
     let signed = sick("/nothing");
     std::fs::remove_file(signed.bench.path("tools/gpgv")).unwrap();

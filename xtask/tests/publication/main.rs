@@ -12,7 +12,13 @@ mod support;
 
 mod bench;
 mod faults;
+mod full;
 mod kills;
 mod litter;
+mod look;
+mod proxy;
+mod races;
+mod retries;
 mod scripts;
+mod signals;
 mod tags;

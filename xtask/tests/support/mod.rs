@@ -8,6 +8,7 @@
 )]
 
 pub mod signer;
+pub mod small;
 pub mod upstream;
 
 use std::path::{Path, PathBuf};
