@@ -27,6 +27,9 @@ pub trait Sink {
     /// # Errors
     /// Whatever keeps it from being performed.
     fn perform(&mut self, effect: &Effect) -> Result<(), Error>;
+
+    /// Takes note of the step that failed.
+    fn failed(&mut self, _step: &str) {}
 }
 
 /// A sink that only prints, which is all of a dry run.
@@ -148,6 +151,10 @@ impl<'a> Live<'a> {
 }
 
 impl Sink for Live<'_> {
+    fn failed(&mut self, step: &str) {
+        self.report.failed_step(step);
+    }
+
     fn perform(&mut self, effect: &Effect) -> Result<(), Error> {
         if process::interrupted() {
             return Err(Error::Interrupted);
@@ -275,6 +282,7 @@ fn perform_all(plan: &Plan, sink: &mut dyn Sink, timings: &mut Vec<Timing>) -> R
             seconds: watch.elapsed().max(Duration::ZERO).as_secs_f64(),
         });
         if outcome.is_err() {
+            sink.failed(step.name);
             break;
         }
         at_end.push(&step.at_end);

@@ -1,14 +1,18 @@
 //! The command line. The grammar is the whole project's; a test holds that
 //! README's list and the workflows speak it.
 
+mod alarm;
 mod cleanup;
 mod ignition;
 mod image;
+mod vm;
+mod workflow;
 
 use std::path::PathBuf;
 
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
+pub use alarm::{AlarmArgs, JobName, JobStatus};
 pub use cleanup::{CleanupArgs, CleanupCommand, RestoreArgs};
 pub use image::{
     BuildArgs, DiffArgs, Images, Inputs, KeysArgs, KeysTask, NewKeyArgs, PromoteArgs, PublishArgs,
@@ -18,6 +22,10 @@ pub use image::{
 use crate::engine::Engine;
 
 pub use ignition::{ButaneArgs, CompareArgs, IgnitionArgs, IgnitionTask, ServeArgs, SiteArgs};
+pub use vm::{Base, VmArgs};
+pub use workflow::{
+    Branch, RunArgs, Startable, StatusArgs, WorkflowArgs, WorkflowFile, WorkflowTask,
+};
 
 /// Builds, verifies and publishes a custom Fedora CoreOS image
 #[derive(Debug, Parser)]
@@ -46,7 +54,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage or configuration,
 
 /// The tasks in groups, in the order of the list that `cargo xtask` prints. A
 /// test holds that each task is in exactly one.
-const GROUPS: [(&str, &[&str]); 4] = [
+const GROUPS: [(&str, &[&str]); 5] = [
     (
         "What there is",
         &[
@@ -75,7 +83,8 @@ const GROUPS: [(&str, &[&str]); 4] = [
             "cleanup",
         ],
     ),
-    ("The machine", &["ignition", "butane"]),
+    ("The machine", &["ignition", "butane", "vm"]),
+    ("The nights", &["workflow", "alarm"]),
     (
         "This checkout",
         &["rehearse", "check", "config", "doctor", "help"],
@@ -215,12 +224,29 @@ pub enum Task {
     ///
     /// Example: cargo xtask butane --strict --pretty < nas.bu > nas.ign
     Butane(ButaneArgs),
+    /// Try an installation in a virtual machine
+    ///
+    /// Installs a config of ignition/ with the real Ignition, on a machine with
+    /// a TPM, boots twice, and judges what came of it.
+    ///
+    /// Example: cargo xtask vm nas --serial
+    Vm(VmArgs),
     /// Plan which old versions go, and delete them if asked
     ///
     /// What a kept image needs stays: platforms, signatures, attestations.
     ///
     /// Example: cargo xtask cleanup --days 30
     Cleanup(CleanupArgs),
+    /// Start the workflows at GitHub, and see how they went
+    ///
+    /// Example: cargo xtask workflow status
+    Workflow(WorkflowArgs),
+    /// Open, change or close the issue that says what is wrong
+    ///
+    /// Each job of a workflow calls it as its last step.
+    ///
+    /// Example: cargo xtask alarm --job build --status failure --dry-run
+    Alarm(AlarmArgs),
     /// Print image.yaml with every default filled in
     ///
     /// Example: cargo xtask config
@@ -270,6 +296,9 @@ pub struct DoctorArgs {
     /// Run the package command that brings what is missing
     #[arg(long)]
     pub install: bool,
+    /// Count what only `vm` takes as needed
+    #[arg(long)]
+    pub vm: bool,
 }
 
 /// `rehearse`.

@@ -3,6 +3,7 @@
 //! Every value is parsed into its type while the document is read, so that an
 //! error has the line and column of the value itself. Unknown keys are errors.
 
+mod alarm;
 mod defaults;
 mod ignition;
 mod kmods;
@@ -19,6 +20,7 @@ use registry_compat::{ImageRef, Repository, Tag};
 use serde::{Deserialize, Serialize};
 use version_discovery::{Arch, Series, Stream};
 
+pub use alarm::{Alarm, Github, Webhook};
 pub use defaults::root;
 pub use ignition::{Allow, Ignition};
 pub use kmods::{Kmods, Naming};
@@ -26,7 +28,9 @@ pub use policy::{Pin, Policy, RuleName};
 pub use retention::{BackEnd, Package, Percent, Retention};
 pub use retries::Retries;
 pub use signing::{Inputs, Judge, SecretSource, Signing, Unverified};
-pub use types::{Folder, Name, Owner, PackageName, Reason, SshKey, Unique, UnitName, Url};
+pub use types::{
+    Folder, Label, Name, Owner, PackageName, Project, Reason, SshKey, Unique, UnitName, Url,
+};
 pub use vouched::{BaseSignature, Fingerprint, Keyring};
 
 use crate::error::Error;
@@ -74,6 +78,12 @@ pub struct Config {
     /// Where the Butane sources are.
     #[serde(default)]
     pub ignition: Ignition,
+    /// The repository at GitHub.
+    #[serde(default)]
+    pub github: Github,
+    /// When a person is called.
+    #[serde(default)]
+    pub alarm: Alarm,
     /// Services that are asked.
     #[serde(default)]
     pub urls: Urls,
@@ -261,11 +271,19 @@ impl Config {
         if let Some(found) = self.policy.contradiction(self.zfs.series) {
             return Some(found);
         }
+        let rebuild = self.policy.rebuild_after_days;
+        if let Some(detail) = self.alarm.contradiction(rebuild) {
+            return Some(("image-age-days", detail));
+        }
         if self.image.tags.is_empty() {
             return Some(("tags", "at least one tag to publish under".into()));
         }
-        if self.image.tags.contains(&self.image.candidate) {
-            let tag = &self.image.candidate;
+        let candidate = self.image.candidate.as_str();
+        let moves = |tag: &&Tag| {
+            let rest = tag.as_str().strip_prefix(candidate);
+            rest.is_some_and(|rest| ["", "-x86_64", "-aarch64"].contains(&rest))
+        };
+        if let Some(tag) = self.image.tags.iter().find(moves) {
             return Some((
                 "tags",
                 format!("`{tag}` is the candidate tag, which moves before an image is proven"),

@@ -44,6 +44,8 @@ pub struct Env {
     pub github_token: Option<Secret>,
     /// `GITHUB_REPOSITORY_OWNER`: whose CI this is.
     pub ci_owner: Option<String>,
+    /// The run of a workflow that this is.
+    pub run: CiRun,
     /// The user's cache: `XDG_CACHE_HOME`, else `~/.cache`.
     pub cache: Option<PathBuf>,
     /// The file that `GITHUB_OUTPUT` names.
@@ -58,6 +60,46 @@ pub struct Env {
     pub root_user: bool,
     /// The machine was booted by systemd, as sd_booted(3) finds out.
     pub systemd: bool,
+}
+
+/// Which run of a workflow this is: for whom a result is written down, where an
+/// alarm leads to, and whose repository it is. No build depends on it.
+/// Source: GitHub Actions, "Variables reference".
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct CiRun {
+    /// `GITHUB_REPOSITORY`.
+    pub repository: Option<String>,
+    /// `GITHUB_SERVER_URL`.
+    pub server: Option<String>,
+    /// `GITHUB_RUN_ID`.
+    pub id: Option<u64>,
+    /// `GITHUB_RUN_ATTEMPT`.
+    pub attempt: Option<u64>,
+    /// `GITHUB_JOB`.
+    pub job: Option<String>,
+    /// `RUNNER_NAME`.
+    pub runner: Option<String>,
+}
+
+impl CiRun {
+    fn read() -> Self {
+        let number = |name: &str| var(name)?.parse().ok();
+        Self {
+            repository: var("GITHUB_REPOSITORY"),
+            server: var("GITHUB_SERVER_URL"),
+            id: number("GITHUB_RUN_ID"),
+            attempt: number("GITHUB_RUN_ATTEMPT"),
+            job: var("GITHUB_JOB"),
+            runner: var("RUNNER_NAME"),
+        }
+    }
+
+    /// The same text for all that one job of one attempt does; `None` outside
+    /// of CI.
+    pub fn name(&self) -> Option<String> {
+        let job = self.job.as_deref().unwrap_or_default();
+        Some(format!("{}/{}/{job}", self.id?, self.attempt.unwrap_or(1)))
+    }
 }
 
 /// A variable that is set and not empty: CI runners set unused ones to "".
@@ -111,6 +153,7 @@ impl Env {
                 .or_else(|| var("GH_TOKEN"))
                 .map(Secret::new),
             ci_owner: var("GITHUB_REPOSITORY_OWNER"),
+            run: CiRun::read(),
             github_output: path("GITHUB_OUTPUT"),
             github_summary: path("GITHUB_STEP_SUMMARY"),
             terminal,

@@ -2,8 +2,10 @@
 //! what has to be asked next.
 
 mod ahead;
+mod disk;
 mod kernel;
 mod kmods;
+mod project;
 mod tree;
 mod upstream;
 

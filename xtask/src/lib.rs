@@ -1,5 +1,6 @@
 //! The tasks of this repository. See ARCHITECTURE.md for the map.
 
+pub mod alarm;
 pub mod apply;
 pub mod cache;
 pub mod cleanup;
@@ -16,6 +17,7 @@ pub mod gather;
 pub mod history;
 pub mod ignition;
 pub mod lock;
+pub mod outcome;
 pub mod plan;
 pub mod process;
 pub mod publish;
@@ -31,10 +33,12 @@ pub mod tasks;
 #[doc(hidden)]
 pub mod testing;
 pub mod trust;
+pub mod vm;
+pub mod workflow;
 
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{CommandFactory as _, FromArgMatches as _};
 
 use cli::{Cli, Task};
 use config::Config;
@@ -51,13 +55,16 @@ pub fn main() -> ExitCode {
         return ExitCode::from(tasks::butane::run(arguments));
     }
     // Usage errors end here, with clap's exit code 2.
-    let cli = Cli::parse();
+    let words = Cli::command().get_matches();
+    let cli = Cli::from_arg_matches(&words).unwrap_or_else(|error| error.exit());
     let env = match Env::read() {
         Ok(env) => env,
         Err(error) => return fail(&Report::plain(cli.global.json), &error),
     };
     let report = Report::new(&env, cli.global.json);
-    match process::catch_signals().and_then(|()| run(&cli, &env, &report)) {
+    let ended = process::catch_signals().and_then(|()| run(&cli, &env, &report));
+    report.outcome(&env, words.subcommand_name().unwrap_or_default(), &ended);
+    match ended {
         Ok(done) => ExitCode::from(done.code()),
         Err(error) => fail(&report, &error),
     }
@@ -107,6 +114,9 @@ fn run(cli: &Cli, env: &Env, report: &Report) -> Result<Done, Error> {
         Task::Cleanup(args) => process::minding(|| tasks::cleanup::run(&world, args)),
         Task::Rehearse(args) => process::minding(|| rehearse::run(&world, args)),
         Task::Ignition(args) => tasks::ignition::run(&world, args),
+        Task::Workflow(args) => process::minding(|| tasks::workflow::run(&world, args)),
+        Task::Alarm(args) => process::minding(|| tasks::alarm::run(&world, args)),
+        Task::Vm(args) => process::minding(|| tasks::vm::run(&world, args)),
         Task::Config => tasks::config::run(&config, report),
         Task::Check => tasks::check::run(&world),
         Task::Help(_) | Task::Butane(_) | Task::Doctor(_) => Ok(Done::Well),

@@ -42,7 +42,7 @@ use crate::plan::{Effect, Step, image_version};
 use crate::process::Invocation;
 
 pub use act::Act;
-pub use attach::attached;
+pub use attach::{attach, attached};
 pub use checks::checks;
 pub use control::{Control, control_image};
 pub use followed::noted;
@@ -50,7 +50,7 @@ use followed::overtaken;
 pub(crate) use followed::{not_overtaken, note, still_so};
 pub use index::{Index, Piece, arranged};
 pub use inputs::inputs;
-pub use join::piece;
+pub use join::{Platform, piece, platforms};
 pub(crate) use perform::{perform, secret};
 pub use second::{Pieces, alone, second};
 

@@ -21,6 +21,8 @@ pub use progress::Progress;
 
 use crate::env::Env;
 use crate::error::Error;
+use crate::outcome;
+use crate::tasks::Done;
 
 /// Where the answers go, and in which form.
 #[derive(Debug, Clone)]
@@ -33,6 +35,17 @@ pub struct Report {
     github_summary: Option<std::path::PathBuf>,
     /// For tests: both streams, in place of the terminal.
     captured: Option<Arc<Mutex<[String; 2]>>>,
+    /// For whoever is called about a failure.
+    failed: Arc<Mutex<Failed>>,
+}
+
+/// What was told of a failure.
+#[derive(Debug, Default)]
+struct Failed {
+    /// The step of a plan.
+    step: Option<String>,
+    /// Why, in the last words.
+    why: Option<String>,
 }
 
 /// Makes a line harmless: CI runners take a line that begins with `::` (after
@@ -61,6 +74,7 @@ impl Report {
             github_output: env.github_output.clone(),
             github_summary: env.github_summary.clone(),
             captured: None,
+            failed: Arc::default(),
         }
     }
 
@@ -73,6 +87,7 @@ impl Report {
             github_output: None,
             github_summary: None,
             captured: None,
+            failed: Arc::default(),
         }
     }
 
@@ -169,8 +184,41 @@ impl Report {
         self.verb("\u{1b}[1;33m", "Warning", text);
     }
 
+    /// The step of a plan that failed.
+    pub fn failed_step(&self, step: &str) {
+        if let Ok(mut failed) = self.failed.lock() {
+            failed.step.get_or_insert_with(|| step.to_owned());
+        }
+    }
+
+    /// Why the answer is no good one, for whoever is called about it. It is not
+    /// printed.
+    pub fn because(&self, why: &str) {
+        if let Ok(mut failed) = self.failed.lock() {
+            failed.why = why.lines().next().map(str::to_owned);
+        }
+    }
+
+    /// Writes down how a task ended, for the alarm that is called after it.
+    pub fn outcome(&self, env: &Env, task: &str, ended: &Result<Done, Error>) {
+        let mark = match self.failed.lock() {
+            Ok(failed) => outcome::mark(
+                task,
+                ended,
+                failed.step.as_deref(),
+                failed.why.as_deref(),
+                env.run.name(),
+            ),
+            Err(_) => outcome::Mark::Nothing,
+        };
+        if let Err(error) = outcome::keep(&env.root, &mark) {
+            self.warning(&format!("{}: {error}", outcome::FILE));
+        }
+    }
+
     /// Why the task ended.
     pub fn error(&self, text: &str) {
+        self.because(text);
         let mut lines = text.lines();
         let first = lines.next().unwrap_or_default();
         let paint = if self.color {

@@ -1,5 +1,6 @@
 //! One module for each task, or family of tasks.
 
+pub mod alarm;
 pub mod build;
 pub mod butane;
 pub mod check;
@@ -18,6 +19,8 @@ pub mod promote;
 pub mod publish;
 pub mod verify;
 pub mod versions;
+pub mod vm;
+pub mod workflow;
 
 /// How a task that was not hindered ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -123,3 +123,25 @@ pub fn locked() -> (Config, Lock, Local) {
         Resolution::NotYet(_) => panic!("everything is there"),
     }
 }
+
+/// The same with a second architecture.
+pub fn locked_for_two() -> (Config, Lock, Local) {
+    let (config, mut lock, local) = locked();
+    let yaml = serde_yaml::to_string(&config).unwrap();
+    let yaml = yaml.replace("- x86_64\n", "- x86_64\n- aarch64\n");
+    let config = Config::parse(&yaml, Path::new("two.yaml")).unwrap();
+    let mut other = lock.targets[0].clone();
+    other.arch = Arch::Aarch64;
+    other.base = digest_of(b"base for aarch64").unwrap();
+    let kernel = other.kernel.to_string().replace("x86_64", "aarch64");
+    other.kmods = other
+        .kmods
+        .to_string()
+        .replace("x86_64", "aarch64")
+        .parse()
+        .unwrap();
+    other.kernel = kernel.parse().unwrap();
+    other.kmods_digest = digest_of(b"kmods for aarch64").unwrap();
+    lock.targets.push(other);
+    (config, lock, local)
+}

@@ -8,11 +8,14 @@
 
 use std::path::PathBuf;
 
+use version_discovery::Arch;
 use xtask::config::Config;
 use xtask::engine::Engine;
 use xtask::facts::{Local, Upstream};
-use xtask::lock::Lock;
+use xtask::lock::{Lock, digest_of};
 use xtask::plan::{Effect, Goal, Plan, plan};
+use xtask::publish::{Piece, arranged, second};
+use xtask::signing::MANIFEST;
 use xtask::testing;
 
 const REWRITE: &str = "UPDATE_SNAPSHOTS=1 cargo test -p xtask --test plans";
@@ -155,6 +158,73 @@ fn signed_with_every_engine() {
     }
 }
 
+/// The images of two architectures, as their machines pushed them.
+fn joined(edit: impl FnOnce(&mut Config, &mut Local)) -> Plan {
+    let (mut config, lock, mut local) = testing::locked_for_two();
+    edit(&mut config, &mut local);
+    let piece = |arch: Arch| {
+        let digest = digest_of(arch.rpm().as_bytes()).unwrap();
+        let image = config.repository().unwrap().at(digest.clone());
+        let piece = Piece {
+            arch,
+            digest,
+            size: 7,
+            media_type: MANIFEST.to_owned(),
+        };
+        (image, piece, lock.clone())
+    };
+    let images = [Arch::Aarch64, Arch::X86_64].map(piece);
+    let (lock, pieces) = arranged(&lock, &images).unwrap();
+    Plan {
+        steps: second(&config, &lock, &local, &pieces).unwrap(),
+        cleanup: Vec::new(),
+    }
+}
+
+#[test]
+fn two_architectures() {
+    let (config, lock, local) = testing::locked_for_two();
+    let first = plan(Goal::Push, &config, &lock, &local).unwrap();
+    snapshot("push-one-of-two", &first);
+    for engine in Engine::ALL {
+        let plan = joined(|config, local| {
+            sign(config, "");
+            local.engine = engine;
+        });
+        snapshot(&format!("publish-two-architectures-{engine}"), &plan);
+        let lines: Vec<String> = plan.effects().map(ToString::to_string).collect();
+        let at = |verb: &str| lines.iter().position(|l| l.starts_with(verb)).unwrap();
+        let order = [
+            "key ", "take ", "unseen ", "check ", "join ", "read ", "sign ", "trust ", "accept ",
+            "refuse ", "signed ", "beside ", "attach ", "name ", "promote ", "remove ",
+        ];
+        let places: Vec<usize> = order.iter().map(|verb| at(verb)).collect();
+        assert!(places.is_sorted(), "{lines:#?}");
+        // What is run is the image of this machine alone, by its digest.
+        let ours = digest_of(b"x86_64").unwrap().to_string();
+        let other = digest_of(b"aarch64").unwrap().to_string();
+        let program = format!(" {engine} ");
+        for line in lines.iter().filter(|line| line.contains(&program)) {
+            assert!(!line.contains(&other), "{line}");
+        }
+        assert!(
+            lines[at("run ")].ends_with(&format!("@{ours}")),
+            "{lines:#?}"
+        );
+    }
+    // Both halves at once are for one architecture.
+    let error = plan(Goal::Publish, &config, &lock, &local).unwrap_err();
+    assert_eq!(error.exit_code(), 2);
+    let error = error.to_string();
+    for command in [
+        "resolve -o lock.json",
+        "build --push",
+        "publish NAME@DIGEST NAME@DIGEST",
+    ] {
+        assert!(error.contains(command), "{error}");
+    }
+}
+
 #[test]
 fn an_insecure_destination() {
     for engine in Engine::ALL {
@@ -215,7 +285,7 @@ fn no_plan_names_this_machine() {
     }
 }
 
-/// Everything but `localhost/…` and the base of a build is pinned by digest.
+/// Everything but `localhost/…` is pinned by digest.
 #[test]
 fn no_plan_pulls_by_tag() {
     let plan = planned(Goal::Publish, |_, _| {});
@@ -224,15 +294,23 @@ fn no_plan_pulls_by_tag() {
         key.ends_with("_IMAGE").then(|| value.to_owned())
     };
     let mut images = 0;
-    for effect in plan.effects() {
+    for effect in plan.effects().chain(joined(|_, _| {}).effects()) {
         if let Effect::Run(invocation) = effect {
+            if invocation.args.first().is_some_and(|verb| verb == "pull") {
+                let image = invocation.args.last().unwrap();
+                assert!(
+                    image.ends_with("@PUSHED") || image.contains("@sha256:"),
+                    "{image}"
+                );
+                images += 1;
+            }
             for image in invocation.args.iter().filter_map(|arg| image(arg)) {
                 assert!(image.contains("@sha256:"), "{image}");
                 images += 1;
             }
         }
     }
-    assert_eq!(images, 2);
+    assert_eq!(images, 4);
 }
 
 #[test]

@@ -335,6 +335,7 @@ impl RepositoryClient<'_> {
             headers: &[("accept", ACCEPT)],
             authorization: pass,
             insecure: self.target.endpoint.insecure,
+            body: &[],
         })
     }
 

@@ -32,6 +32,9 @@ pub enum Error {
     /// The thing asked for does not exist, where it had to.
     #[error("{0}")]
     NotFound(String),
+    /// The server understood, and will not: asking again changes nothing.
+    #[error("{0}")]
+    Rejected(String),
     /// The person stopped a wait.
     #[error("interrupted")]
     Interrupted,

@@ -302,6 +302,7 @@ impl Packages {
             ],
             authorization: Some(&self.authorization),
             insecure: false,
+            body: &[],
         })
     }
 }
@@ -312,7 +313,7 @@ fn encoded(name: &str) -> String {
 }
 
 /// GitHub's `message`, or the body as it is.
-fn message(body: &[u8]) -> String {
+pub(crate) fn message(body: &[u8]) -> String {
     let document: Option<WireError> = serde_json::from_slice(body).ok();
     let text = document.and_then(|document| document.message);
     crate::one_line(&text.unwrap_or_else(|| String::from_utf8_lossy(body).into_owned()))

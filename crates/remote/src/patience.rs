@@ -63,21 +63,28 @@ pub(crate) struct Call<'a> {
     pub authorization: Option<&'a Secret>,
     /// Certificates are not checked.
     pub insecure: bool,
+    /// JSON, for the methods that take any; empty for none.
+    pub body: &'a [u8],
 }
 
-/// The methods that are needed. Each of them may be sent twice without harm:
-/// what was deleted or restored by the first is found so by the second.
+/// The methods that are needed. Each but the last may be sent twice without
+/// harm: what was deleted, restored or set by the first is found so by the
+/// second.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Method {
     Get,
     Head,
     Delete,
     Post,
+    Patch,
+    /// A POST that makes something new each time. It is sent again where a
+    /// limiter turned it away, and never where it may have arrived.
+    Create,
 }
 
 impl Method {
     fn changes(self) -> bool {
-        matches!(self, Self::Delete | Self::Post)
+        !matches!(self, Self::Get | Self::Head)
     }
 }
 
@@ -164,7 +171,7 @@ impl Patience {
                 Err(error) => error,
             };
             failures += 1;
-            if failures >= limits.attempts {
+            if failures >= limits.attempts || call.method == Method::Create {
                 return Err(trouble);
             }
             self.sleep(pause)?;
@@ -289,7 +296,11 @@ impl Agent {
             Method::Get => with(agent.get(call.url), headers).call(),
             Method::Head => with(agent.head(call.url), headers).call(),
             Method::Delete => with(agent.delete(call.url), headers).call(),
-            Method::Post => with(agent.post(call.url), headers).send_empty(),
+            Method::Patch => with(agent.patch(call.url), headers).send(call.body),
+            Method::Post | Method::Create if call.body.is_empty() => {
+                with(agent.post(call.url), headers).send_empty()
+            }
+            Method::Post | Method::Create => with(agent.post(call.url), headers).send(call.body),
         };
         let mut response = answer.map_err(|error| transport(call.url, &error))?;
         let (status, headers) = (response.status().as_u16(), response.headers().clone());

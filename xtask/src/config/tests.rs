@@ -148,6 +148,10 @@ fn errors_name_file_line_and_column() {
             "image.yaml:3:3: `candidate` is the candidate tag",
         ),
         (
+            GOOD.replace("  name:", "  tags: [stable, candidate-aarch64]\n  name:"),
+            "image.yaml:3:3: `candidate-aarch64` is the candidate tag",
+        ),
+        (
             GOOD.replace("  name: custom-coreos\n", ""),
             "missing field `name`",
         ),

@@ -70,6 +70,28 @@ text!(
 );
 
 text!(
+    /// A repository at GitHub.
+    Project,
+    "a repository at GitHub",
+    "OWNER/NAME of letters, digits, `.`, `_` and `-`",
+    |text| text.split_once('/').is_some_and(|(owner, name)| {
+        let part = |part: &str| {
+            let good = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+            !part.is_empty() && part.len() <= 100 && part.chars().all(good)
+        };
+        part(owner) && part(name) && ![".", ".."].contains(&owner) && ![".", ".."].contains(&name)
+    })
+);
+
+text!(
+    /// The label of an issue.
+    Label,
+    "a label",
+    "letters, digits, `.`, `_` and `-`",
+    |text| all(text, 50, "-_.")
+);
+
+text!(
     /// A folder of an image, from its root; `/` is the root itself.
     Folder,
     "a folder of an image",
@@ -226,6 +248,13 @@ mod tests {
             assert!(bad.parse::<PackageName>().is_err(), "{bad:?}");
             assert!(bad.parse::<UnitName>().is_err(), "{bad:?}");
         }
+        for bad in [
+            "", "a", "a/", "/a", "a/b/c", "../x", "a/..", "a/b?c", "a/b c",
+        ] {
+            assert!(bad.parse::<Project>().is_err(), "{bad:?}");
+        }
+        assert!("some-one/.github".parse::<Project>().is_ok());
+        assert!("a,b".parse::<Label>().is_err());
         assert!("a\nb".parse::<Reason>().is_err());
         assert!("https://u:p@host/x".parse::<Url>().is_err());
         assert!("https://host/x/".parse::<Url>().is_err());

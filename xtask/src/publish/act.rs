@@ -126,6 +126,9 @@ pub enum Act {
     Sign {
         /// The name that is signed for.
         repository: Repository,
+        /// Those images.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        images: Vec<Digest>,
     },
     /// Read the host's files out of the image.
     ReadTrust {
@@ -261,10 +264,11 @@ impl fmt::Display for Act {
                 write!(f, "beside   {image} must lie the list of its packages")
             }
             Self::AttachLock { .. } => write!(f, "attach   the lock, to PUSHED"),
-            Self::Sign { repository } => {
+            Self::Sign { repository, images } => {
+                let all: String = images.iter().map(|image| format!("{image}, ")).collect();
                 write!(
                     f,
-                    "sign     PUSHED as {repository}, under the tag sha256-….sig"
+                    "sign     {all}PUSHED as {repository}, under the tag sha256-….sig"
                 )
             }
             Self::ReadTrust { script, repository } => {

@@ -53,7 +53,7 @@ pub(super) fn listed(
 ///
 /// # Errors
 /// If the registry did not take it.
-pub(super) fn attach(
+pub fn attach(
     registries: &Registries,
     repository: &Repository,
     subject: &Digest,

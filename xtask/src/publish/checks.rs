@@ -3,7 +3,7 @@
 use registry_compat::Digest;
 
 use super::bundle::hint;
-use super::perform::{is_signed, refusal};
+use super::perform::{family, is_signed, refusal};
 use super::{PUSHED, Seen, host_copy};
 use crate::apply::Live;
 use crate::config::{Judge, Signing};
@@ -85,17 +85,23 @@ fn judge(
             .map(|()| "a signature".to_owned())
             .map_err(|error| error.to_string()),
     )];
-    let signed = is_signed(live.registries, &key, repository, digest)?;
-    all.push(check(
-        "signature",
-        "of the policy's key",
-        if signed {
-            Ok("of the policy's key".to_owned())
-        } else {
-            let hint = hint(live.registries, repository, digest);
-            Err(format!("none under sha256-{}….sig{hint}", digest.short()))
-        },
-    ));
+    // Of an index, each image too: a host looks at the one that it takes.
+    for image in family(live.registries, repository, digest)? {
+        let name = match image == *digest {
+            true => "signature".to_owned(),
+            false => format!("signature {}", image.short()),
+        };
+        let expected = "of the policy's key";
+        let signed = is_signed(live.registries, &key, repository, &image)?;
+        let found = match signed {
+            true => Ok(expected.to_owned()),
+            false => {
+                let hint = hint(live.registries, repository, &image);
+                Err(format!("none under sha256-{}….sig{hint}", image.short()))
+            }
+        };
+        all.push(check(&name, expected, found));
+    }
     let copy = host_copy(seen, PUSHED, "own");
     if let Some(copy) = copy.filter(|_| signing.judge == Judge::Image) {
         let refused = refusal(live, repository, digest, &copy)?;

@@ -96,17 +96,14 @@ impl Index {
 ///
 /// # Errors
 /// [`Error::Refused`] if one is missing, is there twice, or has another lock.
-pub fn arranged(
-    given: &Lock,
-    found: Vec<(ImageRef, Piece, Lock)>,
-) -> Result<(Lock, Pieces), Error> {
+pub fn arranged(given: &Lock, found: &[(ImageRef, Piece, Lock)]) -> Result<(Lock, Pieces), Error> {
     let plain = |lock: &Lock| {
         let mut lock = lock.clone();
         lock.judgement.forced = None;
         lock
     };
     let mut theirs: Option<&Lock> = None;
-    for (image, _, lock) in &found {
+    for (image, _, lock) in found {
         if plain(lock) != plain(given) {
             return Err(Error::Refused(format!(
                 "{image} was built from the lock {}, not from the one given, {}; \
@@ -165,4 +162,101 @@ pub fn arranged(
         }
     };
     Ok((lock, pieces))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing;
+
+    fn found(name: &str, arch: Arch, lock: &Lock) -> (ImageRef, Piece, Lock) {
+        let digest = digest_of(name.as_bytes()).unwrap();
+        let image = format!("ghcr.io/someone/custom-coreos@{digest}");
+        let piece = Piece {
+            arch,
+            digest,
+            size: name.len(),
+            media_type: crate::signing::MANIFEST.to_owned(),
+        };
+        (image.parse().unwrap(), piece, lock.clone())
+    }
+
+    #[test]
+    fn the_index_is_the_same_whatever_the_order() {
+        let (_, lock, _) = testing::locked_for_two();
+        let ours = found("ours", Arch::X86_64, &lock);
+        let other = found("other", Arch::Aarch64, &lock);
+        let (_, there) = arranged(&lock, &[ours.clone(), other.clone()]).unwrap();
+        let (_, back) = arranged(&lock, &[other, ours.clone()]).unwrap();
+        assert_eq!(there, back);
+        let Pieces::Several(index) = there else {
+            panic!("an index");
+        };
+        let wire: serde_json::Value = serde_json::from_slice(&index.manifest).unwrap();
+        let names = ["amd64", "arm64"].map(serde_json::Value::from);
+        for (at, name) in names.iter().enumerate() {
+            let entry = &wire["manifests"][at];
+            assert_eq!(entry["platform"]["architecture"], *name);
+            assert_eq!(entry["platform"]["os"], "linux");
+        }
+        assert_eq!(wire["manifests"][0]["digest"], ours.1.digest.to_string());
+        assert_eq!(wire["manifests"][0]["size"], 4);
+        assert_eq!(
+            wire["annotations"]["org.opencontainers.image.version"],
+            image_version(&lock)
+        );
+        assert_eq!(index.digest, digest_of(&index.manifest).unwrap());
+        assert_eq!(index.here(Arch::Aarch64).unwrap().size, 5);
+    }
+
+    #[test]
+    fn one_architecture_has_no_index() {
+        let (_, lock, _) = testing::locked();
+        let ours = found("ours", Arch::X86_64, &lock);
+        let (theirs, pieces) = arranged(&lock, std::slice::from_ref(&ours)).unwrap();
+        assert_eq!((theirs, pieces), (lock.clone(), Pieces::One(ours.1)));
+        // That it was forced stands in the image only.
+        let mut forced = lock.clone();
+        forced.judgement.forced = Some("why".parse().unwrap());
+        let (theirs, _) = arranged(&lock, &[found("ours", Arch::X86_64, &forced)]).unwrap();
+        assert_eq!(theirs, forced);
+    }
+
+    #[test]
+    fn what_does_not_belong_together_is_not_joined() {
+        let (_, lock, _) = testing::locked_for_two();
+        let (_, one, _) = testing::locked();
+        let ours = || found("ours", Arch::X86_64, &lock);
+        let other = || found("other", Arch::Aarch64, &lock);
+        let twin = found("twin", Arch::X86_64, &lock);
+        let newer = Lock {
+            zfs: "2.4.5".parse().unwrap(),
+            ..lock.clone()
+        };
+        let newer = found("newer", Arch::Aarch64, &newer);
+        let mut forced = lock.clone();
+        forced.judgement.forced = Some("why".parse().unwrap());
+        let forced = found("forced", Arch::Aarch64, &forced);
+        for (given, images, said) in [
+            (&lock, vec![], "no image for x86_64"),
+            (&lock, vec![ours()], "no image for aarch64 among them"),
+            (&lock, vec![ours(), twin.clone()], "are both for x86_64"),
+            (&lock, vec![ours(), other(), twin], "are both for x86_64"),
+            (&lock, vec![ours(), newer], "the lock of its own build"),
+            (&lock, vec![ours(), forced], "for another reason"),
+            (&one, vec![ours(), other()], "the lock of its own build"),
+            (
+                &one,
+                vec![
+                    found("ours", Arch::X86_64, &one),
+                    found("other", Arch::Aarch64, &one),
+                ],
+                "is for aarch64, which the lock does not list",
+            ),
+        ] {
+            let error = arranged(given, &images).unwrap_err();
+            assert_eq!(error.exit_code(), 4);
+            assert!(error.to_string().contains(said), "{said}: {error}");
+        }
+    }
 }

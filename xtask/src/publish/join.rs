@@ -15,7 +15,7 @@ use crate::lock::Lock;
 use crate::plan::LOCK_LABEL;
 use crate::sbom::SPDX;
 use crate::signing::MANIFEST;
-use remote::Registries;
+use remote::{Inspected, Registries};
 
 /// Reads the image of one architecture: what it is for, and its lock.
 ///
@@ -63,6 +63,31 @@ pub fn piece(registries: &Registries, image: &ImageRef) -> Result<(Piece, Lock),
         media_type: text(&wire, "/mediaType").unwrap_or_else(|| MANIFEST.to_owned()),
     };
     Ok((piece, lock))
+}
+
+/// What an index has for an architecture.
+#[derive(Debug, Clone)]
+pub struct Platform {
+    /// The architecture.
+    pub arch: Arch,
+    /// Its image; `None` if there is none.
+    pub image: Option<Inspected>,
+}
+
+/// What an image has for each architecture of its lock, in the order of that.
+///
+/// # Errors
+/// If that could not be found out.
+pub fn platforms(
+    registries: &Registries,
+    image: &ImageRef,
+    lock: &Lock,
+) -> Result<Vec<Platform>, Error> {
+    let one = |arch| {
+        let image = known(registries.inspect(image, arch))?;
+        Ok(Platform { arch, image })
+    };
+    lock.targets.iter().map(|target| one(target.arch)).collect()
 }
 
 /// The image must be of the lock and the architecture, and not marked as bad.

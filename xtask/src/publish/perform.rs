@@ -63,7 +63,7 @@ pub(crate) fn perform(live: &mut Live<'_>, act: &Act) -> Result<(), Error> {
         Act::ReadIndex { candidate, digest } => join::read_index(live, candidate, digest),
         Act::Beside { image } => join::beside(live, image),
         Act::AttachLock { repository, lock } => join::attach_lock(live, repository, lock),
-        Act::Sign { repository } => sign(live, repository),
+        Act::Sign { repository, images } => sign(live, repository, images),
         Act::ReadTrust { script, repository } => read_trust(live, script, repository),
         Act::HostAccepts { repository, copy } => host_accepts(live, repository, copy.as_ref()),
         Act::HostRefuses {
@@ -265,23 +265,23 @@ pub(super) fn family(
     Ok(all)
 }
 
-fn sign(live: &mut Live<'_>, repository: &Repository) -> Result<(), Error> {
-    for digest in family(live.registries, repository, live.pushed()?)? {
+fn sign(live: &mut Live<'_>, repository: &Repository, images: &[Digest]) -> Result<(), Error> {
+    for digest in images.iter().chain([live.pushed()?]) {
         let key = live
             .key
             .as_ref()
             .ok_or_else(|| step("sign", "no key was opened"))?;
         let registries = live.registries;
-        if is_signed(registries, &key.public(), repository, &digest)? {
+        if is_signed(registries, &key.public(), repository, digest)? {
             continue;
         }
-        let image = repository.tagged(signing::signature_tag(&digest)?);
+        let image = repository.tagged(signing::signature_tag(digest)?);
         let existing = known(registries.artefact(&image))?;
         let existing = existing.as_ref().map(|found| found.manifest.as_slice());
-        let signed = signing::sign(key, repository, &digest, existing)?;
+        let signed = signing::sign(key, repository, digest, existing)?;
         registries.put(&image, MANIFEST, &signed.manifest, &signed.blobs)?;
         // What counts is what is there, not what was sent.
-        if !is_signed(registries, &key.public(), repository, &digest)? {
+        if !is_signed(registries, &key.public(), repository, digest)? {
             return Err(step(
                 "sign",
                 format!("{image} does not hold the signature after it was written"),

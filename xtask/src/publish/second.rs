@@ -73,6 +73,9 @@ pub fn second(
     steps.push(contract(local.engine, &there, target, lock));
     if let Pieces::Several(index) = pieces {
         let candidate = repository.tagged(config.image.candidate.clone());
+        let good = Act::NotRetracted {
+            image: repository.at(index.digest.clone()),
+        };
         let join = Act::Join {
             candidate: candidate.clone(),
             index: index.clone(),
@@ -81,11 +84,16 @@ pub fn second(
             candidate,
             digest: index.digest.clone(),
         };
-        steps.push(step("join", [join, read]));
+        steps.push(step("join", [good, join, read]));
     }
     if config.signing.unsigned.is_none() {
+        let images = match pieces {
+            Pieces::Pushed | Pieces::One(_) => Vec::new(),
+            Pieces::Several(index) => index.pieces.iter().map(|p| p.digest.clone()).collect(),
+        };
         let sign = Act::Sign {
             repository: repository.clone(),
+            images,
         };
         steps.push(step("sign", [sign]));
         let seen = Seen {

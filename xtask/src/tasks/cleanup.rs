@@ -57,11 +57,12 @@ pub fn run(world: &World<'_>, args: &CleanupArgs) -> Result<Done, Error> {
 /// # Errors
 /// As [`run`].
 pub fn run_at(world: &World<'_>, args: &CleanupArgs, paces: Paces) -> Result<Done, Error> {
+    let token = world.github_token();
     let tools = Tools {
         agent: Agent::new(Limits::default()),
         registries: world.registries()?,
         github_api: world.config.urls.github_api.as_str(),
-        token: world.env.github_token.as_ref(),
+        token: token.as_ref(),
         github: paces.github,
         registry: paces.registry,
     };

@@ -93,12 +93,21 @@ fn markdown(before: &ImageRef, after: &ImageRef, packages: &[Change], labels: &[
     text
 }
 
-/// The image by digest, so that a tag that moves meanwhile changes nothing.
+/// The image by digest, so that a tag that moves meanwhile changes nothing. Of
+/// an index, the image for this machine: the others differ in little else than
+/// the architecture of each package.
 fn image(world: &World<'_>, name: &ImageRef) -> Result<(ImageRef, Inspected), Error> {
     world.report.status("Reading", &name.to_string());
-    let arch = std::env::consts::ARCH.parse()?;
+    let arch: version_discovery::Arch = std::env::consts::ARCH.parse()?;
     match world.registries()?.inspect(name, arch) {
-        Answer::Present(found) => Ok((name.repository().at(found.digest.clone()), found)),
+        Answer::Present(found) => {
+            let image = name.repository().at(found.manifest.clone());
+            if found.manifest != found.digest {
+                let line = format!("{name} is an index; its image for {arch} is {image}");
+                world.report.note(&line);
+            }
+            Ok((image, found))
+        }
         Answer::Absent => Err(Error::Step {
             step: "diff".to_owned(),
             detail: format!("{name} is not there"),

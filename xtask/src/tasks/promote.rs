@@ -1,6 +1,7 @@
 //! `promote`, `rollback` and `retract`: which image the followed tags name.
 
 use registry_compat::{Answer, Digest, ImageRef, Repository, Tag};
+use remote::Inspected;
 use serde_json::json;
 
 use crate::apply::{Dry, Live, apply};
@@ -10,7 +11,7 @@ use crate::gather::World;
 use crate::history::{self, Entry};
 use crate::lock::Lock;
 use crate::plan::{Effect, LOCK_LABEL, Plan, Step, contract};
-use crate::publish::{self, Act, Seen};
+use crate::publish::{self, Act, Platform, Seen, platforms};
 use crate::tasks::Done;
 
 fn wrong(step: &str, detail: impl Into<String>) -> Error {
@@ -82,6 +83,7 @@ pub fn promote(world: &World<'_>, args: &PromoteArgs) -> Result<Done, Error> {
             image: image.clone(),
         },
     ]);
+    first.extend(elsewhere(world, image, &found, &lock)?);
     let pull = local.engine.pull(&there, home.insecure);
     let pull = Step::new("pull", vec![Effect::Reach(pull)]);
     let mut steps = vec![
@@ -122,6 +124,44 @@ pub fn promote(world: &World<'_>, args: &PromoteArgs) -> Result<Done, Error> {
     told(world, &digest, &effects)
 }
 
+/// The images of an index that cannot be run here.
+///
+/// # Errors
+/// [`Error::Refused`] if hosts of an architecture would be left without one.
+fn elsewhere(
+    world: &World<'_>,
+    image: &ImageRef,
+    found: &Inspected,
+    lock: &Lock,
+) -> Result<Vec<Act>, Error> {
+    let mut acts = Vec::new();
+    if lock.targets.len() < 2 {
+        return Ok(acts);
+    }
+    if found.manifest == found.digest {
+        return Err(Error::Refused(format!(
+            "{image} is for one architecture only, and its lock has {}; promote the index that \
+             `cargo xtask publish` made, or publish it",
+            lock.targets.len()
+        )));
+    }
+    for Platform { arch, image: there } in platforms(world.registries()?, image, lock)? {
+        match there {
+            None => {
+                return Err(Error::Refused(format!(
+                    "{image} has nothing for {arch}, whose hosts would be left behind"
+                )));
+            }
+            Some(there) if there.manifest == found.manifest => {}
+            Some(there) => acts.push(Act::Elsewhere {
+                image: image.repository().at(there.manifest),
+                arch,
+            }),
+        }
+    }
+    Ok(acts)
+}
+
 fn told(world: &World<'_>, digest: &Digest, effects: &[String]) -> Result<Done, Error> {
     world.report.outputs(&[("digest", digest.to_string())])?;
     world
@@ -143,6 +183,7 @@ pub fn rollback(world: &World<'_>, args: &RollbackArgs) -> Result<Done, Error> {
         None => previous(world, &repository)?,
     };
     let image = repository.at(digest.clone());
+    left_behind(world, &image)?;
     let mut acts = publish::noted(world.config)?;
     acts.extend([
         Act::Take {
@@ -169,6 +210,32 @@ pub fn rollback(world: &World<'_>, args: &RollbackArgs) -> Result<Done, Error> {
         );
     }
     told(world, &digest, &effects)
+}
+
+/// Says for which architectures of `image.yaml` an image has nothing: an older
+/// one may have been for fewer, and to go back to it is all the same right.
+fn left_behind(world: &World<'_>, image: &ImageRef) -> Result<(), Error> {
+    let all = &world.config.architectures;
+    if all.iter().count() < 2 {
+        return Ok(());
+    }
+    let registries = world.registries()?;
+    for arch in all.iter() {
+        let there = match registries.inspect(image, *arch) {
+            Answer::Present(found) if found.manifest == found.digest => {
+                publish::piece(registries, image).is_ok_and(|(piece, _)| piece.arch == *arch)
+            }
+            Answer::Present(_) => true,
+            Answer::Absent => false,
+            Answer::Unknown(why) => return Err(Error::Unknown(why)),
+        };
+        if !there {
+            world.report.warning(&format!(
+                "{image} has nothing for {arch}: its hosts stay where they are, and cannot update"
+            ));
+        }
+    }
+    Ok(())
 }
 
 /// A digest, or what a tag names.

@@ -40,7 +40,7 @@ pub fn run(world: &World<'_>, args: &PublishArgs) -> Result<Done, Error> {
         let (piece, lock) = piece(registries, image)?;
         found.push((image.clone(), piece, lock));
     }
-    let (lock, pieces) = arranged(&given, found)?;
+    let (lock, pieces) = arranged(&given, &found)?;
     let plan = Plan {
         steps: publish::second(world.config, &lock, &local, &pieces)?,
         cleanup: Vec::new(),

@@ -1,6 +1,7 @@
 //! `verify`: an image in a registry against its own labels and lock.
 
-use registry_compat::Answer;
+use registry_compat::{Answer, ImageRef};
+use remote::Inspected;
 
 use crate::apply::{Live, apply};
 use crate::cli::VerifyArgs;
@@ -9,7 +10,7 @@ use crate::error::Error;
 use crate::gather::World;
 use crate::lock::Lock;
 use crate::plan::{Effect, LOCK_LABEL, Plan, Step, contract, image_version};
-use crate::publish::{self, Seen};
+use crate::publish::{self, Platform, Seen};
 use crate::tasks::Done;
 
 /// Reads the image by digest, pulls exactly that, runs the contract in it, and
@@ -64,6 +65,7 @@ pub fn run(world: &World<'_>, args: &VerifyArgs) -> Result<Done, Error> {
         place: home.image.repository(),
         insecure: home.insecure,
     };
+    let others = others(world, &pinned, &found, &lock)?;
     let signature = publish::checks(&live, seen, &found.digest, &world.config.signing)?;
     let label = |key: &str, expected: String| {
         let found = found
@@ -89,6 +91,7 @@ pub fn run(world: &World<'_>, args: &VerifyArgs) -> Result<Done, Error> {
         label("custom-coreos.zfs-version", lock.zfs.to_string()),
     ]);
     checks.extend(signature);
+    checks.extend(others);
     world.report.table(&crate::contract::rows(&checks));
     let failed = checks.iter().filter(|check| !check.ok).count();
     world
@@ -104,4 +107,43 @@ pub fn run(world: &World<'_>, args: &VerifyArgs) -> Result<Done, Error> {
             .status("Failed", &format!("{failed} of {} checks", checks.len()));
         Ok(Done::Badly)
     }
+}
+
+/// The images of an index that cannot be run here: what can be said of them all
+/// the same. None where there is no index.
+fn others(
+    world: &World<'_>,
+    pinned: &ImageRef,
+    found: &Inspected,
+    lock: &Lock,
+) -> Result<Vec<Check>, Error> {
+    let mut checks = Vec::new();
+    if found.manifest == found.digest {
+        return Ok(checks);
+    }
+    for Platform { arch, image } in publish::platforms(world.registries()?, pinned, lock)? {
+        let expected = format!("lock {}", lock.fingerprint()?.short());
+        let theirs = match &image {
+            None => "nothing".to_owned(),
+            Some(image) => match image.labels.get(LOCK_LABEL) {
+                Some(text) if found.labels.get(LOCK_LABEL) == Some(text) => expected.clone(),
+                Some(_) => "another lock".to_owned(),
+                None => "no lock".to_owned(),
+            },
+        };
+        checks.push(Check {
+            ok: theirs == expected,
+            name: format!("platform {arch}"),
+            expected,
+            found: theirs,
+        });
+        if let Some(image) = image.filter(|image| image.manifest != found.manifest) {
+            let child = pinned.repository().at(image.manifest);
+            world.report.warning(&format!(
+                "{child} cannot be run here: its contract, packages and policy are for a machine \
+                 of {arch}, `cargo xtask verify {child}`"
+            ));
+        }
+    }
+    Ok(checks)
 }

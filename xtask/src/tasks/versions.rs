@@ -177,7 +177,11 @@ pub fn summary(world: &World<'_>, title: &str, rows: &[Vec<String>]) -> Result<(
 
 /// Tells a person why there is nothing to build.
 pub fn tell(world: &World<'_>, not_yet: &NotYet) {
-    for line in explain(not_yet) {
+    let lines = explain(not_yet);
+    if let Some(first) = lines.first() {
+        world.report.because(first);
+    }
+    for line in lines {
         world.report.note(&line);
     }
 }

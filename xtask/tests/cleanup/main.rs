@@ -7,7 +7,7 @@
 
 #[path = "../support/contract.rs"]
 mod contract;
-#[path = "../support/github.rs"]
+#[path = "../support/github/mod.rs"]
 mod github;
 #[path = "../skip/mod.rs"]
 mod skip;

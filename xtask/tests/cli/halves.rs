@@ -1,7 +1,9 @@
 //! A publication in two halves, maybe on two machines.
 
-use super::support::Bench;
+use registry_compat::{Answer, Digest, Repository};
+
 use super::support::upstream::PUBLISHED;
+use super::support::{Bench, two};
 
 const PUSH: [&str; 4] = ["build", "--push", "--locked", "lock.json"];
 
@@ -144,4 +146,137 @@ fn somebody_elses_ci_is_stopped_in_either_half() {
         );
         outcome.expect(2);
     }
+}
+
+/// The images of two architectures, pushed by two first halves.
+fn pushed_two() -> (Bench, Digest, Digest) {
+    let bench = Bench::new();
+    bench.run(&["resolve", "-o", "lock.json"]).expect(0);
+    bench.write("lock.json", &two::lock(&bench.read("lock.json")));
+    bench.run_in_ci(&PUSH).expect(0);
+    let [(here, _), _] = two::names();
+    let ours = bench.published(&format!("candidate-{here}")).unwrap();
+    let ours: Digest = ours.parse().unwrap();
+    let repository: Repository = PUBLISHED.parse().unwrap();
+    let other = two::foreign(&bench.registries(), &repository, &ours);
+    (bench, ours, other)
+}
+
+#[test]
+fn two_architectures_get_one_name() {
+    let (bench, ours, other) = pushed_two();
+    assert_eq!(bench.published("candidate"), None, "each has its own");
+    let images = format!("{PUBLISHED}@{other} {PUBLISHED}@{ours}");
+    let dry = bench.run(&publish(&images, &["--dry-run"])).expect(0);
+    assert_eq!(bench.published("candidate"), None);
+    bench.write("github-output", "");
+    let performed = bench.run_in_ci(&publish(&images, &[])).expect(0);
+    assert_eq!(performed, dry);
+    let index = bench.published("stable").unwrap();
+    assert!(
+        dry.contains(&format!("as PUSHED; it must be {index}")),
+        "{dry}"
+    );
+    assert_eq!(bench.published("candidate").as_ref(), Some(&index));
+    assert_eq!(
+        bench.published("44.20260720.3.1-zfs2.4.4").as_ref(),
+        Some(&index)
+    );
+    let outputs = bench.read("github-output");
+    assert!(
+        outputs.contains(&format!("digest<<END_0\n{index}\n")),
+        "{outputs}"
+    );
+    // Once more, in another order: nothing new.
+    let back = format!("{PUBLISHED}@{ours} {PUBLISHED}@{other}");
+    bench.run_in_ci(&publish(&back, &[])).expect(0);
+    assert_eq!(bench.published("stable"), Some(index.clone()));
+    assert_eq!(bench.published("44.20260720.3.1-zfs2.4.4-1"), None);
+    // It is up to date for a build of either.
+    let registries = bench.registries();
+    let image = format!("{PUBLISHED}:stable").parse().unwrap();
+    for ((arch, _), digest) in two::names().into_iter().zip([&ours, &other]) {
+        let Answer::Present(found) = registries.inspect(&image, arch.parse().unwrap()) else {
+            panic!("{arch}");
+        };
+        assert_eq!(
+            (found.manifest, found.digest.to_string()),
+            (digest.clone(), index.clone())
+        );
+    }
+    // The image of one architecture is none for all.
+    let outcome = bench.run(&["promote", &format!("{PUBLISHED}@{ours}")]);
+    assert!(
+        outcome.stderr.contains("for one architecture only"),
+        "{outcome:?}"
+    );
+    outcome.expect(4);
+    let promoted = bench
+        .run(&["promote", &format!("{PUBLISHED}@{index}")])
+        .expect(0);
+    assert!(promoted.contains("unseen   "), "{promoted}");
+}
+
+#[test]
+fn what_does_not_belong_together_is_not_published() {
+    let (bench, ours, other) = pushed_two();
+    let image = |digest: &Digest| format!("{PUBLISHED}@{digest}");
+    let [_, (there, _)] = two::names();
+    let single = bench.read("lock.json");
+    for (images, said) in [
+        (image(&ours), format!("no image for {there}")),
+        (format!("{0} {0}", image(&ours)), "are both for".to_owned()),
+    ] {
+        let outcome = bench.run_in_ci(&publish(&images, &[]));
+        assert!(outcome.stderr.contains(&said), "{said}: {outcome:?}");
+        outcome.expect(4);
+    }
+    // A bad one among them.
+    let good = format!("{} {}", image(&ours), image(&other));
+    bench.run(&["retract", other.as_str()]).expect(0);
+    let outcome = bench.run_in_ci(&publish(&good, &[]));
+    assert!(outcome.stderr.contains("is marked as bad"), "{outcome:?}");
+    outcome.expect(4);
+    // Both halves at once.
+    let outcome = bench.run_in_ci(&["build", "--publish", "--locked", "lock.json"]);
+    assert!(
+        outcome
+            .stderr
+            .contains("cargo xtask publish NAME@DIGEST NAME@DIGEST"),
+        "{outcome:?}"
+    );
+    outcome.expect(2);
+    // The image of the other architecture has no list of packages.
+    bench
+        .upstream
+        .remove(PUBLISHED, &format!("retracted-{}", other.short()));
+    bench
+        .upstream
+        .remove(PUBLISHED, &format!("sha256-{}", other.hex()));
+    let outcome = bench.run_in_ci(&publish(&good, &[]));
+    assert!(
+        outcome.stderr.contains("no list of packages beside"),
+        "{outcome:?}"
+    );
+    outcome.expect(1);
+    let old = bench.upstream.old.digest.to_string();
+    assert_eq!(bench.published("stable"), Some(old));
+    assert_eq!(bench.read("lock.json"), single);
+}
+
+#[test]
+fn the_index_of_another_run_is_not_published() {
+    let (bench, ours, other) = pushed_two();
+    let images = format!("{PUBLISHED}@{ours} {PUBLISHED}@{other}");
+    bench.upstream.steal("candidate");
+    let outcome = bench.run_in_ci(&publish(&images, &[]));
+    assert!(
+        outcome
+            .stderr
+            .contains("another image than the index that was written"),
+        "{outcome:?}"
+    );
+    outcome.expect(1);
+    let old = bench.upstream.old.digest.to_string();
+    assert_eq!(bench.published("stable"), Some(old));
 }

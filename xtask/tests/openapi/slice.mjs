@@ -12,6 +12,11 @@
 import { readFileSync } from "node:fs";
 
 const PATHS = [
+  /^\/user$/,
+  /^\/repos\/\{owner\}\/\{repo\}$/,
+  /^\/repos\/\{owner\}\/\{repo\}\/actions\/workflows(\/\{workflow_id\}\/(dispatches|runs))?$/,
+  /^\/repos\/\{owner\}\/\{repo\}\/actions\/runs\/\{run_id\}(\/attempts\/\{attempt_number\}\/jobs)?$/,
+  /^\/repos\/\{owner\}\/\{repo\}\/issues(\/\{issue_number\}(\/comments)?)?$/,
   /^\/users\/\{username\}$/,
   /^\/(orgs\/\{org\}|user|users\/\{username\})\/packages\/\{package_type\}\/\{package_name\}(\/versions(\/\{package_version_id\}(\/restore)?)?)?$/,
 ];

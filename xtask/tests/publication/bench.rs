@@ -43,7 +43,7 @@ pub struct Bench {
     dir: TempDir,
     upstream: Upstream,
     service: Option<Background>,
-    address: String,
+    pub address: String,
     /// Which of the stage's files names the engine's storage.
     storage: Cell<u32>,
     /// What else the program finds in its environment.
@@ -243,7 +243,7 @@ impl Bench {
         std::fs::read_to_string(self.path(name)).unwrap()
     }
 
-    fn sh(&self) -> Shell {
+    pub fn sh(&self) -> Shell {
         shell(&self.stage.folder)
     }
 

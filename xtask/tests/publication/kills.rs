@@ -25,8 +25,8 @@ impl Random {
 /// What a run prints before it does it; findings of the contract are others.
 fn is_effect(line: &str) -> bool {
     let verbs = [
-        "key ", "run ", "check ", "read ", "sign ", "trust ", "accept ", "refuse ", "attach ",
-        "name ", "promote ", "confirm ",
+        "key ", "run ", "check ", "read ", "take ", "sign ", "trust ", "accept ", "refuse ",
+        "attach ", "name ", "promote ", "confirm ",
     ];
     verbs.iter().any(|verb| line.starts_with(verb))
 }

@@ -20,5 +20,6 @@ mod proxy;
 mod races;
 mod retries;
 mod scripts;
+mod several;
 mod signals;
 mod tags;

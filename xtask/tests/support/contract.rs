@@ -83,10 +83,76 @@ impl Contract {
                 wrong.push(format!("{}: `{name}` is not `{value}…`", request.path));
             }
         }
-        if !request.body.is_empty() && operation.description.get("requestBody").is_none() {
-            wrong.push(format!("{}: a body where there is none", request.path));
+        wrong.extend(self.sent(&operation, request));
+        wrong
+    }
+
+    /// What is wrong with the body of a request. The description lets any
+    /// property pass that it does not know; GitHub drops it, which is worse.
+    fn sent(&self, operation: &Operation<'_>, request: &Request) -> Vec<String> {
+        let what = format!("{} {}", request.method, request.path);
+        let body = operation.description.get("requestBody");
+        let schema = body.map(|body| &body["content"]["application/json"]["schema"]);
+        let Some(schema) = schema else {
+            return match request.body.is_empty() {
+                true => Vec::new(),
+                false => vec![format!("{what}: a body where there is none")],
+            };
+        };
+        let value: Value = match serde_json::from_slice(&request.body) {
+            Ok(value) => value,
+            Err(error) => return vec![format!("{what}: {error}")],
+        };
+        let mut wrong = self.violations(&what, schema, &value);
+        let known = |name: &String| schema["properties"].get(name).is_some();
+        let sent = value
+            .as_object()
+            .into_iter()
+            .flat_map(|object| object.keys());
+        let unknown = sent.filter(|name| !known(name));
+        wrong.extend(unknown.map(|name| format!("{what}: no property `{name}`")));
+        let kind = request.header("content-type").unwrap_or_default();
+        if kind != "application/json" {
+            wrong.push(format!("{what}: `content-type` is `{kind}`"));
         }
         wrong
+    }
+
+    /// The least that is valid for a schema of the description.
+    pub fn sample(&self, name: &str) -> Value {
+        self.least(&json!({"$ref": format!("#/components/schemas/{name}")}))
+    }
+
+    fn least(&self, schema: &Value) -> Value {
+        let schema = self.resolve(schema);
+        for any in ["anyOf", "oneOf", "allOf"] {
+            if let Some(list) = schema[any].as_array() {
+                let null = json!({"type": "null"});
+                return match list.contains(&null) {
+                    true => Value::Null,
+                    false => self.least(&list[0]),
+                };
+            }
+        }
+        if let Some(first) = schema["enum"].get(0) {
+            return first.clone();
+        }
+        match schema["type"].as_str() {
+            Some("integer" | "number") => json!(1),
+            Some("boolean") => json!(false),
+            Some("array") => json!([]),
+            Some("string") => match schema["format"].as_str() {
+                Some("date-time") => json!("2026-01-01T00:00:00Z"),
+                Some("uri") => json!("https://api.github.com/x"),
+                _ => json!("x"),
+            },
+            _ => {
+                let names = schema["required"].as_array().into_iter().flatten();
+                let names = names.filter_map(Value::as_str);
+                let least = |name: &str| self.least(&schema["properties"][name]);
+                names.map(|name| (name.to_owned(), least(name))).collect()
+            }
+        }
     }
 
     /// What is wrong with an answer. Statuses that GitHub sends and does not
@@ -204,6 +270,15 @@ fn the_judge_sees_what_is_wrong() {
     let list = "/orgs/o/packages/container/nas%2Fbootc/versions";
     let good = ask("GET", &format!("{list}?per_page=100&state=active"));
     assert_eq!(contract.request(&good), [""; 0]);
+    let issue = |body: &[u8]| {
+        let mut request = ask("POST", "/repos/o/r/issues");
+        let kind = ("content-type".to_owned(), "application/json".to_owned());
+        request.headers.push(kind);
+        request.body = body.to_vec();
+        request
+    };
+    let good_issue = issue(br#"{"title": "x", "labels": ["alarm"]}"#);
+    assert_eq!(contract.request(&good_issue), [""; 0]);
     for bad in [
         ask("GET", &format!("{list}?state=weird")),
         ask("GET", &format!("{list}?per_page=x")),
@@ -215,6 +290,14 @@ fn the_judge_sees_what_is_wrong() {
         Request {
             headers: Vec::new(),
             ..good.clone()
+        },
+        issue(b""),
+        issue(b"[]"),
+        issue(br#"{"body": "a title is missing"}"#),
+        issue(br#"{"title": "x", "label": "alarm"}"#),
+        Request {
+            headers: good.headers.clone(),
+            ..issue(br#"{"title": "x"}"#)
         },
     ] {
         assert_ne!(

@@ -9,12 +9,14 @@
 
 pub mod signer;
 pub mod small;
+pub mod two;
 pub mod upstream;
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use remote::{Agent, AuthFiles, Limits, Registries, RegistriesConf};
 use xshell::{Shell, TempDir};
 use xtask::config::Config;
 
@@ -76,6 +78,13 @@ printf '{"architecture":"%s","config":{"Labels":{"custom-coreos.lock":"%s"}}}' \
     "$arch" "$lock" >"$here/built"
 "#;
 
+/// Says what it pushed, without the registry of this machine.
+const PUSH: &str = r#"
+for word; do :; done
+word=${word#docker://}
+echo "${word#*/}" >"$here/built.tag"
+"#;
+
 impl Bench {
     /// A world in which everything is well.
     pub fn new() -> Self {
@@ -110,6 +119,7 @@ impl Bench {
             "digest=$(sha256sum \"$here/built\"); echo \"${digest%% *}\"",
         );
         bench.on("build", BUILD);
+        bench.on("push", PUSH);
         bench.upstream.pushes(bench.path("built"));
         bench
     }
@@ -234,6 +244,20 @@ impl Bench {
     /// Tags of the published repository: what they name now.
     pub fn published(&self, tag: &str) -> Option<String> {
         self.upstream.digest("ghcr.io/someone/custom-coreos", tag)
+    }
+
+    /// The registries, as the program under test sees them.
+    pub fn registries(&self) -> Registries {
+        let limits = Limits::default();
+        let conf = self.path("registries.conf");
+        Registries::new(
+            Agent::new(limits),
+            RegistriesConf::load(Some(&conf), None, Path::new("/nonexistent")).unwrap(),
+            AuthFiles::default(),
+            Box::new(|_, _| Ok(None)),
+            limits,
+        )
+        .unwrap()
     }
 
     /// What the candidate tag names: the image that was built.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -61,6 +61,8 @@ struct State {
     delay: Duration,
     /// The registry sends strangers to a token service, as all big ones do.
     tokens: bool,
+    /// Tags that somebody else writes right after each write.
+    stolen: Vec<(String, Vec<u8>)>,
     /// The config of what the fake engine built, which it pushes as the
     /// candidate.
     built: Option<PathBuf>,
@@ -146,6 +148,14 @@ impl Upstream {
     pub fn releases(&self, tags: &[&str]) {
         let release = |tag: &&str| json!({"tag_name": tag, "draft": false, "prerelease": false});
         self.state().releases = tags.iter().map(release).collect();
+    }
+
+    /// Somebody else moves this tag to the old image, right after each write.
+    pub fn steal(&self, tag: &str) {
+        let mut state = self.state();
+        let old = (PUBLISHED.to_owned(), self.old.digest.to_string());
+        let old = state.manifests[&old].clone();
+        state.stolen.push((tag.to_owned(), old));
     }
 
     /// What `candidate` names is made of this config, once it is there.
@@ -407,6 +417,20 @@ impl State {
         )
     }
 
+    /// The fake engine cannot speak to a registry: what it left in files is
+    /// there from the first time that it is asked for.
+    fn pushed(&mut self, built: &Path, repository: &str, name: &str) {
+        let tag = built.with_extension("tag");
+        let named = std::fs::read_to_string(&tag).unwrap_or_default();
+        let Ok(config) = std::fs::read_to_string(built) else {
+            return;
+        };
+        if named.trim() == format!("{repository}:{name}") {
+            std::fs::remove_file(tag).unwrap();
+            self.put_config(repository, name, config, ("gzip", b"layer"));
+        }
+    }
+
     fn registry(&mut self, request: &Request, path: &str) -> Reply {
         let json =
             |status, value: &Value| Reply::new(status, "application/json", value.to_string());
@@ -416,13 +440,15 @@ impl State {
         );
         if let Some((repository, name)) = path.split_once("/manifests/") {
             let mut status = 200;
-            let built = self.built.as_ref();
-            let built = built.and_then(|path| std::fs::read_to_string(path).ok());
-            if let Some(config) = built.filter(|_| name.starts_with("candidate")) {
-                self.put_config(repository, name, config, ("gzip", b"layer"));
+            if let Some(built) = self.built.clone() {
+                self.pushed(&built, repository, name);
             }
             if request.method == "PUT" {
                 self.put(repository, name, &request.body);
+                if let Some((_, other)) = self.stolen.iter().find(|(tag, _)| tag == name) {
+                    let other = other.clone();
+                    self.put(repository, name, &other);
+                }
                 status = 201;
             }
             let key = (repository.to_owned(), name.to_owned());

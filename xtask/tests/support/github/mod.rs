@@ -1,6 +1,12 @@
-//! A small GitHub that remembers: one container package with its versions, and
-//! the registry that holds their manifests, on loopback. Everything that it is
-//! asked and answers at the API is held against GitHub's own description.
+//! A small GitHub that remembers: one container package with its versions, the
+//! registry that holds their manifests, and one repository with its issues,
+//! workflows and runs, on loopback. Everything that it is asked and answers at
+//! the API is held against GitHub's own description.
+#![allow(dead_code, reason = "test support: each test program uses a part")]
+
+pub mod actions;
+pub mod issues;
+mod packages;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -37,7 +43,7 @@ pub struct Fault {
     pub reply: Reply,
 }
 
-type Hook = Box<dyn FnOnce(&mut State) + Send>;
+pub type Hook = Box<dyn FnOnce(&mut State) + Send>;
 
 pub struct State {
     /// `Organization` or `User`.
@@ -63,7 +69,25 @@ pub struct State {
     pub hooks: Vec<(&'static str, String, Hook)>,
     /// What GitHub's description says against it.
     pub violations: Vec<String>,
+    /// Of the repository [`PROJECT`].
+    pub issues: Vec<issues::Stored>,
+    /// Number of the issue, and what was said.
+    pub comments: Vec<(u64, String)>,
+    /// Labels that are asked for are given; GitHub drops them silently where the
+    /// token may not.
+    pub may_label: bool,
+    pub workflows: Vec<(&'static str, &'static str)>,
+    pub runs: Vec<actions::Stored>,
+    /// A dispatch is answered with its run, or with nothing.
+    pub says_run: bool,
+    /// So many lists of runs do not have yet what was dispatched.
+    pub late: usize,
+    /// What was dispatched: file and body.
+    pub dispatched: Vec<(String, Value)>,
 }
+
+/// The name of the repository.
+pub const PROJECT: &str = "image";
 
 /// GitHub. Its end fails the test if anything broke its description.
 pub struct Github {
@@ -101,6 +125,14 @@ impl Github {
             faults: Vec::new(),
             hooks: Vec::new(),
             violations: Vec::new(),
+            issues: Vec::new(),
+            comments: Vec::new(),
+            may_label: true,
+            workflows: Vec::new(),
+            runs: Vec::new(),
+            says_run: true,
+            late: 0,
+            dispatched: Vec::new(),
         }));
         let shared = Arc::clone(&state);
         let contract = Contract::load();
@@ -150,6 +182,26 @@ impl Github {
     /// An image, different for each name.
     pub fn image(&self, days: i64, tags: &[&str], name: &str) -> String {
         self.add(days, tags, &image(name, None))
+    }
+
+    /// The registry has an image under `stable` that is so old.
+    pub fn publish(&self, days: i64) {
+        let seconds = i64::try_from(xtask::env::epoch_seconds()).unwrap() - days * 86_400;
+        let at = retention::Timestamp::from_unix_seconds(seconds).unwrap();
+        let config = json!({"architecture": "amd64", "os": "linux", "created": at.to_string()});
+        let config = config.to_string().into_bytes();
+        let digest = digest_of(&config).unwrap().to_string();
+        let manifest = json!({
+            "schemaVersion": 2, "mediaType": IMAGE, "layers": [],
+            "config": {
+                "mediaType": "application/vnd.oci.image.config.v1+json",
+                "digest": digest, "size": config.len(),
+            },
+        });
+        let mut state = self.state();
+        state.manifests.insert(digest, config);
+        let manifest = manifest.to_string().into_bytes();
+        state.manifests.insert("stable".to_owned(), manifest);
     }
 
     /// Names of the versions that are there, by the tag or manifest that they
@@ -203,7 +255,9 @@ impl State {
             hook(self);
         }
         self.violations.extend(contract.request(request));
-        let reply = self.fault(request).unwrap_or_else(|| self.api(request));
+        let reply = self
+            .fault(request)
+            .unwrap_or_else(|| self.api(contract, request));
         let wrong = contract.reply(request, reply.status, &reply.body);
         self.violations.extend(wrong);
         reply
@@ -222,7 +276,7 @@ impl State {
     }
 
     fn registry(&self, request: &Request) -> Reply {
-        let name = format!("/v2/{}/{}/manifests/", self.owner, self.name);
+        let name = format!("/v2/{}/{}/", self.owner, self.name);
         if self.locked.is_some() && request.header("authorization") != self.locked {
             return Reply::new(401, "application/json", "{}")
                 .with("www-authenticate", "Basic realm=\"here\"");
@@ -233,138 +287,38 @@ impl State {
         let body = request
             .path
             .strip_prefix(&name)
-            .and_then(|digest| self.manifests.get(digest));
+            .and_then(|rest| {
+                rest.strip_prefix("manifests/")
+                    .or(rest.strip_prefix("blobs/"))
+            })
+            .and_then(|reference| self.manifests.get(reference));
         match body {
             Some(body) => Reply::new(200, IMAGE, body.clone()),
             None => Reply::new(404, "application/json", r#"{"errors":[]}"#),
         }
     }
 
-    fn api(&mut self, request: &Request) -> Reply {
+    fn api(&mut self, contract: &Contract, request: &Request) -> Reply {
         let (path, query) = request.path.split_once('?').unwrap_or((&request.path, ""));
         if path == format!("/users/{}", self.owner) {
             return json_reply(200, &account(self.owner, self.kind));
         }
-        let package = format!("packages/container/{}", self.name.replace('/', "%2F"));
-        let places = match self.kind {
-            "Organization" => vec![format!("/orgs/{}/{package}", self.owner)],
-            _ => {
-                let mut places = vec![format!("/users/{}/{package}", self.owner)];
-                places.extend(self.user.map(|_| format!("/user/{package}")));
-                places
-            }
-        };
-        if path.starts_with("/user/") && self.user.is_none() {
-            return error(403, "Resource not accessible by integration");
+        if path == "/user" {
+            return match self.user {
+                Some(login) => json_reply(200, &account(login, "User")),
+                None => error(403, "Resource not accessible by integration"),
+            };
         }
-        let rest = places
-            .iter()
-            .find_map(|place| path.strip_prefix(place.as_str()));
-        let parts: Vec<&str> = rest.unwrap_or("/?").split('/').skip(1).collect();
-        match (request.method.as_str(), parts.as_slice()) {
-            ("GET", []) => self.package(path),
-            ("GET", ["versions"]) => self.list(&request.path, path, query, request),
-            ("GET", ["versions", id]) => match self.find(id, false) {
-                Some(at) => json_reply(200, &self.version(at)),
-                None => error(404, "Package not found."),
-            },
-            ("DELETE", ["versions", id]) => self.delete(id),
-            ("POST", ["versions", id, "restore"]) => match self.find(id, true) {
-                Some(at) => {
-                    self.versions[at].deleted = false;
-                    Reply::new(204, "text/plain", "")
-                }
-                None => error(404, "Package not found."),
-            },
-            _ => error(404, "Not Found"),
+        if let Some(rest) = path.strip_prefix(&format!("/repos/{}/{PROJECT}", self.owner)) {
+            let parts: Vec<&str> = rest.split('/').skip(1).collect();
+            return match parts.as_slice() {
+                [] => json_reply(200, &repository(contract)),
+                ["issues", rest @ ..] => self.issues_api(contract, request, rest, query),
+                ["actions", rest @ ..] => self.actions_api(contract, request, rest, query),
+                _ => error(404, "Not Found"),
+            };
         }
-    }
-
-    fn find(&self, id: &str, deleted: bool) -> Option<usize> {
-        let id: u64 = id.parse().ok()?;
-        let like = |v: &Stored| v.id == id && v.deleted == deleted;
-        self.versions.iter().position(like)
-    }
-
-    fn delete(&mut self, id: &str) -> Reply {
-        let active = self.versions.iter().filter(|v| !v.deleted).count();
-        match self.find(id, false) {
-            Some(_) if !self.may_delete => error(404, "Package not found."),
-            None => error(404, "Package not found."),
-            Some(_) if active == 1 => error(
-                400,
-                "You cannot delete the last version of a package. You must delete the package instead.",
-            ),
-            Some(at) if self.versions[at].popular => error(
-                400,
-                "Publicly visible package versions with more than 5000 downloads cannot be deleted. Contact GitHub support for further assistance.",
-            ),
-            Some(at) => {
-                self.versions[at].deleted = true;
-                Reply::new(204, "text/plain", "")
-            }
-        }
-    }
-
-    fn package(&self, path: &str) -> Reply {
-        let active = self.versions.iter().filter(|v| !v.deleted).count() as u64;
-        let package = json!({
-            "id": 1, "name": self.name, "package_type": "container", "visibility": "private",
-            "url": format!("https://api.github.com{path}"), "html_url": "https://github.com/x",
-            "version_count": active + self.hidden,
-            "owner": simple(self.user.unwrap_or(self.owner), self.kind),
-            "created_at": "2026-01-01T00:00:00Z", "updated_at": "2026-01-01T00:00:00Z",
-        });
-        json_reply(200, &package)
-    }
-
-    fn list(&self, whole: &str, path: &str, query: &str, request: &Request) -> Reply {
-        let value = |name: &str| {
-            let mut pairs = query.split('&').filter_map(|pair| pair.split_once('='));
-            pairs.find(|(key, _)| *key == name).map(|(_, value)| value)
-        };
-        let number = |name: &str| value(name).and_then(|text| text.parse::<usize>().ok());
-        let deleted = value("state") == Some("deleted");
-        let size = number("per_page").unwrap_or(30).min(self.page);
-        let page = number("page").unwrap_or(1);
-        // Newest first, as GitHub lists them.
-        let all: Vec<usize> = (0..self.versions.len())
-            .rev()
-            .filter(|at| self.versions[*at].deleted == deleted)
-            .collect();
-        let begin = (page - 1) * size;
-        let shown = all.iter().skip(begin).take(size);
-        let list: Vec<Value> = shown.map(|at| self.version(*at)).collect();
-        let reply = json_reply(200, &json!(list));
-        if begin + size >= all.len() {
-            return reply;
-        }
-        let host = request.header("host").unwrap();
-        let rest: Vec<&str> = query
-            .split('&')
-            .filter(|p| !p.starts_with("page="))
-            .collect();
-        let link = |page: usize| format!("<http://{host}{path}?{}&page={page}>", rest.join("&"));
-        assert!(whole.starts_with(path));
-        let last = all.len().div_ceil(size);
-        reply.with(
-            "link",
-            &format!(
-                "{}; rel=\"next\", {}; rel=\"last\"",
-                link(page + 1),
-                link(last)
-            ),
-        )
-    }
-
-    fn version(&self, at: usize) -> Value {
-        let version = &self.versions[at];
-        json!({
-            "id": version.id, "name": version.digest,
-            "url": "https://api.github.com/x", "package_html_url": "https://github.com/x",
-            "created_at": version.at, "updated_at": version.at,
-            "metadata": {"package_type": "container", "container": {"tags": version.tags}},
-        })
+        self.packages_api(request, path, query)
     }
 }
 
@@ -409,4 +363,44 @@ fn account(login: &str, kind: &str) -> Value {
         account[key] = json!("2026-01-01T00:00:00Z");
     }
     account
+}
+
+/// A value of a query.
+fn value<'a>(query: &'a str, name: &str) -> Option<&'a str> {
+    let mut pairs = query.split('&').filter_map(|pair| pair.split_once('='));
+    pairs.find(|(key, _)| *key == name).map(|(_, value)| value)
+}
+
+/// One page of a list, in the form that its endpoint has, with a link to the
+/// next; `most` is the largest page.
+fn page(list: &[Value], most: usize, request: &Request, form: impl Fn(&[Value]) -> Value) -> Reply {
+    let (path, query) = request.path.split_once('?').unwrap_or((&request.path, ""));
+    let number = |name: &str| value(query, name).and_then(|text| text.parse::<usize>().ok());
+    let size = number("per_page").unwrap_or(30).min(most);
+    let page = number("page").unwrap_or(1);
+    let begin = (page - 1) * size;
+    let end = (begin + size).min(list.len());
+    let reply = json_reply(200, &form(list.get(begin..end).unwrap_or_default()));
+    if end == list.len() || begin >= list.len() {
+        return reply;
+    }
+    let host = request.header("host").unwrap();
+    let rest: Vec<&str> = query
+        .split('&')
+        .filter(|p| !p.starts_with("page="))
+        .collect();
+    let link = |page: usize| format!("<http://{host}{path}?{}&page={page}>", rest.join("&"));
+    let last = list.len().div_ceil(size);
+    let links = format!(
+        "{}; rel=\"next\", {}; rel=\"last\"",
+        link(page + 1),
+        link(last)
+    );
+    reply.with("link", &links)
+}
+
+fn repository(contract: &Contract) -> Value {
+    let mut repository = contract.sample("full-repository");
+    repository["default_branch"] = json!("trunk");
+    repository
 }

@@ -1,0 +1,191 @@
+//! The tasks in this process, between a GitHub on loopback and a throw-away
+//! folder.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use clap::Parser;
+use remote::{AuthFiles, Pace, Polls, Secret};
+use xshell::{Shell, TempDir};
+use xtask::alarm::cause::Cause;
+use xtask::cli::{Cli, Task};
+use xtask::config::Config;
+use xtask::env::{CiRun, Env};
+use xtask::gather::World;
+use xtask::outcome::{Mark, Outcome, keep};
+use xtask::report::Report;
+use xtask::tasks::workflow::Tempo;
+use xtask::tasks::{alarm, workflow};
+
+use crate::github::Github;
+
+/// Never in any output.
+pub const TOKEN: &str = "ghs_not-to-be-shown";
+
+pub struct Bench {
+    pub github: Github,
+    pub config: Config,
+    pub env: Env,
+    dir: TempDir,
+}
+
+/// How a run ended.
+#[derive(Debug)]
+pub struct Ran {
+    /// The exit code.
+    pub code: u8,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl Ran {
+    #[track_caller]
+    pub fn expect(self, code: u8) -> Self {
+        assert_eq!(self.code, code, "{}{}", self.stdout, self.stderr);
+        self
+    }
+
+    #[track_caller]
+    pub fn says(self, text: &str) -> Self {
+        let all = format!("{}{}", self.stdout, self.stderr);
+        assert!(all.contains(text), "`{text}` is not in:\n{all}");
+        self
+    }
+}
+
+impl Bench {
+    /// A repository without issues, and a published image of yesterday.
+    pub fn new() -> Self {
+        let github = Github::start();
+        github.publish(1);
+        github.state().workflows = vec![("build.yaml", "active"), ("cleanup.yaml", "active")];
+        let dir = Shell::new().unwrap().create_temp_dir().unwrap();
+        let address = github.address();
+        let conf = dir.path().join("registries.conf");
+        let text = format!("[[registry]]\nlocation = \"{address}\"\ninsecure = true\n");
+        std::fs::write(&conf, text).unwrap();
+        let text = include_str!("../../src/testing/image.yaml");
+        let mut config = Config::parse(text, Path::new("image.yaml")).unwrap();
+        config.urls.github_api = format!("http://{address}").parse().unwrap();
+        config.image.registry = address.to_string().parse().unwrap();
+        config.image.name = "nas/bootc".parse().unwrap();
+        let mut env = Env::read().unwrap();
+        // Half an hour later, so that a second more or less of a slow machine
+        // changes no count of days or hours.
+        env.now += Duration::from_secs(1_800);
+        env.root = dir.path().to_owned();
+        env.registries_conf = Some(conf);
+        env.auth_files = AuthFiles::default();
+        env.cache_dir = None;
+        env.path = Vec::new();
+        env.github_token = Some(Secret::new(TOKEN));
+        env.run = CiRun {
+            repository: Some("someone/image".to_owned()),
+            server: Some("https://github.com".to_owned()),
+            id: Some(900),
+            attempt: Some(1),
+            job: Some("build".to_owned()),
+            runner: Some("runner-7".to_owned()),
+        };
+        Self {
+            github,
+            config,
+            env,
+            dir,
+        }
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    /// `cargo xtask` with these words.
+    pub fn run(&self, line: &str) -> Ran {
+        let words = ["xtask"].into_iter().chain(line.split(' '));
+        let cli = Cli::try_parse_from(words).unwrap();
+        let report = Report::capturing(cli.global.json);
+        let world = World::new(&self.env, &self.config, &report);
+        let pace = Pace {
+            between: Duration::ZERO,
+            unsaid: Duration::from_millis(1),
+            budget: Duration::from_secs(2),
+            clock: || 1_000_000,
+            interrupted: || false,
+        };
+        let polls = Polls {
+            every: Duration::ZERO,
+            most: 5,
+            interrupted: || false,
+        };
+        let tempo = Tempo {
+            pace,
+            find: polls,
+            follow: polls,
+        };
+        let done = match &cli.task {
+            Some(Task::Alarm(args)) => alarm::run_at(&world, args, pace),
+            Some(Task::Workflow(args)) => workflow::run_at(&world, args, tempo),
+            other => panic!("{other:?}"),
+        };
+        let code = match done {
+            Ok(done) => done.code(),
+            Err(error) => {
+                report.failure(&error);
+                error.exit_code()
+            }
+        };
+        let [stdout, stderr] = report.captured();
+        for text in [&stdout, &stderr] {
+            assert!(!text.contains(TOKEN), "{text}");
+        }
+        Ran {
+            code,
+            stdout,
+            stderr,
+        }
+    }
+
+    /// The end of a job: `alarm --job JOB --status STATUS`.
+    #[track_caller]
+    pub fn ends(&self, job: &str, status: &str) -> Ran {
+        self.run(&format!("alarm --job {job} --status {status}"))
+            .expect(0)
+    }
+
+    /// What a task left behind that failed.
+    pub fn left(&self, task: &str, exit_code: u8, cause: Cause, message: &str) {
+        let outcome = Outcome {
+            format: 1,
+            task: task.to_owned(),
+            step: None,
+            exit_code,
+            cause,
+            message: message.to_owned(),
+            run: self.env.run.name(),
+        };
+        keep(self.dir.path(), &Mark::Write(outcome)).unwrap();
+    }
+
+    /// The night's failure of `build`.
+    #[track_caller]
+    pub fn fails(&self, cause: Cause) -> Ran {
+        self.left("build", 1, cause, "what it said");
+        self.ends("build", "failure")
+    }
+
+    /// Requests that changed something.
+    pub fn changes(&self) -> usize {
+        let count = |method| self.github.count(method, "/repos/");
+        count("POST") + count("PATCH")
+    }
+
+    /// Number, open or not, and first line of each issue.
+    pub fn issues(&self) -> Vec<(u64, bool, String)> {
+        let state = self.github.state();
+        let first = |body: &str| body.lines().next().unwrap_or_default().to_owned();
+        let issues = state.issues.iter();
+        issues
+            .map(|issue| (issue.number, issue.open, first(&issue.body)))
+            .collect()
+    }
+}

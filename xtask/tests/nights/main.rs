@@ -1,0 +1,16 @@
+//! What is told of the nights: starting and watching workflows, and the alarm,
+//! against a GitHub that remembers.
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+#[path = "../support/contract.rs"]
+mod contract;
+#[path = "../support/github/mod.rs"]
+mod github;
+#[path = "../support/mod.rs"]
+mod support;
+
+mod alarm;
+mod bench;
+mod life;
+mod outcome;
+mod workflow;

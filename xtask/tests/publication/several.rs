@@ -1,0 +1,296 @@
+//! Images of two architectures under one name, in a real registry. The second
+//! one is the first with another architecture in its config: what another
+//! machine would have pushed, and what this one cannot run.
+
+use std::io::{BufRead as _, BufReader};
+
+use registry_compat::{Digest, Repository};
+use rustix::process::{Pid, Signal, kill_process_group};
+use serde_json::Value;
+use xshell::cmd;
+use xtask::lock::digest_of;
+
+use super::bench::{Bench, REPOSITORY};
+use super::support::two;
+
+const TRUST: &str = r"*--network=none*--pull=never\ --entrypoint*";
+
+/// What two first halves pushed.
+struct Pair {
+    ours: Digest,
+    other: Digest,
+}
+
+impl Pair {
+    fn push(bench: &Bench) -> Self {
+        bench.run(&["resolve", "-o", "lock.json"]).expect(0);
+        bench.write("lock.json", &two::lock(&bench.read("lock.json")));
+        let push = ["build", "--push", "--locked", "lock.json", "--force=a test"];
+        let story = bench.run(&push).expect(0);
+        assert!(story.contains("Attached 1 packages"), "{story}");
+        let [(here, _), _] = two::names();
+        let ours = bench.digest(&format!("candidate-{here}")).unwrap();
+        let other = two::foreign(&bench.registries(), &repository(), &ours);
+        Self { ours, other }
+    }
+
+    fn images(&self) -> String {
+        let Self { ours, other } = self;
+        format!("{REPOSITORY}@{ours} {REPOSITORY}@{other}")
+    }
+}
+
+fn repository() -> Repository {
+    REPOSITORY.parse().unwrap()
+}
+
+fn publish(images: &str) -> [&str; 4] {
+    ["publish", images, "--locked", "lock.json"]
+}
+
+#[test]
+fn two_architectures_under_one_name() {
+    let Some(bench) = Bench::new() else {
+        return;
+    };
+    let single = bench.digest("stable").unwrap();
+    let pair = Pair::push(&bench);
+    assert_eq!(bench.digest("stable").as_ref(), Some(&single));
+    let images = pair.images();
+    // As on a machine that did not build it.
+    let sh = bench.sh();
+    cmd!(sh, "podman rmi localhost/custom-coreos:stable")
+        .quiet()
+        .ignore_stdout()
+        .run()
+        .unwrap();
+    let story = bench.run(&publish(&images)).expect(0);
+    // What it pulled is gone.
+    let pulled = format!("{}/{REPOSITORY}@{}", bench.address, pair.ours);
+    let exists = cmd!(sh, "podman image exists {pulled}");
+    let exists = exists.quiet().ignore_status().ignore_stderr();
+    assert_eq!(exists.output().unwrap().status.code(), Some(1), "{story}");
+    let index = bench.invariant(&single, "an index");
+    assert!(story.contains("Joined"), "{story}");
+    for digest in [&index, &pair.ours, &pair.other] {
+        assert!(bench.signed(digest), "{digest} is not signed");
+    }
+    as_others_see_it(&bench, &index, &pair);
+    as_this_program_sees_it(&bench, &single, &index, &pair);
+    // Back to an image of one architecture, and on again.
+    let [(here, _), (there, _)] = two::names();
+    let yaml = bench.read("image.yaml");
+    let both = yaml.replace(&format!("- {here}\n"), &format!("- {here}\n- {there}\n"));
+    assert_ne!(both, yaml);
+    bench.write("image.yaml", &both);
+    let story = bench.run(&["rollback"]).expect(0);
+    let warning = format!("has nothing for {there}: its hosts stay");
+    assert!(story.contains(&warning), "{story}");
+    assert!(!story.contains(&format!("nothing for {here}")), "{story}");
+    bench.write("image.yaml", &yaml);
+    assert_eq!(bench.digest("stable").as_ref(), Some(&single));
+    let promote = ["promote", &format!("{REPOSITORY}@{index}")];
+    let story = bench.run(&promote).expect(0);
+    assert!(story.contains("Accepted"), "{story}");
+    assert_eq!(bench.digest("stable").as_ref(), Some(&index));
+    // The same images again are the same index, which is a bad one now.
+    bench.run(&["retract", index.as_str()]).expect(0);
+    let story = bench.run(&publish(&images)).expect(4);
+    assert!(story.contains("marked as bad"), "{story}");
+    the_old_one_goes_and_the_new_one_stays_whole(&bench, &index, &pair);
+}
+
+/// `skopeo` and `podman` read the index as what it is meant to be.
+fn as_others_see_it(bench: &Bench, index: &Digest, pair: &Pair) {
+    let sh = bench.sh();
+    sh.set_var("CONTAINERS_REGISTRIES_CONF", bench.path("registries.conf"));
+    let place = format!("{}/{REPOSITORY}", bench.address);
+    let there = format!("docker://{place}:stable");
+    let raw = cmd!(sh, "skopeo inspect --raw --tls-verify=false {there}")
+        .quiet()
+        .output()
+        .unwrap();
+    assert_eq!(digest_of(&raw.stdout).unwrap(), *index);
+    let listed = cmd!(sh, "podman manifest inspect {place}:stable")
+        .quiet()
+        .read()
+        .unwrap();
+    let mut wanted: Vec<(&str, &str)> = two::names()
+        .into_iter()
+        .zip([pair.ours.as_str(), pair.other.as_str()])
+        .map(|((_, name), digest)| (name, digest))
+        .collect();
+    wanted.sort_unstable();
+    let wire: Value = serde_json::from_slice(&raw.stdout).unwrap();
+    assert_eq!(wire["mediaType"], "application/vnd.oci.image.index.v1+json");
+    // Older ones of `podman` show every list in docker's form.
+    for text in [&raw.stdout, listed.as_bytes()] {
+        let wire: Value = serde_json::from_slice(text).unwrap();
+        let manifests = wire["manifests"].as_array().unwrap();
+        let found: Vec<(&str, &str)> = manifests
+            .iter()
+            .map(|entry| {
+                assert_eq!(entry["platform"]["os"], "linux");
+                let name = entry["platform"]["architecture"].as_str().unwrap();
+                (name, entry["digest"].as_str().unwrap())
+            })
+            .collect();
+        assert_eq!(found, wanted);
+    }
+    // All of it can be fetched, and each machine gets its own.
+    let copy = format!("dir:{}", bench.path("copy").display());
+    cmd!(
+        sh,
+        "skopeo --insecure-policy copy --all --src-tls-verify=false {there} {copy}"
+    )
+    .quiet()
+    .ignore_stdout()
+    .run()
+    .unwrap();
+    for (kernel, name) in two::names() {
+        let image = format!("{place}:stable");
+        cmd!(
+            sh,
+            "podman pull --quiet --arch={name} --tls-verify=false {image}"
+        )
+        .quiet()
+        .ignore_stdout()
+        .ignore_stderr()
+        .run()
+        .unwrap();
+        let format = "--format={{.Architecture}}";
+        let got = cmd!(sh, "podman image inspect {format} {image}");
+        assert_eq!(
+            got.quiet().ignore_stderr().read().unwrap(),
+            name,
+            "{kernel}"
+        );
+        cmd!(sh, "podman rmi {image}")
+            .quiet()
+            .ignore_stdout()
+            .ignore_stderr()
+            .run()
+            .unwrap();
+    }
+}
+
+fn as_this_program_sees_it(bench: &Bench, single: &Digest, index: &Digest, pair: &Pair) {
+    let name = |digest: &Digest| format!("{REPOSITORY}@{digest}");
+    // Neither machine builds it again.
+    let push = ["build", "--push", "--locked", "lock.json"];
+    let story = bench.run(&push).expect(0);
+    let same = format!("digest {index}");
+    assert!(
+        story.contains("unchanged since") && story.contains(&same),
+        "{story}"
+    );
+    let table = bench
+        .run(&["verify", &format!("{REPOSITORY}:stable")])
+        .expect(0);
+    let [(here, _), (there, _)] = two::names();
+    for row in [
+        format!("platform {here}"),
+        format!("platform {there}"),
+        format!("signature {}", pair.other.short()),
+        format!("{} cannot be run here", name(&pair.other)),
+    ] {
+        assert!(table.contains(&row), "{row}: {table}");
+    }
+    let diff = bench.run(&["diff", &name(single), &name(index)]).expect(0);
+    assert!(!diff.contains("no SBOM"), "{diff}");
+    // One signature is missing: a machine of that kind would refuse it.
+    let signature = bench.stored(&format!(
+        "{REPOSITORY}/_manifests/tags/sha256-{}.sig",
+        pair.other.hex()
+    ));
+    let away = bench.path("away.sig");
+    std::fs::rename(&signature, &away).unwrap();
+    let table = bench.run(&["verify", &name(index)]).expect(1);
+    assert!(table.contains("1 of "), "{table}");
+    let story = bench.run(&["rollback", "--to", index.as_str()]).expect(1);
+    assert!(story.contains("has no signature"), "{story}");
+    std::fs::rename(&away, &signature).unwrap();
+}
+
+/// The clean-up takes an index with its images and all that lies beside them.
+fn the_old_one_goes_and_the_new_one_stays_whole(bench: &Bench, old: &Digest, before: &Pair) {
+    let next = Pair::push(bench);
+    let images = next.images();
+    bench.run(&publish(&images)).expect(0);
+    let index = bench.invariant(old, "another index");
+    assert_ne!(index, *old);
+    let yaml = bench.read("image.yaml");
+    let package = format!("packages:\n  - image: {REPOSITORY}\n    back-end: registry\n");
+    let listed = yaml.replace("  packages: []\n", &format!("  {package}"));
+    assert_ne!(listed, yaml);
+    bench.write("image.yaml", &listed);
+    bench.run(&["cleanup", "--audit"]).expect(0);
+    let execute = [
+        "cleanup",
+        "--execute",
+        "--days=0",
+        "--keep=0",
+        "--most-share=100",
+    ];
+    let story = bench.run(&execute).expect(0);
+    let signature = |digest: &Digest| bench.digest(&format!("sha256-{}.sig", digest.hex()));
+    let beside = |digest: &Digest| bench.digest(&format!("sha256-{}", digest.hex()));
+    for gone in [old, &before.ours, &before.other] {
+        assert_eq!(signature(gone), None, "{gone}: {story}");
+        assert_eq!(beside(gone), None, "{gone}: {story}");
+    }
+    for kept in [&index, &next.ours, &next.other] {
+        assert!(signature(kept).is_some(), "{kept}: {story}");
+        assert!(beside(kept).is_some(), "{kept}: {story}");
+    }
+    bench
+        .run(&["verify", &format!("{REPOSITORY}:stable")])
+        .expect(0);
+    bench.run(&["cleanup", "--audit"]).expect(0);
+}
+
+#[test]
+fn a_fault_at_each_new_step() {
+    let Some(mut bench) = Bench::new() else {
+        return;
+    };
+    let before = bench.digest("stable").unwrap();
+    let pair = Pair::push(&bench);
+    let images = pair.images();
+    // Of one image, the signature is deleted before the host's look.
+    let tags = bench.stored(&format!("{REPOSITORY}/_manifests/tags"));
+    let lost = tags.join(format!("sha256-{}.sig", pair.other.hex()));
+    bench.hook(TRUST, &format!("rm -r {}", lost.display()));
+    let story = bench.run(&publish(&images)).expect(1);
+    bench.unhook();
+    assert!(story.contains("has no signature of the key"), "{story}");
+    assert_eq!(bench.digest("stable").as_ref(), Some(&before), "{story}");
+    // The registry dies as the index is written.
+    let mut child = bench.start(&publish(&images));
+    let story = BufReader::new(child.stdout.take().unwrap());
+    for line in story.lines() {
+        if line.unwrap().starts_with("join ") {
+            bench.stop_registry();
+        }
+    }
+    assert_ne!(child.wait().unwrap().code(), Some(0));
+    bench.start_registry("");
+    assert_eq!(bench.digest("stable").as_ref(), Some(&before));
+    // The program dies, with all that it started.
+    for act in [
+        "take ", "join ", "read ", "sign ", "signed ", "beside ", "attach ",
+    ] {
+        let mut child = bench.start(&publish(&images));
+        let story = BufReader::new(child.stdout.take().unwrap());
+        let begun = story.lines().map_while(Result::ok);
+        assert!(begun.into_iter().any(|line| line.starts_with(act)), "{act}");
+        let group = Pid::from_raw(child.id().try_into().unwrap()).unwrap();
+        let _ = kill_process_group(group, Signal::KILL);
+        child.wait().unwrap();
+        bench.invariant(&before, act);
+    }
+    bench.run(&publish(&images)).expect(0);
+    let now = bench.invariant(&before, "the run after");
+    assert_ne!(now, before);
+    assert!(bench.signed(&pair.ours) && bench.signed(&pair.other));
+}
