@@ -51,7 +51,7 @@ pub(crate) use followed::{not_overtaken, note, still_so};
 pub use index::{Index, Piece, arranged};
 pub use inputs::inputs;
 pub use join::{Platform, piece, platforms};
-pub(crate) use perform::{perform, secret};
+pub(crate) use perform::{perform, public_key, secret};
 pub use second::{Pieces, alone, second};
 
 /// What a tag that marks a bad image begins with; 12 digits of its digest

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
+use registry_compat::ImageRef;
 
 /// What the machine is before its config makes something of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, serde::Serialize)]
@@ -44,6 +45,10 @@ pub struct VmArgs {
     /// Keep the logs of the consoles in a folder
     #[arg(long, value_name = "DIR")]
     pub logs: Option<PathBuf>,
+    /// On to the image by `bootc switch`, and back; the published one without
+    /// IMAGE. Needs --base fcos
+    #[arg(long, value_name = "IMAGE", num_args = 0..=1)]
+    pub switch: Option<Option<ImageRef>>,
     /// Judge against planted mistakes, too: each must be found
     #[arg(long, conflicts_with = "keep")]
     pub mistakes: bool,

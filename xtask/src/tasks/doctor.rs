@@ -207,7 +207,7 @@ fn command(env: &Env, vm: bool) -> Option<Invocation> {
     });
     let mut packages: Vec<&str> = missing
         .iter()
-        .map(|tool| if apt { tool.debian } else { tool.fedora })
+        .flat_map(|tool| if apt { tool.debian } else { tool.fedora }.split_whitespace())
         .collect();
     packages.sort_unstable();
     packages.dedup();

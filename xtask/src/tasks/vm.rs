@@ -1,6 +1,7 @@
 //! `vm`: an installation, tried in a virtual machine.
 
 mod keep;
+mod switch;
 
 use std::path::PathBuf;
 
@@ -14,6 +15,7 @@ use crate::gather::World;
 use crate::ignition::sources::translate_all;
 use crate::tasks::Done;
 use crate::vm::expect::{Boot, Expectation, expectations};
+use crate::vm::fcos;
 use crate::vm::guest::{self, NEWEST_SPEC};
 use crate::vm::host;
 use crate::vm::judge::{Judgement, Row, Verdict, judge};
@@ -24,6 +26,7 @@ use crate::vm::probe::{self, Afterwards};
 use crate::vm::report::Findings;
 use crate::vm::run::{Booted, Room};
 use crate::vm::spec::{self, Fit};
+use crate::vm::switch::{Switch, harness};
 use crate::vm::trial::{DISK, Parts, System, Trial};
 
 /// How many of the console's last lines are shown when a boot went wrong.
@@ -39,6 +42,10 @@ const BOOTS: usize = 2;
 /// what its config says is an answer: [`Done::Badly`].
 pub fn run(world: &World<'_>, args: &VmArgs) -> Result<Done, Error> {
     host::able(world.env)?;
+    if args.switch.is_some() && args.base != Base::Fcos {
+        let text = "`--switch` needs `--base fcos`: Debian has no bootc";
+        return Err(Error::Usage(text.to_owned()));
+    }
     let config = source(world, args)?;
     let watch = Stopwatch::start();
     let (acceleration, why) = host::acceleration(args.emulate);
@@ -60,7 +67,7 @@ pub fn run(world: &World<'_>, args: &VmArgs) -> Result<Done, Error> {
             let sh = crate::apply::shell(&world.env.root)?;
             System::Debian(guest::get(world, &sh, &cache(world), room.path())?)
         }
-        Base::Fcos => return Err(Error::Usage("not merged yet".to_owned())),
+        Base::Fcos => System::Fcos(fcos::get(world)?.1),
     };
     let parts = Parts {
         world,
@@ -73,11 +80,22 @@ pub fn run(world: &World<'_>, args: &VmArgs) -> Result<Done, Error> {
         return nights::run(&parts, &config, &watch);
     }
     let expectations = expectations(&config);
-    let installed = install(&parts, args, &config, expectations)?;
+    let switch = match &args.switch {
+        Some(image) => Some(switch::plan(world, image.as_ref(), &config)?),
+        None => None,
+    };
+    let installed = install(&parts, args, &config, expectations, switch.as_ref())?;
     let mut done = Done::Well;
     tell(world, &installed.judgements);
     let green = installed.judgements.iter().all(Judgement::is_green);
     if !green || installed.judgements.len() < BOOTS {
+        done = Done::Badly;
+    }
+    let switched = match (&switch, &installed.trial) {
+        (Some(switch), Some(trial)) if done == Done::Well => switch::go(world, switch, trial)?,
+        _ => Vec::new(),
+    };
+    if !switched.iter().all(Judgement::is_green) {
         done = Done::Badly;
     }
     let mistakes = match (&installed.findings, args.mistakes) {
@@ -93,6 +111,7 @@ pub fn run(world: &World<'_>, args: &VmArgs) -> Result<Done, Error> {
         "acceleration": acceleration,
         "well": done == Done::Well,
         "boots": installed.judgements,
+        "switch": switched,
         "mistakes": mistakes,
     }))?;
     let seconds = watch.elapsed().as_secs_f64();
@@ -152,13 +171,17 @@ fn install<'a>(
     args: &VmArgs,
     config: &Value,
     expectations: Vec<Expectation>,
+    switch: Option<&Switch>,
 ) -> Result<Installed<'a>, Error> {
-    let afterwards = if args.keep {
-        Afterwards::StayUp
-    } else {
-        Afterwards::PowerOff
+    let afterwards = match (args.keep, switch) {
+        (true, _) => Afterwards::StayUp,
+        (false, Some(_)) => Afterwards::Switch,
+        (false, None) => Afterwards::PowerOff,
     };
     let mut whole = probe::joined(config, &probe::harness(&expectations, afterwards));
+    if let Some(switch) = switch {
+        whole = probe::joined(&whole, &harness(switch));
+    }
     let mut trial = Trial::new(parts, &whole, expectations, DISK)?;
     if args.keep {
         let door = keep::door(parts.world, &mut trial)?;

@@ -50,6 +50,9 @@ const PACKAGES: [&str; 26] = [
     "xfsprogs",
 ];
 
+/// Where Debian's and Ubuntu's package has the keys that Debian signs with.
+const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
+
 /// Makes a machine's disk of the packages, inside of the new system.
 const FINISH: &str = include_str!("assets/debian/finish.sh");
 
@@ -62,6 +65,9 @@ const EXCLUDED: [&str; 3] = [
     "/usr/share/locale/*",
     "/usr/share/man/*",
 ];
+
+/// Guests of so many recipes are kept: several checkouts share a cache.
+const KEPT: usize = 3;
 
 /// The files of a guest that was made.
 #[derive(Debug, Clone)]
@@ -165,14 +171,26 @@ fn able(world: &World<'_>) -> Result<(), Error> {
             std::env::consts::ARCH
         )));
     }
-    if !world.env.root_user {
+    if !world.env.root_user && world.env.program("sudo").is_none() {
         return Err(Error::Usage(
-            "the guest is made as root, because its files belong to root: \
-             `sudo --preserve-env=HOME,PATH cargo xtask vm`, once; it is kept in the cache"
+            "the guest is made by root, because its files belong to root, and there is no sudo \
+             here; run this once as root with the same `HOME`: the guest is kept in the cache"
                 .to_owned(),
         ));
     }
     Ok(())
+}
+
+/// As root, with these variables.
+fn as_root(invocation: Invocation, root: bool, variables: &[String]) -> Invocation {
+    let mut words = vec!["env".to_owned()];
+    if !root {
+        words.insert(0, "sudo".to_owned());
+    }
+    words.extend_from_slice(variables);
+    words.push(invocation.program);
+    words.extend(invocation.args);
+    Invocation::new(&words[0], words[1..].iter().cloned())
 }
 
 /// mmdebstrap and its hooks; see mmdebstrap(1) for `upload` and `download`.
@@ -217,13 +235,22 @@ fn bootstrap(world: &World<'_>, sh: &Shell, folder: &Path) -> Result<(), Error> 
     if sources.is_empty() {
         let text = "  this machine's /etc/apt has no sources of it: mmdebstrap's own";
         world.report.note(text);
+        if !Path::new(KEYRING).is_file() {
+            return Err(Error::Usage(format!(
+                "{KEYRING} is not there: packages of Debian could not be trusted; \
+                 `apt-get install debian-archive-keyring`"
+            )));
+        }
     }
     let temporary = folder.join("tmp");
     make_dir(&temporary)?;
-    // An initramfs at each kernel's package would be thrown away.
-    let _no = sh.push_env("INITRD", "No");
-    let _tmp = sh.push_env("TMPDIR", &temporary);
+    let variables = [
+        // An initramfs at each kernel's package would be thrown away.
+        "INITRD=No".to_owned(),
+        format!("TMPDIR={}", temporary.display()),
+    ];
     let invocation = command(folder, &options, &sources);
+    let invocation = as_root(invocation, world.env.root_user, &variables);
     process::run(sh, &invocation, Capture::Show, &mut |line| {
         world.report.foreign(line);
     })?;
@@ -262,8 +289,7 @@ fn sources(folder: &Path, apt: &Path) -> Result<Vec<PathBuf>, Error> {
     Ok(found)
 }
 
-/// Moves what was made into the cache, whole or not at all, and the guests of
-/// older recipes out of it.
+/// Moves what was made into the cache, whole or not at all.
 fn settle(sh: &Shell, made: &Path, cache: &Path, name: &str) -> Result<(), Error> {
     let beside = cache.join(format!(".{name}.{}", std::process::id()));
     make_dir(&beside)?;
@@ -286,15 +312,26 @@ fn settle(sh: &Shell, made: &Path, cache: &Path, name: &str) -> Result<(), Error
         });
     let _ = std::fs::remove_dir_all(&beside);
     moved?;
+    prune(cache);
+    Ok(())
+}
+
+/// Removes the oldest guests, but for [`KEPT`]. A machine that runs has its own
+/// copy.
+fn prune(cache: &Path) {
+    let mut guests = Vec::new();
     for entry in std::fs::read_dir(cache).into_iter().flatten().flatten() {
-        let other = entry.file_name();
-        let other = other.to_string_lossy();
-        if other.starts_with("debian-") && other != name {
-            // A running machine has its own copy. What stays is only in the way.
-            let _ = std::fs::remove_dir_all(entry.path());
+        let is_guest = entry.file_name().to_string_lossy().starts_with("debian-");
+        let made = entry.metadata().and_then(|meta| meta.modified());
+        if let (true, Ok(made)) = (is_guest, made) {
+            guests.push((made, entry.path()));
         }
     }
-    Ok(())
+    guests.sort();
+    for (_, path) in guests.iter().rev().skip(KEPT) {
+        // What stays is only in the way.
+        let _ = std::fs::remove_dir_all(path);
+    }
 }
 
 /// Copies a file, and no hole of it.
@@ -339,6 +376,16 @@ mod tests {
     }
 
     #[test]
+    fn root_is_asked_for_only_by_others() {
+        let invocation = Invocation::new("mmdebstrap", ["x"]);
+        let variables = ["A=b".to_owned()];
+        let line = as_root(invocation.clone(), true, &variables).to_string();
+        assert_eq!(line, "env 'A=b' mmdebstrap x".replace('\'', ""));
+        let line = as_root(invocation, false, &variables).to_string();
+        assert_eq!(line, "sudo env A=b mmdebstrap x");
+    }
+
+    #[test]
     fn first_and_later_boots_differ_for_ignition_only() {
         let first = arguments(true);
         let rest = first.strip_prefix(&arguments(false)).unwrap();
@@ -364,17 +411,23 @@ mod tests {
     }
 
     #[test]
-    fn a_guest_is_kept_whole_and_replaces_older_ones() {
+    fn a_guest_is_kept_whole_and_the_oldest_go() {
         let sh = Shell::new().unwrap();
         let dir = sh.create_temp_dir().unwrap();
         let (made, cache) = (dir.path().join("made"), dir.path().join("cache"));
         make_dir(&made).unwrap();
-        make_dir(&cache.join("debian-old")).unwrap();
         make_dir(&cache.join("fcos")).unwrap();
+        for (age, name) in ["debian-b", "debian-c", "debian-a"].iter().enumerate() {
+            let path = cache.join(name);
+            make_dir(&path).unwrap();
+            let time = std::time::UNIX_EPOCH + std::time::Duration::from_secs(age as u64);
+            let file = std::fs::File::open(&path).unwrap();
+            file.set_modified(time).unwrap();
+        }
         write(&made.join("vmlinuz"), "k").unwrap();
         // The disk is missing: nothing is kept.
         assert!(settle(&sh, &made, &cache, "debian-new").is_err());
-        assert_eq!(sh.read_dir(&cache).unwrap().len(), 2);
+        assert_eq!(sh.read_dir(&cache).unwrap().len(), 4);
         write(&made.join("initrd"), "i").unwrap();
         write(&made.join("disk"), "d").unwrap();
         for _ in 0..2 {
@@ -383,7 +436,9 @@ mod tests {
                 folder: cache.join("debian-new"),
             };
             assert!(guest.is_whole());
-            assert_eq!(sh.read_dir(&cache).unwrap().len(), 2);
+            let left = sh.read_dir(&cache).unwrap();
+            let names = ["debian-a", "debian-c", "debian-new", "fcos"];
+            assert_eq!(left, names.map(|name| cache.join(name)));
         }
     }
 }

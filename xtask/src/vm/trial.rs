@@ -51,8 +51,11 @@ impl System {
     }
 }
 
-/// The copy of the UEFI variables in a machine's folder.
+/// Copies in a machine's folder: UEFI's variables, which it changes, and what
+/// another run could take out of the cache.
 const VARIABLES: &str = "uefi.fd";
+const KERNEL: &str = "vmlinuz";
+const INITRD: &str = "initrd";
 
 /// Mebibytes of the empty disk.
 pub const DISK: u64 = 1024;
@@ -142,10 +145,14 @@ impl<'a> Trial<'a> {
             &self.folder().join("system.img"),
         )?;
         match (&self.parts.system, host::firmware()) {
+            (System::Debian(guest), _) => {
+                guest::copy(&sh, &guest.kernel(), &self.folder().join(KERNEL))?;
+                guest::copy(&sh, &guest.initrd(), &self.folder().join(INITRD))
+            }
             (System::Fcos(_), Some((_, variables))) => {
                 guest::copy(&sh, Path::new(variables), &self.folder().join(VARIABLES))
             }
-            _ => Ok(()),
+            (System::Fcos(_), None) => Ok(()),
         }
     }
 
@@ -172,20 +179,31 @@ impl<'a> Trial<'a> {
     /// # Errors
     /// If it cannot be started. A boot that goes wrong is an answer.
     pub fn boot(&self, which: Boot, name: &str, stays: bool) -> Result<Booted, Error> {
+        self.run(which, name, stays, false)
+    }
+
+    /// Boots it, and again whenever it reboots, until it is off.
+    ///
+    /// # Errors
+    /// As [`Self::boot`].
+    pub fn boot_on(&self, name: &str) -> Result<Booted, Error> {
+        self.run(Boot::Second, name, false, true)
+    }
+
+    fn run(&self, which: Boot, name: &str, stays: bool, reboots: bool) -> Result<Booted, Error> {
         let disk = |file: &str, format| Disk {
             file: file.to_owned(),
             format,
         };
-        let path = |path: PathBuf| path.display().to_string();
         let system = &self.parts.system;
         let machine = Machine {
             acceleration: self.parts.acceleration,
             memory: system.memory(),
             disks: vec![disk("system.img", system.format()), disk("data.img", "raw")],
             start: match system {
-                System::Debian(guest) => Start::Kernel {
-                    kernel: path(guest.kernel()),
-                    initrd: path(guest.initrd()),
+                System::Debian(_) => Start::Kernel {
+                    kernel: KERNEL.to_owned(),
+                    initrd: INITRD.to_owned(),
                     arguments: guest::arguments(which == Boot::First),
                 },
                 System::Fcos(_) => Start::Disk {
@@ -195,7 +213,7 @@ impl<'a> Trial<'a> {
             // Debian's has nothing to fetch, and would wait for it.
             network: matches!(system, System::Fcos(_)),
             ssh: self.ssh,
-            reboots: false,
+            reboots,
         };
         let watch = Watch {
             world: self.parts.world,

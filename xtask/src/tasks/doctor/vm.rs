@@ -17,8 +17,8 @@ pub(super) const TOOLS: [Tool; 4] = [
     tool(
         "mmdebstrap",
         "the Debian guest of `vm`",
-        "mmdebstrap",
-        "mmdebstrap",
+        "mmdebstrap debian-archive-keyring",
+        "mmdebstrap debian-keyring",
     ),
     tool(
         "mke2fs",
