@@ -87,7 +87,7 @@ pub fn passing(code: Option<i32>, tail: &[String]) -> Option<Trouble> {
         let told = |(before, after)| said.contains(&format!("{before}{status}{after}"));
         TOLD.into_iter().any(told)
     };
-    let sick = STATUSES.iter().any(|status| told(status));
+    let sick = STATUSES.iter().any(told);
     known
         .map(|(_, trouble)| *trouble)
         .or(sick.then_some(Trouble::ServerError))

@@ -4,7 +4,8 @@
     dead_code,
     clippy::unwrap_used,
     clippy::disallowed_methods,
-    reason = "test support: each test program uses a part, and starts the real binary"
+    clippy::disallowed_macros,
+    reason = "test support: each test program uses a part, starts the real binary, and says what it skips"
 )]
 
 pub mod signer;
