@@ -2,14 +2,15 @@
 //!
 //! 1. key and password, and what the followed tags name now -> who vouches for
 //!    base and kmods -> fetch them -> build, of what was fetched -> contract ->
-//!    push under the candidate tag -> read back ([`key`], [`push`]);
+//!    push under the candidate tag -> read back -> what it took so far, beside it
+//!    ([`key`], [`push`]);
 //! 2. the digest is of the lock, and nobody was quicker -> contract once more, in
 //!    what is in the registry -> join, if there are several architectures -> sign
 //!    that digest -> accept it as a host would, with the image's own policy, and
 //!    see an unsigned one refused by the same policy -> packages and lock beside
 //!    it -> only then names: first those that never move, then those that hosts
 //!    follow, if they still name what they named, each by copying the manifest
-//!    and read back ([`second`]).
+//!    and read back -> an entry in the history ([`second`]).
 //!
 //! Whatever fails, a tag that hosts follow names what it named before. The
 //! candidate tag is one and the same for every run, which writes over what a
@@ -26,6 +27,7 @@ mod index;
 mod inputs;
 mod join;
 mod perform;
+mod record;
 mod second;
 
 use std::path::PathBuf;
@@ -42,8 +44,8 @@ use crate::plan::{Effect, Step, image_version};
 use crate::process::Invocation;
 
 pub use act::Act;
-pub use attach::{attach, attached};
-pub use checks::checks;
+pub use attach::{LOCK, attach, attached};
+pub use checks::{checks, signature};
 pub use control::{Control, control_image};
 pub use followed::noted;
 use followed::overtaken;
@@ -52,6 +54,7 @@ pub use index::{Index, Piece, arranged};
 pub use inputs::inputs;
 pub use join::{Platform, piece, platforms};
 pub(crate) use perform::{perform, public_key, secret};
+pub use record::history;
 pub use second::{Pieces, alone, second};
 
 /// What a tag that marks a bad image begins with; 12 digits of its digest
@@ -154,6 +157,7 @@ pub fn push(
     if lock.targets.len() > 1 {
         steps.push(attach_step(lock, local, &name.to_string(), &repository)?);
     }
+    steps.push(step("measure", [Act::Measure { repository }]));
     Ok(steps)
 }
 
