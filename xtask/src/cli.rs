@@ -6,6 +6,7 @@ mod cleanup;
 mod ignition;
 mod image;
 mod resolve;
+mod vm;
 mod workflow;
 
 use std::path::PathBuf;
@@ -24,6 +25,7 @@ pub use resolve::{Force, ResolveArgs};
 use crate::engine::Engine;
 
 pub use ignition::{ButaneArgs, CompareArgs, IgnitionArgs, IgnitionTask, ServeArgs, SiteArgs};
+pub use vm::{Base, VmArgs};
 pub use workflow::{
     Branch, RunArgs, Startable, StatusArgs, WorkflowArgs, WorkflowFile, WorkflowTask,
 };
@@ -84,7 +86,7 @@ const GROUPS: [(&str, &[&str]); 5] = [
             "cleanup",
         ],
     ),
-    ("The machine", &["ignition", "butane"]),
+    ("The machine", &["ignition", "butane", "vm"]),
     ("The nights", &["workflow", "alarm"]),
     (
         "This checkout",
@@ -225,6 +227,13 @@ pub enum Task {
     ///
     /// Example: cargo xtask butane --strict --pretty < nas.bu > nas.ign
     Butane(ButaneArgs),
+    /// Try an installation in a virtual machine
+    ///
+    /// Installs a config of ignition/ with the real Ignition, on a machine with
+    /// a TPM, boots twice, and judges what came of it.
+    ///
+    /// Example: cargo xtask vm nas --serial
+    Vm(VmArgs),
     /// Plan which old versions go, and delete them if asked
     ///
     /// What a kept image needs stays: platforms, signatures, attestations.
@@ -279,6 +288,9 @@ pub struct DoctorArgs {
     /// Run the package command that brings what is missing
     #[arg(long)]
     pub install: bool,
+    /// Count what only `vm` takes as needed
+    #[arg(long)]
+    pub vm: bool,
 }
 
 /// `rehearse`.

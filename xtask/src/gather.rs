@@ -2,6 +2,7 @@
 //! what has to be asked next.
 
 mod ahead;
+mod disk;
 mod kernel;
 mod kmods;
 mod project;

@@ -31,6 +31,7 @@ pub mod tasks;
 #[doc(hidden)]
 pub mod testing;
 pub mod trust;
+pub mod vm;
 pub mod workflow;
 
 use std::process::ExitCode;
@@ -113,6 +114,7 @@ fn run(cli: &Cli, env: &Env, report: &Report) -> Result<Done, Error> {
         Task::Ignition(args) => tasks::ignition::run(&world, args),
         Task::Workflow(args) => process::minding(|| tasks::workflow::run(&world, args)),
         Task::Alarm(args) => process::minding(|| tasks::alarm::run(&world, args)),
+        Task::Vm(args) => process::minding(|| tasks::vm::run(&world, args)),
         Task::Config => tasks::config::run(&config, report),
         Task::Check => tasks::check::run(&world),
         Task::Help(_) | Task::Butane(_) | Task::Doctor(_) => Ok(Done::Well),

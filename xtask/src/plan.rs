@@ -158,6 +158,9 @@ impl fmt::Display for Plan {
 /// Label that holds the lock, as one line of JSON.
 pub const LOCK_LABEL: &str = "custom-coreos.lock";
 
+/// The label with the version of ZFS.
+pub const ZFS_VERSION_LABEL: &str = "custom-coreos.zfs-version";
+
 /// Plans a build.
 ///
 /// # Errors
@@ -300,7 +303,7 @@ fn labels(
         // The name that other tools of this field read the kernel from.
         ("ostree.linux", target.kernel.to_string()),
         ("custom-coreos.kernel-version", target.kernel.to_string()),
-        ("custom-coreos.zfs-version", lock.zfs.to_string()),
+        (ZFS_VERSION_LABEL, lock.zfs.to_string()),
         (LOCK_LABEL, lock.to_line()?),
     ];
     if let Some(reason) = &lock.judgement.forced {

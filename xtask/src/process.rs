@@ -8,6 +8,7 @@
     reason = "this module is the door to processes"
 )]
 
+mod background;
 mod signals;
 
 use std::collections::VecDeque;
@@ -26,6 +27,7 @@ use xshell::Shell;
 use crate::env::Stopwatch;
 use crate::error::Error;
 
+pub use background::Background;
 pub use signals::{catch_signals, interrupted, minding, tidying};
 
 /// How many of a program's last lines stand in an error.
@@ -311,82 +313,6 @@ pub fn credential_helper(name: &str, registry: &str) -> Result<Option<String>, S
         return Ok(None);
     }
     Err(format!("{program} failed ({})", output.status))
-}
-
-/// A service that runs beside this program and ends with it.
-pub struct Background {
-    child: Child,
-    program: String,
-}
-
-/// How long a service may take to be ready.
-const START: Duration = Duration::from_secs(60);
-
-impl Background {
-    /// Starts a program whose output goes to a file.
-    ///
-    /// # Errors
-    /// [`Error::Program`] if it cannot be started.
-    pub fn start(
-        sh: &Shell,
-        invocation: &Invocation,
-        log: &std::path::Path,
-    ) -> Result<Self, Error> {
-        let cannot = |error: std::io::Error| Error::Program {
-            program: invocation.program.clone(),
-            detail: error.to_string(),
-        };
-        let log = std::fs::File::create(log).map_err(cannot)?;
-        let child = Command::from(sh.cmd(&invocation.program).args(&invocation.args))
-            .stdin(Stdio::null())
-            .stdout(log.try_clone().map_err(cannot)?)
-            .stderr(log)
-            .spawn()
-            .map_err(cannot)?;
-        Ok(Self {
-            child,
-            program: invocation.program.clone(),
-        })
-    }
-
-    /// Waits until a line of the log says what is wanted.
-    ///
-    /// # Errors
-    /// [`Error::Program`] with the log if the service ends first, or does not
-    /// say it within [`START`].
-    pub fn wait_for(
-        &mut self,
-        log: &std::path::Path,
-        wanted: impl Fn(&str) -> Option<String>,
-    ) -> Result<String, Error> {
-        let watch = Stopwatch::start();
-        loop {
-            let text = std::fs::read_to_string(log).unwrap_or_default();
-            if let Some(found) = text.lines().find_map(&wanted) {
-                return Ok(found);
-            }
-            let ended = !matches!(self.child.try_wait(), Ok(None));
-            if interrupted() {
-                return Err(Error::Interrupted);
-            }
-            if ended || watch.elapsed() > START {
-                let why = if ended { "it ended" } else { "it is not ready" };
-                return Err(Error::Program {
-                    program: self.program.clone(),
-                    detail: format!("{why}; {}", remote::one_line(&text)),
-                });
-            }
-            thread::sleep(Duration::from_millis(20));
-        }
-    }
-}
-
-impl Drop for Background {
-    fn drop(&mut self) {
-        // It keeps nothing that is worth a clean end.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
 }
 
 fn shortened(command: &str) -> String {

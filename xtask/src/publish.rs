@@ -42,7 +42,7 @@ pub use checks::checks;
 pub use control::{Control, control_image};
 pub use index::{Index, Piece, arranged};
 pub use join::{Platform, piece, platforms};
-pub(crate) use perform::{perform, secret};
+pub(crate) use perform::{perform, public_key, secret};
 pub use second::{Pieces, alone, second};
 
 /// What a tag that marks a bad image begins with; 12 digits of its digest

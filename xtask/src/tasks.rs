@@ -20,6 +20,7 @@ pub mod publish;
 pub mod resolve;
 pub mod verify;
 pub mod versions;
+pub mod vm;
 pub mod workflow;
 
 /// How a task that was not hindered ended.

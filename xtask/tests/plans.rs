@@ -259,7 +259,7 @@ fn no_plan_names_this_machine() {
     }
 }
 
-/// Everything but `localhost/…` and the base of a build is pinned by digest.
+/// Everything but `localhost/…` is pinned by digest.
 #[test]
 fn no_plan_pulls_by_tag() {
     let plan = planned(Goal::Publish, |_, _| {});
@@ -268,15 +268,23 @@ fn no_plan_pulls_by_tag() {
         key.ends_with("_IMAGE").then(|| value.to_owned())
     };
     let mut images = 0;
-    for effect in plan.effects() {
+    for effect in plan.effects().chain(joined(|_, _| {}).effects()) {
         if let Effect::Run(invocation) = effect {
+            if invocation.args.first().is_some_and(|verb| verb == "pull") {
+                let image = invocation.args.last().unwrap();
+                assert!(
+                    image.ends_with("@PUSHED") || image.contains("@sha256:"),
+                    "{image}"
+                );
+                images += 1;
+            }
             for image in invocation.args.iter().filter_map(|arg| image(arg)) {
                 assert!(image.contains("@sha256:"), "{image}");
                 images += 1;
             }
         }
     }
-    assert_eq!(images, 2);
+    assert_eq!(images, 4);
 }
 
 #[test]

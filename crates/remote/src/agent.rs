@@ -159,15 +159,16 @@ impl Agent {
         read_whole(ask, self.call(ask, self.limits.total)?)
     }
 
-    /// The same for something too large to be held: of a 200 the body is still
-    /// to be read, of all else it was. `total` is for all of it.
+    /// The same for something too large to be held: of a 200, or of the 206 of
+    /// one who asked for a part, the body is still to be read; of all else it
+    /// was. `total` is for all of it.
     pub(crate) fn open(
         &self,
         ask: &Ask<'_>,
         total: Duration,
     ) -> Result<(Reply, Option<Stream>), Error> {
         let response = self.call(ask, total)?;
-        if response.status() != 200 {
+        if !matches!(response.status().as_u16(), 200 | 206) {
             return Ok((read_whole(ask, response)?, None));
         }
         let (parts, body) = response.into_parts();

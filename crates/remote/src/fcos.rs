@@ -28,6 +28,14 @@ pub fn updates(agent: &Agent, root: &str, stream: &Stream) -> Result<Vec<u8>, Er
     required(agent, &format!("{root}/updates/{stream}.json"))
 }
 
+/// `streams/STREAM.json`: the disks of the newest release.
+///
+/// # Errors
+/// As [`release_index`].
+pub fn stream(agent: &Agent, root: &str, stream: &Stream) -> Result<Vec<u8>, Error> {
+    required(agent, &format!("{root}/streams/{stream}.json"))
+}
+
 fn required(agent: &Agent, url: &str) -> Result<Vec<u8>, Error> {
     read(agent, url)?.ok_or_else(|| {
         Error::NotFound(format!(

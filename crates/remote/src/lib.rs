@@ -9,6 +9,7 @@ mod agent;
 mod artefact;
 mod auth;
 mod distribution;
+pub mod download;
 mod error;
 pub mod fcos;
 pub mod fetch;

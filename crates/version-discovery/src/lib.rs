@@ -12,6 +12,7 @@ mod dates;
 mod error;
 mod fact;
 mod fcos;
+pub mod fcos_disk;
 pub mod fcos_metadata;
 mod forecast;
 mod kernel;

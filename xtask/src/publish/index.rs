@@ -213,7 +213,7 @@ mod tests {
     fn one_architecture_has_no_index() {
         let (_, lock, _) = testing::locked();
         let ours = found("ours", Arch::X86_64, &lock);
-        let (theirs, pieces) = arranged(&lock, &[ours.clone()]).unwrap();
+        let (theirs, pieces) = arranged(&lock, std::slice::from_ref(&ours)).unwrap();
         assert_eq!((theirs, pieces), (lock.clone(), Pieces::One(ours.1)));
         // That it was forced stands in the image only.
         let mut forced = lock.clone();

@@ -1,5 +1,7 @@
 //! `doctor`: what is missing on this machine, and what brings it.
 
+mod vm;
+
 use std::path::Path;
 
 use serde::Serialize;
@@ -130,13 +132,14 @@ struct Line {
 /// If the package command fails.
 pub fn run(env: &Env, report: &Report, config: &Path, args: &DoctorArgs) -> Result<Done, Error> {
     if args.install {
-        install(env, report)?;
+        install(env, report, args.vm)?;
     }
     let mut lines = tools(env);
     lines.push(linter(env));
     lines.push(engine(env));
     lines.push(systemd(env));
     lines.push(space(env));
+    lines.extend(vm::lines(env, args.vm));
     lines.extend(policy(env, report, config));
     let mut rows = vec![
         ["", "WHAT", "FOUND", "WHAT TO DO"]
@@ -153,9 +156,12 @@ pub fn run(env: &Env, report: &Report, config: &Path, args: &DoctorArgs) -> Resu
         ]);
     }
     report.table(&rows);
-    if let Some(command) = install_command(env) {
+    if let Some(command) = command(env, args.vm) {
+        let option = if args.vm { " --vm" } else { "" };
         report.answer("");
-        report.answer("One command brings what is missing (`doctor --install` runs it):");
+        report.answer(&format!(
+            "One command brings what is missing (`doctor --install{option}` runs it):"
+        ));
         report.answer(&format!("  {command}"));
     }
     report.document(&lines)?;
@@ -187,8 +193,15 @@ fn tools(env: &Env) -> Vec<Line> {
 /// The one package command, for the family of this machine; `None` if nothing
 /// is missing.
 pub fn install_command(env: &Env) -> Option<Invocation> {
+    command(env, false)
+}
+
+/// The same; with what only `vm` takes, if asked.
+fn command(env: &Env, vm: bool) -> Option<Invocation> {
+    let also = if vm { vm::TOOLS.as_slice() } else { &[] };
     let missing: Vec<&Tool> = TOOLS
         .iter()
+        .chain(also)
         .filter(|tool| installed(env, tool).is_none())
         .collect();
     if missing.is_empty() {
@@ -206,7 +219,7 @@ pub fn install_command(env: &Env) -> Option<Invocation> {
     });
     let mut packages: Vec<&str> = missing
         .iter()
-        .map(|tool| if apt { tool.debian } else { tool.fedora })
+        .flat_map(|tool| if apt { tool.debian } else { tool.fedora }.split_whitespace())
         .collect();
     packages.sort_unstable();
     packages.dedup();
@@ -234,8 +247,8 @@ fn linter(env: &Env) -> Line {
     }
 }
 
-fn install(env: &Env, report: &Report) -> Result<(), Error> {
-    install_packages(env, report)?;
+fn install(env: &Env, report: &Report, vm: bool) -> Result<(), Error> {
+    install_packages(env, report, vm)?;
     if zizmor(env).is_some() {
         return Ok(());
     }
@@ -254,8 +267,8 @@ fn install(env: &Env, report: &Report) -> Result<(), Error> {
     Ok(())
 }
 
-fn install_packages(env: &Env, report: &Report) -> Result<(), Error> {
-    let Some(command) = install_command(env) else {
+fn install_packages(env: &Env, report: &Report, vm: bool) -> Result<(), Error> {
+    let Some(command) = command(env, vm) else {
         return Ok(());
     };
     let sh = crate::apply::shell(&env.root)?;
@@ -321,20 +334,25 @@ fn systemd(env: &Env) -> Line {
     }
 }
 
-/// Asks `df`, as POSIX has it, for the free space under the engine's storage.
-fn space(env: &Env) -> Line {
-    let place = ["/var/lib/containers", "/var/lib", "/"]
-        .into_iter()
-        .find(|path| Path::new(path).is_dir())
-        .unwrap_or("/");
-    let free = crate::apply::shell(&env.root)
+/// Asks `df`, as POSIX has it, for the free space at a place, in bytes.
+fn free_space(env: &Env, place: &str) -> Option<u64> {
+    crate::apply::shell(&env.root)
         .and_then(|sh| process::read(&sh, &Invocation::new("df", ["-Pk", place])))
         .ok()
         .and_then(|text| {
             let line = text.lines().nth(1)?.to_owned();
             line.split_whitespace().nth(3)?.parse::<u64>().ok()
         })
-        .map(|kilobytes| kilobytes * 1024);
+        .map(|kilobytes| kilobytes * 1024)
+}
+
+/// The free space under the engine's storage.
+fn space(env: &Env) -> Line {
+    let place = ["/var/lib/containers", "/var/lib", "/"]
+        .into_iter()
+        .find(|path| Path::new(path).is_dir())
+        .unwrap_or("/");
+    let free = free_space(env, place);
     let gigabytes = |bytes: u64| format!("{} GB", bytes / 1_000_000_000);
     Line {
         // Advice, not a verdict: a rehearsal and the tests do with far less.

@@ -182,6 +182,7 @@ pub fn rollback(world: &World<'_>, args: &RollbackArgs) -> Result<Done, Error> {
         None => previous(world, &repository)?,
     };
     let image = repository.at(digest.clone());
+    left_behind(world, &image)?;
     let mut acts = vec![
         Act::Take {
             image: image.clone(),
@@ -207,6 +208,32 @@ pub fn rollback(world: &World<'_>, args: &RollbackArgs) -> Result<Done, Error> {
         );
     }
     told(world, &digest, &effects)
+}
+
+/// Says for which architectures of `image.yaml` an image has nothing: an older
+/// one may have been for fewer, and to go back to it is all the same right.
+fn left_behind(world: &World<'_>, image: &ImageRef) -> Result<(), Error> {
+    let all = &world.config.architectures;
+    if all.iter().count() < 2 {
+        return Ok(());
+    }
+    let registries = world.registries()?;
+    for arch in all.iter() {
+        let there = match registries.inspect(image, *arch) {
+            Answer::Present(found) if found.manifest == found.digest => {
+                publish::piece(registries, image).is_ok_and(|(piece, _)| piece.arch == *arch)
+            }
+            Answer::Present(_) => true,
+            Answer::Absent => false,
+            Answer::Unknown(why) => return Err(Error::Unknown(why)),
+        };
+        if !there {
+            world.report.warning(&format!(
+                "{image} has nothing for {arch}: its hosts stay where they are, and cannot update"
+            ));
+        }
+    }
+    Ok(())
 }
 
 /// A digest, or what a tag names.

@@ -190,7 +190,7 @@ pub fn summary(world: &World<'_>, title: &str, rows: &[Vec<String>]) -> Result<(
 pub fn tell(world: &World<'_>, not_yet: &NotYet) {
     let lines = explain(not_yet);
     if let Some(first) = lines.first() {
-        world.report.because(first);
+        world.report.not_yet(first);
     }
     for line in lines {
         world.report.note(&line);

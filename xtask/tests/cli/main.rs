@@ -17,3 +17,4 @@ mod secrets;
 mod signals;
 mod skip;
 mod verify;
+mod vm;

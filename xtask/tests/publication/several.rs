@@ -78,7 +78,16 @@ fn two_architectures_under_one_name() {
     as_others_see_it(&bench, &index, &pair);
     as_this_program_sees_it(&bench, &single, &index, &pair);
     // Back to an image of one architecture, and on again.
-    bench.run(&["rollback"]).expect(0);
+    let [(here, _), (there, _)] = two::names();
+    let yaml = bench.read("image.yaml");
+    let both = yaml.replace(&format!("- {here}\n"), &format!("- {here}\n- {there}\n"));
+    assert_ne!(both, yaml);
+    bench.write("image.yaml", &both);
+    let story = bench.run(&["rollback"]).expect(0);
+    let warning = format!("has nothing for {there}: its hosts stay");
+    assert!(story.contains(&warning), "{story}");
+    assert!(!story.contains(&format!("nothing for {here}")), "{story}");
+    bench.write("image.yaml", &yaml);
     assert_eq!(bench.digest("stable").as_ref(), Some(&single));
     let promote = ["promote", &format!("{REPOSITORY}@{index}")];
     let story = bench.run(&promote).expect(0);
@@ -167,6 +176,14 @@ fn as_others_see_it(bench: &Bench, index: &Digest, pair: &Pair) {
 
 fn as_this_program_sees_it(bench: &Bench, single: &Digest, index: &Digest, pair: &Pair) {
     let name = |digest: &Digest| format!("{REPOSITORY}@{digest}");
+    // Neither machine builds it again.
+    let push = ["build", "--push", "--locked", "lock.json"];
+    let story = bench.run(&push).expect(0);
+    let same = format!("digest {index}");
+    assert!(
+        story.contains("unchanged since") && story.contains(&same),
+        "{story}"
+    );
     let table = bench
         .run(&["verify", &format!("{REPOSITORY}:stable")])
         .expect(0);

@@ -1,0 +1,320 @@
+//! `vm`: an installation, tried in a virtual machine.
+
+mod keep;
+mod switch;
+
+use std::path::PathBuf;
+
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::cli::{Base, VmArgs};
+use crate::env::Stopwatch;
+use crate::error::Error;
+use crate::gather::World;
+use crate::ignition::sources::translate_all;
+use crate::tasks::Done;
+use crate::vm::expect::{Boot, Expectation, expectations};
+use crate::vm::fcos;
+use crate::vm::guest::{self, NEWEST_SPEC};
+use crate::vm::host;
+use crate::vm::judge::{Judgement, Row, Verdict, judge};
+use crate::vm::machine::Acceleration;
+use crate::vm::mistakes::planted;
+use crate::vm::nights;
+use crate::vm::probe::{self, Afterwards};
+use crate::vm::report::Findings;
+use crate::vm::run::{Booted, Room};
+use crate::vm::spec::{self, Fit};
+use crate::vm::switch::{Switch, harness};
+use crate::vm::trial::{DISK, Parts, System, Trial};
+
+/// How many of the console's last lines are shown when a boot went wrong.
+const TAIL: usize = 25;
+
+/// What installs, and what shows that it lasts.
+const BOOTS: usize = 2;
+
+/// Installs, boots twice, judges.
+///
+/// # Errors
+/// If something that it takes is missing or cannot run. A machine that is not
+/// what its config says is an answer: [`Done::Badly`].
+pub fn run(world: &World<'_>, args: &VmArgs) -> Result<Done, Error> {
+    host::able(world.env)?;
+    if args.switch.is_some() && args.base != Base::Fcos {
+        let text = "`--switch` needs `--base fcos`: Debian has no bootc";
+        return Err(Error::Usage(text.to_owned()));
+    }
+    let config = source(world, args)?;
+    let watch = Stopwatch::start();
+    let (acceleration, why) = host::acceleration(args.emulate);
+    let how = match (acceleration, why) {
+        (Acceleration::Kvm, _) => "with KVM".to_owned(),
+        (_, why) => format!(
+            "emulated, which takes minutes ({})",
+            why.unwrap_or_default()
+        ),
+    };
+    let name = &args.name;
+    let base = args.base;
+    world
+        .report
+        .status("Trying", &format!("{name} on {base}, {how}"));
+    let system = match args.base {
+        Base::Debian => {
+            let room = Room::new(&world.env.root)?;
+            let sh = crate::apply::shell(&world.env.root)?;
+            System::Debian(guest::get(world, &sh, &cache(world), room.path())?)
+        }
+        Base::Fcos => System::Fcos(fcos::get(world)?.1),
+    };
+    let parts = Parts {
+        world,
+        system,
+        acceleration,
+        serial: args.serial,
+        logs: args.logs.clone(),
+    };
+    if args.nights {
+        return nights::run(&parts, &config, &watch);
+    }
+    let expectations = expectations(&config);
+    let switch = match &args.switch {
+        Some(image) => Some(switch::plan(world, image.as_ref(), &config)?),
+        None => None,
+    };
+    let installed = install(&parts, args, &config, expectations, switch.as_ref())?;
+    let mut done = Done::Well;
+    tell(world, &installed.judgements);
+    let green = installed.judgements.iter().all(Judgement::is_green);
+    if !green || installed.judgements.len() < BOOTS {
+        done = Done::Badly;
+    }
+    let switched = match (&switch, &installed.trial) {
+        (Some(switch), Some(trial)) if done == Done::Well => switch::go(world, switch, trial)?,
+        _ => Vec::new(),
+    };
+    if !switched.iter().all(Judgement::is_green) {
+        done = Done::Badly;
+    }
+    let mistakes = match (&installed.findings, args.mistakes) {
+        (Some(findings), true) => mistakes(world, &config, findings),
+        _ => Vec::new(),
+    };
+    if args.mistakes && (mistakes.is_empty() || mistakes.iter().any(|mistake| !mistake.found)) {
+        done = Done::Badly;
+    }
+    world.report.document(&serde_json::json!({
+        "name": name,
+        "base": base,
+        "acceleration": acceleration,
+        "well": done == Done::Well,
+        "boots": installed.judgements,
+        "switch": switched,
+        "mistakes": mistakes,
+    }))?;
+    let seconds = watch.elapsed().as_secs_f64();
+    world.report.status("Took", &format!("{seconds:.0} s"));
+    if let (Some(mut booted), Some(trial)) = (installed.running, installed.trial) {
+        keep::leave(world, trial, &mut booted)?;
+    }
+    Ok(done)
+}
+
+/// The folder of large things that can be made again.
+fn cache(world: &World<'_>) -> PathBuf {
+    let own = world.env.root.join("target");
+    world.env.cache_dir.clone().unwrap_or(own).join("vm-bases")
+}
+
+/// The source, translated, in words that the base understands.
+fn source(world: &World<'_>, args: &VmArgs) -> Result<Value, Error> {
+    let wrong = |detail: String| Error::Step {
+        step: format!("{}.bu", args.name),
+        detail,
+    };
+    let machines = translate_all(&world.env.root, world.config, &[args.name.clone()])?;
+    let machine = machines
+        .first()
+        .ok_or_else(|| wrong("there is no such source".to_owned()))?;
+    for message in &machine.messages {
+        world.report.error(message);
+    }
+    let text = machine.ignition.as_deref().ok_or_else(|| {
+        wrong("it does not translate; `cargo xtask ignition` says why".to_owned())
+    })?;
+    let mut config: Value =
+        serde_json::from_str(text).map_err(|error| wrong(format!("no JSON: {error}")))?;
+    if args.base == Base::Debian {
+        if let Fit::Lowered(from) = spec::fit(&mut config, NEWEST_SPEC).map_err(wrong)? {
+            let (major, minor) = NEWEST_SPEC;
+            world.report.note(&format!(
+                "  its version {from} is given as {major}.{minor}.0: nothing newer is in it"
+            ));
+        }
+    }
+    Ok(config)
+}
+
+/// A machine that was installed, and what was found.
+struct Installed<'a> {
+    judgements: Vec<Judgement>,
+    /// Of the first boot.
+    findings: Option<Findings>,
+    running: Option<Booted>,
+    trial: Option<Trial<'a>>,
+}
+
+fn install<'a>(
+    parts: &'a Parts<'a>,
+    args: &VmArgs,
+    config: &Value,
+    expectations: Vec<Expectation>,
+    switch: Option<&Switch>,
+) -> Result<Installed<'a>, Error> {
+    let afterwards = match (args.keep, switch) {
+        (true, _) => Afterwards::StayUp,
+        (false, Some(_)) => Afterwards::Switch,
+        (false, None) => Afterwards::PowerOff,
+    };
+    let mut whole = probe::joined(config, &probe::harness(&expectations, afterwards));
+    if let Some(switch) = switch {
+        whole = probe::joined(&whole, &harness(switch));
+    }
+    let mut trial = Trial::new(parts, &whole, expectations, DISK)?;
+    if args.keep {
+        let door = keep::door(parts.world, &mut trial)?;
+        whole = probe::joined(&whole, &door);
+        trial.configure(&whole)?;
+    }
+    let booted = trial.boot(Boot::First, "Boot 1", false)?;
+    let (first, findings) = trial.judge(Boot::First, &booted, None);
+    let mut installed = Installed {
+        judgements: vec![first],
+        findings,
+        running: None,
+        trial: None,
+    };
+    if installed.findings.is_none() {
+        went_wrong(parts.world, &booted);
+        return Ok(installed);
+    }
+    let booted = trial.boot(Boot::Second, "Boot 2", args.keep)?;
+    let earlier = installed.findings.as_ref();
+    let (second, findings) = trial.judge(Boot::Second, &booted, earlier);
+    installed.judgements.push(second);
+    if findings.is_none() {
+        went_wrong(parts.world, &booted);
+    }
+    installed.running = Some(booted);
+    installed.trial = Some(trial);
+    Ok(installed)
+}
+
+/// The reason, and what stood on the console at last.
+fn went_wrong(world: &World<'_>, booted: &Booted) {
+    world.report.error(&booted.told());
+    world.report.note("  the console's last lines:");
+    for line in booted.console.tail(TAIL) {
+        world.report.note(&format!("  | {line}"));
+    }
+}
+
+/// What was expected, and what each boot has shown of it.
+fn tell(world: &World<'_>, judgements: &[Judgement]) {
+    let head = ["", "WHAT", "EXPECTED", "FIRST BOOT", "SECOND BOOT"];
+    let mut rows = vec![head.map(str::to_owned).to_vec()];
+    let all = judgements.iter().flat_map(|judgement| &judgement.rows);
+    let mut seen: Vec<&Row> = Vec::new();
+    for row in all {
+        let same = |other: &&Row| other.subject == row.subject && other.aspect == row.aspect;
+        if !seen.iter().any(same) {
+            seen.push(row);
+        }
+    }
+    for row in seen {
+        let of = |at: usize| {
+            let rows = &judgements.get(at)?.rows;
+            let same = |other: &&Row| other.subject == row.subject && other.aspect == row.aspect;
+            rows.iter().find(same)
+        };
+        let (first, second) = (of(0), of(1));
+        let verdicts = [first, second].map(|row| row.map(|row| row.verdict));
+        let verdict = if verdicts.contains(&Some(Verdict::Broken)) {
+            "FAIL"
+        } else if verdicts.contains(&Some(Verdict::NotJudged)) {
+            "?"
+        } else {
+            "ok"
+        };
+        let found = |row: Option<&Row>| row.map_or("", |row| row.found.as_str()).to_owned();
+        let what = format!("{}: {}", row.subject, row.aspect);
+        let mut expected = row.expected.clone();
+        if let Some(second) = second.filter(|second| second.expected != row.expected) {
+            expected = format!("{expected}, then {}", second.expected);
+        }
+        let then = match (first, second) {
+            (Some(first), Some(second)) if first.found == second.found => "the same".to_owned(),
+            _ => found(second),
+        };
+        rows.push(vec![
+            verdict.to_owned(),
+            what.trim_end_matches(": ").to_owned(),
+            expected,
+            found(first),
+            then,
+        ]);
+    }
+    world.report.table(&rows);
+    for judgement in judgements {
+        let name = judgement.boot;
+        let text = format!("{name}: {}", judgement.summary());
+        world.report.answer(&text);
+    }
+}
+
+/// How a planted mistake fared.
+#[derive(Debug, Serialize)]
+struct Fared {
+    what: String,
+    found: bool,
+    /// The rows that do not hold.
+    rows: Vec<String>,
+}
+
+/// Judges the machine against configs that it was not made from.
+fn mistakes(world: &World<'_>, config: &Value, findings: &Findings) -> Vec<Fared> {
+    let broken = |config: &Value| -> Vec<String> {
+        judge(Boot::First, &expectations(config), findings, None)
+            .into_iter()
+            .filter(|row| row.verdict == Verdict::Broken)
+            .map(|row| format!("{}: {}", row.subject, row.aspect))
+            .collect()
+    };
+    let before = broken(config);
+    let mut rows = vec![
+        ["", "PLANTED MISTAKE", "JUDGED"]
+            .map(str::to_owned)
+            .to_vec(),
+    ];
+    let mut all = Vec::new();
+    for mistake in planted(config) {
+        let mut new = broken(&mistake.config);
+        new.retain(|row| !before.contains(row));
+        let found = !new.is_empty();
+        rows.push(vec![
+            if found { "found" } else { "MISSED" }.to_owned(),
+            mistake.what.clone(),
+            new.join(", "),
+        ]);
+        all.push(Fared {
+            what: mistake.what,
+            found,
+            rows: new,
+        });
+    }
+    world.report.answer("planted mistakes:");
+    world.report.table(&rows);
+    all
+}

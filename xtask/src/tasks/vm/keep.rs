@@ -1,0 +1,80 @@
+//! `--keep`: the machine runs on, and a person can go in.
+
+use serde_json::{Value, json};
+
+use crate::error::Error;
+use crate::gather::World;
+use crate::process::{self, Invocation};
+use crate::vm::machine::CONSOLE_SOCKET;
+use crate::vm::run::Booted;
+use crate::vm::trial::Trial;
+
+/// The private half of the key for this one machine.
+const KEY: &str = "key";
+
+/// Ways in, as an Ignition config: root's shell on the console, and a key for
+/// root's SSH.
+///
+/// # Errors
+/// If no port is free, or the key cannot be made.
+pub fn door(world: &World<'_>, trial: &mut Trial<'_>) -> Result<Value, Error> {
+    let mut door = json!({
+        "ignition": { "version": "3.0.0" },
+        "systemd": { "units": [
+            { "name": "serial-getty@ttyS0.service", "dropins": [{
+                "name": "vm.conf",
+                "contents": "[Service]\nExecStart=\n\
+                    ExecStart=-/sbin/agetty --autologin root --keep-baud 115200 - $TERM\n",
+            }] },
+            // Fedora CoreOS has another one, which runs anyway.
+            { "name": "systemd-networkd.service", "enabled": true },
+        ] },
+    });
+    if world.env.program("ssh-keygen").is_none() {
+        return Ok(door);
+    }
+    let sh = crate::apply::shell(trial.folder())?;
+    let words = ["-q", "-t", "ed25519", "-N", "", "-C", "vm", "-f", KEY];
+    process::read(&sh, &Invocation::new("ssh-keygen", words))?;
+    let path = trial.folder().join("key.pub");
+    let public = std::fs::read_to_string(&path).map_err(|source| Error::File {
+        verb: "read",
+        path,
+        source,
+    })?;
+    door["passwd"] = json!({ "users": [{
+        "name": "root",
+        "sshAuthorizedKeys": [public.trim()],
+    }] });
+    trial.with_ssh(remote::loopback::nobody()?.port());
+    Ok(door)
+}
+
+/// Says how to go in and how to stop it.
+///
+/// # Errors
+/// If the note for the next run cannot be written.
+pub fn leave(world: &World<'_>, trial: Trial<'_>, booted: &mut Booted) -> Result<(), Error> {
+    let Some(pid) = booted.leave() else {
+        return Ok(());
+    };
+    let ssh = trial.ssh();
+    let folder = trial.stay(pid)?;
+    let folder = folder
+        .strip_prefix(&world.env.root)
+        .unwrap_or(&folder)
+        .display();
+    let report = world.report;
+    report.status("Kept", &format!("the machine runs on, as process {pid}"));
+    report.note(&format!(
+        "  console: socat -,rawer,escape=0x1d UNIX-CONNECT:{folder}/{CONSOLE_SOCKET}   (Ctrl-] leaves)"
+    ));
+    if let Some(port) = ssh {
+        report.note(&format!(
+            "  shell:   ssh -p {port} -i {folder}/{KEY} -o StrictHostKeyChecking=no \
+             -o UserKnownHostsFile=/dev/null root@127.0.0.1"
+        ));
+    }
+    report.note(&format!("  stop:    kill {pid} && rm -r {folder}"));
+    Ok(())
+}
