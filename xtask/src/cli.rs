@@ -6,6 +6,7 @@ mod cleanup;
 mod ignition;
 mod image;
 mod resolve;
+mod status;
 mod vm;
 mod workflow;
 
@@ -25,6 +26,7 @@ pub use resolve::{Force, ResolveArgs};
 use crate::engine::Engine;
 
 pub use ignition::{ButaneArgs, CompareArgs, IgnitionArgs, IgnitionTask, ServeArgs, SiteArgs};
+pub use status::StateArgs;
 pub use vm::{Base, VmArgs};
 pub use workflow::{
     Branch, RunArgs, Startable, StatusArgs, WorkflowArgs, WorkflowFile, WorkflowTask,
@@ -68,6 +70,7 @@ const GROUPS: [(&str, &[&str]); 5] = [
             "check-zfs-available",
             "explain",
             "forecast",
+            "status",
         ],
     ),
     (
@@ -174,6 +177,14 @@ pub enum Task {
     ///
     /// Example: cargo xtask forecast
     Forecast,
+    /// Show what is published, what upstream has, and how CI is
+    ///
+    /// Exit code 0: all was asked, whatever the answers are; but 10 and 4 as in
+    /// `explain`, where nothing can be built. 3: a row says what could not be
+    /// asked, and the others stand all the same.
+    ///
+    /// Example: cargo xtask status --history
+    Status(StateArgs),
     /// Write the lock: every input, pinned by digest
     ///
     /// Example: cargo xtask resolve -o lock.json

@@ -32,6 +32,7 @@ pub use types::{
 };
 
 use crate::error::Error;
+use crate::measured;
 
 /// The whole of `image.yaml`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -272,6 +273,24 @@ impl Config {
             return Some((
                 "tags",
                 format!("`{tag}` is the candidate tag, which moves before an image is proven"),
+            ));
+        }
+        if let Some(tag) = self
+            .image
+            .tags
+            .iter()
+            .find(|tag| tag.as_str() == measured::TAG)
+        {
+            return Some((
+                "tags",
+                format!("`{tag}` is where the measured history lies"),
+            ));
+        }
+        if self.image.candidate.as_str() == measured::TAG {
+            let tag = &self.image.candidate;
+            return Some((
+                "candidate",
+                format!("`{tag}` is where the measured history lies"),
             ));
         }
         if let Some(unit) = self

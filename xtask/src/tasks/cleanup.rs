@@ -6,6 +6,7 @@ mod undo;
 
 use std::path::PathBuf;
 
+use registry_compat::Tag;
 use remote::{Agent, Limits, Pace};
 use retention::{Glob, Policy, Timestamp};
 use serde::Serialize;
@@ -21,6 +22,7 @@ use crate::config::{Package, Retention};
 use crate::env;
 use crate::error::Error;
 use crate::gather::World;
+use crate::measured;
 use crate::process::interrupted;
 use crate::report::Progress;
 use crate::tasks::Done;
@@ -206,13 +208,13 @@ fn read_all<'a>(
     Ok(all)
 }
 
-/// The tags that a publication moves are protected wherever they are published.
+/// The tags that a publication moves, and the history, are protected wherever they are published.
 fn policy(world: &World<'_>, rules: &Retention, source: &Source<'_>) -> Result<Policy, Error> {
     let mut always = Vec::new();
     if source.repository == world.config.repository()? {
-        for tag in world.config.image.tags.iter() {
+        let followed = world.config.image.tags.iter().map(Tag::as_str);
+        for tag in followed.chain([measured::TAG]) {
             let glob: Glob = tag
-                .as_str()
                 .parse()
                 .map_err(|error: retention::Error| Error::Usage(error.to_string()))?;
             always.push(glob);

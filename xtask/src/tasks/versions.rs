@@ -4,6 +4,7 @@ use serde::Serialize;
 use version_discovery::{BaseCandidate, Choice, KernelVersion, Outcome, newest_in_series};
 
 use crate::cli::FactsArgs;
+use crate::config::Config;
 use crate::error::Error;
 use crate::facts::Upstream;
 use crate::gather::{Scope, World};
@@ -76,7 +77,7 @@ pub fn table(world: &World<'_>, args: &FactsArgs) -> Result<Done, Error> {
         Resolution::NotYet(not_yet) => (None, Some(&**not_yet)),
     };
     let row = |name: &str, value: String| vec![name.to_owned(), value];
-    let newest = newest_zfs(world, &resolved.facts.upstream);
+    let newest = newest_zfs(world.config, &resolved.facts.upstream);
     let mut rows = Vec::new();
     match lock {
         Some(lock) => {
@@ -134,14 +135,15 @@ pub fn table(world: &World<'_>, args: &FactsArgs) -> Result<Done, Error> {
     }
 }
 
-fn newest_zfs(world: &World<'_>, upstream: &Upstream) -> Option<String> {
+/// The newest release of OpenZFS in the series.
+pub fn newest_zfs(config: &Config, upstream: &Upstream) -> Option<String> {
     let releases = upstream.discovery.zfs.known()?;
-    let newest = newest_in_series(releases, world.config.zfs.series).ok()?;
+    let newest = newest_in_series(releases, config.zfs.series).ok()?;
     Some(newest.to_string())
 }
 
 /// The newest release that came into question.
-fn newest_base(choice: &Choice) -> Option<&BaseCandidate> {
+pub fn newest_base(choice: &Choice) -> Option<&BaseCandidate> {
     choice
         .bases
         .iter()

@@ -101,7 +101,7 @@ impl Console {
             let line: Vec<u8> = self.rest.drain(..=end).collect();
             let line = plain(&String::from_utf8_lossy(&line));
             // The clockwork of a waiting systemd.
-            if line.is_empty() || (line.contains("] Job ") && line.contains(" running (")) {
+            if line.is_empty() || (line.contains(" Job ") && line.contains("/start running (")) {
                 continue;
             }
             if let Some(stage) = Stage::of(&line) {

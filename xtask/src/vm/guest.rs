@@ -98,10 +98,12 @@ impl Guest {
 }
 
 /// The kernel's command line. The platform is how Ignition knows that its config
-/// comes from QEMU; `firstboot` is what its generator looks for.
+/// comes from QEMU; `firstboot` is what its generator looks for. Without
+/// `no_timer_check` an emulated kernel on a busy machine takes a late tick for a
+/// broken timer, and gives up.
 pub fn arguments(first_boot: bool) -> String {
     let mut text = "root=LABEL=system rw console=ttyS0,115200 systemd.log_color=0 \
-                    modprobe.blacklist=kvm_amd,kvm_intel"
+                    no_timer_check modprobe.blacklist=kvm_amd,kvm_intel"
         .to_owned();
     if first_boot {
         text.push_str(" ignition.firstboot=1 ignition.platform.id=qemu");

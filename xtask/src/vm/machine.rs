@@ -51,6 +51,17 @@ pub enum Start {
     },
 }
 
+/// What a machine reaches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Network {
+    /// It has no card.
+    None,
+    /// It has one with an address, and nobody answers there.
+    Alone,
+    /// What this machine reaches.
+    Open,
+}
+
 /// A machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Machine {
@@ -62,8 +73,8 @@ pub struct Machine {
     pub disks: Vec<Disk>,
     /// How it comes up.
     pub start: Start,
-    /// It reaches what this machine reaches.
-    pub network: bool,
+    /// What it reaches.
+    pub network: Network,
     /// A port of this machine, on loopback, that leads to the guest's SSH.
     pub ssh: Option<u16>,
     /// A reboot comes up again; otherwise it ends the machine.
@@ -143,13 +154,16 @@ impl Machine {
         );
         option("serial", "chardev:console".to_owned());
         // Without one, QEMU would add a card of another kind.
-        let card = "user,model=virtio-net-pci";
+        let mut card = "user,model=virtio-net-pci".to_owned();
+        if self.network != Network::Open {
+            card.push_str(",restrict=on");
+        }
         option(
             "nic",
             match self.ssh {
                 Some(port) => format!("{card},hostfwd=tcp:127.0.0.1:{port}-:22"),
-                None if self.network => card.to_owned(),
-                None => "none".to_owned(),
+                None if self.network == Network::None => "none".to_owned(),
+                None => card,
             },
         );
         Invocation::new("qemu-system-x86_64", args)
@@ -206,7 +220,7 @@ mod tests {
                 initrd: "i".to_owned(),
                 arguments: "root=LABEL=system rw".to_owned(),
             },
-            network: false,
+            network: Network::None,
             ssh: None,
             reboots: false,
         }
@@ -238,6 +252,16 @@ mod tests {
         };
         let line = other.invocation().to_string();
         assert!(line.contains(" -accel kvm ") && line.contains("hostfwd=tcp:127.0.0.1:2222-:22"));
+        assert!(
+            line.contains("virtio-net-pci,restrict=on,hostfwd="),
+            "{line}"
+        );
+        let open = Machine {
+            network: Network::Open,
+            ..machine()
+        };
+        let open = open.invocation().to_string();
+        assert!(open.ends_with("-nic user,model=virtio-net-pci"), "{open}");
         assert!(
             line.contains("unit=0,readonly=on,file=code.fd -drive if=pflash,format=raw,unit=1")
         );

@@ -7,6 +7,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::expect::{Boot, expectations};
+use super::judge::Verdict;
 use super::probe::{self, Afterwards};
 use super::reason::Reason;
 use super::run::Booted;
@@ -73,18 +74,8 @@ fn reporting(config: &Value) -> Value {
     probe::joined(config, &harness)
 }
 
-fn night(
-    parts: &Parts<'_>,
-    title: &'static str,
-    booted: &Booted,
-    right: impl Fn(&Reason) -> bool,
-) -> Night {
+fn night(title: &'static str, booted: &Booted, right: impl Fn(&Reason) -> bool) -> Night {
     let well = booted.reason.as_ref().is_some_and(right);
-    if !well {
-        for line in booted.console.tail(25) {
-            parts.world.report.note(&format!("  | {line}"));
-        }
-    }
     Night {
         title,
         well,
@@ -116,60 +107,74 @@ fn after_an_installation(
     parts.world.report.status("Night", title);
     trial.lose_tpm()?;
     let booted = trial.boot(Boot::Second, "Boot 2", false)?;
-    nights.push(night(parts, title, &booted, |reason| {
+    nights.push(night(title, &booted, |reason| {
         matches!(reason, Reason::Locked { said: Some(_), .. })
     }));
     let title = "a first boot again, on the used disk";
     parts.world.report.status("Night", title);
     trial.renew_system()?;
     let booted = trial.boot(Boot::First, "Boot 1", false)?;
-    nights.push(night(parts, title, &booted, |reason| {
+    nights.push(night(title, &booted, |reason| {
         matches!(reason, Reason::Ignition(_))
     }));
-    let folder = trial.folder().to_owned();
-    drop(trial);
-    for night in nights {
-        night.left = left(&folder);
-        night.well &= night.left.is_empty();
+    if let Some(last) = nights.last_mut() {
+        end(last, trial);
     }
     Ok(())
 }
 
-/// A new machine with this config, booted once.
-fn alone(
-    parts: &Parts<'_>,
-    title: &'static str,
-    config: &Value,
-    mebibytes: u64,
-    right: impl Fn(&Reason) -> bool,
-) -> Result<Night, Error> {
-    parts.world.report.status("Night", title);
-    let trial = Trial::new(parts, &reporting(config), expectations(config), mebibytes)?;
-    let booted = trial.boot(Boot::First, "Boot 1", false)?;
-    let mut night = night(parts, title, &booted, right);
-    let folder = trial.folder().to_owned();
-    drop((booted, trial));
-    night.left = left(&folder);
-    night.well &= night.left.is_empty();
-    Ok(night)
-}
-
+/// A machine that comes up as if nothing were wrong: systemd passes over a unit
+/// that there is not without a word. Its report says so, and is judged.
 fn unknown_unit(parts: &Parts<'_>, config: &Value) -> Result<Night, Error> {
+    let title = "a unit that there is not";
+    parts.world.report.status("Night", title);
     let mut config = config.clone();
     let unit = json!({ "name": UNKNOWN, "enabled": true });
     match config["systemd"]["units"].as_array_mut() {
         Some(units) => units.push(unit),
         None => config["systemd"] = json!({ "units": [unit] }),
     }
-    alone(parts, "a unit that there is not", &config, DISK, |reason| {
-        reason.to_string().contains(UNKNOWN)
-    })
+    let trial = Trial::new(parts, &reporting(&config), expectations(&config), DISK)?;
+    let booted = trial.boot(Boot::First, "Boot 1", false)?;
+    let (judgement, _) = trial.judge(Boot::First, &booted, None);
+    let said: Vec<String> = judgement
+        .with(Verdict::Broken)
+        .filter(|row| row.subject.contains(UNKNOWN))
+        .map(|row| {
+            let (what, aspect) = (&row.subject, &row.aspect);
+            format!(
+                "{what}: {aspect}: expected {}, found {}",
+                row.expected, row.found
+            )
+        })
+        .collect();
+    let mut night = night(title, &booted, |_| false);
+    if !said.is_empty() {
+        night.well = true;
+        night.said = said.join("; ");
+    }
+    end(&mut night, trial);
+    Ok(night)
 }
 
 fn small_disk(parts: &Parts<'_>, config: &Value) -> Result<Night, Error> {
-    alone(parts, "a disk that is too small", config, SMALL, |reason| {
+    let title = "a disk that is too small";
+    parts.world.report.status("Night", title);
+    let trial = Trial::new(parts, &reporting(config), expectations(config), SMALL)?;
+    let booted = trial.boot(Boot::First, "Boot 1", false)?;
+    let mut night = night(title, &booted, |reason| {
         matches!(reason, Reason::Ignition(_))
-    })
+    });
+    end(&mut night, trial);
+    Ok(night)
+}
+
+/// Takes the machine away, and looks whether anything of it stays.
+fn end(night: &mut Night, trial: Trial<'_>) {
+    let folder = trial.folder().to_owned();
+    drop(trial);
+    night.left = left(&folder);
+    night.well &= night.left.is_empty();
 }
 
 /// What a machine has left: its folder, and processes that live in it.

@@ -37,7 +37,7 @@ impl fmt::Display for Reason {
                     None => Ok(()),
                 }
             }
-            Self::Emergency(said) => write!(f, "the system could not start: {said}"),
+            Self::Emergency(units) => write!(f, "the system could not start: {units}"),
         }
     }
 }
@@ -49,6 +49,7 @@ impl Reason {
             Self::Panic(_) => true,
             // Without a word of the TPM, clevis may still be at it.
             Self::Locked { said, .. } => said.is_some(),
+            // What comes after it says more.
             Self::Ignition(_) | Self::Emergency(_) => false,
         }
     }
@@ -58,35 +59,73 @@ impl Reason {
 /// `src/cryptsetup/cryptsetup.c`.
 const QUESTION: &str = "Please enter passphrase for disk ";
 
+/// What Ignition says at last. Source: `internal/main.go`.
+const GAVE_UP: &str = "Ignition failed: ";
+
+/// How the Debian guest begins to say what has failed (`finish.sh`).
+const FAILED: &str = "vm: emergency: what has failed";
+
+/// Where Fedora CoreOS's initramfs and a systemd with a console wait for a
+/// person. Sources: `ignition-emergency-shell.sh` of fedora-coreos-config,
+/// `sulogin-shell.c` of systemd.
+const WAITS: [&str; 2] = [
+    "Press Enter for emergency shell or wait",
+    "You are in emergency mode.",
+];
+
+/// Whether the console waits for a person, who does not come.
+pub fn waits_for_a_person(console: &Console) -> bool {
+    let prompt = console.prompt();
+    let text = console.text();
+    WAITS
+        .iter()
+        .any(|words| text.contains(words) || prompt.contains(words))
+}
+
 /// The disk whose words are asked for, if nobody has opened it since.
 pub fn asked_for(console: &Console) -> Option<String> {
     let all = format!("{}{}", console.text(), console.prompt());
     let (_, rest) = all.rsplit_once(QUESTION)?;
-    let opened = [
-        "Finished systemd-cryptsetup@",
-        "Reached target cryptsetup.target",
-    ];
-    if opened.iter().any(|mark| rest.contains(mark)) {
+    // Units' names may be cut in the middle, their descriptions at the front.
+    let opened = |line: &str| {
+        let done = line.contains("Finished ") || line.contains("Reached target ");
+        done && (line.contains("Cryptography Setup for ")
+            || line.contains("Local Encrypted Volumes."))
+    };
+    if rest.lines().any(opened) {
         return None;
     }
-    let name = rest.split([':', '\n']).next().unwrap_or_default();
+    let name = rest.split([':', '\n', '!']).next().unwrap_or_default();
     Some(name.trim().to_owned())
 }
 
 /// What a TPM said that could not open what clevis had sealed. Source: clevis's
 /// `clevis-decrypt-tpm2`; the line before it is tpm2-tools'.
 fn refused(text: &str) -> Option<String> {
-    if !text.contains("Loading jwk to TPM2 failed!")
-        && !text.contains("Unsealing jwk from TPM failed!")
-    {
+    let clevis = [
+        "Loading jwk to TPM2 failed!",
+        "Unsealing jwk from TPM failed!",
+    ];
+    if !clevis.iter().any(|said| text.contains(said)) {
         return None;
     }
     let error = text.lines().rev().find_map(|line| {
         let (_, said) = line.split_once("ERROR: ")?;
-        said.contains("tpm:")
-            .then(|| said.rsplit(" - ").next().unwrap_or(said).to_owned())
+        let (_, said) = said.split_once(" - ")?;
+        said.contains("tpm:").then(|| said.to_owned())
     });
     Some(error.unwrap_or_else(|| "it cannot open what was sealed".to_owned()))
+}
+
+/// The units that the Debian guest lists as failed.
+fn failed_units(text: &str) -> Option<String> {
+    let (_, rest) = text.rsplit_once(FAILED)?;
+    let units = rest
+        .lines()
+        .skip(1)
+        .take_while(|line| !line.starts_with("vm: emergency"))
+        .filter_map(|line| line.split_whitespace().next());
+    Some(units.collect::<Vec<_>>().join(", "))
 }
 
 /// The reason, if the console has one.
@@ -98,9 +137,13 @@ pub fn reason(console: &Console) -> Option<Reason> {
     if let Some(line) = panic {
         return Some(Reason::Panic(line.to_owned()));
     }
+    if let Some((_, said)) = text.rsplit_once(GAVE_UP) {
+        let line = said.lines().next().unwrap_or_default();
+        return Some(Reason::Ignition(line.trim().to_owned()));
+    }
     if let Some(disk) = asked_for(console) {
         let said = refused(text);
         return Some(Reason::Locked { disk, said });
     }
-    None
+    failed_units(text).map(Reason::Emergency)
 }

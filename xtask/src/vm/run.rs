@@ -10,7 +10,7 @@ use xshell::Shell;
 use super::console::{Console, Stage};
 use super::guest::make_dir;
 use super::machine::{self, Acceleration, CONSOLE, Machine, TPM, TPM_SOCKET};
-use super::reason::{Reason, asked_for, reason};
+use super::reason::{Reason, asked_for, reason, waits_for_a_person};
 use crate::env::Stopwatch;
 use crate::error::Error;
 use crate::gather::World;
@@ -202,7 +202,8 @@ pub fn boot(watch: &Watch<'_>, folder: &Path, machine: &Machine) -> Result<Boote
         if watch.stays && console.stage() == Stage::Down {
             return Some(End::Up);
         }
-        let asks = asked_for(&console).is_some() && elapsed - said > patience;
+        let asks = asked_for(&console).is_some() || waits_for_a_person(&console);
+        let asks = asks && elapsed - said > patience;
         if asks || reason(&console).is_some_and(|reason| reason.is_final()) {
             return Some(End::Stuck);
         }

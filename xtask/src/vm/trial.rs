@@ -5,11 +5,12 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 use xshell::Shell;
 
+use super::config::rendered;
 use super::expect::{Boot, Expectation};
 use super::guest::{self, Guest};
 use super::host;
 use super::judge::Judgement;
-use super::machine::{Acceleration, CONFIG, Disk, Machine, Start, TPM};
+use super::machine::{Acceleration, CONFIG, Disk, Machine, Network, Start, TPM};
 use super::probe;
 use super::report::{Findings, read};
 use super::run::{Booted, Room, Watch, boot};
@@ -74,6 +75,19 @@ pub struct Parts<'a> {
     pub logs: Option<PathBuf>,
 }
 
+/// Whether a config names anything that is not in it: contents, other configs,
+/// a Tang server.
+fn fetches(config: &Value) -> bool {
+    let whole = rendered(config);
+    let text = whole.config.to_string();
+    let schemes = ["https:", "http:", "s3:", "gs:", "tftp:"];
+    !whole.unread.is_empty()
+        || ["source", "url"].iter().any(|key| {
+            let named = |scheme: &&str| text.contains(&format!("\"{key}\":\"{scheme}"));
+            schemes.iter().any(|scheme| named(&scheme))
+        })
+}
+
 /// A machine with its disks and its TPM.
 pub struct Trial<'a> {
     parts: &'a Parts<'a>,
@@ -81,6 +95,8 @@ pub struct Trial<'a> {
     /// What is expected of it.
     pub expectations: Vec<Expectation>,
     ssh: Option<u16>,
+    /// Ignition has something to fetch.
+    fetches: bool,
 }
 
 impl<'a> Trial<'a> {
@@ -101,6 +117,7 @@ impl<'a> Trial<'a> {
             room,
             expectations,
             ssh: None,
+            fetches: fetches(config),
         };
         trial.configure(config)?;
         trial.renew_system()?;
@@ -210,10 +227,18 @@ impl<'a> Trial<'a> {
                     uefi: host::firmware().map(|(code, _)| (code.to_owned(), VARIABLES.to_owned())),
                 },
             },
-            // Debian's has nothing to fetch, and would wait for it.
-            network: matches!(system, System::Fcos(_)),
+            // Debian's has nothing to fetch, and would wait for it. Fedora's could
+            // update itself, or follow its image, in the midst of a judgement:
+            // it reaches nothing before it is to, short of what Ignition fetches.
+            network: match system {
+                System::Debian(_) => Network::None,
+                System::Fcos(_) if reboots || self.fetches => Network::Open,
+                System::Fcos(_) => Network::Alone,
+            },
             ssh: self.ssh,
-            reboots,
+            // Ignition reboots Fedora's for kernel arguments, in the midst of the
+            // first boot. Debian's takes them from here.
+            reboots: reboots || matches!(system, System::Fcos(_)),
         };
         let watch = Watch {
             world: self.parts.world,
@@ -251,5 +276,30 @@ impl<'a> Trial<'a> {
     /// [`Error::File`].
     pub fn stay(self, pid: u32) -> Result<PathBuf, Error> {
         self.room.stay(pid)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn what_is_in_the_config_is_not_fetched() {
+        let file = |source: &str| json!({ "storage": { "files": [{ "path": "/a", "contents": { "source": source } }] } });
+        for (source, expected) in [
+            ("data:,https://x/y", false),
+            ("https://x/y", true),
+            ("s3://x/y", true),
+        ] {
+            let own = file(source);
+            assert_eq!(fetches(&own), expected, "{source}");
+            // Where the harness has it: inside.
+            let whole = probe::joined(&own, &json!({ "ignition": { "version": "3.0.0" } }));
+            assert_eq!(fetches(&whole), expected, "{source}");
+        }
+        let tang =
+            json!({ "storage": { "luks": [{ "clevis": { "tang": [{ "url": "http://t" }] } }] } });
+        assert!(fetches(&tang));
     }
 }

@@ -157,7 +157,7 @@ fn bound(question: &Question, pins: Pins, out: &mut List) {
     out.at(
         Boot::Second,
         question,
-        "opened without a question",
+        "opens by itself",
         Check::OpenedByClevis,
     );
 }

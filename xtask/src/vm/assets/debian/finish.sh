@@ -66,9 +66,11 @@ exec >/dev/console 2>&1
 echo
 echo "vm: emergency: what has failed"
 systemctl --failed --no-legend --plain --no-pager
-for unit in ignition clevis-luks-askpass systemd-cryptsetup; do
-    echo "vm: emergency: the journal of $unit"
-    journalctl --boot --no-pager --quiet --output=cat --lines=30 --unit="$unit*"
+# Ignition says its config again at the end; the error is more urgent.
+for name in ignition clevis-luks-askpass systemd-cryptsetup systemd; do
+    echo "vm: emergency: what $name says of it"
+    journalctl --boot --no-pager --quiet --output=cat --lines=12 --priority=warning \
+        --identifier="$name"
 done
 echo "vm: emergency: over"
 systemctl poweroff --force
