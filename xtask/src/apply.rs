@@ -1,6 +1,7 @@
 //! Performs plans: the only writer. It decides nothing; a step that needs a
 //! condition belongs in the plan.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -62,6 +63,8 @@ pub struct Live<'a> {
     pub size: Option<u64>,
     /// The checks of the last contract.
     pub checks: Vec<Check>,
+    /// What the tags that hosts follow named when the run began.
+    pub(crate) followed: BTreeMap<String, Option<Digest>>,
     /// How long the steps took that are done.
     pub(crate) timings: Vec<Timing>,
     /// The history, once this publication is in it.
@@ -90,6 +93,7 @@ impl<'a> Live<'a> {
             pushed: None,
             size: None,
             checks: Vec::new(),
+            followed: BTreeMap::new(),
             timings: Vec::new(),
             history: None,
             quiet: false,
@@ -188,6 +192,12 @@ impl Sink for Live<'_> {
                 let call = self.filled(call);
                 process::run(&self.sh, &call, Capture::Show, &mut show)?;
             }
+            Effect::Reach(invocation) => crate::reach::reach(
+                &self.sh,
+                self.registries.agent().retries(),
+                report,
+                &self.filled(invocation),
+            )?,
             Effect::Remove(call) => {
                 let call = self.filled(call);
                 if let Err(error) = process::run(&self.sh, &call, Capture::Show, &mut show) {
@@ -217,21 +227,26 @@ impl Sink for Live<'_> {
             Effect::ReadBack { .. } => self.read_back(effect)?,
             Effect::Act(act) => crate::publish::perform(self, act)?,
             Effect::Promote { candidate, tag } => {
-                let from = candidate.repository().at(self.pushed()?.clone());
-                self.registries.retag(&from, tag)?;
+                let pushed = self.pushed()?.clone();
+                let image = candidate.repository().tagged(tag.clone());
+                crate::publish::still_so(self, &image, &pushed)?;
+                self.registries
+                    .retag(&candidate.repository().at(pushed), tag)?;
             }
             Effect::Confirm { image } => match self.registries.digest(image) {
                 Answer::Present(found) if found == *self.pushed()? => {
                     report.status("Promoted", &format!("{image} is {found}"));
                 }
                 Answer::Present(found) => {
-                    return Err(step(
-                        "promote",
-                        &format!(
-                            "{image} names {found}, not {}: somebody else moved it",
-                            self.pushed()?
-                        ),
-                    ));
+                    // Not a fight: whoever moves last wins, and both would try.
+                    return Err(Error::Refused(format!(
+                        "{image} names {found} right after it was moved to {}: somebody else \
+                         moved it, and it stays so. `cargo xtask verify {image}` says what it \
+                         is; `cargo xtask promote {}@{}` moves it",
+                        self.pushed()?,
+                        image.repository(),
+                        self.pushed()?
+                    )));
                 }
                 Answer::Absent => return Err(step("promote", &format!("{image} is not there"))),
                 Answer::Unknown(why) => return Err(Error::Unknown(why)),
@@ -352,7 +367,7 @@ mod tests {
         let total = plan.effects().count();
         let lines: Vec<String> = plan.effects().map(ToString::to_string).collect();
         let first = |verb: &str| lines.iter().position(|l| l.starts_with(verb)).unwrap();
-        let pulled = first("run      podman pull") + 1;
+        let pulled = first("reach    podman pull ghcr.io/someone/") + 1;
         for at in 1..=total {
             let mut sink = Failing {
                 at,
@@ -364,7 +379,7 @@ mod tests {
             assert_eq!(after.len(), usize::from(removed), "{at}: {after:?}");
             assert!(after.iter().all(|line| line.starts_with("remove ")));
         }
-        assert!(first("check") < first("run      podman push"));
+        assert!(first("check") < first("reach    podman push"));
         assert!(first("read") < first("take"));
         assert!(first("take") < pulled && pulled < first("name"));
         assert!(first("name") < first("promote"));

@@ -10,8 +10,10 @@ mod ignition;
 mod kmods;
 mod policy;
 mod retention;
+mod retries;
 mod signing;
 mod types;
+mod vouched;
 
 use std::path::{Path, PathBuf};
 
@@ -26,10 +28,12 @@ pub use ignition::{Allow, Ignition};
 pub use kmods::{Kmods, Naming};
 pub use policy::{Pin, Policy, RuleName};
 pub use retention::{BackEnd, Package, Percent, Retention};
+pub use retries::Retries;
 pub use signing::{Inputs, Judge, SecretSource, Signing, Unverified};
 pub use types::{
     Folder, Label, Name, Owner, PackageName, Project, Reason, SshKey, Unique, UnitName, Url,
 };
+pub use vouched::{BaseSignature, Fingerprint, Keyring};
 
 use crate::error::Error;
 use crate::measured;
@@ -71,6 +75,9 @@ pub struct Config {
     /// What the clean-up keeps.
     #[serde(default)]
     pub retention: Retention,
+    /// How often transfers are tried.
+    #[serde(default)]
+    pub retries: Retries,
     /// Where the Butane sources are.
     #[serde(default)]
     pub ignition: Ignition,
@@ -122,6 +129,12 @@ pub struct Base {
     /// Stream, which is also the tag.
     #[serde(default = "defaults::stream")]
     pub stream: Stream,
+    /// Its OpenPGP signatures, beside the registry.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signature: Option<BaseSignature>,
+    /// Public key of its cosign signature, a file of the checkout.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<Name>,
 }
 
 /// The ZFS line.
@@ -186,6 +199,8 @@ impl Default for Base {
         Self {
             image: defaults::base(),
             stream: defaults::stream(),
+            signature: None,
+            key: None,
         }
     }
 }
@@ -244,6 +259,11 @@ impl Config {
     fn contradictions(&self) -> Option<(&'static str, String)> {
         if self.architectures.is_empty() {
             return Some(("architectures", "at least one architecture".into()));
+        }
+        if let Some(signature) = &self.base.signature
+            && signature.keys.is_empty()
+        {
+            return Some(("keys", "at least one key that is trusted".into()));
         }
         if self.kmods.is_empty() {
             return Some(("kmods", "at least one source of kernel modules".into()));

@@ -1,6 +1,8 @@
 //! The container engine: which one, and the command lines that it is given.
 //! Pure; the one place that knows how `podman`, `buildah` and `docker` differ.
 
+mod trouble;
+
 use std::fmt;
 use std::path::PathBuf;
 
@@ -8,6 +10,8 @@ use registry_compat::ImageRef;
 use serde::{Deserialize, Serialize};
 
 use crate::process::Invocation;
+
+pub use trouble::passing;
 
 /// The program that builds, in order of preference.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
@@ -84,8 +88,11 @@ impl Engine {
             // each step, which would stay behind on a laptop.
             Self::Podman | Self::Buildah => {
                 args.extend(["--layers=false".to_owned(), "--format=oci".to_owned()]);
+                // Everything was fetched, and looked at, by digest.
+                args.push("--pull=never".to_owned());
             }
             // Without these, the "image" is an index with an attestation in it.
+            // There is no way to forbid it a pull; it takes what it has.
             Self::Docker => args.extend(["--provenance=false".into(), "--load".into()]),
         }
         args.extend(

@@ -32,6 +32,8 @@ pub struct Env {
     pub cache_dir: Option<PathBuf>,
     /// The time at the start.
     pub now: Timestamp,
+    /// A number that is another one each time.
+    pub seed: u64,
     /// `CONTAINERS_REGISTRIES_CONF`.
     pub registries_conf: Option<PathBuf>,
     /// `CONTAINERS_CONF` is set: the person has configured the engine.
@@ -135,6 +137,7 @@ impl Env {
                 .filter(|dir| dir.is_absolute())
                 .map(|dir| dir.join("custom-coreos")),
             now: now()?,
+            seed: seed(),
             registries_conf: path("CONTAINERS_REGISTRIES_CONF"),
             containers_conf: var("CONTAINERS_CONF").is_some(),
             auth_files: AuthFiles::locate(
@@ -182,6 +185,13 @@ fn now() -> Result<Timestamp, Error> {
         .map_err(|_| wrong())?;
     let seconds = i64::try_from(since.as_secs()).map_err(|_| wrong())?;
     Timestamp::from_second(seconds).map_err(|_| wrong())
+}
+
+/// For what is left to chance; nothing secret hangs on it.
+fn seed() -> u64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    let nanoseconds = since.map_or(0, |since| since.subsec_nanos());
+    u64::from(nanoseconds) << 32 | u64::from(std::process::id())
 }
 
 /// The first of these that is set decides, as setlocale(3) has it.

@@ -66,8 +66,25 @@ pub enum Error {
         command: String,
         /// Its exit status.
         status: String,
+        /// Its exit code; none if a signal ended it.
+        code: Option<i32>,
         /// The last lines that it wrote.
         tail: Vec<String>,
+    },
+    /// A transfer failed for a reason that passes, but has not passed.
+    #[error(
+        "{last}\ngave up after {attempts} attempts: {trouble}{}",
+        if *spent { "; this run has waited enough" } else { "" }
+    )]
+    GaveUp {
+        /// How often it was tried.
+        attempts: u32,
+        /// Of what kind the trouble was.
+        trouble: &'static str,
+        /// The run's budget is used up.
+        spent: bool,
+        /// What was said the last time.
+        last: Box<Error>,
     },
     /// A step of a plan did not hold.
     #[error("{step}: {detail}")]

@@ -13,7 +13,7 @@ mod upstream;
 use std::path::Path;
 use std::sync::OnceLock;
 
-use remote::{Agent, Limits, Registries, RegistriesConf};
+use remote::{Agent, Limits, Registries, RegistriesConf, sleeping};
 use version_discovery::{Arch, ZfsRelease};
 use xshell::Shell;
 
@@ -51,12 +51,15 @@ pub struct World<'a> {
 impl<'a> World<'a> {
     /// Nothing is asked yet.
     pub fn new(env: &'a Env, config: &'a Config, report: &'a Report) -> Self {
+        let waiter = sleeping(process::interrupted);
+        let retries = config.retries.budget(env.seed, waiter);
+        let retries = std::sync::Arc::new(retries);
         Self {
             env,
             config,
             report,
             cache: Cache::new(env.cache_dir.as_deref()),
-            agent: Agent::new(Limits::default()),
+            agent: Agent::sharing(Limits::default(), retries),
             registries: OnceLock::new(),
         }
     }

@@ -38,6 +38,9 @@ pub enum Goal {
 pub enum Effect {
     /// Run a program; its output streams through.
     Run(Invocation),
+    /// Run a program that goes out over the network; again, if it fails for a
+    /// reason that passes.
+    Reach(Invocation),
     /// Run a program whose standard output is a contract's report.
     Contract(Invocation),
     /// Run a program that removes what is of no use any more. Where it cannot,
@@ -73,6 +76,7 @@ impl fmt::Display for Effect {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Run(invocation) => write!(f, "run      {invocation}"),
+            Self::Reach(invocation) => write!(f, "reach    {invocation}"),
             Self::Contract(invocation) => write!(f, "check    {invocation}"),
             Self::Remove(invocation) => write!(f, "remove   {invocation}"),
             Self::ReadBack {
@@ -186,6 +190,7 @@ pub fn plan(goal: Goal, config: &Config, lock: &Lock, local: &Local) -> Result<P
     );
     let mut steps = vec![
         publish::inputs(config, lock, target)?,
+        fetch(local.engine, lock, target),
         Step::new("build", vec![Effect::Run(build)]),
         contract(local.engine, &name.to_string(), target, lock),
     ];
@@ -201,6 +206,14 @@ pub fn plan(goal: Goal, config: &Config, lock: &Lock, local: &Local) -> Result<P
         Goal::Build | Goal::Push | Goal::Publish => Vec::new(),
     };
     Ok(Plan { steps, cleanup })
+}
+
+/// The step that fetches what the build stands on: a transfer can be repeated,
+/// a build cannot.
+fn fetch(engine: Engine, lock: &Lock, target: &Target) -> Step {
+    let images = [lock.base_pinned(target), target.kmods_pinned()];
+    let pull = |image: &ImageRef| Effect::Reach(engine.pull(&image.to_string(), false));
+    Step::new("fetch", images.iter().map(pull).collect())
 }
 
 /// What runs in an image, and what is held against it, comes from the checkout.

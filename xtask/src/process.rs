@@ -179,6 +179,7 @@ fn run_to_its_end(
         return Err(Error::Command {
             command: shortened(&invocation.to_string()),
             status: status.to_string(),
+            code: status.code(),
             tail: tail.into(),
         });
     }

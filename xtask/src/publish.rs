@@ -1,14 +1,16 @@
 //! How an image becomes a published one, in two halves. The order is the point:
 //!
-//! 1. key and password -> build -> contract -> push under the candidate tag ->
-//!    read back -> what it took so far, beside it ([`key`], [`push`]);
-//! 2. the digest is of the lock -> contract once more, in what is in the
-//!    registry -> join, if there are several architectures -> sign that digest ->
-//!    accept it as a host would, with the image's own policy, and see an unsigned
-//!    one refused by the same policy -> packages and lock beside it -> only then
-//!    names: first those that never move, then those that hosts follow, each by
-//!    copying the manifest and read back -> an entry in the history
-//!    ([`second`]).
+//! 1. key and password, and what the followed tags name now -> who vouches for
+//!    base and kmods -> fetch them -> build, of what was fetched -> contract ->
+//!    push under the candidate tag -> read back -> what it took so far, beside it
+//!    ([`key`], [`push`]);
+//! 2. the digest is of the lock, and nobody was quicker -> contract once more, in
+//!    what is in the registry -> join, if there are several architectures -> sign
+//!    that digest -> accept it as a host would, with the image's own policy, and
+//!    see an unsigned one refused by the same policy -> packages and lock beside
+//!    it -> only then names: first those that never move, then those that hosts
+//!    follow, if they still name what they named, each by copying the manifest
+//!    and read back -> an entry in the history ([`second`]).
 //!
 //! Whatever fails, a tag that hosts follow names what it named before. The
 //! candidate tag is one and the same for every run, which writes over what a
@@ -17,9 +19,12 @@
 
 mod act;
 mod attach;
+mod bundle;
 mod checks;
 mod control;
+mod followed;
 mod index;
+mod inputs;
 mod join;
 mod perform;
 mod record;
@@ -30,11 +35,11 @@ use std::path::PathBuf;
 use registry_compat::{Digest, ImageRef, Repository, Tag};
 use version_discovery::Arch;
 
-use crate::config::{Config, Judge, Unverified};
+use crate::config::{Config, Judge};
 use crate::engine::{CONTEXT, Engine};
 use crate::error::Error;
 use crate::facts::Local;
-use crate::lock::{Lock, Target};
+use crate::lock::Lock;
 use crate::plan::{Effect, Step, image_version};
 use crate::process::Invocation;
 
@@ -42,7 +47,11 @@ pub use act::Act;
 pub use attach::{LOCK, attach, attached};
 pub use checks::{checks, signature};
 pub use control::{Control, control_image};
+pub use followed::noted;
+use followed::overtaken;
+pub(crate) use followed::{not_overtaken, note, still_so};
 pub use index::{Index, Piece, arranged};
+pub use inputs::inputs;
 pub use join::{Platform, piece, platforms};
 pub(crate) use perform::{perform, public_key, secret};
 pub use record::history;
@@ -87,45 +96,6 @@ pub fn step(name: &'static str, acts: impl IntoIterator<Item = Act>) -> Step {
     Step::new(name, acts.into_iter().map(Effect::Act).collect())
 }
 
-/// What vouches for the inputs, before anything of them is run.
-///
-/// # Errors
-/// [`Error::Refused`] if something has nothing but its digest, and `image.yaml`
-/// does not allow that.
-pub fn inputs(config: &Config, lock: &Lock, target: &Target) -> Result<Step, Error> {
-    let base = Act::Unverified {
-        image: lock.base_pinned(target),
-        reason: "Fedora's signature is not checked here".to_owned(),
-    };
-    let image = target.kmods_pinned();
-    let source = config
-        .kmods
-        .iter()
-        .find(|source| source.image == *target.kmods.repository());
-    let kmods = match source.and_then(|source| source.key.as_ref()) {
-        Some(key) => Act::InputSigned {
-            image,
-            key: PathBuf::from(key.as_str()),
-        },
-        None => Act::Unverified {
-            image,
-            reason: "no `key` of this kmods source in image.yaml".to_owned(),
-        },
-    };
-    let acts = [base, kmods];
-    if config.inputs.unverified == Unverified::Refuse {
-        let bare = |act: &&Act| matches!(act, Act::Unverified { .. });
-        let bare: Vec<String> = acts.iter().filter(bare).map(ToString::to_string).collect();
-        if !bare.is_empty() {
-            return Err(Error::Refused(format!(
-                "`inputs.unverified: refuse` in image.yaml, and pinned by digest only are:\n{}",
-                bare.join("\n")
-            )));
-        }
-    }
-    Ok(step("inputs", acts))
-}
-
 /// What comes before each half, so that it is not in vain.
 ///
 /// # Errors
@@ -142,7 +112,9 @@ pub fn key(config: &Config) -> Result<Step, Error> {
             repository: config.repository()?,
         },
     };
-    Ok(step("key", [act]))
+    let mut acts = vec![act];
+    acts.extend(noted(config)?);
+    Ok(step("key", acts))
 }
 
 /// The tag that the image of an architecture is pushed under: one for each if
@@ -179,7 +151,7 @@ pub fn push(
         engine: local.engine,
     };
     let mut steps = vec![
-        Step::new("push", push.into_iter().map(Effect::Run).collect()),
+        Step::new("push", push.into_iter().map(Effect::Reach).collect()),
         Step::new("read back", vec![read_back]),
     ];
     if lock.targets.len() > 1 {

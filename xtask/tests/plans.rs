@@ -108,6 +108,32 @@ fn what_nothing_vouches_for_is_said_or_refused() {
     assert!(text.contains("must be, by keys/kmods.pub\n"), "{text}");
 }
 
+#[test]
+fn whoever_is_named_must_vouch_for_the_base() {
+    let (config, lock, local) = facts();
+    let key = "36F6 12DC F27F 7D1A 48A8  35E4 DBFC F71C 6D9F 90A6";
+    let stream = "  stream: stable\n";
+    let yaml = serde_yaml::to_string(&config).unwrap();
+    let signature = format!("{stream}  signature:\n    keys: ['{key}']\n");
+    let both = format!("{signature}  key: keys/base.pub\n");
+    for (section, signed) in [(stream, 0), (&signature, 1), (&both, 2)] {
+        let yaml = yaml.replace(stream, section);
+        let config = Config::parse(&yaml, "signed.yaml".as_ref()).unwrap();
+        let text = plan(Goal::Build, &config, &lock, &local)
+            .unwrap()
+            .to_string();
+        let lines = |verb: &str| text.lines().filter(|l| l.starts_with(verb)).count();
+        assert_eq!(lines("signed   quay.io/"), signed, "{text}");
+        assert_eq!(lines("trusted "), if signed == 0 { 2 } else { 1 }, "{text}");
+        // Nothing is fetched before.
+        let at = |verb: &str| text.find(&format!("\n{verb}"));
+        assert!(text.rfind("signed ") < at("reach "), "{text}");
+    }
+    let none = signature.replace(&format!("'{key}'"), "");
+    let error = Config::parse(&yaml.replace(stream, &none), "x".as_ref()).unwrap_err();
+    assert!(error.to_string().contains("at least one key"), "{error}");
+}
+
 fn sign(config: &mut Config, more: &str) {
     let yaml = serde_yaml::to_string(config).unwrap();
     let yaml = yaml.replace("  unsigned: An example\n", more);
@@ -182,7 +208,7 @@ fn two_architectures() {
             assert!(!line.contains(&other), "{line}");
         }
         assert!(
-            lines[at("run ")].ends_with(&format!("@{ours}")),
+            lines[at("reach ")].ends_with(&format!("@{ours}")),
             "{lines:#?}"
         );
     }
@@ -269,7 +295,7 @@ fn no_plan_pulls_by_tag() {
     };
     let mut images = 0;
     for effect in plan.effects().chain(joined(|_, _| {}).effects()) {
-        if let Effect::Run(invocation) = effect {
+        if let Effect::Run(invocation) | Effect::Reach(invocation) = effect {
             if invocation.args.first().is_some_and(|verb| verb == "pull") {
                 let image = invocation.args.last().unwrap();
                 assert!(
@@ -284,7 +310,8 @@ fn no_plan_pulls_by_tag() {
             }
         }
     }
-    assert_eq!(images, 4);
+    // Base and kmods are fetched and built on; each plan pulls what it publishes.
+    assert_eq!(images, 6);
 }
 
 #[test]

@@ -7,6 +7,7 @@ use registry_compat::Trouble;
 use ureq::http::HeaderMap;
 use ureq::tls::{RootCerts, TlsConfig};
 
+use crate::retries::{Retries, Tries};
 use crate::{Error, Secret};
 
 /// How long anything may take, and how often it is tried. One struct for both
@@ -38,38 +39,12 @@ impl Default for Limits {
     }
 }
 
-impl Limits {
-    /// Runs `ask` until it answers, its trouble is of the kind that does not
-    /// pass by itself, or the attempts are used up.
-    pub(crate) fn patiently<T>(
-        &self,
-        mut ask: impl FnMut() -> Result<T, Error>,
-    ) -> Result<T, Error> {
-        let mut pause = self.pause;
-        for _ in 1..self.attempts {
-            match ask() {
-                Err(Error::Unknown(why)) if passes_by(why.trouble) => wait(pause),
-                answer => return answer,
-            }
-            pause *= 2;
-        }
-        ask()
-    }
-}
-
-fn passes_by(trouble: Trouble) -> bool {
+/// Whether trouble is of the kind that passes by itself.
+pub fn passes_by(trouble: Trouble) -> bool {
     matches!(
         trouble,
         Trouble::RateLimited | Trouble::Unreachable | Trouble::ServerError
     )
-}
-
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the network door waits between attempts"
-)]
-fn wait(pause: Duration) {
-    std::thread::sleep(pause);
 }
 
 /// Makes `ring` the process's TLS provider, once. Both clients are built
@@ -122,17 +97,55 @@ pub struct Agent {
     /// For registries that `registries.conf` calls insecure.
     pub(crate) lax: ureq::Agent,
     pub(crate) limits: Limits,
+    retries: Arc<Retries>,
 }
 
 impl Agent {
-    /// Sets the client up.
+    /// Sets the client up, with a budget of its own.
     pub fn new(limits: Limits) -> Self {
+        Self::sharing(limits, Arc::default())
+    }
+
+    /// The same, with a budget that others use too.
+    pub fn sharing(limits: Limits, retries: Arc<Retries>) -> Self {
         install_tls();
         Self {
             secure: agent(limits, false),
             lax: agent(limits, true),
             limits,
+            retries,
         }
+    }
+
+    /// The budget of the run.
+    pub fn retries(&self) -> &Retries {
+        &self.retries
+    }
+
+    /// Asks until there is an answer, the trouble is none that passes, or the
+    /// attempts or the run's budget are used up.
+    pub(crate) fn patiently<T>(
+        &self,
+        limits: &Limits,
+        ask: impl FnMut() -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let tries = Tries {
+            attempts: limits.attempts,
+            pause: limits.pause,
+        };
+        let passing = |error: &Error| match error {
+            Error::Unknown(why) if passes_by(why.trouble) => Some(why.trouble),
+            _ => None,
+        };
+        let outcome = self.retries.patiently(tries, ask, passing, |_| {});
+        outcome.map_err(|failed| match failed.error {
+            Error::Unknown(mut why) if failed.spent => {
+                why.detail
+                    .push_str("; it is not asked again, since this run has waited enough");
+                Error::Unknown(why)
+            }
+            error => error,
+        })
     }
 
     /// GET with retries. Statuses are for the caller to judge, except those
@@ -150,8 +163,9 @@ impl Agent {
             insecure: false,
             largest: LARGEST,
         };
-        self.limits
-            .patiently(|| self.once(&ask).and_then(|reply| judge(url, reply)))
+        self.patiently(&self.limits, || {
+            self.once(&ask).and_then(|reply| judge(url, reply))
+        })
     }
 
     /// One request, whatever its answer: for callers with retries of their own.

@@ -166,11 +166,13 @@ impl RepositoryClient<'_> {
     /// # Errors
     /// [`Error::Unknown`] if any page could not be read.
     pub fn tags(&self) -> Result<Option<Vec<Tag>>, Error> {
-        let limits = self.registries.agent.limits;
-        let tags = limits.patiently(|| match self.registries.tags_at(&self.target) {
-            Ok(tags) => Ok(Some(tags)),
-            Err(Failure::Absent) => Ok(None),
-            Err(Failure::Error(error)) => Err(error),
+        let agent = &self.registries.agent;
+        let tags = agent.patiently(&agent.limits, || {
+            match self.registries.tags_at(&self.target) {
+                Ok(tags) => Ok(Some(tags)),
+                Err(Failure::Absent) => Ok(None),
+                Err(Failure::Error(error)) => Err(error),
+            }
         })?;
         let parse = |tags: std::collections::BTreeSet<String>| {
             let tags: Result<Vec<Tag>, _> = tags.iter().map(|tag| tag.parse()).collect();
@@ -357,12 +359,12 @@ impl RepositoryClient<'_> {
     /// Quay `push`. A token service gives what it knows of them.
     fn renew(&self, write: bool) -> Result<Option<Secret>, Error> {
         let actions = if write { "pull,push,delete" } else { "pull" };
-        let limits = self.registries.agent.limits;
+        let agent = &self.registries.agent;
         let ask = || {
             let pass = self.registries.fetch_pass(&self.target, actions);
             pass.map_err(|failure| failed(&self.target_name(), failure))
         };
-        let pass = limits.patiently(ask)?.header();
+        let pass = agent.patiently(&agent.limits, ask)?.header();
         self.passes()[usize::from(write)] = Some(pass.clone());
         Ok(pass)
     }

@@ -46,7 +46,7 @@ pub fn open(agent: &Agent, url: &str, from: u64, most: u64) -> Result<Option<Dow
         insecure: false,
         largest: 64 * 1024,
     };
-    let (reply, body) = agent.limits.patiently(|| {
+    let (reply, body) = agent.patiently(&agent.limits, || {
         let (reply, body) = agent.open(&ask, LONGEST)?;
         // Nothing after the end: for that, servers say 416.
         if reply.status == 416 && from > 0 {

@@ -101,6 +101,11 @@ impl Registries {
         })
     }
 
+    /// The client for what lies beside a registry.
+    pub fn agent(&self) -> &Agent {
+        &self.agent
+    }
+
     /// Where a push of this name goes, after `registries.conf`.
     ///
     /// # Errors
@@ -197,15 +202,13 @@ impl Registries {
             plain_http,
         };
         let patiently = |target: &Target| {
-            let mut outcome = Err(Failure::Absent);
-            let _ = self.limits.patiently(|| {
-                outcome = question(target);
-                match &outcome {
-                    Err(Failure::Error(Error::Unknown(why))) => Err(Error::Unknown(why.clone())),
-                    _ => Ok(()),
-                }
-            });
-            outcome
+            let asked = self
+                .agent
+                .patiently(&self.limits, || match question(target) {
+                    Err(Failure::Error(error)) => Err(error),
+                    answer => Ok(answer),
+                });
+            asked.unwrap_or_else(|error| Err(error.into()))
         };
         if !endpoint.insecure {
             return patiently(&target(false));

@@ -91,6 +91,7 @@ pub fn of_error(error: &Error, step: Option<&str>) -> Cause {
         Error::Step { step: named, .. } => of_step(named)
             .or_else(|| step.and_then(of_step))
             .unwrap_or(Cause::Unknown),
+        Error::GaveUp { .. } => Cause::Registry,
         Error::Program { .. } => Cause::Configuration,
         Error::Command { command, .. } => {
             let by_step = step.and_then(of_step).unwrap_or(Cause::Build);
@@ -143,8 +144,8 @@ fn of_step(step: &str) -> Option<Cause> {
         "key" | "signing" | "trust" | "host" | "sign" | "signed" | "control" | "inputs" => {
             Cause::Signing
         }
-        "pull" | "push" | "read" | "take" | "join" | "attach" | "name" | "promote" | "confirm"
-        | "retract" | "base" => Cause::Registry,
+        "fetch" | "pull" | "push" | "read" | "take" | "join" | "attach" | "name" | "promote"
+        | "confirm" | "retract" | "base" | "measure" | "history" => Cause::Registry,
         // An image that is not what its tag says.
         "kmods" => Cause::Skew,
         "gather" | "facts" | "kernel" | "forecast" | "Fedora" => Cause::Network,
@@ -192,6 +193,7 @@ mod tests {
         Error::Command {
             command: command.to_owned(),
             status: String::new(),
+            code: None,
             tail: Vec::new(),
         }
     }

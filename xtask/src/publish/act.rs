@@ -8,7 +8,7 @@ use serde::Serialize;
 use version_discovery::Arch;
 
 use super::{Index, PUSHED, Piece, RETRACTED, UNSIGNED};
-use crate::config::{Reason, SecretSource};
+use crate::config::{BaseSignature, Reason, SecretSource};
 use crate::engine::CONTEXT;
 use crate::measured::TAG;
 use crate::process::Invocation;
@@ -45,6 +45,26 @@ pub enum Act {
         image: ImageRef,
         /// File of the public key.
         key: PathBuf,
+    },
+    /// The base must be signed by one of these keys.
+    BaseSigned {
+        /// The image by digest.
+        image: ImageRef,
+        /// Who, and where.
+        signature: BaseSignature,
+    },
+    /// Remember what a tag that hosts follow names now.
+    Note {
+        /// The tag.
+        image: ImageRef,
+    },
+    /// What a tag that hosts follow names must not have been built after the
+    /// image that is to be published.
+    NotOvertaken {
+        /// The tag.
+        followed: ImageRef,
+        /// The image; `PUSHED` without one.
+        digest: Option<Digest>,
     },
     /// Take a digest as `PUSHED`; it must be there.
     Take {
@@ -205,6 +225,26 @@ impl fmt::Display for Act {
             Self::Unverified { image, reason } => write!(f, "trusted  {image}: {reason}"),
             Self::InputSigned { image, key } => {
                 write!(f, "signed   {image} must be, by {}", key.display())
+            }
+            Self::BaseSigned { image, signature } => {
+                let keys: Vec<String> = signature.keys.iter().map(ToString::to_string).collect();
+                write!(
+                    f,
+                    "signed   {image} must be, at {}, by one of {} in {}",
+                    signature.lookaside,
+                    keys.join(", "),
+                    signature.keyring
+                )
+            }
+            Self::Note { image } => {
+                write!(
+                    f,
+                    "note     what {image} names; it moves only if it still does"
+                )
+            }
+            Self::NotOvertaken { followed, digest } => {
+                let digest = digest.as_ref().map_or(PUSHED, Digest::as_str);
+                write!(f, "order    {followed} must not be newer than {digest}")
             }
             Self::Take { image } => write!(f, "read     {image} as PUSHED"),
             Self::Piece {

@@ -38,6 +38,16 @@ fn entries(registries: &Registries, tag: &ImageRef) -> Result<Vec<Value>, Error>
     }
 }
 
+/// What lies beside an image, as far as it can be read: for a hint.
+pub(super) fn listed(
+    registries: &Registries,
+    repository: &Repository,
+    subject: &Digest,
+) -> Vec<Value> {
+    let list = fallback(repository, subject).and_then(|tag| entries(registries, &tag));
+    list.unwrap_or_default()
+}
+
 /// Puts a document beside an image. One of the same type and content that is
 /// there already stays the only one.
 ///

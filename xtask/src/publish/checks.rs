@@ -5,6 +5,7 @@ use std::path::Path;
 use registry_compat::{Digest, Repository};
 use remote::Registries;
 
+use super::bundle::hint;
 use super::perform::{family, is_signed, known, refusal};
 use super::{PUSHED, Seen, host_copy, rootfs};
 use crate::apply::Live;
@@ -129,7 +130,10 @@ fn judge(
         let signed = is_signed(live.registries, &key, repository, &image)?;
         let found = match signed {
             true => Ok(expected.to_owned()),
-            false => Err(format!("none under sha256-{}….sig", image.short())),
+            false => {
+                let hint = hint(live.registries, repository, &image);
+                Err(format!("none under sha256-{}….sig{hint}", image.short()))
+            }
         };
         all.push(check(&name, expected, found));
     }

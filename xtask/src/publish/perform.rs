@@ -7,9 +7,12 @@ use remote::{Registries, Secret};
 use serde_json::Value;
 
 use super::attach::{LOCK, attach};
+use super::bundle::hint;
+use super::inputs::{base_signed, input_signed};
 use super::record::{measure, record};
 use super::{
-    AUTH, Act, Control, UNSIGNED, control_image, filled, free_name, join, retracted_tag, rootfs,
+    AUTH, Act, Control, UNSIGNED, control_image, filled, free_name, join, not_overtaken, note,
+    retracted_tag, rootfs,
 };
 use crate::apply::Live;
 use crate::config::SecretSource;
@@ -45,6 +48,9 @@ pub(crate) fn perform(live: &mut Live<'_>, act: &Act) -> Result<(), Error> {
         // It is said by being printed.
         Act::Unverified { .. } | Act::Elsewhere { .. } => Ok(()),
         Act::InputSigned { image, key } => input_signed(live, image, key),
+        Act::BaseSigned { image, signature } => base_signed(live, image, signature),
+        Act::Note { image } => note(live, image),
+        Act::NotOvertaken { followed, digest } => not_overtaken(live, followed, digest.as_ref()),
         Act::Take { image } => take(live, image),
         Act::Piece {
             repository,
@@ -149,8 +155,9 @@ fn signed(live: &Live<'_>, image: &ImageRef) -> Result<(), Error> {
             return Err(step(
                 "signed",
                 format!(
-                    "{repository}@{digest} has no signature of the key in {}",
-                    rootfs().display()
+                    "{repository}@{digest} has no signature of the key in {}{}",
+                    rootfs().display(),
+                    hint(live.registries, repository, &digest)
                 ),
             ));
         }
@@ -159,30 +166,7 @@ fn signed(live: &Live<'_>, image: &ImageRef) -> Result<(), Error> {
     Ok(())
 }
 
-fn input_signed(live: &Live<'_>, image: &ImageRef, key: &Path) -> Result<(), Error> {
-    let path = live.root().join(key);
-    let text = std::fs::read_to_string(&path).map_err(|source| Error::File {
-        verb: "read",
-        path,
-        source,
-    })?;
-    let public = PublicKey::parse(&text)?;
-    if is_signed(
-        live.registries,
-        &public,
-        image.repository(),
-        digest_in(image)?,
-    )? {
-        live.report.status("Verified", &image.to_string());
-        return Ok(());
-    }
-    Err(step(
-        "inputs",
-        format!("{image} has no signature of {}", key.display()),
-    ))
-}
-
-fn digest_in(image: &ImageRef) -> Result<&Digest, Error> {
+pub(super) fn digest_in(image: &ImageRef) -> Result<&Digest, Error> {
     image
         .digest()
         .ok_or_else(|| Error::Usage(format!("{image} is no digest")))

@@ -5,7 +5,8 @@ use registry_compat::{Digest, ImageRef};
 use version_discovery::Arch;
 
 use super::{
-    Act, Index, PUSHED, Piece, Seen, attach_step, host, key, names, promote, retracted_tag, step,
+    Act, Index, PUSHED, Piece, Seen, attach_step, host, key, names, overtaken, promote,
+    retracted_tag, step,
 };
 use crate::config::Config;
 use crate::error::Error;
@@ -67,7 +68,7 @@ pub fn second(
     let pull = local.engine.pull(&there, local.insecure);
     steps.push(Step {
         at_end: vec![Effect::Remove(local.engine.remove(&there))],
-        ..Step::new("pull", vec![Effect::Run(pull)])
+        ..Step::new("pull", vec![Effect::Reach(pull)])
     });
     steps.push(contract(local.engine, &there, target, lock));
     if let Pieces::Several(index) = pieces {
@@ -148,7 +149,7 @@ fn take(config: &Config, lock: &Lock, local: &Local, pieces: &Pieces) -> Result<
             lock: lock.to_line()?,
         })
     };
-    let acts = match pieces {
+    let mut acts = match pieces {
         Pieces::Pushed => vec![one(None, local.arch, true)?],
         Pieces::One(piece) => vec![one(Some(&piece.digest), piece.arch, true)?],
         Pieces::Several(index) => {
@@ -165,6 +166,7 @@ fn take(config: &Config, lock: &Lock, local: &Local, pieces: &Pieces) -> Result<
             acts
         }
     };
+    acts.extend(overtaken(config, pieces, local.arch)?);
     Ok(step("take", acts))
 }
 

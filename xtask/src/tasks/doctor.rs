@@ -47,7 +47,7 @@ pub const LINTERS: &str = "target/linters";
 /// `.ci/run` takes the same.
 pub const ZIZMOR: &str = "zizmor==1.32.0";
 
-const TOOLS: [Tool; 13] = [
+const TOOLS: [Tool; 15] = [
     tool("git", "labels the image with its commit", "git", "git-core"),
     tool(
         "podman",
@@ -62,6 +62,8 @@ const TOOLS: [Tool; 13] = [
         "buildah",
     ),
     tool("skopeo", "second opinion in the tests", "skopeo", "skopeo"),
+    tool("gpgv", "Fedora's signature of the base", "gpgv", "gnupg2"),
+    tool("gpg-agent", "keys of the tests", "gpg-agent", "gnupg2"),
     tool(
         "ignition-validate",
         "the real Ignition, in the tests",

@@ -75,17 +75,18 @@ pub fn promote(world: &World<'_>, args: &PromoteArgs) -> Result<Done, Error> {
     let lock = Lock::parse(text, &format!("label {LOCK_LABEL} of {image}"))?;
     let home = registries.home_of(image)?;
     let there = home.image.to_string();
-    let mut first = vec![
+    let mut first = publish::noted(world.config)?;
+    first.extend([
         Act::Take {
             image: image.clone(),
         },
         Act::NotRetracted {
             image: image.clone(),
         },
-    ];
+    ]);
     first.extend(elsewhere(world, image, &found, &lock)?);
     let pull = local.engine.pull(&there, home.insecure);
-    let pull = Step::new("pull", vec![Effect::Run(pull)]);
+    let pull = Step::new("pull", vec![Effect::Reach(pull)]);
     let mut steps = vec![
         publish::step("read", first),
         pull,
@@ -184,14 +185,15 @@ pub fn rollback(world: &World<'_>, args: &RollbackArgs) -> Result<Done, Error> {
     };
     let image = repository.at(digest.clone());
     left_behind(world, &image)?;
-    let mut acts = vec![
+    let mut acts = publish::noted(world.config)?;
+    acts.extend([
         Act::Take {
             image: image.clone(),
         },
         Act::NotRetracted {
             image: image.clone(),
         },
-    ];
+    ]);
     acts.push(match &world.config.signing.unsigned {
         Some(reason) => Act::Unsigned {
             reason: reason.clone(),

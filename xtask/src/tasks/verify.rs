@@ -46,7 +46,7 @@ pub fn run(world: &World<'_>, args: &VerifyArgs) -> Result<Done, Error> {
     let pull = engine.pull(&there, home.insecure);
     let plan = Plan {
         steps: vec![
-            Step::new("pull", vec![Effect::Run(pull)]),
+            Step::new("pull", vec![Effect::Reach(pull)]),
             contract(engine, &there, target, &lock),
         ],
         cleanup: Vec::new(),

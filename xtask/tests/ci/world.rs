@@ -287,6 +287,23 @@ fn compiled(sh: &Shell, target: &Path) {
     }
 }
 
+impl Drop for World {
+    /// Nothing is left but after a failure, where somebody will want to look.
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            return;
+        }
+        let (mount, folder) = (self.path("storage/overlay"), &self.folder);
+        for command in [
+            cmd!(self.sh, "umount --recursive --lazy {mount}"),
+            cmd!(self.sh, "rm -rf {folder}"),
+        ] {
+            let quiet = command.quiet().ignore_status();
+            let _ = quiet.ignore_stdout().ignore_stderr().run();
+        }
+    }
+}
+
 /// A storage of the engine's own, and a word to it where systemd does not run.
 fn engine(sh: &Shell, folder: &Path) {
     let place = |name: &str| folder.join(name).display().to_string();

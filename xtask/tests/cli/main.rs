@@ -10,6 +10,7 @@ mod decide;
 mod explain;
 mod halves;
 mod hold;
+mod inputs;
 mod output;
 mod publish;
 mod resolution;

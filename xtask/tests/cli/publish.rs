@@ -28,7 +28,15 @@ fn all_is_well() {
         story.contains(&format!("Published ghcr.io/someone/custom-coreos@{new}")),
         "{story}"
     );
+    let fetched = bench.fetched();
+    assert_eq!(fetched.len(), 2);
     let build = &bench.engine_log()[0];
+    for image in fetched {
+        assert!(
+            image.contains("@sha256:") && build.contains(&image),
+            "{image}"
+        );
+    }
     assert!(
         build.contains(&format!("image.revision={COMMIT}")),
         "{build}"
@@ -46,13 +54,13 @@ fn the_dry_run_shows_what_the_real_run_performs() {
         bench.on("rmi", "");
         let dry = [args, &["--dry-run"]].concat();
         let shown = bench.run(&dry).expect(0);
-        assert_eq!(bench.engine_log(), [""; 0], "a dry run starts no engine");
+        assert_eq!(bench.engine_calls(), [""; 0], "a dry run starts no engine");
         bench.assert_nothing_published();
         let performed = bench.run(args).expect(0);
         assert_eq!(shown, performed);
         // And that is what the engine was given, but for the shell's quotes and
         // the question of which image it was that was built.
-        let log: Vec<String> = bench.engine_log();
+        let log: Vec<String> = bench.engine_calls();
         let log = log.iter().filter(|line| !line.contains(" image inspect "));
         let digest = bench.published("candidate");
         let digest = digest.unwrap_or_else(|| "none".to_owned());
@@ -61,6 +69,7 @@ fn the_dry_run_shows_what_the_real_run_performs() {
             let line = line
                 .strip_prefix("run      ")
                 .or(line.strip_prefix("remove   "))
+                .or(line.strip_prefix("reach    "))
                 .or(line.strip_prefix("check    "))
                 .or(line.strip_prefix("attach   the packages by "))?;
             Some(plain(line.split(" < ").next().unwrap()))
@@ -94,15 +103,22 @@ fn somebody_elses_ci_is_stopped_before_the_build() {
 
 #[test]
 fn a_failing_engine_ends_it_and_says_why() {
-    for (verb, verbs) in [
-        ("build", &["build"][..]),
-        ("push", &["build", "run", "push"]),
-        ("pull", &["build", "run", "push", "image", "pull"]),
+    for (verb, of, verbs) in [
+        ("pull", "kmods", &[][..]),
+        ("build", "", &["build"]),
+        ("push", "", &["build", "run", "push"]),
+        (
+            "pull",
+            "someone/custom-coreos",
+            &["build", "run", "push", "image", "pull"],
+        ),
     ] {
         let bench = Bench::new();
+        let fails = "for i in 1 2 3; do echo line $i; done; echo no space left >&2; exit 125";
+        let well = bench.read(&format!("on/{verb}"));
         bench.on(
             verb,
-            "for i in 1 2 3; do echo line $i; done; echo no space left >&2; exit 125",
+            &format!("case \"$*\" in *{of}*) {fails} ;; esac\n{well}"),
         );
         let outcome = bench.run_in_ci(&PUBLISH);
         let error = outcome.stderr.split("error: ").last().unwrap().to_owned();
@@ -182,7 +198,15 @@ fn a_lock_is_built_without_asking_github_or_fedora() {
         .run(&["build", "--publish", "--locked", "lock.json"])
         .expect(0);
     assert_eq!(asked(), before);
+    let fetched = bench.fetched();
+    assert_eq!(fetched.len(), 2);
     let build = &bench.engine_log()[0];
+    for image in fetched {
+        assert!(
+            image.contains("@sha256:") && build.contains(&image),
+            "{image}"
+        );
+    }
     assert!(build.contains("ZFS_VERSION=2.4.4"), "{build}");
 }
 
@@ -206,7 +230,15 @@ fn a_dirty_tree_claims_no_commit() {
     let bench = Bench::new();
     bench.on("status", "echo ' M image.yaml'");
     bench.run(&["build"]).expect(0);
+    let fetched = bench.fetched();
+    assert_eq!(fetched.len(), 2);
     let build = &bench.engine_log()[0];
+    for image in fetched {
+        assert!(
+            image.contains("@sha256:") && build.contains(&image),
+            "{image}"
+        );
+    }
     assert!(!build.contains("image.revision"), "{build}");
 }
 

@@ -1,7 +1,7 @@
 //! A checkout, a real registry, a real engine, and a wrapper around the engine
 //! that lets a test do something at an exact point of a run.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -9,13 +9,12 @@ use std::sync::{Mutex, MutexGuard, OnceLock};
 
 use super::litter::storage_conf;
 use super::scripts::{CONTAINERFILE, CONTRACT, WRAPPER};
-use registry_compat::{Answer, Digest, ImageRef, Repository};
-use remote::{Agent, AuthFiles, Limits, Registries, RegistriesConf};
+use registry_compat::{Answer, ImageRef};
 use xshell::{Shell, TempDir, cmd};
 use xtask::config::Config;
 use xtask::process::{Background, Invocation};
 use xtask::rehearse::checkout::reads_signatures;
-use xtask::signing::{PrivateKey, signature_tag, verify};
+use xtask::signing::PrivateKey;
 
 use super::support::upstream::Upstream;
 
@@ -47,6 +46,8 @@ pub struct Bench {
     pub address: String,
     /// Which of the stage's files names the engine's storage.
     storage: Cell<u32>,
+    /// What else the program finds in its environment.
+    more: RefCell<Vec<(&'static str, PathBuf)>>,
 }
 
 #[derive(Debug)]
@@ -201,6 +202,7 @@ impl Bench {
             service: None,
             address: String::new(),
             storage: Cell::new(0),
+            more: RefCell::default(),
         };
         bench.start_registry("");
         let base = "quay.io/fedora/fedora-coreos:stable";
@@ -345,6 +347,9 @@ impl Bench {
             .replace("[x86_64]", &format!("[{}]", std::env::consts::ARCH));
         let mut config = Config::parse(&text, Path::new("x")).unwrap();
         let url = |path: &str| format!("http://{}/{path}", self.upstream.address());
+        // What fails here does not pass by itself.
+        config.retries.attempts = std::num::NonZeroU8::new(2).unwrap();
+        config.retries.pause_seconds = 0;
         config.urls.github_api = url("github").parse().unwrap();
         config.urls.fcos_builds = url("fedora").parse().unwrap();
         self.write("image.yaml", &serde_yaml::to_string(&config).unwrap());
@@ -396,7 +401,23 @@ impl Bench {
         if !Path::new("/run/systemd/system").is_dir() {
             command.env("CONTAINERS_CONF", self.stage.folder.join("containers.conf"));
         }
+        command.envs(self.more.borrow().iter().cloned());
         command
+    }
+
+    /// The program finds these in its environment from now on, and no others.
+    pub fn environment(&self, more: &[(&'static str, PathBuf)]) {
+        *self.more.borrow_mut() = more.to_vec();
+    }
+
+    /// Where the registry is.
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// The file that names the engine's storage.
+    pub fn storage_conf(&self) -> PathBuf {
+        storage_conf(&self.stage.folder, self.storage.get())
     }
 
     pub fn run(&self, args: &[&str]) -> Outcome {
@@ -420,75 +441,6 @@ impl Bench {
             .stdout(Stdio::piped())
             .stderr(Stdio::null());
         command.spawn().unwrap()
-    }
-
-    /// The registry, as this library reads it.
-    pub fn registries(&self) -> Registries {
-        let limits = Limits::default();
-        let conf = self.path("registries.conf");
-        Registries::new(
-            Agent::new(limits),
-            RegistriesConf::load(Some(&conf), None, Path::new("/nonexistent")).unwrap(),
-            AuthFiles::default(),
-            Box::new(|_, _| Ok(None)),
-            limits,
-        )
-        .unwrap()
-    }
-
-    pub fn digest(&self, tag: &str) -> Option<Digest> {
-        match self.registries().digest(&self.image(tag)) {
-            Answer::Present(digest) => Some(digest),
-            Answer::Absent => None,
-            Answer::Unknown(why) => panic!("{why}"),
-        }
-    }
-
-    pub fn image(&self, tag: &str) -> ImageRef {
-        format!("{REPOSITORY}:{tag}").parse().unwrap()
-    }
-
-    /// The public key in the checkout signed it, where podman looks.
-    pub fn signed(&self, digest: &Digest) -> bool {
-        let repository: Repository = REPOSITORY.parse().unwrap();
-        let text =
-            self.read("containerfiles/custom-coreos/rootfs/etc/pki/containers/custom-coreos.pub");
-        let key = xtask::signing::PublicKey::parse(&text).unwrap();
-        let registries = self.registries();
-        let image = repository.tagged(signature_tag(digest).unwrap());
-        let Answer::Present(found) = registries.artefact(&image) else {
-            return false;
-        };
-        verify(
-            &key,
-            &repository,
-            digest,
-            &found.manifest,
-            |blob| match registries.blob(&image, blob) {
-                Answer::Present(bytes) => Ok::<_, String>(Some(bytes)),
-                _ => Ok(None),
-            },
-        )
-        .unwrap()
-    }
-
-    /// What must hold whatever happened: `stable` names what it named, or a
-    /// signed image that has a name for good.
-    #[track_caller]
-    pub fn invariant(&self, before: &Digest, what: &str) -> Digest {
-        let now = self.digest("stable").expect("stable is there");
-        assert!(self.signed(&now), "{what}: {now} is not signed");
-        if now != *before {
-            let registries = self.registries();
-            let Answer::Present(tags) = registries.tags(&REPOSITORY.parse().unwrap()) else {
-                panic!("{what}: no tags");
-            };
-            let named = xtask::history::days(&tags)
-                .iter()
-                .any(|tag| self.digest(tag.as_str()).as_ref() == Some(&now));
-            assert!(named, "{what}: {now} has no name for good");
-        }
-        now
     }
 
     pub fn other_key(&self) {

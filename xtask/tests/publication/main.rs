@@ -12,8 +12,14 @@ mod support;
 
 mod bench;
 mod faults;
+mod full;
 mod kills;
 mod litter;
+mod look;
+mod proxy;
+mod races;
+mod retries;
 mod scripts;
 mod several;
+mod signals;
 mod tags;

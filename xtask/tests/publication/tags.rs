@@ -135,27 +135,11 @@ fn two_nights_are_two_entries(bench: &Bench, digests: [&Digest; 2]) {
     assert!(screen.contains("verdict      up to date"), "{screen}");
 }
 
-/// What cosign 3 writes by default: a bundle as an OCI referrer. `cosign verify`
-/// is content with it; no host is.
+/// What cosign 3 writes by default: a bundle as an OCI referrer, listed under the
+/// fallback tag. `cosign verify` is content with it; no host is.
 fn a_bundle_without_a_legacy_signature_is_no_signature(bench: &Bench) {
     let digest = bench.digest("stable").unwrap();
-    let registries = bench.registries();
-    let empty = b"{}".to_vec();
-    let bundle = br#"{"mediaType":"application/vnd.dev.sigstore.bundle.v0.3+json"}"#.to_vec();
-    let of = |bytes: &[u8]| xtask::lock::digest_of(bytes).unwrap();
-    let manifest = serde_json::json!({
-        "schemaVersion": 2,
-        "mediaType": MANIFEST,
-        "artifactType": "application/vnd.dev.sigstore.bundle.v0.3+json",
-        "config": {"mediaType": "application/vnd.oci.empty.v1+json", "digest": of(&empty), "size": 2},
-        "layers": [{"mediaType": "application/vnd.dev.sigstore.bundle.v0.3+json", "digest": of(&bundle), "size": bundle.len()}],
-        "subject": {"mediaType": MANIFEST, "digest": digest, "size": 1},
-    })
-    .to_string();
-    let tag = bench.image(&format!("sha256-{}", digest.hex()));
-    registries
-        .put(&tag, MANIFEST, manifest.as_bytes(), &[empty, bundle])
-        .unwrap();
+    put_bundle(bench, &digest, "https://slsa.dev/provenance/v1");
     let signature = bench.stored(&format!(
         "{REPOSITORY}/_manifests/tags/sha256-{}.sig",
         digest.hex()
@@ -176,6 +160,60 @@ fn a_bundle_without_a_legacy_signature_is_no_signature(bench: &Bench) {
     let image = format!("{REPOSITORY}@{digest}");
     let story = bench.run(&["promote", &image]).expect(1);
     assert!(story.contains("has no signature"), "{story}");
+    // An attestation is no signature to anybody.
+    assert!(!table.contains("cosign 3") && !story.contains("cosign 3"));
+    put_bundle(bench, &digest, "https://sigstore.dev/cosign/sign/v1");
+    let table = bench.run(&["verify", &format!("{REPOSITORY}:stable")]);
+    let table = table.expect(1);
+    assert!(table.contains("new bundle of cosign 3"), "{table}");
+    let story = bench.run(&["promote", &image]).expect(1);
+    assert!(story.contains("new bundle of cosign 3"), "{story}");
+    assert_eq!(bench.digest("stable"), Some(digest));
+}
+
+/// The form: specs/BUNDLE_SPEC.md of cosign.
+fn put_bundle(bench: &Bench, digest: &Digest, predicate: &str) {
+    let registries = bench.registries();
+    let of = |bytes: &[u8]| xtask::lock::digest_of(bytes).unwrap();
+    let kind = "application/vnd.dev.sigstore.bundle.v0.3+json";
+    let empty = b"{}".to_vec();
+    let bundle = serde_json::json!({"mediaType": kind, "dsseEnvelope": {"payload": predicate}});
+    let bundle = bundle.to_string().into_bytes();
+    let annotations = serde_json::json!({
+        "dev.sigstore.bundle.content": "dsse-envelope",
+        "dev.sigstore.bundle.predicateType": predicate,
+    });
+    let manifest = serde_json::json!({
+        "schemaVersion": 2,
+        "mediaType": MANIFEST,
+        "artifactType": kind,
+        "config": {"mediaType": "application/vnd.oci.empty.v1+json", "digest": of(&empty), "size": 2},
+        "layers": [{"mediaType": kind, "digest": of(&bundle), "size": bundle.len()}],
+        "subject": {"mediaType": MANIFEST, "digest": digest, "size": 1},
+        "annotations": annotations,
+    })
+    .to_string()
+    .into_bytes();
+    let repository: registry_compat::Repository = REPOSITORY.parse().unwrap();
+    let at = repository.at(of(&manifest));
+    registries
+        .put(&at, MANIFEST, &manifest, &[empty, bundle])
+        .unwrap();
+    // With what is there already: the list of packages, the lock.
+    let tag = bench.image(&format!("sha256-{}", digest.hex()));
+    let Answer::Present(found) = registries.artefact(&tag) else {
+        panic!("nothing is beside {digest}");
+    };
+    let mut index: serde_json::Value = serde_json::from_slice(&found.manifest).unwrap();
+    let entry = serde_json::json!({
+        "mediaType": MANIFEST, "artifactType": kind, "digest": of(&manifest),
+        "size": manifest.len(), "annotations": annotations,
+    });
+    index["manifests"].as_array_mut().unwrap().push(entry);
+    let media = "application/vnd.oci.image.index.v1+json";
+    registries
+        .put(&tag, media, index.to_string().as_bytes(), &[])
+        .unwrap();
 }
 
 #[test]

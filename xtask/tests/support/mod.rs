@@ -4,9 +4,12 @@
     dead_code,
     clippy::unwrap_used,
     clippy::disallowed_methods,
-    reason = "test support: each test program uses a part, and starts the real binary"
+    clippy::disallowed_macros,
+    reason = "test support: each test program uses a part, starts the real binary, and says what it skips"
 )]
 
+pub mod signer;
+pub mod small;
 pub mod two;
 pub mod upstream;
 
@@ -158,8 +161,27 @@ impl Bench {
         self.write(&format!("on/{verb}"), script);
     }
 
-    /// The command lines that the fake engine was given.
+    /// The command lines that the fake engine was given, but for those that
+    /// fetch: [`Self::fetched`].
     pub fn engine_log(&self) -> Vec<String> {
+        let ours = "/someone/custom-coreos@";
+        let fetches = |line: &String| line.starts_with("podman pull ") && !line.contains(ours);
+        let all = self.engine_calls().into_iter();
+        all.filter(|line| !fetches(line)).collect()
+    }
+
+    /// What the fake engine was to fetch.
+    pub fn fetched(&self) -> Vec<String> {
+        let image = |line: &String| line.strip_prefix("podman pull ").map(str::to_owned);
+        let all = self.engine_calls().into_iter();
+        let images = all.filter_map(|line| image(&line));
+        images
+            .filter(|image| !image.contains("/someone/custom-coreos@"))
+            .collect()
+    }
+
+    /// All command lines that the fake engine was given.
+    pub fn engine_calls(&self) -> Vec<String> {
         let log = self.read("log");
         // What the engine is, it may be asked at any time.
         let engine = |line: &&str| !line.starts_with("git ") && !line.ends_with(" --version");

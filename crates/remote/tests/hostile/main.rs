@@ -7,6 +7,7 @@
 
 mod answers;
 mod bodies;
+mod budget;
 mod credentials;
 mod lists;
 mod metadata;

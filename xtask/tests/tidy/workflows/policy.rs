@@ -13,7 +13,7 @@ use crate::{dependencies, files, read, root};
 
 /// Every job and exactly what it may, in the order of the alphabet. `actions`
 /// and `issues` are for the alarm; whoever adds to it says here what for.
-const PERMISSIONS: [(&str, &str, &str); 8] = [
+const PERMISSIONS: [(&str, &str, &str); 9] = [
     // The published image may be private.
     (
         "build.yaml",
@@ -35,6 +35,7 @@ const PERMISSIONS: [(&str, &str, &str); 8] = [
     ("check.yaml", "check", "contents: read"),
     ("check.yaml", "rehearsal", "contents: read"),
     ("check.yaml", "image", "contents: read"),
+    ("check.yaml", "vm", "contents: read"),
     (
         "cleanup.yaml",
         "cleanup",

@@ -1,0 +1,68 @@
+//! `retries` in `image.yaml`: how often images are fetched and pushed.
+
+use std::num::NonZeroU8;
+use std::time::Duration;
+
+use remote::{Allowance, Tries, Waiter};
+use serde::{Deserialize, Serialize};
+
+/// How much patience a run has. Of requests about images, which are small, the
+/// attempts are fixed; they draw on the same budget.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Retries {
+    /// How often a transfer is tried at the most.
+    #[serde(default = "attempts")]
+    pub attempts: NonZeroU8,
+    /// Seconds of the first pause at the most; it doubles for each later one.
+    #[serde(default = "pause_seconds")]
+    pub pause_seconds: u16,
+    /// Seconds of all pauses of a run together, at the most.
+    #[serde(default = "budget_seconds")]
+    pub budget_seconds: u16,
+}
+
+fn attempts() -> NonZeroU8 {
+    let attempts = Tries::default().attempts;
+    u8::try_from(attempts)
+        .ok()
+        .and_then(NonZeroU8::new)
+        .unwrap_or(NonZeroU8::MIN)
+}
+
+fn pause_seconds() -> u16 {
+    seconds(Tries::default().pause)
+}
+
+fn budget_seconds() -> u16 {
+    seconds(Allowance::default().pauses)
+}
+
+fn seconds(time: Duration) -> u16 {
+    u16::try_from(time.as_secs()).unwrap_or(u16::MAX)
+}
+
+impl Default for Retries {
+    fn default() -> Self {
+        Self {
+            attempts: attempts(),
+            pause_seconds: pause_seconds(),
+            budget_seconds: budget_seconds(),
+        }
+    }
+}
+
+impl Retries {
+    /// The budget of one run.
+    pub fn budget(self, seed: u64, waiter: Box<Waiter>) -> remote::Retries {
+        let tries = Tries {
+            attempts: u32::from(self.attempts.get()),
+            pause: Duration::from_secs(self.pause_seconds.into()),
+        };
+        let allowance = Allowance {
+            pauses: Duration::from_secs(self.budget_seconds.into()),
+            ..Allowance::default()
+        };
+        remote::Retries::new(allowance, tries, seed, waiter)
+    }
+}

@@ -1,0 +1,58 @@
+//! Signatures that no host reads: since its version 3 cosign writes a bundle as
+//! an OCI referrer, and nothing under the tag `sha256-….sig`. It is looked for
+//! only where there is no signature, so that a person hears why.
+//!
+//! Sources: <https://github.com/sigstore/cosign/blob/main/specs/BUNDLE_SPEC.md>
+//! (kinds and annotations); <https://github.com/projectbluefin/common/issues/977>
+//! and <https://github.com/coreos/rpm-ostree/issues/5509> (what came of it).
+
+use registry_compat::{Answer, Digest, Repository};
+use remote::Registries;
+use serde_json::Value;
+
+use super::attach::listed;
+
+/// Beginning of the kind of all versions.
+const KIND: &str = "application/vnd.dev.sigstore.bundle";
+const CONTENT: &str = "dev.sigstore.bundle.content";
+const PREDICATE: &str = "dev.sigstore.bundle.predicateType";
+/// What a bundle of `cosign sign` speaks of; others are attestations.
+const SIGN: &str = "https://sigstore.dev/cosign/sign/v1";
+
+/// What is added to "there is no signature", or nothing.
+pub(super) fn hint(registries: &Registries, repository: &Repository, digest: &Digest) -> String {
+    if !listed(registries, repository, digest)
+        .iter()
+        .any(|entry| signs(registries, repository, entry))
+    {
+        return String::new();
+    }
+    "; there is one in the new bundle of cosign 3, with which `cosign verify` is content, and \
+     which podman, skopeo and bootc do not read: sign with this program, or with `cosign sign \
+     --new-bundle-format=false --use-signing-config=false`"
+        .to_owned()
+}
+
+fn signs(registries: &Registries, repository: &Repository, entry: &Value) -> bool {
+    let text = |value: &Value, key: &str| value.get(key).and_then(Value::as_str).map(str::to_owned);
+    let kind = text(entry, "artifactType").unwrap_or_default();
+    if !kind.starts_with(KIND) {
+        return false;
+    }
+    let judge = |annotations: &Value| {
+        text(annotations, PREDICATE).as_deref() == Some(SIGN)
+            || text(annotations, CONTENT).as_deref() == Some("message-signature")
+    };
+    if let Some(annotations) = entry.get("annotations") {
+        return judge(annotations);
+    }
+    // Not every client copies them into the index.
+    let Some(Ok(digest)) = text(entry, "digest").map(|text| text.parse()) else {
+        return false;
+    };
+    let Answer::Present(found) = registries.artefact(&repository.at(digest)) else {
+        return false;
+    };
+    let manifest: Value = serde_json::from_slice(&found.manifest).unwrap_or_default();
+    manifest.get("annotations").is_some_and(judge)
+}

@@ -1,0 +1,80 @@
+//! What a test looks at: the registry, and what must hold in it.
+
+use std::path::Path;
+
+use registry_compat::{Answer, Digest, ImageRef, Repository};
+use remote::{Agent, AuthFiles, Limits, Registries, RegistriesConf};
+use xtask::signing::{signature_tag, verify};
+
+use super::bench::{Bench, REPOSITORY};
+
+impl Bench {
+    /// The registry, as this library reads it.
+    pub fn registries(&self) -> Registries {
+        let limits = Limits::default();
+        let conf = self.path("registries.conf");
+        Registries::new(
+            Agent::new(limits),
+            RegistriesConf::load(Some(&conf), None, Path::new("/nonexistent")).unwrap(),
+            AuthFiles::default(),
+            Box::new(|_, _| Ok(None)),
+            limits,
+        )
+        .unwrap()
+    }
+
+    pub fn digest(&self, tag: &str) -> Option<Digest> {
+        match self.registries().digest(&self.image(tag)) {
+            Answer::Present(digest) => Some(digest),
+            Answer::Absent => None,
+            Answer::Unknown(why) => panic!("{why}"),
+        }
+    }
+
+    pub fn image(&self, tag: &str) -> ImageRef {
+        format!("{REPOSITORY}:{tag}").parse().unwrap()
+    }
+
+    /// The public key in the checkout signed it, where podman looks.
+    pub fn signed(&self, digest: &Digest) -> bool {
+        let repository: Repository = REPOSITORY.parse().unwrap();
+        let text =
+            self.read("containerfiles/custom-coreos/rootfs/etc/pki/containers/custom-coreos.pub");
+        let key = xtask::signing::PublicKey::parse(&text).unwrap();
+        let registries = self.registries();
+        let image = repository.tagged(signature_tag(digest).unwrap());
+        let Answer::Present(found) = registries.artefact(&image) else {
+            return false;
+        };
+        verify(
+            &key,
+            &repository,
+            digest,
+            &found.manifest,
+            |blob| match registries.blob(&image, blob) {
+                Answer::Present(bytes) => Ok::<_, String>(Some(bytes)),
+                _ => Ok(None),
+            },
+        )
+        .unwrap()
+    }
+
+    /// What must hold whatever happened: `stable` names what it named, or a
+    /// signed image that has a name for good.
+    #[track_caller]
+    pub fn invariant(&self, before: &Digest, what: &str) -> Digest {
+        let now = self.digest("stable").expect("stable is there");
+        assert!(self.signed(&now), "{what}: {now} is not signed");
+        if now != *before {
+            let registries = self.registries();
+            let Answer::Present(tags) = registries.tags(&REPOSITORY.parse().unwrap()) else {
+                panic!("{what}: no tags");
+            };
+            let named = xtask::history::days(&tags)
+                .iter()
+                .any(|tag| self.digest(tag.as_str()).as_ref() == Some(&now));
+            assert!(named, "{what}: {now} has no name for good");
+        }
+        now
+    }
+}

@@ -1,0 +1,197 @@
+//! The real engine, and a registry that fails so often, or always.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use remote::loopback::{Loopback, Manner, Reply};
+use remote::{Agent, Allowance, AuthFiles, Limits, Registries, RegistriesConf, Retries, Tries};
+use serde_json::json;
+use xshell::{Shell, TempDir};
+use xtask::apply::{Live, apply};
+use xtask::env::Env;
+use xtask::error::Error;
+use xtask::lock::digest_of;
+use xtask::plan::{Effect, Plan, Step};
+use xtask::process::Invocation;
+use xtask::report::Report;
+
+use super::support::signer::program;
+
+const TRIES: Tries = Tries {
+    attempts: 4,
+    pause: Duration::from_secs(5),
+};
+
+/// A registry with one image, which answers with `bad` as often as it is told
+/// to when the manifest is asked for.
+struct Sick {
+    server: Loopback,
+    asked: Arc<AtomicU32>,
+}
+
+impl Sick {
+    fn start(failures: u32, bad: Reply) -> Self {
+        let layer = vec![0_u8; 1024];
+        let arch = if cfg!(target_arch = "aarch64") {
+            "arm64"
+        } else {
+            "amd64"
+        };
+        let config = json!({
+            "architecture": arch, "os": "linux", "config": {},
+            "rootfs": {"type": "layers", "diff_ids": [digest_of(&layer).unwrap()]},
+        });
+        let config = config.to_string().into_bytes();
+        let part = |bytes: &[u8], kind: &str| {
+            let media = format!("application/vnd.oci.image.{kind}");
+            json!({"mediaType": media, "digest": digest_of(bytes).unwrap(), "size": bytes.len()})
+        };
+        let media = "application/vnd.oci.image.manifest.v1+json";
+        let manifest = json!({
+            "schemaVersion": 2, "mediaType": media,
+            "config": part(&config, "config.v1+json"), "layers": [part(&layer, "layer.v1.tar")],
+        });
+        let manifest = manifest.to_string().into_bytes();
+        let asked = Arc::new(AtomicU32::new(0));
+        let count = Arc::clone(&asked);
+        let server = Loopback::start(move |request| {
+            let json = "application/json";
+            if request.path.contains("/manifests/") {
+                let number = count.fetch_add(1, Ordering::SeqCst);
+                return match number < failures {
+                    true => bad.clone(),
+                    false => Reply::new(200, media, manifest.clone()),
+                };
+            }
+            let blob = |bytes: &[u8]| request.path.ends_with(digest_of(bytes).unwrap().as_str());
+            match () {
+                () if blob(&config) => Reply::new(200, json, config.clone()),
+                () if blob(&layer) => Reply::new(200, json, layer.clone()),
+                () => Reply::new(200, json, "{}"),
+            }
+        })
+        .unwrap();
+        Self { server, asked }
+    }
+}
+
+/// What came of fetching it, how often it was asked for, and which pauses there
+/// were.
+struct Fetched {
+    outcome: Result<(), Error>,
+    asked: u32,
+    pauses: Vec<Duration>,
+}
+
+fn fetch(storage: &TempDir, sick: &Sick, allowance: Allowance) -> Fetched {
+    let pauses: Arc<Mutex<Vec<Duration>>> = Arc::default();
+    let log = Arc::clone(&pauses);
+    let waiter = move |pause| {
+        log.lock().unwrap().push(pause);
+        Ok(())
+    };
+    let retries = Arc::new(Retries::new(allowance, TRIES, 7, Box::new(waiter)));
+    let limits = Limits::default();
+    let registries = Registries::new(
+        Agent::sharing(limits, retries),
+        RegistriesConf::default(),
+        AuthFiles::default(),
+        Box::new(|_, _| Ok(None)),
+        limits,
+    )
+    .unwrap();
+    let report = Report::new(&Env::read().unwrap(), false);
+    let place = |name: &str| storage.path().join(name).display().to_string();
+    let image = format!("{}/a/b:latest", sick.server.address());
+    let call = Invocation::new(
+        "podman",
+        [
+            format!("--root={}", place("root")),
+            format!("--runroot={}", place("run")),
+            "--storage-driver=vfs".to_owned(),
+            "pull".to_owned(),
+            "--tls-verify=false".to_owned(),
+            image,
+        ],
+    );
+    let plan = Plan {
+        steps: vec![Step::new("fetch", vec![Effect::Reach(call)])],
+        cleanup: Vec::new(),
+    };
+    let arch = std::env::consts::ARCH.parse().unwrap();
+    let mut live = Live::new(storage.path(), &registries, &report, arch).unwrap();
+    let outcome = apply(&plan, &mut live, &mut Vec::new());
+    let pauses = pauses.lock().unwrap().clone();
+    Fetched {
+        outcome,
+        asked: sick.asked.load(Ordering::SeqCst),
+        pauses,
+    }
+}
+
+fn busy() -> Reply {
+    Reply::new(503, "text/html", "<html>busy</html>")
+}
+
+#[test]
+fn what_passes_is_waited_for_and_nothing_else() {
+    if program("podman").is_none() {
+        return;
+    }
+    let storage = Shell::new().unwrap().create_temp_dir().unwrap();
+    let plenty = Allowance::default();
+    // Podman itself asks once, and once more for a broken connection's sake.
+    let fetched = fetch(&storage, &Sick::start(0, busy()), plenty);
+    fetched.outcome.unwrap();
+    assert_eq!((fetched.asked, fetched.pauses.len()), (1, 0));
+    // Twice sick, then well.
+    let fetched = fetch(&storage, &Sick::start(2, busy()), plenty);
+    fetched.outcome.unwrap();
+    assert_eq!((fetched.asked, fetched.pauses.len()), (3, 2));
+    assert!(
+        fetched.pauses[1] > fetched.pauses[0],
+        "{:?}",
+        fetched.pauses
+    );
+    // Never well.
+    let fetched = fetch(&storage, &Sick::start(u32::MAX, busy()), plenty);
+    let error = fetched.outcome.unwrap_err();
+    assert_eq!((fetched.asked, fetched.pauses.len()), (4, 3));
+    assert_eq!(error.exit_code(), 1);
+    let error = error.to_string();
+    for words in [
+        "503",
+        "gave up after 4 attempts: trouble of the registry's own",
+    ] {
+        assert!(error.contains(words), "{error}");
+    }
+    // Never well, and no patience left.
+    let little = Allowance {
+        repeats: 1,
+        ..plenty
+    };
+    let fetched = fetch(&storage, &Sick::start(u32::MAX, busy()), little);
+    let error = fetched.outcome.unwrap_err().to_string();
+    assert_eq!((fetched.asked, fetched.pauses.len()), (2, 1));
+    assert!(error.contains("after 2 attempts"), "{error}");
+    assert!(error.contains("this run has waited enough"), "{error}");
+    // What another try does not change.
+    for (status, code) in [
+        (404, "MANIFEST_UNKNOWN"),
+        (403, "DENIED"),
+        (401, "UNAUTHORIZED"),
+    ] {
+        let body = json!({"errors": [{"code": code, "message": "no"}]}).to_string();
+        let sick = Sick::start(u32::MAX, Reply::new(status, "application/json", body));
+        let fetched = fetch(&storage, &sick, plenty);
+        let error = fetched.outcome.unwrap_err();
+        assert!(matches!(error, Error::Command { .. }), "{status}: {error}");
+        assert_eq!((fetched.asked, fetched.pauses.len()), (1, 0), "{status}");
+    }
+    // A broken connection, which podman tries three times itself.
+    let cut = busy().sent(Manner::Reset);
+    let fetched = fetch(&storage, &Sick::start(6, cut), plenty);
+    fetched.outcome.unwrap();
+    assert_eq!(fetched.pauses.len(), 1);
+}
