@@ -11,10 +11,12 @@ use version_discovery::Arch;
 use xshell::Shell;
 
 use crate::contract::{self, Check};
+use crate::engine::in_run;
 use crate::env::Stopwatch;
 use crate::error::Error;
+use crate::measured::History;
 use crate::plan::{Effect, Plan, Step};
-use crate::process::{self, Capture};
+use crate::process::{self, Capture, Invocation};
 use crate::publish::filled;
 use crate::report::Report;
 use crate::signing::PrivateKey;
@@ -26,6 +28,9 @@ pub trait Sink {
     /// # Errors
     /// Whatever keeps it from being performed.
     fn perform(&mut self, effect: &Effect) -> Result<(), Error>;
+
+    /// Told how long a step took, before the next one begins.
+    fn took(&mut self, _: &Timing) {}
 
     /// Takes note of the step that failed.
     fn failed(&mut self, _step: &str) {}
@@ -47,6 +52,8 @@ pub struct Live<'a> {
     pub(crate) registries: &'a Registries,
     pub(crate) report: &'a Report,
     pub(crate) arch: Arch,
+    /// Tells this run from all others.
+    run: String,
     /// The key that signs, once it is opened.
     pub(crate) key: Option<PrivateKey>,
     /// What `PUSHED` stands for, once it is known.
@@ -55,6 +62,10 @@ pub struct Live<'a> {
     pub size: Option<u64>,
     /// The checks of the last contract.
     pub checks: Vec<Check>,
+    /// How long the steps took that are done.
+    pub(crate) timings: Vec<Timing>,
+    /// The history, once this publication is in it.
+    pub history: Option<History>,
     quiet: bool,
 }
 
@@ -74,10 +85,13 @@ impl<'a> Live<'a> {
             registries,
             report,
             arch,
+            run: crate::env::run_id(),
             key: None,
             pushed: None,
             size: None,
             checks: Vec::new(),
+            timings: Vec::new(),
+            history: None,
             quiet: false,
         })
     }
@@ -94,6 +108,11 @@ impl<'a> Live<'a> {
     /// The checkout.
     pub(crate) fn root(&self) -> PathBuf {
         self.sh.current_dir()
+    }
+
+    /// A call with all in it that no plan knows.
+    pub(crate) fn filled(&self, call: &Invocation) -> Invocation {
+        in_run(&filled(call, self.pushed.as_ref()), &self.run)
     }
 
     pub(crate) fn pushed(&self) -> Result<&Digest, Error> {
@@ -147,6 +166,10 @@ impl<'a> Live<'a> {
 }
 
 impl Sink for Live<'_> {
+    fn took(&mut self, timing: &Timing) {
+        self.timings.push(timing.clone());
+    }
+
     fn failed(&mut self, step: &str) {
         self.report.failed_step(step);
     }
@@ -162,17 +185,17 @@ impl Sink for Live<'_> {
         let mut show = |line: &str| report.foreign(line);
         match effect {
             Effect::Run(call) => {
-                let call = filled(call, self.pushed.as_ref());
+                let call = self.filled(call);
                 process::run(&self.sh, &call, Capture::Show, &mut show)?;
             }
             Effect::Remove(call) => {
-                let call = filled(call, self.pushed.as_ref());
+                let call = self.filled(call);
                 if let Err(error) = process::run(&self.sh, &call, Capture::Show, &mut show) {
                     report.warning(&format!("it stays behind: {error}"));
                 }
             }
             Effect::Contract(call) => {
-                let call = filled(call, self.pushed.as_ref());
+                let call = self.filled(call);
                 let done = process::run(&self.sh, &call, Capture::StdoutAnyStatus, &mut show)?;
                 let checks = contract::parse(&done.stdout)?;
                 if !self.quiet {
@@ -262,10 +285,12 @@ fn perform_all(plan: &Plan, sink: &mut dyn Sink, timings: &mut Vec<Timing>) -> R
     for step in &plan.steps {
         let watch = Stopwatch::start();
         outcome = perform_step(step, sink);
-        timings.push(Timing {
+        let timing = Timing {
             step: step.name,
             seconds: watch.elapsed().max(Duration::ZERO).as_secs_f64(),
-        });
+        };
+        sink.took(&timing);
+        timings.push(timing);
         if outcome.is_err() {
             sink.failed(step.name);
             break;

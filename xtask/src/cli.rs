@@ -5,6 +5,8 @@ mod alarm;
 mod cleanup;
 mod ignition;
 mod image;
+mod resolve;
+mod status;
 mod vm;
 mod workflow;
 
@@ -13,15 +15,18 @@ use std::path::PathBuf;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
 pub use alarm::{AlarmArgs, JobName, JobStatus};
-pub use cleanup::{CleanupArgs, CleanupCommand, RestoreArgs};
+pub use cleanup::{CleanupArgs, CleanupCommand, Mode, RestoreArgs};
 pub use image::{
     BuildArgs, DiffArgs, Images, Inputs, KeysArgs, KeysTask, NewKeyArgs, PromoteArgs, PublishArgs,
     RetractArgs, RollbackArgs, TestBuildArgs, VerifyArgs,
 };
 
+pub use resolve::{Force, ResolveArgs};
+
 use crate::engine::Engine;
 
 pub use ignition::{ButaneArgs, CompareArgs, IgnitionArgs, IgnitionTask, ServeArgs, SiteArgs};
+pub use status::StateArgs;
 pub use vm::{Base, VmArgs};
 pub use workflow::{
     Branch, RunArgs, Startable, StatusArgs, WorkflowArgs, WorkflowFile, WorkflowTask,
@@ -65,6 +70,7 @@ const GROUPS: [(&str, &[&str]); 5] = [
             "check-zfs-available",
             "explain",
             "forecast",
+            "status",
         ],
     ),
     (
@@ -171,6 +177,14 @@ pub enum Task {
     ///
     /// Example: cargo xtask forecast
     Forecast,
+    /// Show what is published, what upstream has, and how CI is
+    ///
+    /// Exit code 0: all was asked, whatever the answers are; but 10 and 4 as in
+    /// `explain`, where nothing can be built. 3: a row says what could not be
+    /// asked, and the others stand all the same.
+    ///
+    /// Example: cargo xtask status --history
+    Status(StateArgs),
     /// Write the lock: every input, pinned by digest
     ///
     /// Example: cargo xtask resolve -o lock.json
@@ -277,17 +291,6 @@ pub enum Task {
 pub struct HelpArgs {
     /// The task to explain
     pub task: Option<String>,
-}
-
-/// `resolve`.
-#[derive(Debug, Clone, Args)]
-pub struct ResolveArgs {
-    /// Write to a file instead of standard output
-    #[arg(short, long, value_name = "FILE")]
-    pub output: Option<PathBuf>,
-    /// Facts.
-    #[command(flatten)]
-    pub facts: FactsArgs,
 }
 
 /// `doctor`.

@@ -4,6 +4,7 @@
 //! error has the line and column of the value itself. Unknown keys are errors.
 
 mod alarm;
+mod ci;
 mod defaults;
 mod ignition;
 mod kmods;
@@ -19,6 +20,7 @@ use serde::{Deserialize, Serialize};
 use version_discovery::{Arch, Series, Stream};
 
 pub use alarm::{Alarm, Github, Webhook};
+pub use ci::{Ci, Runners};
 pub use defaults::root;
 pub use ignition::{Allow, Ignition};
 pub use kmods::{Kmods, Naming};
@@ -30,6 +32,7 @@ pub use types::{
 };
 
 use crate::error::Error;
+use crate::measured;
 
 /// The whole of `image.yaml`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -77,6 +80,9 @@ pub struct Config {
     /// When a person is called.
     #[serde(default)]
     pub alarm: Alarm,
+    /// The machines that build.
+    #[serde(default)]
+    pub ci: Ci,
     /// Services that are asked.
     #[serde(default)]
     pub urls: Urls,
@@ -267,6 +273,24 @@ impl Config {
             return Some((
                 "tags",
                 format!("`{tag}` is the candidate tag, which moves before an image is proven"),
+            ));
+        }
+        if let Some(tag) = self
+            .image
+            .tags
+            .iter()
+            .find(|tag| tag.as_str() == measured::TAG)
+        {
+            return Some((
+                "tags",
+                format!("`{tag}` is where the measured history lies"),
+            ));
+        }
+        if self.image.candidate.as_str() == measured::TAG {
+            let tag = &self.image.candidate;
+            return Some((
+                "candidate",
+                format!("`{tag}` is where the measured history lies"),
             ));
         }
         if let Some(unit) = self

@@ -25,8 +25,22 @@ pub enum Engine {
 /// The folder that holds the build: context, Containerfile, contract.
 pub const CONTEXT: &str = "containerfiles/custom-coreos";
 
-/// Name of the throw-away container of a contract under `buildah`.
-const CONTRACT_CONTAINER: &str = "custom-coreos-contract";
+/// Name of the throw-away container of a contract under `buildah`. `RUN` stands
+/// for what no plan knows, and each run puts there what no other has: two builds
+/// at once have two containers, and one that a killed run left is in nobody's way.
+const CONTRACT_CONTAINER: &str = "custom-coreos-contract-RUN";
+
+/// A call as a run makes it: with its own name of the container.
+pub fn in_run(call: &Invocation, run: &str) -> Invocation {
+    let mut call = call.clone();
+    for arg in &mut call.args {
+        let name = arg.strip_prefix("--name=").unwrap_or(arg);
+        if name == CONTRACT_CONTAINER {
+            *arg = arg.replace("-RUN", &format!("-{run}"));
+        }
+    }
+    call
+}
 
 /// Read by every engine alike: no network, no privilege, no pull.
 const SANDBOX: [&str; 3] = [

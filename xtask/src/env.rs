@@ -54,6 +54,8 @@ pub struct Env {
     pub terminal: bool,
     /// Colours are wanted: a terminal, and no `NO_COLOR`.
     pub color: bool,
+    /// Characters beyond ASCII are shown as what they are: the locale says UTF-8.
+    pub unicode: bool,
     /// The person is root.
     pub root_user: bool,
     /// The machine was booted by systemd, as sd_booted(3) finds out.
@@ -155,6 +157,7 @@ impl Env {
             github_summary: path("GITHUB_STEP_SUMMARY"),
             terminal,
             color: terminal && var("NO_COLOR").is_none(),
+            unicode: unicode(),
             root_user: uid() == Some(0),
             systemd: Path::new("/run/systemd/system").is_dir(),
         })
@@ -179,6 +182,15 @@ fn now() -> Result<Timestamp, Error> {
         .map_err(|_| wrong())?;
     let seconds = i64::try_from(since.as_secs()).map_err(|_| wrong())?;
     Timestamp::from_second(seconds).map_err(|_| wrong())
+}
+
+/// The first of these that is set decides, as setlocale(3) has it.
+fn unicode() -> bool {
+    let locale = var("LC_ALL")
+        .or_else(|| var("LC_CTYPE"))
+        .or_else(|| var("LANG"));
+    let locale = locale.unwrap_or_default().to_ascii_lowercase();
+    locale.contains("utf-8") || locale.contains("utf8")
 }
 
 fn uid() -> Option<u32> {
@@ -256,6 +268,11 @@ pub fn colors() -> bool {
 pub fn epoch_seconds() -> u64 {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
     since.map_or(0, |since| since.as_secs())
+}
+
+/// What no other run on this machine has while this one lasts.
+pub fn run_id() -> String {
+    format!("{}-{}", epoch_seconds(), std::process::id())
 }
 
 /// The day in UTC, as `20260721`.

@@ -106,7 +106,8 @@ impl Error {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Config { .. } | Self::Usage(_) => 2,
-            Self::Unknown(_) | Self::Undecided(_) | Self::Remote(remote::Error::Unknown(_)) => 3,
+            Self::Unknown(_) | Self::Undecided(_) => 3,
+            Self::Remote(remote::Error::Unknown(_) | remote::Error::Denied(_)) => 3,
             Self::Remote(remote::Error::ConfigFile { .. }) => 2,
             Self::Refused(_) => 4,
             Self::Interrupted => 130,

@@ -6,6 +6,7 @@ mod disk;
 mod kernel;
 mod kmods;
 mod project;
+mod published;
 mod tree;
 mod upstream;
 
@@ -135,12 +136,19 @@ impl<'a> World<'a> {
     /// # Errors
     /// If files cannot be read, or there is no engine.
     pub fn local(&self, engine: Option<Engine>) -> Result<Local, Error> {
+        self.local_with(self.engine(engine)?)
+    }
+
+    /// The same with an engine that need not be there: nothing is to be run.
+    ///
+    /// # Errors
+    /// If files cannot be read.
+    pub fn local_with(&self, engine: Engine) -> Result<Local, Error> {
         let repository = self.config.repository()?;
         let published = repository.tagged(self.config.image.candidate.clone());
         let home = self.registries()?.home_of(&published)?;
         let folder = |path: &str| tree(&self.env.root.join(path));
         let sh = crate::apply::shell(&self.env.root)?;
-        let engine = self.engine(engine)?;
         Ok(Local {
             arch: std::env::consts::ARCH.parse()?,
             commit: commit(&sh),

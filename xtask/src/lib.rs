@@ -17,6 +17,7 @@ pub mod gather;
 pub mod history;
 pub mod ignition;
 pub mod lock;
+pub mod measured;
 pub mod outcome;
 pub mod plan;
 pub mod process;
@@ -27,6 +28,7 @@ pub mod resolve;
 pub mod sbom;
 pub mod signing;
 pub mod skip;
+pub mod status;
 pub mod tasks;
 #[doc(hidden)]
 pub mod testing;
@@ -61,7 +63,7 @@ pub fn main() -> ExitCode {
     };
     let report = Report::new(&env, cli.global.json);
     let ended = process::catch_signals().and_then(|()| run(&cli, &env, &report));
-    report.outcome(&env, words.subcommand_name().unwrap_or_default(), &ended);
+    report.outcome(&env, words.subcommand_name().unwrap_or("help"), &ended);
     match ended {
         Ok(done) => ExitCode::from(done.code()),
         Err(error) => fail(&report, &error),
@@ -98,8 +100,9 @@ fn run(cli: &Cli, env: &Env, report: &Report) -> Result<Done, Error> {
         Task::KernelMajorMinor => tasks::versions::kernel_major_minor(&world),
         Task::CheckZfsAvailable(facts) => tasks::versions::check(&world, facts),
         Task::Explain(facts) => tasks::explain::run(&world, facts),
+        Task::Status(args) => tasks::status::run(&world, args),
         Task::Forecast => tasks::forecast::run(&world),
-        Task::Resolve(args) => tasks::versions::resolve(&world, args),
+        Task::Resolve(args) => tasks::resolve::run(&world, args),
         Task::Build(args) => tasks::build::build(&world, args),
         Task::TestBuild(args) => tasks::build::test_build(&world, args),
         Task::Publish(args) => tasks::publish::run(&world, args),

@@ -45,36 +45,47 @@ pub struct Outcome {
     pub run: Option<String>,
 }
 
+/// What a task told of its failure, on its way to its end.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Told {
+    /// The step of its plan that failed.
+    pub step: Option<String>,
+    /// Why, in its last words.
+    pub why: Option<String>,
+    /// It found that nothing can be built yet: that may be an answer, and is
+    /// what an image is old of all the same.
+    pub not_yet: bool,
+}
+
 /// What becomes of the file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Mark {
     /// It stays as it is.
     Nothing,
-    /// It goes, if it is of this task: it was mended.
+    /// It goes: the task was mended, or the job went on after the failure. That
+    /// nothing can be built yet is no failure, and stays but for its own task.
     Remove(String),
     /// It is written.
     Write(Outcome),
 }
 
-/// What the end of a task means for the file. `step` is the step of the plan
-/// that failed, `told` what was last said of why.
-pub fn mark(
-    task: &str,
-    ended: &Result<Done, Error>,
-    step: Option<&str>,
-    told: Option<&str>,
-    run: Option<String>,
-) -> Mark {
+/// What the end of a task means for the file.
+pub fn mark(task: &str, ended: &Result<Done, Error>, told: &Told, run: Option<String>) -> Mark {
     if BYSTANDERS.contains(&task) {
         return Mark::Nothing;
     }
+    let step = told.step.as_deref();
     let (exit_code, cause, message) = match ended {
         // Who stops a run knows why.
         Err(Error::Interrupted) => return Mark::Nothing,
-        Ok(done) if done.code() == 0 => return Mark::Remove(task.to_owned()),
+        Ok(done) if done.code() == 0 && !told.not_yet => return Mark::Remove(task.to_owned()),
         Ok(done) => {
-            let message = told.unwrap_or("see its output").to_owned();
-            (done.code(), cause::of_answer(*done, task), message)
+            let cause = match told.not_yet {
+                true => Cause::Skew,
+                false => cause::of_answer(*done, task),
+            };
+            let message = told.why.as_deref().unwrap_or("see its output");
+            (done.code(), cause, message.to_owned())
         }
         Err(error) => {
             let cause = cause::of_error(error, step);
@@ -91,6 +102,13 @@ pub fn mark(
         message: remote::one_line(message),
         run,
     })
+}
+
+impl Outcome {
+    /// It says that nothing can be built yet, and not that something failed.
+    pub fn is_not_yet(&self) -> bool {
+        self.cause == Cause::Skew && [0, 10].contains(&self.exit_code)
+    }
 }
 
 /// What the file of a checkout says; `None` if there is none, it is of another
@@ -112,7 +130,7 @@ pub fn keep(root: &Path, mark: &Mark) -> std::io::Result<()> {
         Mark::Remove(task) => {
             let found = std::fs::read(&path).ok();
             let found = found.and_then(|text| serde_json::from_slice::<Outcome>(&text).ok());
-            match found.is_some_and(|found| found.task == *task) {
+            match found.is_some_and(|found| found.task == *task || !found.is_not_yet()) {
                 true => std::fs::remove_file(&path),
                 false => Ok(()),
             }
@@ -145,24 +163,40 @@ mod tests {
         let root = dir.path();
         let run = || Some("7/1/build".to_owned());
         let end = |task: &str, ended: &Result<Done, Error>| {
-            keep(root, &mark(task, ended, None, Some("told"), run())).unwrap();
+            let told = Told {
+                why: Some("told".to_owned()),
+                ..Told::default()
+            };
+            keep(root, &mark(task, ended, &told, run())).unwrap();
             read(root, run().as_deref())
         };
         assert_eq!(end("build", &Ok(Done::Well)), None);
         let kept = end("build", &failed()).unwrap();
         assert_eq!((kept.exit_code, kept.cause), (1, Cause::Contract));
         assert_eq!(kept.message, "contract: module:vermagic: expected a");
-        // Neither the alarm itself nor another task is about it.
+        // The alarm itself is not about it, nor who only tells.
         assert_eq!(end("alarm", &failed()), Some(kept.clone()));
-        assert_eq!(end("resolve", &Ok(Done::Well)), Some(kept.clone()));
+        assert_eq!(end("status", &Ok(Done::Well)), Some(kept.clone()));
         assert_eq!(end("build", &Err(Error::Interrupted)), Some(kept));
         // Another run's, which a cache may have brought back, is nobody's.
         assert_eq!(read(root, Some("7/2/build")), None);
         assert_eq!(read(root, None), None);
+        // The job went on, so it was not that.
+        assert_eq!(end("verify", &Ok(Done::Well)), None);
         let kept = end("resolve", &Ok(Done::NotYet)).unwrap();
         assert_eq!((kept.exit_code, kept.cause), (10, Cause::Skew));
         assert_eq!(kept.message, "told");
+        // That nothing can be built is no failure that a job goes on after.
+        assert_eq!(end("verify", &Ok(Done::Well)), Some(kept));
         assert_eq!(end("resolve", &Ok(Done::Well)), None);
+        let told = Told {
+            not_yet: true,
+            ..Told::default()
+        };
+        let Mark::Write(kept) = mark("resolve", &Ok(Done::Well), &told, None) else {
+            panic!("an answer, and worth a note");
+        };
+        assert!(kept.is_not_yet() && kept.exit_code == 0);
         std::fs::write(root.join(FILE), "{").unwrap();
         assert_eq!(end("resolve", &Ok(Done::Well)), None);
     }

@@ -1,13 +1,14 @@
 //! How an image becomes a published one, in two halves. The order is the point:
 //!
 //! 1. key and password -> build -> contract -> push under the candidate tag ->
-//!    read back ([`key`], [`push`]);
+//!    read back -> what it took so far, beside it ([`key`], [`push`]);
 //! 2. the digest is of the lock -> contract once more, in what is in the
 //!    registry -> join, if there are several architectures -> sign that digest ->
 //!    accept it as a host would, with the image's own policy, and see an unsigned
 //!    one refused by the same policy -> packages and lock beside it -> only then
 //!    names: first those that never move, then those that hosts follow, each by
-//!    copying the manifest and read back ([`second`]).
+//!    copying the manifest and read back -> an entry in the history
+//!    ([`second`]).
 //!
 //! Whatever fails, a tag that hosts follow names what it named before. The
 //! candidate tag is one and the same for every run, which writes over what a
@@ -21,6 +22,7 @@ mod control;
 mod index;
 mod join;
 mod perform;
+mod record;
 mod second;
 
 use std::path::PathBuf;
@@ -37,12 +39,13 @@ use crate::plan::{Effect, Step, image_version};
 use crate::process::Invocation;
 
 pub use act::Act;
-pub use attach::{attach, attached};
-pub use checks::checks;
+pub use attach::{LOCK, attach, attached};
+pub use checks::{checks, signature};
 pub use control::{Control, control_image};
 pub use index::{Index, Piece, arranged};
 pub use join::{Platform, piece, platforms};
 pub(crate) use perform::{perform, public_key, secret};
+pub use record::history;
 pub use second::{Pieces, alone, second};
 
 /// What a tag that marks a bad image begins with; 12 digits of its digest
@@ -182,6 +185,7 @@ pub fn push(
     if lock.targets.len() > 1 {
         steps.push(attach_step(lock, local, &name.to_string(), &repository)?);
     }
+    steps.push(step("measure", [Act::Measure { repository }]));
     Ok(steps)
 }
 

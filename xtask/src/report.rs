@@ -21,7 +21,7 @@ pub use progress::Progress;
 
 use crate::env::Env;
 use crate::error::Error;
-use crate::outcome;
+use crate::outcome::{self, Told};
 use crate::tasks::Done;
 
 /// Where the answers go, and in which form.
@@ -36,16 +36,7 @@ pub struct Report {
     /// For tests: both streams, in place of the terminal.
     captured: Option<Arc<Mutex<[String; 2]>>>,
     /// For whoever is called about a failure.
-    failed: Arc<Mutex<Failed>>,
-}
-
-/// What was told of a failure.
-#[derive(Debug, Default)]
-struct Failed {
-    /// The step of a plan.
-    step: Option<String>,
-    /// Why, in the last words.
-    why: Option<String>,
+    told: Arc<Mutex<Told>>,
 }
 
 /// Makes a line harmless: CI runners take a line that begins with `::` (after
@@ -74,7 +65,7 @@ impl Report {
             github_output: env.github_output.clone(),
             github_summary: env.github_summary.clone(),
             captured: None,
-            failed: Arc::default(),
+            told: Arc::default(),
         }
     }
 
@@ -87,7 +78,7 @@ impl Report {
             github_output: None,
             github_summary: None,
             captured: None,
-            failed: Arc::default(),
+            told: Arc::default(),
         }
     }
 
@@ -186,31 +177,28 @@ impl Report {
 
     /// The step of a plan that failed.
     pub fn failed_step(&self, step: &str) {
-        if let Ok(mut failed) = self.failed.lock() {
-            failed.step.get_or_insert_with(|| step.to_owned());
-        }
+        self.take_note(|told| {
+            told.step.get_or_insert_with(|| step.to_owned());
+        });
     }
 
-    /// Why the answer is no good one, for whoever is called about it. It is not
-    /// printed.
-    pub fn because(&self, why: &str) {
-        if let Ok(mut failed) = self.failed.lock() {
-            failed.why = why.lines().next().map(str::to_owned);
+    /// That nothing can be built yet, and why, for whoever is called about an
+    /// old image. It is not printed.
+    pub fn not_yet(&self, why: &str) {
+        self.take_note(|told| (told.not_yet, told.why) = (true, Some(why.to_owned())));
+    }
+
+    fn take_note(&self, note: impl FnOnce(&mut Told)) {
+        if let Ok(mut told) = self.told.lock() {
+            note(&mut told);
         }
     }
 
     /// Writes down how a task ended, for the alarm that is called after it.
     pub fn outcome(&self, env: &Env, task: &str, ended: &Result<Done, Error>) {
-        let mark = match self.failed.lock() {
-            Ok(failed) => outcome::mark(
-                task,
-                ended,
-                failed.step.as_deref(),
-                failed.why.as_deref(),
-                env.run.name(),
-            ),
-            Err(_) => outcome::Mark::Nothing,
-        };
+        let mut told = Told::default();
+        self.take_note(|noted| told = noted.clone());
+        let mark = outcome::mark(task, ended, &told, env.run.name());
         if let Err(error) = outcome::keep(&env.root, &mark) {
             self.warning(&format!("{}: {error}", outcome::FILE));
         }
@@ -218,7 +206,7 @@ impl Report {
 
     /// Why the task ended.
     pub fn error(&self, text: &str) {
-        self.because(text);
+        self.take_note(|told| told.why = Some(text.to_owned()));
         let mut lines = text.lines();
         let first = lines.next().unwrap_or_default();
         let paint = if self.color {

@@ -17,6 +17,8 @@ pub mod keys;
 pub mod performed;
 pub mod promote;
 pub mod publish;
+pub mod resolve;
+pub mod status;
 pub mod verify;
 pub mod versions;
 pub mod vm;

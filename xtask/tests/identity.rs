@@ -4,6 +4,7 @@
 mod support;
 
 use support::Bench;
+use support::upstream::PUBLISHED;
 
 /// What the runner of GitHub Actions sets, as far as it could matter.
 /// Source: GitHub Actions, "Variables reference".
@@ -62,9 +63,12 @@ fn the_same_facts_give_the_same_bytes_here_and_in_ci() {
     for task in [
         &["versions"][..],
         &["resolve"],
+        &["resolve", "--decide", "--force=no"],
+        &["resolve", "--decide", "--force=a reason"],
         &["check-zfs-available"],
         &["build", "--dry-run"],
         &["build", "--publish", "--dry-run"],
+        &["build", "--push", "--dry-run"],
         &["test-build", "--dry-run"],
     ] {
         for json in [&[][..], &["--json"]] {
@@ -81,6 +85,26 @@ fn the_same_facts_give_the_same_bytes_here_and_in_ci() {
     assert_eq!(bench.upstream.asked("", ""), asked);
     // And CI was CI: it got what the steps after it read.
     assert!(bench.exists("github-output") && bench.exists("summary"));
+}
+
+/// Both halves of a publication, of one lock and of what is in the registry.
+#[test]
+fn the_same_lock_gives_the_same_bytes_here_and_in_ci() {
+    let bench = Bench::new();
+    bench.run(&["resolve", "-o", "lock.json"]).expect(0);
+    let push = ["build", "--push", "--locked", "lock.json"];
+    bench.run(&push).expect(0);
+    let image = format!("{PUBLISHED}@{}", bench.pushed());
+    let publish = ["publish", &image, "--locked", "lock.json"];
+    for task in [&push, &publish] {
+        for more in [&["--dry-run"][..], &["--dry-run", "--json"]] {
+            let args = [&task[..], more].concat();
+            let here = bench.run(&args).expect(0);
+            assert_eq!(here, bench.run_with(&args, CI).expect(0), "{args:?}");
+            assert!(here.contains("run") && here.contains("stable"), "{here}");
+        }
+    }
+    bench.assert_no_tag_moved();
 }
 
 #[test]

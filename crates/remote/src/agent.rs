@@ -198,6 +198,32 @@ impl Agent {
     }
 }
 
+impl Agent {
+    /// One POST of a form, whatever its answer. No redirect is followed: what is
+    /// in the form is for nobody else.
+    pub(crate) fn post_form(&self, ask: &Ask<'_>, form: &Secret) -> Result<Reply, Error> {
+        let agent = if ask.insecure {
+            &self.lax
+        } else {
+            &self.secure
+        };
+        let mut request = agent
+            .post(ask.url)
+            .header("content-type", "application/x-www-form-urlencoded");
+        for (name, value) in ask.headers {
+            request = request.header(*name, *value);
+        }
+        let response = request
+            .config()
+            .max_redirects(0)
+            .max_redirects_will_error(false)
+            .build()
+            .send(form.expose())
+            .map_err(|error| transport(ask.url, &error))?;
+        read_whole(ask, response)
+    }
+}
+
 fn read_whole(ask: &Ask<'_>, mut response: Response) -> Result<Reply, Error> {
     let body = response
         .body_mut()

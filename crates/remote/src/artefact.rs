@@ -75,7 +75,10 @@ impl Registries {
         let registry = target.endpoint.image.repository().registry().to_owned();
         Ok(who.map(|who| {
             let pair = format!("{}:{}", who.user, who.password.expose());
-            let entry = serde_json::json!({"auth": BASE64.encode(pair)});
+            let mut entry = serde_json::json!({"auth": BASE64.encode(pair)});
+            if let Some(token) = &who.identity {
+                entry["identitytoken"] = token.expose().into();
+            }
             Secret::new(serde_json::json!({"auths": {registry: entry}}).to_string())
         }))
     }

@@ -21,8 +21,22 @@ use crate::{Error, Secret};
 pub struct Credential {
     /// The account's name.
     pub user: String,
-    /// Password or token.
+    /// Password or token; empty where there is only an identity token.
     pub password: Secret,
+    /// What some registries give out at a login in place of the password. Only
+    /// their token service takes it, as the refresh token of OAuth 2.
+    pub identity: Option<Secret>,
+}
+
+impl Credential {
+    /// User and password.
+    pub fn new(user: impl Into<String>, password: Secret) -> Self {
+        Self {
+            user: user.into(),
+            password,
+            identity: None,
+        }
+    }
 }
 
 impl fmt::Debug for Credential {
@@ -115,7 +129,19 @@ struct AuthFile {
 struct AuthEntry {
     #[serde(default)]
     auth: String,
+    #[serde(default, rename = "identitytoken")]
+    identity: String,
 }
+
+impl AuthEntry {
+    fn says_something(&self) -> bool {
+        !self.auth.is_empty() || !self.identity.is_empty()
+    }
+}
+
+/// The user's name by which a credential helper says that its secret is an
+/// identity token. Source: docker's command line, `cli/config/credentials`.
+const IDENTITY_USER: &str = "<token>";
 
 /// What a credential helper prints.
 /// Source: docker-credential-helpers, "get".
@@ -139,7 +165,7 @@ impl AuthFile {
             return ask(helper, name, registry, path);
         }
         for key in keys(repository) {
-            if let Some(entry) = self.auths.get(&key).filter(|entry| !entry.auth.is_empty()) {
+            if let Some(entry) = self.auths.get(&key).filter(|entry| entry.says_something()) {
                 return decode(entry, &key, path).map(Some);
             }
         }
@@ -149,7 +175,7 @@ impl AuthFile {
             host.split('/').next().unwrap_or(host).to_owned()
         };
         let by_url = self.auths.iter().find(|(key, entry)| {
-            !entry.auth.is_empty() && key.contains("://") && bare(key) == registry
+            entry.says_something() && key.contains("://") && bare(key) == registry
         });
         if let Some((key, entry)) = by_url {
             return decode(entry, key, path).map(Some);
@@ -181,12 +207,21 @@ fn decode(entry: &AuthEntry, key: &str, path: &Path) -> Result<Credential, Error
             format!("the `auth` of `{key}` is not base64 of user:password"),
         )
     };
+    let identity = Some(entry.identity.as_str()).filter(|token| !token.is_empty());
+    let identity = identity.map(Secret::new);
+    if entry.auth.is_empty() {
+        return Ok(Credential {
+            identity,
+            ..Credential::new(IDENTITY_USER, Secret::new(""))
+        });
+    }
     let bytes = BASE64.decode(entry.auth.trim()).map_err(|_| broken())?;
     let text = String::from_utf8(bytes).map_err(|_| broken())?;
     let (user, password) = text.split_once(':').ok_or_else(broken)?;
+    let password = Secret::new(password.trim_end_matches('\0'));
     Ok(Credential {
-        user: user.to_owned(),
-        password: Secret::new(password.trim_end_matches('\0')),
+        identity,
+        ..Credential::new(user, password)
     })
 }
 
@@ -212,9 +247,13 @@ fn ask(
             format!("docker-credential-{name} did not answer in JSON"),
         )
     })?;
-    Ok(Some(Credential {
-        user: answer.user,
-        password: Secret::new(answer.secret),
+    let secret = Secret::new(answer.secret);
+    Ok(Some(match answer.user.as_str() {
+        IDENTITY_USER => Credential {
+            identity: Some(secret),
+            ..Credential::new(answer.user, Secret::new(""))
+        },
+        _ => Credential::new(answer.user, secret),
     }))
 }
 
@@ -289,6 +328,41 @@ mod tests {
         assert_eq!(user("ghcr.io/a/b"), "gh");
         assert_eq!(user("quay.io/a/b"), "quay");
         assert_eq!(user("other.example/a"), "all");
+    }
+
+    #[test]
+    fn an_identity_token_is_no_password() {
+        let find = |json: &str, helper: &HelperCall| {
+            let file: AuthFile = serde_json::from_str(json).unwrap();
+            let repository = "ghcr.io/a/b".parse().unwrap();
+            let found = file.find(&repository, Path::new("x"), helper).unwrap();
+            let found = found.unwrap();
+            let identity = found.identity.map(|token| token.expose().to_owned());
+            (found.user, found.password.expose().to_owned(), identity)
+        };
+        fn own(text: &str) -> String {
+            text.to_owned()
+        }
+        let token = Some(own("a-token"));
+        let none = (own("<token>"), own(""), token.clone());
+        for (entry, expected) in [
+            (r#"{"identitytoken": "a-token"}"#, none.clone()),
+            (
+                // somebody: and no password.
+                r#"{"auth": "c29tZWJvZHk6", "identitytoken": "a-token"}"#,
+                (own("somebody"), own(""), token),
+            ),
+            (
+                r#"{"auth": "eDp5", "identitytoken": ""}"#,
+                (own("x"), own("y"), None),
+            ),
+        ] {
+            let json = format!(r#"{{"auths": {{"ghcr.io": {entry}}}}}"#);
+            assert_eq!(find(&json, &nobody), expected, "{entry}");
+        }
+        let helper =
+            |_: &str, _: &str| Ok(Some(own(r#"{"Username": "<token>", "Secret": "a-token"}"#)));
+        assert_eq!(find(r#"{"credsStore": "x"}"#, &helper), none);
     }
 
     #[test]

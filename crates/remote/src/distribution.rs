@@ -7,7 +7,7 @@
 use std::sync::{Mutex, MutexGuard};
 
 use registry_compat::{Digest, Repository, Tag, Trouble};
-use retention::{Kind, Manifest, Name};
+use retention::{HISTORY, Kind, Manifest, Name};
 use serde::{Deserialize, Serialize};
 
 use crate::agent::{Reply, next_page};
@@ -44,6 +44,8 @@ pub struct Read {
 struct Wire {
     #[serde(rename = "mediaType")]
     media_type: Option<String>,
+    #[serde(rename = "artifactType")]
+    artifact_type: Option<String>,
     manifests: Option<Vec<WireDescriptor>>,
     subject: Option<WireDescriptor>,
     config: Option<serde_json::Value>,
@@ -60,6 +62,13 @@ impl Wire {
     /// By the media type that the document claims. An OCI document may claim
     /// none; then by what it has, and one that has both is nothing known.
     fn kind(&self) -> Kind {
+        match self.kind_by_form() {
+            Kind::Image if self.artifact_type.as_deref() == Some(HISTORY) => Kind::Record,
+            kind => kind,
+        }
+    }
+
+    fn kind_by_form(&self) -> Kind {
         match (&self.media_type, &self.manifests, &self.layers) {
             (_, Some(_), Some(_)) => Kind::Unknown,
             (Some(claimed), _, _) => Kind::from_media_type(claimed),
@@ -398,6 +407,9 @@ mod tests {
         assert_eq!(kind(&format!("{{{oci}, \"manifests\": []}}")), Kind::Index);
         assert_eq!(kind(r#"{"manifests": []}"#), Kind::Index);
         assert_eq!(kind(r#"{"config": {}, "layers": []}"#), Kind::Image);
+        let history = format!(r#"{{"artifactType": "{HISTORY}", "config": {{}}, "layers": []}}"#);
+        assert_eq!(kind(&history), Kind::Record);
+        assert_eq!(kind(&history.replace("history", "x")), Kind::Image);
         assert_eq!(
             kind(r#"{"schemaVersion": 1, "fsLayers": []}"#),
             Kind::Unknown

@@ -32,6 +32,10 @@ pub enum Error {
     /// The thing asked for does not exist, where it had to.
     #[error("{0}")]
     NotFound(String),
+    /// Nothing could be found out, or done, for want of a token or of what it is
+    /// allowed to; the text says what it needs. Exit code 3.
+    #[error("could not find out: {0}")]
+    Denied(String),
     /// The server understood, and will not: asking again changes nothing.
     #[error("{0}")]
     Rejected(String),

@@ -30,6 +30,10 @@ pub struct Inspected {
     pub created: Option<Timestamp>,
 }
 
+/// The config of what has none. Source: OCI image specification 1.1, "Guidance
+/// for an Empty Descriptor".
+const EMPTY: &str = "application/vnd.oci.empty.v1+json";
+
 impl Registries {
     /// Digest, labels and size of an image, for one architecture.
     pub fn inspect(&self, image: &ImageRef, arch: Arch) -> Answer<Inspected> {
@@ -77,6 +81,9 @@ impl Registries {
         let config = wire
             .config
             .ok_or_else(|| garbled(target, "a manifest without config"))?;
+        if config.media_type == EMPTY {
+            return Err(garbled(target, "it is an artefact, and no image"));
+        }
         let config_digest = parse_digest(target, &config.digest)?;
         let config: WireConfig = self.config(target, &config_digest)?;
         let created = config.created.and_then(|text| text.parse().ok());

@@ -3,7 +3,7 @@
 //!
 //! Source: GitHub REST API, API version 2022-11-28.
 
-use registry_compat::{Trouble, Unknown};
+use registry_compat::Trouble;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -65,7 +65,7 @@ impl Project {
     /// API's root without a slash at the end.
     ///
     /// # Errors
-    /// [`Error::Unknown`] without a token: GitHub answers such questions to
+    /// [`Error::Denied`] without a token: GitHub answers such questions to
     /// named people only, or so seldom that it is no answer.
     pub fn new(
         agent: &Agent,
@@ -76,15 +76,11 @@ impl Project {
         pace: Pace,
     ) -> Result<Self, Error> {
         let token = token.ok_or_else(|| {
-            // Not cut to a line's length: it is our own text.
-            Error::Unknown(Unknown {
-                trouble: Trouble::Denied,
-                detail: format!(
-                    "{name}: there is no token for GitHub; set GITHUB_TOKEN or GH_TOKEN, or log \
-                     in with `gh auth login`; {}",
-                    access.wanted()
-                ),
-            })
+            Error::Denied(format!(
+                "{name}: there is no token for GitHub; set GITHUB_TOKEN or GH_TOKEN, or log in \
+                 with `gh auth login`; {}",
+                access.wanted()
+            ))
         })?;
         Ok(Self {
             patience: Patience::new(agent.clone(), pace),
@@ -191,14 +187,8 @@ impl Project {
         let wanted = self.access.wanted();
         let text = format!("{url}: HTTP {}: {}", reply.status, message(&reply.body));
         match reply.status {
-            401 => Error::Unknown(Unknown {
-                trouble: Trouble::Denied,
-                detail: format!("{text}; the token is not valid, or no longer"),
-            }),
-            403 => Error::Unknown(Unknown {
-                trouble: Trouble::Denied,
-                detail: format!("{text}; {wanted}"),
-            }),
+            401 => Error::Denied(format!("{text}; the token is not valid, or no longer")),
+            403 => Error::Denied(format!("{text}; {wanted}")),
             404 => Error::NotFound(format!(
                 "{text}; GitHub says so of what is not there, and of what the token may not see: \
                  {wanted}"

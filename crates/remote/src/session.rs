@@ -15,7 +15,7 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use oci_client::secrets::RegistryAuth;
-use registry_compat::{Answer, ImageRef};
+use registry_compat::{Answer, ImageRef, Trouble};
 use serde::Deserialize;
 
 use crate::agent::{Ask, Reply, Stream, judge};
@@ -241,6 +241,7 @@ impl Registries {
         let Some(bearer) = line.and_then(|line| Challenge::parse(line)) else {
             let basic = lines.iter().any(|line| word(line, "basic").is_some());
             return Ok(match who {
+                Some(who) if basic && who.identity.is_some() => return Err(password_wanted(&url)),
                 Some(who) if basic => Pass::Basic(who),
                 _ => Pass::Nothing,
             });
@@ -261,8 +262,24 @@ impl Registries {
                 format!("`{}` is no token service for it", bearer.realm),
             ));
         }
-        let url = bearer.url(target.endpoint.image.repository().path(), actions);
-        let reply = judge(&url, self.ask_token(target, &url, who)?)?;
+        let path = target.endpoint.image.repository().path();
+        let identity = who.and_then(|who| who.identity.as_ref());
+        let (url, reply) = match identity {
+            Some(identity) => {
+                let form = bearer.grant(path, actions, identity);
+                let reply = self.post_token(target, &bearer.realm, &form)?;
+                if matches!(reply.status, 404 | 405) {
+                    return Err(password_wanted(&bearer.realm));
+                }
+                (bearer.realm.clone(), reply)
+            }
+            None => {
+                let url = bearer.url(path, actions);
+                let reply = self.ask_token(target, &url, who)?;
+                (url, reply)
+            }
+        };
+        let reply = judge(&url, reply)?;
         if reply.status != 200 {
             let status = reply.status;
             return Err(garbled(target, format!("{url}: HTTP {status}")));
@@ -283,6 +300,17 @@ impl Registries {
         }
     }
 
+    fn post_token(&self, target: &Target, url: &str, form: &Secret) -> Result<Reply, Error> {
+        let ask = Ask {
+            url,
+            headers: &[],
+            authorization: None,
+            insecure: target.endpoint.insecure,
+            largest: LARGEST_TOKEN,
+        };
+        self.agent.post_form(&ask, form)
+    }
+
     fn ask_token(
         &self,
         target: &Target,
@@ -298,6 +326,18 @@ impl Registries {
             largest: LARGEST_TOKEN,
         })
     }
+}
+
+/// An identity token goes to a token service, and nowhere else.
+fn password_wanted(url: &str) -> Failure {
+    Error::unknown(
+        Trouble::Denied,
+        format!(
+            "{url} wants a password, and the login is an identity token; \
+             log in again, with `podman login`"
+        ),
+    )
+    .into()
 }
 
 fn key(target: &Target) -> (String, bool) {
@@ -337,6 +377,18 @@ impl Challenge {
     /// A password that a registry gets over TLS does not go on without it.
     fn is_fit_for(&self, plain: bool) -> bool {
         self.realm.starts_with("https://") || plain && self.realm.starts_with("http://")
+    }
+
+    /// The form that turns a refresh token into one for a repository.
+    /// Source: CNCF distribution, "Oauth2 Token Authentication".
+    fn grant(&self, path: &str, actions: &str, refresh: &Secret) -> Secret {
+        let service = self.service.as_deref().unwrap_or_default();
+        Secret::new(format!(
+            "grant_type=refresh_token&client_id=custom-coreos&service={}&scope={}&refresh_token={}",
+            encoded(service),
+            encoded(&format!("repository:{path}:{actions}")),
+            encoded(refresh.expose()),
+        ))
     }
 
     fn url(&self, path: &str, actions: &str) -> String {

@@ -32,8 +32,10 @@ pub(crate) struct Graph<'a> {
 struct Marks {
     /// Was read.
     read: bool,
-    /// Was read, and is an image or an index.
+    /// Was read, and what it is is known.
     pullable: bool,
+    /// Was read, and is no image but a document about them.
+    record: bool,
     /// Has a tag that is no artefact tag.
     ordinary: bool,
     /// Has an artefact tag or a `subject` that is not itself.
@@ -89,6 +91,7 @@ impl<'a> Graph<'a> {
             };
             graph.marks[node].read = true;
             graph.marks[node].pullable = manifest.kind() != Kind::Unknown;
+            graph.marks[node].record = manifest.kind() == Kind::Record;
             for child in manifest.children() {
                 if let Some(child) = graph.find(child).filter(|&child| child != node) {
                     lists.push((small(node), small(child)));
@@ -241,6 +244,12 @@ impl<'a> Graph<'a> {
         (attached && marks.ordinary) || (!attached && !marks.child)
     }
 
+    /// Whether a root is an image or an index, or may be one: a document about
+    /// images is none.
+    pub(crate) fn is_image(&self, node: usize) -> bool {
+        self.is_root(node) && !self.marks[node].record
+    }
+
     /// Whether a version can be pulled by a tag that people write.
     pub(crate) fn is_named(&self, node: usize) -> bool {
         self.marks[node].ordinary
@@ -287,7 +296,7 @@ impl<'a> Graph<'a> {
     /// of one that can.
     pub(crate) fn is_countable(&self, node: usize) -> bool {
         self.marks[node].pullable
-            && self.is_root(node)
+            && self.is_image(node)
             && self.date(node).is_some()
             && self.version(node).tags.is_some()
     }
@@ -297,7 +306,7 @@ impl<'a> Graph<'a> {
         self.marks[node].read
     }
 
-    /// Whether it was read, and is an image or an index.
+    /// Whether it was read, and what it is is known.
     pub(crate) fn is_pullable(&self, node: usize) -> bool {
         self.marks[node].pullable
     }

@@ -33,7 +33,7 @@ mod version;
 pub use audit::{Finding, audit};
 pub use error::Error;
 pub use fate::{DeleteReason, Fate, KeepReason, Part, Unknown};
-pub use manifest::{Kind, Manifest, ManifestRead, Manifests};
+pub use manifest::{HISTORY, Kind, Manifest, ManifestRead, Manifests};
 pub use name::Name;
 pub use plan::{Plan, Totals, plan};
 pub use policy::Policy;

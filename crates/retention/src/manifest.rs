@@ -5,6 +5,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::Name;
 
+/// The `artifactType` of the measured history of a package's images, which this
+/// project keeps in the package itself, under a tag. It stands for itself, as an
+/// image does, and must never be counted as one.
+pub const HISTORY: &str = "application/vnd.custom-coreos.history.v1+json";
+
 /// What a manifest is, by its media type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -13,6 +18,9 @@ pub enum Kind {
     Image,
     /// A list of manifests.
     Index,
+    /// A [`HISTORY`]: it may go by its age and its tags, but it takes no place
+    /// among the newest images, and is not what is left when all of them go.
+    Record,
     /// Anything else. It is kept: what it needs cannot be known.
     Unknown,
 }

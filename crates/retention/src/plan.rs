@@ -151,7 +151,7 @@ fn totals(graph: &Graph<'_>, decision: &Decision) -> Totals {
         warnings: 0,
     };
     for (node, why) in decision.whys.iter().enumerate() {
-        let root = usize::from(graph.is_root(node));
+        let root = usize::from(graph.is_image(node));
         totals.roots += root;
         match why {
             None => {
@@ -177,7 +177,7 @@ fn too_much(
     if delete == 0 {
         return Ok(());
     }
-    let image = |&node: &usize| graph.is_root(node) && graph.is_pullable(node);
+    let image = |&node: &usize| graph.is_image(node) && graph.is_pullable(node);
     let images: Vec<usize> = (0..graph.len()).filter(image).collect();
     let none_left = images.iter().all(|&node| decision.whys[node].is_none());
     if delete == listed || (!images.is_empty() && none_left) {

@@ -83,7 +83,7 @@ pub fn of_error(error: &Error, step: Option<&str>) -> Cause {
         Error::Gone { .. } => Cause::Registry,
         Error::Remote(error) => match error {
             remote::Error::Unknown(why) => of_silence(why),
-            remote::Error::ConfigFile { .. } => Cause::Configuration,
+            remote::Error::ConfigFile { .. } | remote::Error::Denied(_) => Cause::Configuration,
             remote::Error::NotFound(_) | remote::Error::Rejected(_) => Cause::Registry,
             remote::Error::Setup(_) => Cause::Network,
             _ => Cause::Unknown,
@@ -111,7 +111,8 @@ pub fn of_answer(done: Done, task: &str) -> Cause {
         (Done::Refused, _) => Cause::Configuration,
         (Done::Unknown, _) => Cause::Network,
         (_, "cleanup" | "diff") => Cause::Registry,
-        (_, "verify" | "promote" | "keys") => Cause::Signing,
+        (_, "verify" | "promote" | "publish" | "keys") => Cause::Signing,
+        (_, "vm") => Cause::Contract,
         (_, "build" | "test-build" | "check" | "rehearse") => Cause::Build,
         (_, "ignition") => Cause::Configuration,
         _ => Cause::Unknown,
@@ -138,16 +139,15 @@ pub fn of_foreign_step(name: &str) -> Cause {
 fn of_step(step: &str) -> Option<Cause> {
     Some(match step.split_whitespace().next()? {
         "build" | "packages" => Cause::Build,
-        "contract" => Cause::Contract,
+        "contract" | "first" | "switch" => Cause::Contract,
         "key" | "signing" | "trust" | "host" | "sign" | "signed" | "control" | "inputs" => {
             Cause::Signing
         }
-        "push" | "read" | "attach" | "name" | "promote" | "confirm" | "retract" | "base" => {
-            Cause::Registry
-        }
+        "pull" | "push" | "read" | "take" | "join" | "attach" | "name" | "promote" | "confirm"
+        | "retract" | "base" => Cause::Registry,
         // An image that is not what its tag says.
         "kmods" => Cause::Skew,
-        "gather" | "facts" | "kernel" | "forecast" => Cause::Network,
+        "gather" | "facts" | "kernel" | "forecast" | "Fedora" => Cause::Network,
         "lock" => Cause::Configuration,
         _ => return None,
     })
@@ -172,6 +172,7 @@ mod tests {
     use version_discovery::{Gap, NotKnown};
 
     use super::*;
+    use crate::plan::{Goal, plan};
 
     fn silence(trouble: Trouble, detail: &str) -> Error {
         Error::Unknown(Unknown {
@@ -276,6 +277,19 @@ mod tests {
             ),
         ] {
             assert_eq!(of_error(&error, during), cause, "{error} in {during:?}");
+        }
+    }
+
+    #[test]
+    fn every_step_of_a_publication_is_of_a_kind() {
+        let (mut config, lock, local) = crate::testing::locked();
+        for unsigned in [config.signing.unsigned.take(), None] {
+            config.signing.unsigned = unsigned;
+            let plan = plan(Goal::Publish, &config, &lock, &local).unwrap();
+            assert!(plan.steps.len() > 5);
+            for step in &plan.steps {
+                assert!(of_step(step.name).is_some(), "{}", step.name);
+            }
         }
     }
 

@@ -71,11 +71,13 @@ pub fn headline(state: &State) -> String {
 pub fn title(state: &State) -> String {
     let causes: Vec<String> = state.causes().iter().map(ToString::to_string).collect();
     let jobs: Vec<&str> = state.jobs().collect();
-    match (causes.is_empty(), jobs.is_empty()) {
+    let title = match (causes.is_empty(), jobs.is_empty()) {
         (true, _) => "Alarm: all is well".to_owned(),
         (_, true) => format!("Alarm: {}", causes.join(", ")),
         _ => format!("Alarm: {} ({})", causes.join(", "), jobs.join(", ")),
-    }
+    };
+    // GitHub takes 256 characters.
+    remote::one_line(&title)
 }
 
 /// One row for each trouble.

@@ -46,10 +46,7 @@ impl<'a> Source<'a> {
                 let (owner, name) = package.owner_and_name();
                 if let Some(token) = tools.token {
                     // The manifests of a private package; any user name will do.
-                    let credential = Credential {
-                        user: owner.to_owned(),
-                        password: token.clone(),
-                    };
+                    let credential = Credential::new(owner, token.clone());
                     let registry = package.image.registry();
                     tools.registries.lend(registry, credential);
                 }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 
 use crate::config::Percent;
 
@@ -14,8 +14,11 @@ pub struct CleanupArgs {
     #[command(subcommand)]
     pub command: Option<CleanupCommand>,
     /// Delete what the plan says; without it nothing is deleted
-    #[arg(long)]
+    #[arg(long, group = "how")]
     pub execute: bool,
+    /// The same as a word, for workflows
+    #[arg(long, value_name = "MODE", group = "how")]
+    pub mode: Option<Mode>,
     /// Let images go that are older, instead of image.yaml's days
     #[arg(long, value_name = "N")]
     pub days: Option<u32>,
@@ -29,11 +32,28 @@ pub struct CleanupArgs {
     #[arg(long, value_name = "NAME")]
     pub package: Option<String>,
     /// Write the log of deletions there, instead of under target/cleanup
-    #[arg(long, value_name = "FILE", requires = "execute")]
+    #[arg(long, value_name = "FILE", requires = "how")]
     pub log: Option<PathBuf>,
     /// Name what is broken in the registry already, and delete nothing
-    #[arg(long, conflicts_with_all = ["execute", "days", "keep", "most_share"])]
+    #[arg(long, conflicts_with_all = ["execute", "mode", "days", "keep", "most_share"])]
     pub audit: bool,
+}
+
+/// Whether anything is deleted. A word and not a flag, so that a workflow can
+/// hand it on; the empty text of an input that is not there is neither.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Mode {
+    /// The plan is printed.
+    DryRun,
+    /// And carried out.
+    Execute,
+}
+
+impl CleanupArgs {
+    /// Whether the plan is carried out.
+    pub fn executes(&self) -> bool {
+        self.execute || self.mode == Some(Mode::Execute)
+    }
 }
 
 /// What is below `cleanup`.

@@ -53,6 +53,9 @@ pub struct BuildArgs {
 /// `test-build`.
 #[derive(Debug, Clone, Default, Args)]
 pub struct TestBuildArgs {
+    /// That nothing can be built yet is no failure
+    #[arg(long)]
+    pub if_possible: bool,
     /// Inputs.
     #[command(flatten)]
     pub inputs: Inputs,

@@ -30,9 +30,9 @@ pub struct VmArgs {
     /// The config, such as nas
     #[arg(value_name = "NAME", default_value = "examples/vm")]
     pub name: String,
-    /// What it is installed on
-    #[arg(long, value_enum, value_name = "BASE", default_value_t = Base::Debian)]
-    pub base: Base,
+    /// What it is installed on; without it, fcos if that was fetched before
+    #[arg(long, value_enum, value_name = "BASE")]
+    pub base: Option<Base>,
     /// Show the console as it boots
     #[arg(long)]
     pub serial: bool,

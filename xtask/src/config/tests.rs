@@ -144,6 +144,14 @@ fn errors_name_file_line_and_column() {
             "image.yaml:11:1: `a.timer` is both",
         ),
         (
+            GOOD.replace("  name:", "  tags: [stable, history]\n  name:"),
+            "image.yaml:3:3: `history` is where the measured history lies",
+        ),
+        (
+            GOOD.replace("  name:", "  candidate: history\n  name:"),
+            "image.yaml:3:3: `history` is where the measured history lies",
+        ),
+        (
             GOOD.replace("  name:", "  tags: [candidate]\n  name:"),
             "image.yaml:3:3: `candidate` is the candidate tag",
         ),

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use registry_compat::{Answer, KmodTag, Trouble};
+use registry_compat::{Answer, KmodTag};
 use version_discovery::fcos_metadata::{join, parse_releases, parse_updates};
 use version_discovery::{
     Arch, Choice, Fact, FcosRelease, KernelVersion, KmodsSource, Outcome, Pick, Question, Rule,
@@ -42,7 +42,23 @@ impl World<'_> {
     /// If something does not exist that has to, such as the stream. What could
     /// not be asked is no error here: the choice says if it matters.
     pub fn upstream(&self, scope: Scope) -> Result<Upstream, Error> {
+        self.upstream_beside(scope, None)
+    }
+
+    /// The same for one who has asked for the published image already, and goes
+    /// on whatever came of it.
+    ///
+    /// # Errors
+    /// As [`Self::upstream`].
+    pub fn upstream_beside(
+        &self,
+        scope: Scope,
+        published: Option<Answer<remote::Inspected>>,
+    ) -> Result<Upstream, Error> {
         let mut asking = self.begin(scope)?;
+        if let Some(published) = published {
+            asking.published(published);
+        }
         for _ in 0..MOST_ROUNDS {
             let choice = decide(self.config, &asking.facts);
             if !self.round(&mut asking, &choice)? {
@@ -357,30 +373,6 @@ impl World<'_> {
             .images
             .retain(|image| image.source == pick.kmods && image.wanted.zfs == pick.zfs);
         Ok(false)
-    }
-
-    /// The published image. Denied is no error: registries say so, too, of what
-    /// is not there.
-    ///
-    /// # Errors
-    /// If it could not be asked for.
-    pub fn published(&self) -> Result<Answer<remote::Inspected>, Error> {
-        let repository = self.config.repository()?;
-        let tag = self.config.image.tags.first().cloned();
-        let image = repository.tagged(tag.unwrap_or_else(|| self.config.image.candidate.clone()));
-        self.report.status("Reading", &image.to_string());
-        let answer = self.inspect(&image, self.first_arch()?)?;
-        if let Answer::Unknown(why) = &answer
-            && why.trouble != Trouble::Denied
-        {
-            return Err(Error::Unknown(why.clone()));
-        }
-        if let Answer::Unknown(why) = &answer {
-            // A fork that has never published is no reason to stop.
-            self.report
-                .warning(&format!("whether {image} exists is not known: {why}"));
-        }
-        Ok(answer)
     }
 
     fn zfs_fact(&self) -> Result<Fact<Vec<ZfsRelease>>, Error> {

@@ -10,6 +10,7 @@ use version_discovery::Arch;
 use super::{Index, PUSHED, Piece, RETRACTED, UNSIGNED};
 use crate::config::{Reason, SecretSource};
 use crate::engine::CONTEXT;
+use crate::measured::TAG;
 use crate::process::Invocation;
 
 /// An effect of publishing, printed and performed from this value.
@@ -157,6 +158,20 @@ pub enum Act {
         /// The wanted name.
         tag: Tag,
     },
+    /// Put the durations so far beside `PUSHED`, for the half that publishes.
+    Measure {
+        /// Where.
+        repository: Repository,
+    },
+    /// Add the publication of `PUSHED` to the history.
+    Record {
+        /// Where.
+        repository: Repository,
+        /// The image's version.
+        image: Tag,
+        /// The fingerprint of its lock.
+        fingerprint: Digest,
+    },
     /// The image must not be marked as bad.
     NotRetracted {
         /// The image by digest.
@@ -264,6 +279,18 @@ impl fmt::Display for Act {
             Self::Name { repository, tag } => write!(
                 f,
                 "name     {repository}:{tag} is PUSHED for good, or {tag}-1, -2, … if it names another"
+            ),
+            Self::Measure { .. } => {
+                write!(f, "measure  what it took so far, as an artefact of PUSHED")
+            }
+            Self::Record {
+                repository,
+                image,
+                fingerprint,
+            } => write!(
+                f,
+                "history  {repository}:{TAG} gets an entry: {image} of lock {}, PUSHED, what it took and weighs",
+                fingerprint.short()
             ),
             Self::NotRetracted { image } => write!(f, "good     {image} is not marked as bad"),
             Self::Retract { image } => {

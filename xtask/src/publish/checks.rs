@@ -1,14 +1,19 @@
 //! What `verify` asks of a published image's signature.
 
-use registry_compat::Digest;
+use std::path::Path;
 
-use super::perform::{family, is_signed, refusal};
-use super::{PUSHED, Seen, host_copy};
+use registry_compat::{Digest, Repository};
+use remote::Registries;
+
+use super::perform::{family, is_signed, known, refusal};
+use super::{PUSHED, Seen, host_copy, rootfs};
 use crate::apply::Live;
 use crate::config::{Judge, Signing};
 use crate::contract::Check;
 use crate::error::Error;
 use crate::process::{self, Capture};
+use crate::signing::signature_tag;
+use crate::status::Signature;
 use crate::trust::Trust;
 
 /// The image's own policy, the signature, and the copy that a host would make,
@@ -34,17 +39,47 @@ pub fn checks(
     // Under buildah the first call makes the container.
     let last = calls.pop();
     for call in &calls {
-        process::run(&live.sh, call, Capture::Show, &mut show)?;
+        process::run(&live.sh, &live.filled(call), Capture::Show, &mut show)?;
     }
     if let Some(script) = &last {
-        printed = process::run(&live.sh, script, Capture::Stdout, &mut show)?.stdout;
+        printed = process::run(&live.sh, &live.filled(script), Capture::Stdout, &mut show)?.stdout;
     }
     let trust = Trust::parse(&printed)?;
     let outcome = judge(live, seen, digest, signing, &trust);
     if let Some(call) = seen.engine.contract_cleanup() {
-        process::tidying(|| process::run(&live.sh, &call, Capture::Show, &mut show))?;
+        process::tidying(|| process::run(&live.sh, &live.filled(&call), Capture::Show, &mut show))?;
     }
     outcome
+}
+
+/// Whether hosts find a signature of a digest, by the policy in the checkout.
+///
+/// # Errors
+/// If that could not be found out.
+pub fn signature(
+    root: &Path,
+    registries: &Registries,
+    repository: &Repository,
+    digest: &Digest,
+) -> Result<Signature, Error> {
+    // A host looks at the index, and at the image that it takes out of it.
+    let family = family(registries, repository, digest)?;
+    for digest in &family {
+        let tag = repository.tagged(signature_tag(digest)?);
+        if known(registries.artefact(&tag))?.is_none() {
+            return Ok(Signature::Absent);
+        }
+    }
+    let trust = Trust::of_rootfs(&root.join(rootfs()));
+    let Ok(Some(key)) = trust.and_then(|trust| trust.key(repository)) else {
+        return Ok(Signature::Untried);
+    };
+    for digest in &family {
+        if !is_signed(registries, &key, repository, digest)? {
+            return Ok(Signature::Foreign);
+        }
+    }
+    Ok(Signature::Good)
 }
 
 fn check(name: &str, expected: &str, found: Result<String, String>) -> Check {

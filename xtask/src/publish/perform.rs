@@ -7,6 +7,7 @@ use remote::{Registries, Secret};
 use serde_json::Value;
 
 use super::attach::{LOCK, attach};
+use super::record::{measure, record};
 use super::{
     AUTH, Act, Control, UNSIGNED, control_image, filled, free_name, join, retracted_tag, rootfs,
 };
@@ -73,7 +74,7 @@ pub(crate) fn perform(live: &mut Live<'_>, act: &Act) -> Result<(), Error> {
         } => {
             let report = live.report;
             let mut show = |line: &str| report.foreign(line);
-            let packages = filled(packages, live.pushed.as_ref());
+            let packages = live.filled(packages);
             let done = process::run(&live.sh, &packages, Capture::Stdout, &mut show)?;
             let list = sbom::parse(&done.stdout)?;
             let digest = live.pushed()?;
@@ -103,6 +104,18 @@ pub(crate) fn perform(live: &mut Live<'_>, act: &Act) -> Result<(), Error> {
                 ));
             }
             live.report.status("Named", &format!("{repository}:{free}"));
+            Ok(())
+        }
+        Act::Measure { repository } => {
+            measure(live, repository);
+            Ok(())
+        }
+        Act::Record {
+            repository,
+            image,
+            fingerprint,
+        } => {
+            record(live, repository, image, fingerprint);
             Ok(())
         }
         Act::NotRetracted { image } => {
@@ -335,7 +348,7 @@ fn read_trust(
 ) -> Result<(), Error> {
     let report = live.report;
     let mut show = |line: &str| report.foreign(line);
-    let script = filled(script, live.pushed.as_ref());
+    let script = live.filled(script);
     let done = process::run(&live.sh, &script, Capture::Stdout, &mut show)?;
     let trust = Trust::parse(&done.stdout)?;
     // Of the image now, not of the checkout: the base may have brought more.
@@ -352,7 +365,7 @@ pub(crate) fn refusal(
     digest: &Digest,
     copy: &Invocation,
 ) -> Result<Option<String>, Error> {
-    let mut call = filled(copy, live.pushed.as_ref().or(Some(digest)));
+    let mut call = live.filled(&filled(copy, live.pushed.as_ref().or(Some(digest))));
     for arg in &mut call.args {
         *arg = arg.replace(&format!("@{UNSIGNED}"), &format!("@{digest}"));
     }

@@ -11,7 +11,7 @@ use crate::config::Config;
 use crate::error::Error;
 use crate::facts::Local;
 use crate::lock::Lock;
-use crate::plan::{Effect, Step, contract};
+use crate::plan::{Effect, Step, contract, image_version};
 
 /// What is to be published.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -126,6 +126,12 @@ pub fn second(
     });
     steps.push(step("name", names(config, lock, local)?));
     steps.push(promote(config)?);
+    let record = Act::Record {
+        repository,
+        image: image_version(lock).parse()?,
+        fingerprint: lock.fingerprint()?,
+    };
+    steps.push(step("history", [record]));
     Ok(steps)
 }
 

@@ -131,7 +131,7 @@ fn gather(world: &World<'_>, args: &AlarmArgs, project: &Project) -> Result<Fact
     Ok(Facts {
         job: args.job.as_str().to_owned(),
         ended,
-        not_yet: left.is_some_and(|left| left.cause == Cause::Skew),
+        not_yet: left.is_some_and(|left| left.is_not_yet()),
         age: age(world)?,
         most_days: alarm.image_age_days,
         issues: project.issues(alarm.label.as_str())?,

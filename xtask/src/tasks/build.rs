@@ -58,7 +58,7 @@ pub fn build(world: &World<'_>, args: &BuildArgs) -> Result<Done, Error> {
 /// # Errors
 /// The first thing that did not hold.
 pub fn test_build(world: &World<'_>, args: &TestBuildArgs) -> Result<Done, Error> {
-    run(
+    let done = run(
         world,
         &Wanted {
             goal: Goal::TestBuild,
@@ -66,7 +66,12 @@ pub fn test_build(world: &World<'_>, args: &TestBuildArgs) -> Result<Done, Error
             like: None,
             force: None,
         },
-    )
+    )?;
+    // Whoever changed the checkout cannot help it.
+    Ok(match done {
+        Done::NotYet if args.if_possible => Done::Well,
+        done => done,
+    })
 }
 
 /// In CI, a fork that still names somebody else's account is stopped before it
@@ -101,7 +106,6 @@ struct Found {
 /// which has been told.
 fn found(world: &World<'_>, wanted: &Wanted<'_>) -> Result<Option<Found>, Error> {
     let inputs = wanted.inputs;
-    let publish = matches!(wanted.goal, Goal::Push | Goal::Publish);
     if let Some(image) = wanted.like {
         let local = world.local(inputs.engine)?;
         let lock = like(world, image, &local)?;
@@ -114,14 +118,17 @@ fn found(world: &World<'_>, wanted: &Wanted<'_>) -> Result<Option<Found>, Error>
         }));
     }
     if let Some(path) = &inputs.locked {
-        // Without a push, nobody needs to be asked for anything.
-        let published = if publish && wanted.force.is_none() {
+        let lock = read_lock(path)?;
+        let forced = wanted.force.is_some() || lock.judgement.forced.is_some();
+        // Without a publication, nobody needs to be asked for anything; and
+        // where it comes in halves, whoever made the lock has asked.
+        let published = if wanted.goal == Goal::Publish && !forced {
             Some(world.published()?)
         } else {
             None
         };
         return Ok(Some(Found {
-            lock: read_lock(path)?,
+            lock,
             local: world.local(inputs.engine)?,
             published,
             now: world.env.now,
@@ -149,7 +156,7 @@ fn found(world: &World<'_>, wanted: &Wanted<'_>) -> Result<Option<Found>, Error>
             outputs,
         })),
         Resolution::NotYet(not_yet) => {
-            versions::tell(world, &not_yet);
+            versions::not_yet(world, &not_yet)?;
             world.report.document(&not_yet)?;
             Ok(None)
         }
@@ -217,8 +224,10 @@ fn run(world: &World<'_>, wanted: &Wanted<'_>) -> Result<Done, Error> {
         outputs,
     } = found;
     if let Some(reason) = wanted.force {
-        world.report.status("Forced", reason.as_str());
         lock.judgement.forced = Some(reason.clone());
+    }
+    if let Some(reason) = &lock.judgement.forced {
+        world.report.status("Forced", reason.as_str());
     } else if wanted.goal != Goal::TestBuild {
         let days = world.config.policy.rebuild_after_days;
         match skip::published(&lock, published.as_ref(), days, now)? {

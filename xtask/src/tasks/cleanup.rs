@@ -6,6 +6,7 @@ mod undo;
 
 use std::path::PathBuf;
 
+use registry_compat::Tag;
 use remote::{Agent, Limits, Pace};
 use retention::{Glob, Policy, Timestamp};
 use serde::Serialize;
@@ -21,6 +22,7 @@ use crate::config::{Package, Retention};
 use crate::env;
 use crate::error::Error;
 use crate::gather::World;
+use crate::measured;
 use crate::process::interrupted;
 use crate::report::Progress;
 use crate::tasks::Done;
@@ -69,6 +71,11 @@ pub fn run_at(world: &World<'_>, args: &CleanupArgs, paces: Paces) -> Result<Don
     if let Some(CleanupCommand::Restore(args)) = &args.command {
         return undo::restore_log(world, &tools, &args.log);
     }
+    if args.log.is_some() && !args.executes() {
+        return Err(Error::Usage(
+            "--log: without --execute nothing is deleted, and there is no log".to_owned(),
+        ));
+    }
     let packages = packages(world, args.package.as_deref())?;
     let log = match &args.log {
         Some(path) => path.clone(),
@@ -108,7 +115,7 @@ pub fn run_at(world: &World<'_>, args: &CleanupArgs, paces: Paces) -> Result<Don
     if all.iter().any(|(_, planned)| planned.refusal.is_some()) {
         return refuse(world, &all);
     }
-    if args.execute {
+    if args.executes() {
         execute(world, &all, &mut log)
     } else {
         for (_, planned) in &all {
@@ -201,13 +208,13 @@ fn read_all<'a>(
     Ok(all)
 }
 
-/// The tags that a publication moves are protected wherever they are published.
+/// The tags that a publication moves, and the history, are protected wherever they are published.
 fn policy(world: &World<'_>, rules: &Retention, source: &Source<'_>) -> Result<Policy, Error> {
     let mut always = Vec::new();
     if source.repository == world.config.repository()? {
-        for tag in world.config.image.tags.iter() {
+        let followed = world.config.image.tags.iter().map(Tag::as_str);
+        for tag in followed.chain([measured::TAG]) {
             let glob: Glob = tag
-                .as_str()
                 .parse()
                 .map_err(|error: retention::Error| Error::Usage(error.to_string()))?;
             always.push(glob);

@@ -5,6 +5,7 @@ use remote::Inspected;
 use serde::Serialize;
 
 use crate::cli::DiffArgs;
+use crate::engine::in_run;
 use crate::error::Error;
 use crate::gather::World;
 use crate::plan::LOCK_LABEL;
@@ -146,13 +147,16 @@ fn packages(world: &World<'_>, args: &DiffArgs, image: &ImageRef) -> Result<Pack
     let there = home.image.to_string();
     let pull = engine.pull(&there, home.insecure);
     process::run(&sh, &pull, Capture::Show, &mut show)?;
+    let run = crate::env::run_id();
     let mut calls = engine.script(&there, "packages.sh", &[]);
     let last = calls.pop();
     for call in &calls {
-        process::run(&sh, call, Capture::Show, &mut show)?;
+        process::run(&sh, &in_run(call, &run), Capture::Show, &mut show)?;
     }
+    let last = last.map(|call| in_run(&call, &run));
     let listed = last.map(|call| process::run(&sh, &call, Capture::Stdout, &mut show));
     if let Some(call) = engine.contract_cleanup() {
+        let call = in_run(&call, &run);
         process::tidying(|| process::run(&sh, &call, Capture::Show, &mut show))?;
     }
     let listed = listed.transpose()?.map(|done| done.stdout);

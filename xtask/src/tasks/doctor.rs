@@ -41,7 +41,13 @@ const fn tool(
 /// What a rehearsal and the tests need beside an engine.
 pub const REHEARSAL: [&str; 6] = ["podman", "rpmbuild", "rpm", "depmod", "systemctl", "cc"];
 
-const TOOLS: [Tool; 12] = [
+/// Where a linter is put that no distribution has.
+pub const LINTERS: &str = "target/linters";
+/// It, in the version that the workflows were tried with; a test holds that
+/// `.ci/run` takes the same.
+pub const ZIZMOR: &str = "zizmor==1.32.0";
+
+const TOOLS: [Tool; 13] = [
     tool("git", "labels the image with its commit", "git", "git-core"),
     tool(
         "podman",
@@ -84,6 +90,13 @@ const TOOLS: [Tool; 12] = [
         "systemd",
     ),
     tool("cc", "stand-ins of the rehearsal", "gcc", "gcc"),
+    // Debian has `venv` in a package of its own, which brings the program.
+    tool(
+        "python3",
+        "brings zizmor, for the tests",
+        "python3-venv",
+        "python3",
+    ),
 ];
 
 /// What must be in `containers.conf` where systemd does not run: podman would
@@ -122,6 +135,7 @@ pub fn run(env: &Env, report: &Report, config: &Path, args: &DoctorArgs) -> Resu
         install(env, report, args.vm)?;
     }
     let mut lines = tools(env);
+    lines.push(linter(env));
     lines.push(engine(env));
     lines.push(systemd(env));
     lines.push(space(env));
@@ -213,7 +227,47 @@ fn command(env: &Env, vm: bool) -> Option<Invocation> {
     Some(Invocation::new(words[0], words[1..].iter().copied()))
 }
 
+/// The linter of the workflows.
+fn zizmor(env: &Env) -> Option<std::path::PathBuf> {
+    let ours = env.root.join(LINTERS).join("bin/zizmor");
+    env.program("zizmor")
+        .or_else(|| Some(ours).filter(|path| path.is_file()))
+}
+
+fn linter(env: &Env) -> Line {
+    let found = zizmor(env);
+    Line {
+        ok: found.is_some(),
+        name: "zizmor (lints the workflows, in the tests)".to_owned(),
+        mend: match found {
+            Some(_) => String::new(),
+            None => "cargo xtask doctor --install".to_owned(),
+        },
+        found: found.map_or_else(|| "no".to_owned(), |path| path.display().to_string()),
+    }
+}
+
 fn install(env: &Env, report: &Report, vm: bool) -> Result<(), Error> {
+    install_packages(env, report, vm)?;
+    if zizmor(env).is_some() {
+        return Ok(());
+    }
+    // In a folder of its own: Python of a distribution takes nothing else.
+    let sh = crate::apply::shell(&env.root)?;
+    let pip = env.root.join(LINTERS).join("bin/pip").display().to_string();
+    for command in [
+        Invocation::new("python3", ["-m", "venv", LINTERS]),
+        Invocation::new(&pip, ["install", "--quiet", "--only-binary=:all:", ZIZMOR]),
+    ] {
+        report.status("Running", &command.to_string());
+        process::run(&sh, &command, Capture::Show, &mut |line| {
+            report.foreign(line);
+        })?;
+    }
+    Ok(())
+}
+
+fn install_packages(env: &Env, report: &Report, vm: bool) -> Result<(), Error> {
     let Some(command) = command(env, vm) else {
         return Ok(());
     };

@@ -15,7 +15,7 @@ use crate::resolve::decide;
 use crate::tasks::Done;
 use crate::tasks::forecast::wrapped;
 use crate::tasks::inputs::{Here, gathered};
-use crate::tasks::versions::{self, sentence, word};
+use crate::tasks::versions::{self, sentence, token, word};
 
 /// Lines of a list that a tired person reads.
 const MOST: usize = 6;
@@ -49,7 +49,7 @@ pub fn run(world: &World<'_>, args: &FactsArgs) -> Result<Done, Error> {
     let rows = [vec!["verdict".to_owned(), sentence(&choice.outcome)]];
     versions::summary(world, "Why this choice", &rows)?;
     world.report.outputs(&[
-        ("verdict", word(&choice.outcome).to_owned()),
+        ("verdict", token(&choice.outcome).to_owned()),
         ("verdict-text", sentence(&choice.outcome)),
     ])?;
     world.report.document(&Document {

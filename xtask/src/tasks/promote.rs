@@ -10,6 +10,7 @@ use crate::error::Error;
 use crate::gather::World;
 use crate::history::{self, Entry};
 use crate::lock::Lock;
+use crate::measured;
 use crate::plan::{Effect, LOCK_LABEL, Plan, Step, contract};
 use crate::publish::{self, Act, Platform, Seen, platforms};
 use crate::tasks::Done;
@@ -240,6 +241,12 @@ fn left_behind(world: &World<'_>, image: &ImageRef) -> Result<(), Error> {
 fn named(world: &World<'_>, repository: &Repository, to: &str) -> Result<Digest, Error> {
     if to.starts_with("sha256:") {
         return Ok(to.parse()?);
+    }
+    if to == measured::TAG {
+        return Err(Error::Usage(format!(
+            "`{to}` is the history of what publications took, and no image; \
+             `cargo xtask status --history` shows it"
+        )));
     }
     let image = repository.tagged(to.parse()?);
     present(world.registries()?.digest(&image), &image)

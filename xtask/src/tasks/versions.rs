@@ -1,16 +1,17 @@
-//! `versions`, its one-line relatives, and `resolve`.
+//! `versions` and its one-line relatives.
 
 use serde::Serialize;
 use version_discovery::{BaseCandidate, Choice, KernelVersion, Outcome, newest_in_series};
 
-use crate::cli::{FactsArgs, ResolveArgs};
+use crate::cli::FactsArgs;
+use crate::config::Config;
 use crate::error::Error;
 use crate::facts::Upstream;
 use crate::gather::{Scope, World};
 use crate::lock::Lock;
 use crate::resolve::{NotYet, Resolution, decide, explain};
 use crate::tasks::Done;
-use crate::tasks::inputs::{Here, Resolved, resolved, write};
+use crate::tasks::inputs::{Here, Resolved, resolved};
 
 /// The document of `versions --json`.
 #[derive(Serialize)]
@@ -32,6 +33,17 @@ pub fn word(outcome: &Outcome) -> &'static str {
         Outcome::Go(_) => "compatible",
         Outcome::Hold(..) => "held",
         Outcome::Wait(_) => "not yet",
+        Outcome::Unknown(_) => "unknown",
+        Outcome::Refused(_) => "refused",
+    }
+}
+
+/// The same for the steps of a workflow: one word, without a space.
+pub fn token(outcome: &Outcome) -> &'static str {
+    match outcome {
+        Outcome::Go(_) => "go",
+        Outcome::Hold(..) => "hold",
+        Outcome::Wait(_) => "not-yet",
         Outcome::Unknown(_) => "unknown",
         Outcome::Refused(_) => "refused",
     }
@@ -65,7 +77,7 @@ pub fn table(world: &World<'_>, args: &FactsArgs) -> Result<Done, Error> {
         Resolution::NotYet(not_yet) => (None, Some(&**not_yet)),
     };
     let row = |name: &str, value: String| vec![name.to_owned(), value];
-    let newest = newest_zfs(world, &resolved.facts.upstream);
+    let newest = newest_zfs(world.config, &resolved.facts.upstream);
     let mut rows = Vec::new();
     match lock {
         Some(lock) => {
@@ -123,14 +135,15 @@ pub fn table(world: &World<'_>, args: &FactsArgs) -> Result<Done, Error> {
     }
 }
 
-fn newest_zfs(world: &World<'_>, upstream: &Upstream) -> Option<String> {
+/// The newest release of OpenZFS in the series.
+pub fn newest_zfs(config: &Config, upstream: &Upstream) -> Option<String> {
     let releases = upstream.discovery.zfs.known()?;
-    let newest = newest_in_series(releases, world.config.zfs.series).ok()?;
+    let newest = newest_in_series(releases, config.zfs.series).ok()?;
     Some(newest.to_string())
 }
 
 /// The newest release that came into question.
-fn newest_base(choice: &Choice) -> Option<&BaseCandidate> {
+pub fn newest_base(choice: &Choice) -> Option<&BaseCandidate> {
     choice
         .bases
         .iter()
@@ -142,7 +155,7 @@ fn newest_base(choice: &Choice) -> Option<&BaseCandidate> {
 pub fn outputs(resolved: &Resolved) -> Vec<(&'static str, String)> {
     let outcome = &resolved.choice.outcome;
     let mut all = vec![
-        ("verdict", word(outcome).to_owned()),
+        ("verdict", token(outcome).to_owned()),
         ("verdict-text", sentence(outcome)),
     ];
     if let Resolution::Lock(lock) = &resolved.resolution {
@@ -179,11 +192,23 @@ pub fn summary(world: &World<'_>, title: &str, rows: &[Vec<String>]) -> Result<(
 pub fn tell(world: &World<'_>, not_yet: &NotYet) {
     let lines = explain(not_yet);
     if let Some(first) = lines.first() {
-        world.report.because(first);
+        world.report.not_yet(first);
     }
     for line in lines {
         world.report.note(&line);
     }
+}
+
+/// Tells a person, and the page of the run, why there is nothing to build.
+///
+/// # Errors
+/// If the runner's file cannot be written.
+pub fn not_yet(world: &World<'_>, not_yet: &NotYet) -> Result<(), Error> {
+    tell(world, not_yet);
+    let lines = explain(not_yet).join("\n");
+    world.report.summary(&format!(
+        "### Not yet: nothing can be built\n\n```text\n{lines}\n```\n\n"
+    ))
 }
 
 /// Tells a person, and the page of the run, that a base is held back.
@@ -292,34 +317,4 @@ pub fn check(world: &World<'_>, args: &FactsArgs) -> Result<Done, Error> {
             Ok(Done::NotYet)
         }
     }
-}
-
-/// `resolve`.
-///
-/// # Errors
-/// If anything could not be found out, or the file cannot be written.
-pub fn resolve(world: &World<'_>, args: &ResolveArgs) -> Result<Done, Error> {
-    let resolved = resolved(world, &args.facts, None, Here::Saved, Scope::default())?;
-    let lock = match &resolved.resolution {
-        Resolution::Lock(lock) => lock,
-        Resolution::NotYet(not_yet) => {
-            tell(world, not_yet);
-            world.report.document(not_yet)?;
-            return Ok(Done::NotYet);
-        }
-    };
-    let text = serde_json::to_string_pretty(lock).map_err(|e| Error::Usage(e.to_string()))?;
-    match &args.output {
-        Some(path) => {
-            write(path, &format!("{text}\n"))?;
-            world.report.status("Wrote", &path.display().to_string());
-        }
-        None => world.report.answer(&text),
-    }
-    hold(world, &resolved.choice.outcome)?;
-    let mut values = outputs(&resolved);
-    values.push(("fingerprint", lock.fingerprint()?.to_string()));
-    world.report.outputs(&values)?;
-    world.report.document(&lock)?;
-    Ok(Done::Well)
 }

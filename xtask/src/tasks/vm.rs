@@ -42,11 +42,12 @@ const BOOTS: usize = 2;
 /// what its config says is an answer: [`Done::Badly`].
 pub fn run(world: &World<'_>, args: &VmArgs) -> Result<Done, Error> {
     host::able(world.env)?;
-    if args.switch.is_some() && args.base != Base::Fcos {
+    let base = args.base.unwrap_or_else(|| base_here(world));
+    if args.switch.is_some() && base != Base::Fcos {
         let text = "`--switch` needs `--base fcos`: Debian has no bootc";
         return Err(Error::Usage(text.to_owned()));
     }
-    let config = source(world, args)?;
+    let config = source(world, &args.name, base)?;
     let watch = Stopwatch::start();
     let (acceleration, why) = host::acceleration(args.emulate);
     let how = match (acceleration, why) {
@@ -57,11 +58,10 @@ pub fn run(world: &World<'_>, args: &VmArgs) -> Result<Done, Error> {
         ),
     };
     let name = &args.name;
-    let base = args.base;
     world
         .report
         .status("Trying", &format!("{name} on {base}, {how}"));
-    let system = match args.base {
+    let system = match base {
         Base::Debian => {
             let room = Room::new(&world.env.root)?;
             let sh = crate::apply::shell(&world.env.root)?;
@@ -114,12 +114,31 @@ pub fn run(world: &World<'_>, args: &VmArgs) -> Result<Done, Error> {
         "switch": switched,
         "mistakes": mistakes,
     }))?;
+    let green = if done == Done::Well { "yes" } else { "no" };
+    world.report.outputs(&[("green", green.to_owned())])?;
+    let boots = installed.judgements.iter().chain(&switched);
+    let boots: String = boots
+        .map(|judgement| format!("- {}: {}\n", judgement.boot, judgement.summary()))
+        .collect();
+    world
+        .report
+        .summary(&format!("## {name} on {base}\n\n{boots}"))?;
     let seconds = watch.elapsed().as_secs_f64();
     world.report.status("Took", &format!("{seconds:.0} s"));
     if let (Some(mut booted), Some(trial)) = (installed.running, installed.trial) {
         keep::leave(world, trial, &mut booted)?;
     }
     Ok(done)
+}
+
+/// Fedora CoreOS where its disk was fetched before; else the one that needs no
+/// download from Fedora.
+fn base_here(world: &World<'_>) -> Base {
+    if fcos::is_here(world.env) {
+        Base::Fcos
+    } else {
+        Base::Debian
+    }
 }
 
 /// The folder of large things that can be made again.
@@ -129,12 +148,12 @@ fn cache(world: &World<'_>) -> PathBuf {
 }
 
 /// The source, translated, in words that the base understands.
-fn source(world: &World<'_>, args: &VmArgs) -> Result<Value, Error> {
+fn source(world: &World<'_>, name: &str, base: Base) -> Result<Value, Error> {
     let wrong = |detail: String| Error::Step {
-        step: format!("{}.bu", args.name),
+        step: format!("{name}.bu"),
         detail,
     };
-    let machines = translate_all(&world.env.root, world.config, &[args.name.clone()])?;
+    let machines = translate_all(&world.env.root, world.config, &[name.to_owned()])?;
     let machine = machines
         .first()
         .ok_or_else(|| wrong("there is no such source".to_owned()))?;
@@ -146,7 +165,7 @@ fn source(world: &World<'_>, args: &VmArgs) -> Result<Value, Error> {
     })?;
     let mut config: Value =
         serde_json::from_str(text).map_err(|error| wrong(format!("no JSON: {error}")))?;
-    if args.base == Base::Debian {
+    if base == Base::Debian {
         if let Fit::Lowered(from) = spec::fit(&mut config, NEWEST_SPEC).map_err(wrong)? {
             let (major, minor) = NEWEST_SPEC;
             world.report.note(&format!(

@@ -15,12 +15,16 @@ use rustix::fs::{FlockOperation, flock};
 use sha2::Digest as _;
 use version_discovery::fcos_disk::QemuDisk;
 
+use crate::env::Env;
 use crate::error::Error;
 use crate::gather::World;
 use crate::process::interrupted;
 
 /// More than this is no disk of Fedora's: 700 MB in 2026, 2 GB unpacked.
 pub const LARGEST: u64 = 16 * 1024 * 1024 * 1024;
+
+/// The folder in the cache.
+const FOLDER: &str = "fcos";
 
 const PIECE: usize = 256 * 1024;
 
@@ -44,6 +48,16 @@ pub enum Told {
     Unpacks,
 }
 
+/// Whether a disk was fetched before, of whatever release.
+pub fn is_here(env: &Env) -> bool {
+    let folder = env.cache_dir.as_ref().map(|cache| cache.join(FOLDER));
+    let files = folder.and_then(|folder| std::fs::read_dir(folder).ok());
+    files.into_iter().flatten().flatten().any(|entry| {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        name.ends_with(".qcow2") && !name.starts_with('.')
+    })
+}
+
 /// The disk of the configured stream, in the cache when this returns.
 ///
 /// # Errors
@@ -54,7 +68,7 @@ pub fn get(world: &World<'_>) -> Result<(QemuDisk, PathBuf), Error> {
         let text = "there is no cache to keep Fedora's disk in: set `HOME` or `XDG_CACHE_HOME`";
         return Err(Error::Usage(text.to_owned()));
     };
-    let folder = cache.join("fcos");
+    let folder = cache.join(FOLDER);
     let (name, mut tenth) = (disk.name(), 0);
     let report = world.report;
     let mut size = None;

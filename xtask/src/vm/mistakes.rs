@@ -79,7 +79,11 @@ fn all(config: &Value) -> Vec<Mistake> {
         plant(format!("{device}: another label"), &|config| {
             config["storage"]["filesystems"][at]["label"] = json!("other");
         });
-        if filesystem["mountOptions"].is_array() {
+        // Ignition alone mounts it for its own files only.
+        let line = format!("Where={}\n", text(&filesystem["path"]));
+        let mounted = list(&config["systemd"]["units"])
+            .any(|(_, unit)| text(&unit["contents"]).contains(&line));
+        if mounted && filesystem["mountOptions"].is_array() {
             plant(format!("{device}: mounted nodev"), &|config| {
                 config["storage"]["filesystems"][at]["mountOptions"] = json!(["nodev"]);
             });
@@ -101,4 +105,71 @@ fn list(value: &Value) -> impl Iterator<Item = (usize, &Value)> {
 
 fn text(value: &Value) -> &str {
     value.as_str().unwrap_or("?")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config() -> Value {
+        json!({
+            "ignition": { "version": "3.3.0" },
+            "passwd": { "users": [{ "name": "core", "sshAuthorizedKeys": ["ssh-ed25519 A me"] }] },
+            "storage": {
+                "files": [{ "path": "/etc/x", "mode": 0o640, "contents": { "source": "data:,x" } }],
+                "disks": [{
+                    "device": "/dev/vdb",
+                    "partitions": [{ "number": 1, "label": "a", "sizeMiB": 600 }],
+                }],
+                "luks": [{ "name": "a", "device": "/dev/vdb1", "clevis": { "tpm2": true } }],
+                "filesystems": [{
+                    "device": "/dev/mapper/a", "format": "btrfs", "path": "/var/a",
+                    "mountOptions": ["noatime"],
+                }],
+            },
+            "systemd": { "units": [
+                { "name": "x.service", "enabled": true },
+                {
+                    "name": "var-a.mount",
+                    "enabled": true,
+                    "contents": "[Mount]\nWhere=/var/a\nWhat=/dev/mapper/a\nType=btrfs\n\
+                                 Options=noatime\n\n[Install]\nRequiredBy=local-fs.target",
+                },
+            ] },
+        })
+    }
+
+    #[test]
+    fn each_kind_of_thing_can_be_wrong() {
+        let config = config();
+        let planted = planted(&config);
+        let what: Vec<&str> = planted.iter().map(|mistake| &*mistake.what).collect();
+        for said in [
+            "/etc/x: mode 0644",
+            "/etc/x: other contents",
+            "core: another SSH key",
+            "partition a: 601 MiB",
+            "volume a: opened by a server",
+            "/dev/mapper/a: another label",
+            "x.service: not enabled",
+        ] {
+            assert!(what.contains(&said), "{said}: {what:?}");
+        }
+        for mistake in &planted {
+            let wrong = expectations(&mistake.config);
+            assert_ne!(wrong, expectations(&config), "{}", mistake.what);
+        }
+    }
+
+    #[test]
+    fn nobody_is_blamed_for_what_was_not_asked() {
+        // Without a label there is no question about one.
+        let asked = questions(&expectations(&config()));
+        for mistake in planted(&config()) {
+            for question in questions(&expectations(&mistake.config)) {
+                assert!(asked.contains(&question), "{}: {question:?}", mistake.what);
+            }
+        }
+        assert!(planted(&json!({ "ignition": { "version": "3.3.0" } })).is_empty());
+    }
 }

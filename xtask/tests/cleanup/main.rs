@@ -16,6 +16,7 @@ mod api;
 mod bench;
 mod layout;
 mod limits;
+mod measured;
 mod plans;
 mod referrers;
 mod registry;

@@ -74,6 +74,26 @@ fn days_and_keep_can_be_said_on_the_command_line() {
 }
 
 #[test]
+fn the_mode_is_a_word() {
+    let bench = Bench::new();
+    bench.furnish();
+    let log = bench.path("log.json").display().to_string();
+    bench
+        .run(&["--mode", "dry-run", "--log", &log])
+        .expect(2)
+        .says("there is no log");
+    bench
+        .run(&["--mode", "dry-run"])
+        .expect(0)
+        .says("nothing is deleted");
+    assert_eq!(bench.github.count("DELETE", ""), 0);
+    bench
+        .run(&["--mode", "execute", "--log", &log])
+        .expect(0)
+        .says("Deleted 4 versions");
+}
+
+#[test]
 fn there_is_no_third_state() {
     for words in [
         &["--execute="][..],
@@ -84,6 +104,10 @@ fn there_is_no_third_state() {
         &["--keep", "-1"],
         &["--most-share", "0"],
         &["--log", "x"],
+        &["--mode", ""],
+        &["--mode", "true"],
+        &["--mode", "execute", "--execute"],
+        &["--audit", "--mode", "execute"],
         &["--audit", "--execute"],
         &["restore"],
         &["--execute", "restore", "x"],

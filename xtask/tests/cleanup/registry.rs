@@ -23,16 +23,16 @@ fn installed(program: &str) -> bool {
     Command::new(program).arg("--version").output().is_ok()
 }
 
-struct Registry {
-    address: String,
+pub struct Registry {
+    pub address: String,
     dir: TempDir,
-    layout: Layout,
+    pub layout: Layout,
     _service: Background,
 }
 
 impl Registry {
     /// `None` where the programs are not installed.
-    fn start(delete: bool) -> Option<Self> {
+    pub fn start(delete: bool) -> Option<Self> {
         let program = ["docker-registry", "registry"]
             .into_iter()
             .find(|p| installed(p));
@@ -70,7 +70,7 @@ impl Registry {
         })
     }
 
-    fn path(&self, name: &str) -> std::path::PathBuf {
+    pub fn path(&self, name: &str) -> std::path::PathBuf {
         self.dir.path().join(name)
     }
 
@@ -83,7 +83,7 @@ impl Registry {
     }
 
     /// Pushes under a tag, or without one if the reference is a digest.
-    fn push(&self, piece: &Piece, repository: &str, reference: &str) {
+    pub fn push(&self, piece: &Piece, repository: &str, reference: &str) {
         let from = self.layout.named(piece);
         let to = self.name(repository, reference);
         let output = Command::new("skopeo")
@@ -112,7 +112,7 @@ impl Registry {
     }
 
     /// Reads one manifest.
-    fn inspect(&self, repository: &str, reference: &str) -> Output {
+    pub fn inspect(&self, repository: &str, reference: &str) -> Output {
         Command::new("skopeo")
             .args(["inspect", "--raw", "--tls-verify=false"])
             .arg(self.name(repository, reference))
@@ -141,11 +141,18 @@ impl Registry {
 
     /// The real program with these words, in this checkout but with nothing of
     /// this machine's configuration.
-    fn cleanup(&self, retention: &str, words: &[&str]) -> Output {
+    pub fn cleanup(&self, retention: &str, words: &[&str]) -> Output {
+        let retention = serde_yaml::from_str(retention).unwrap();
+        let set = |config: &mut serde_yaml::Value| config["retention"] = retention;
+        self.cleanup_with(set, words)
+    }
+
+    /// The same with an `image.yaml` of which this is another.
+    pub fn cleanup_with(&self, set: impl FnOnce(&mut serde_yaml::Value), words: &[&str]) -> Output {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
         let stock = std::fs::read_to_string(root.join("image.yaml")).unwrap();
         let mut config: serde_yaml::Value = serde_yaml::from_str(&stock).unwrap();
-        config["retention"] = serde_yaml::from_str(retention).unwrap();
+        set(&mut config);
         let path = self.path("image.yaml");
         std::fs::write(&path, serde_yaml::to_string(&config).unwrap()).unwrap();
         Command::new(env!("CARGO_BIN_EXE_xtask"))

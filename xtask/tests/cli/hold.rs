@@ -77,7 +77,7 @@ fn the_base_is_held_back_and_everybody_hears_why() {
     }
     outcome.expect(0);
     let output = bench.read("github-output");
-    assert!(output.contains("verdict<<END_0\nheld\n"), "{output}");
+    assert!(output.contains("verdict<<END_0\nhold\n"), "{output}");
     let build = built(&bench);
     assert!(
         build.contains(&format!("KERNEL_VERSION={} ", kernel())),

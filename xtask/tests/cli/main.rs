@@ -5,6 +5,8 @@
 mod support;
 
 mod akmods;
+mod buildah;
+mod decide;
 mod explain;
 mod halves;
 mod hold;
@@ -15,5 +17,6 @@ mod rounds;
 mod secrets;
 mod signals;
 mod skip;
+mod status;
 mod verify;
 mod vm;

@@ -121,7 +121,7 @@ fn outside_a_checkout_json_is_one_document_too() {
 
 /// The runner's reading of the file: `NAME<<END`, lines, `END`.
 #[track_caller]
-fn outputs(text: &str) -> Vec<(String, String)> {
+pub fn outputs(text: &str) -> Vec<(String, String)> {
     let mut lines = text.lines();
     let mut values = Vec::new();
     while let Some(head) = lines.next() {

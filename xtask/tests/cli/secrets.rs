@@ -48,7 +48,14 @@ fn no_secret_is_printed_or_given_to_a_program() {
     run(&["build"], 3);
     bench.upstream.answer("/github", denied);
     run(&["zfs-version"], 3);
-    for name in ["log", "github-output", "summary", "facts.json", "lock.json"] {
+    for name in [
+        "log",
+        "github-output",
+        "summary",
+        "facts.json",
+        "lock.json",
+        "target/outcome.json",
+    ] {
         let text = bench.read(name);
         assert!(!text.is_empty(), "{name}");
         all.push_str(&text);

@@ -151,7 +151,7 @@ fn results_are_written_and_checked() {
         missing.stderr.contains("`cargo xtask ignition` writes it"),
         "{missing:?}"
     );
-    assert!(!bench.exists("target"));
+    assert!(!bench.exists("target/ignition"));
     let files = bench.run(&["ignition"]).expect(0);
     assert_eq!(
         files,

@@ -331,6 +331,7 @@ fn a_token_that_may_not_or_a_limit_is_exit_code_3() {
     bench
         .run("alarm --job build --status success")
         .expect(3)
+        .says("could not find out")
         .says("GITHUB_TOKEN")
         .says("public_repo")
         .says("issues: write");

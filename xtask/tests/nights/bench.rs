@@ -15,7 +15,7 @@ use xtask::gather::World;
 use xtask::outcome::{Mark, Outcome, keep};
 use xtask::report::Report;
 use xtask::tasks::workflow::Tempo;
-use xtask::tasks::{alarm, workflow};
+use xtask::tasks::{alarm, status, workflow};
 
 use crate::github::Github;
 
@@ -124,6 +124,7 @@ impl Bench {
         };
         let done = match &cli.task {
             Some(Task::Alarm(args)) => alarm::run_at(&world, args, pace),
+            Some(Task::Status(args)) => status::run(&world, args),
             Some(Task::Workflow(args)) => workflow::run_at(&world, args, tempo),
             other => panic!("{other:?}"),
         };

@@ -13,4 +13,5 @@ mod alarm;
 mod bench;
 mod life;
 mod outcome;
+mod status;
 mod workflow;

@@ -1,6 +1,6 @@
 // Cuts github.json out of GitHub's own OpenAPI description: the endpoints that
 // this project speaks to, and every component that they refer to. To run again,
-// or after adding a path to PATHS:
+// or after adding to ENDPOINTS:
 //
 //   npm pack @octokit/openapi
 //   tar xzf octokit-openapi-*.tgz package/generated/api.github.com.json
@@ -11,14 +11,18 @@
 
 import { readFileSync } from "node:fs";
 
-const PATHS = [
-  /^\/user$/,
-  /^\/repos\/\{owner\}\/\{repo\}$/,
-  /^\/repos\/\{owner\}\/\{repo\}\/actions\/workflows(\/\{workflow_id\}\/(dispatches|runs))?$/,
-  /^\/repos\/\{owner\}\/\{repo\}\/actions\/runs\/\{run_id\}(\/attempts\/\{attempt_number\}\/jobs)?$/,
-  /^\/repos\/\{owner\}\/\{repo\}\/issues(\/\{issue_number\}(\/comments)?)?$/,
-  /^\/users\/\{username\}$/,
-  /^\/(orgs\/\{org\}|user|users\/\{username\})\/packages\/\{package_type\}\/\{package_name\}(\/versions(\/\{package_version_id\}(\/restore)?)?)?$/,
+// Methods and paths.
+const ENDPOINTS = [
+  /^get \/user$/,
+  /^get \/users\/\{username\}$/,
+  /^(get|delete|post) \/(orgs\/\{org\}|user|users\/\{username\})\/packages\/\{package_type\}\/\{package_name\}(\/versions(\/\{package_version_id\}(\/restore)?)?)?$/,
+  /^get \/repos\/\{owner\}\/\{repo\}$/,
+  /^get \/repos\/\{owner\}\/\{repo\}\/actions\/workflows(\/\{workflow_id\}\/runs)?$/,
+  /^post \/repos\/\{owner\}\/\{repo\}\/actions\/workflows\/\{workflow_id\}\/dispatches$/,
+  /^get \/repos\/\{owner\}\/\{repo\}\/actions\/runs\/\{run_id\}(\/attempts\/\{attempt_number\}\/jobs)?$/,
+  /^(get|post) \/repos\/\{owner\}\/\{repo\}\/issues$/,
+  /^patch \/repos\/\{owner\}\/\{repo\}\/issues\/\{issue_number\}$/,
+  /^post \/repos\/\{owner\}\/\{repo\}\/issues\/\{issue_number\}\/comments$/,
 ];
 
 // Prose and examples are most of the bytes, and validate nothing.
@@ -60,7 +64,10 @@ const slice = {
   components: {},
 };
 for (const [path, item] of Object.entries(whole.paths)) {
-  if (PATHS.some((wanted) => wanted.test(path))) slice.paths[path] = lean(item);
+  for (const [method, operation] of Object.entries(item)) {
+    if (!ENDPOINTS.some((wanted) => wanted.test(`${method} ${path}`))) continue;
+    (slice.paths[path] ??= {})[method] = lean(operation);
+  }
 }
 const waiting = refs(slice.paths);
 const seen = new Set();

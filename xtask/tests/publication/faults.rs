@@ -214,7 +214,9 @@ fn the_registry_dies_at_any_act() {
     let Some(mut bench) = Bench::new() else {
         return;
     };
-    for act in ["sign ", "name ", "promote ", "confirm "] {
+    for act in [
+        "measure ", "sign ", "name ", "promote ", "confirm ", "history ",
+    ] {
         let before = bench.digest("stable").unwrap();
         let mut child = bench.start(&PUBLISH);
         let story = BufReader::new(child.stdout.take().unwrap());
@@ -228,6 +230,8 @@ fn the_registry_dies_at_any_act() {
         let now = bench.invariant(&before, act);
         // It may have been quicker than the registry's death; then all is done.
         assert!(code != Some(0) || now != before, "{act}: it claims success");
+        // What was published is published, whoever can write it down.
+        assert!(act != "history " || code == Some(0), "{act}: {code:?}");
         bench.run(&PUBLISH).expect(0);
         assert_ne!(bench.invariant(&before, act), before);
     }

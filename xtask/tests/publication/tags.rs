@@ -1,6 +1,6 @@
 //! The good night, and `promote`, `rollback`, `retract` and `verify`.
 
-use registry_compat::Answer;
+use registry_compat::{Answer, Digest};
 use remote::Secret;
 use xtask::signing::MANIFEST;
 
@@ -66,6 +66,7 @@ fn all_is_well(bench: &Bench) {
         bench.digest("44.20260720.3.1-zfs2.4.4-1").as_ref(),
         Some(&now)
     );
+    two_nights_are_two_entries(bench, [&before, &now]);
     // What changed, from the lists beside the images.
     let file = "containerfiles/custom-coreos/packages.sh";
     let list = bench.read(file);
@@ -87,6 +88,51 @@ fn all_is_well(bench: &Bench) {
     for secret in ["correct horse", "PRIVATE KEY", "ciphertext"] {
         assert!(!story.contains(secret), "{story}");
     }
+}
+
+/// By the registry's own word; and the clean-up leaves them.
+fn two_nights_are_two_entries(bench: &Bench, digests: [&Digest; 2]) {
+    let repository = REPOSITORY.parse().unwrap();
+    let history = xtask::publish::history(&bench.registries(), &repository);
+    let history = history.unwrap().expect("there is one");
+    let entries = history.last(usize::MAX);
+    let found: Vec<&Digest> = entries.iter().map(|entry| &entry.digest).collect();
+    assert_eq!(found, digests);
+    for entry in entries {
+        let took = |name: &str| {
+            let is = |took: &&xtask::measured::Took| took.step.to_string() == name;
+            entry.steps.iter().find(is).unwrap().seconds.get()
+        };
+        assert!(took("build") > 0.0, "{entry:?}");
+        assert!(took("host") + took("promote") <= entry.seconds());
+        assert!(entry.bytes() > 1_000_000, "{entry:?}");
+    }
+    let table = bench.run(&["status", "--history"]).expect(0);
+    assert_eq!(table.matches("44.20260720.3.1-zfs2.4.4").count(), 2);
+    let yaml = bench.read("image.yaml");
+    let mut config: serde_yaml::Value = serde_yaml::from_str(&yaml).unwrap();
+    config["retention"] = serde_yaml::from_str(&format!(
+        "{{days: 0, keep: 1, most-share: 100, protect: [none], \
+         packages: [{{image: {REPOSITORY}, back-end: registry}}]}}"
+    ))
+    .unwrap();
+    bench.write("cleanup.yaml", &serde_yaml::to_string(&config).unwrap());
+    let plan = bench
+        .run(&["cleanup", "--config", "cleanup.yaml"])
+        .expect(0);
+    let line = |tag: &str| {
+        let of = |line: &&str| line.ends_with(&format!("  {tag}"));
+        let line = plan.lines().find(of);
+        line.unwrap_or_else(|| panic!("no {tag} in {plan}"))
+    };
+    assert!(line("history").starts_with("keep "), "{plan}");
+    assert!(
+        line("history").contains("tag `history` is protected"),
+        "{plan}"
+    );
+    let screen = bench.run(&["status"]).expect(0);
+    assert!(screen.contains("of the policy's key"), "{screen}");
+    assert!(screen.contains("verdict      up to date"), "{screen}");
 }
 
 /// What cosign 3 writes by default: a bundle as an OCI referrer. `cosign verify`

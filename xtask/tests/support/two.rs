@@ -5,7 +5,8 @@ use registry_compat::{Answer, Digest, ImageRef, Repository};
 use remote::Registries;
 use serde_json::{Value, json};
 use xtask::lock::{Lock, digest_of};
-use xtask::publish::attach;
+use xtask::measured::MEASURED;
+use xtask::publish::{attach, attached};
 use xtask::sbom::{self, SPDX};
 use xtask::signing::MANIFEST;
 
@@ -37,7 +38,7 @@ fn there<T>(answer: Answer<T>) -> T {
 }
 
 /// The image `ours` for the other architecture, under that one's candidate tag,
-/// with its packages beside it.
+/// with its packages and durations beside it.
 pub fn foreign(registries: &Registries, repository: &Repository, ours: &Digest) -> Digest {
     let [_, (there_kernel, there_oci)] = names();
     let image = repository.at(ours.clone());
@@ -62,5 +63,8 @@ pub fn foreign(registries: &Registries, repository: &Repository, ours: &Digest) 
     let list = sbom::parse("zfs\t0:2.4.4-1\taarch64\nend\t1 packages\n").unwrap();
     let document = sbom::document(repository, &digest, None, &list);
     attach(registries, repository, &digest, SPDX, document).unwrap();
+    // It took as long as here.
+    let took = attached(registries, repository, ours, MEASURED).unwrap();
+    attach(registries, repository, &digest, MEASURED, took.unwrap()).unwrap();
     digest
 }

@@ -1,6 +1,11 @@
 //! The repository's invariants. Each failure says what to do.
 #![expect(clippy::unwrap_used, reason = "the helpers here are part of the tests")]
 
+#[path = "../support/expressions.rs"]
+mod expressions;
+mod linters;
+#[path = "../skip/mod.rs"]
+mod skip;
 mod workflows;
 
 use std::collections::BTreeSet;

@@ -85,6 +85,7 @@ fn documents() {
         ("no schema", without("schemaVersion"), [Garbled, Garbled]),
         ("no mediaType", without("mediaType"), [Present, Present]),
         ("no config", without("config"), [Present, Garbled]),
+        ("an artefact", with("config", json!({"digest": own, "mediaType": "application/vnd.oci.empty.v1+json"})), [Present, Garbled]),
         ("config of another type", with("config", json!([])), [Garbled, Garbled]),
         ("config's digest is a path", with("config", json!({"digest": "../../../secret"})), [Present, Garbled]),
         ("config nowhere", with("config", json!({"digest": other})), [Present, Garbled]),

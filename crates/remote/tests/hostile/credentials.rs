@@ -281,6 +281,105 @@ fn helpers() {
     assert_eq!(ask(&knows_nothing, &server), [Denied; 3]);
 }
 
+const IDENTITY: &str = "identity/of+somebody=";
+
+/// An auth file with an identity token for a server.
+fn identity_file(server: &Loopback) -> String {
+    let key = server.address().to_string();
+    serde_json::json!({"auths": {key: {"identitytoken": IDENTITY}}}).to_string()
+}
+
+/// A token service that gives a token for the refresh token, and for nothing
+/// else.
+fn exchanging(answer: impl Fn() -> Reply + Send + Sync + 'static) -> Loopback {
+    let image = image("exchanged");
+    let expected = format!("Bearer {TOKEN}");
+    start(move |request| match part(request) {
+        Some(Part::Ping) => challenge(request),
+        Some(Part::Token) if request.method == "POST" => answer(),
+        Some(Part::Token) => said(401, "UNAUTHORIZED"),
+        _ if request.header("authorization") == Some(&expected) => good(request, &image),
+        _ => said(401, "UNAUTHORIZED"),
+    })
+}
+
+#[test]
+fn an_identity_token_is_exchanged() {
+    let answer = || {
+        let body = format!("{{\"access_token\": \"{TOKEN}\"}}");
+        Reply::new(200, "application/json", body)
+    };
+    let server = exchanging(answer);
+    let auth = identity_file(&server);
+    let client = client(&server, Some(&auth));
+    assert_eq!(ask(&client, &server), [Present; 3]);
+    let tag = "new".parse().expect("a tag");
+    // Whether it counts as pushed is for the one who reads it back.
+    let _ = client.retag(&tagged(&server), &tag);
+    let seen = server.seen();
+    let forms: Vec<String> = seen
+        .iter()
+        .filter(|request| part(request) == Some(Part::Token))
+        .map(|request| {
+            assert_eq!(request.path, "/token", "nothing of it is in an address");
+            assert_eq!(request.header("authorization"), None);
+            let kind = request.header("content-type");
+            assert_eq!(kind, Some("application/x-www-form-urlencoded"));
+            String::from_utf8(request.body.clone()).expect("a form")
+        })
+        .collect();
+    let form = |actions: &str| {
+        format!(
+            "grant_type=refresh_token&client_id=custom-coreos&service=the%20test&\
+             scope=repository:a/b:{actions}&refresh_token=identity/of%2Bsomebody%3D"
+        )
+    };
+    assert_eq!(forms, [form("pull"), form("pull%2Cpush")]);
+    for request in seen.iter().filter(|r| part(r) != Some(Part::Token)) {
+        let shown = request.header("authorization").unwrap_or_default();
+        assert!(!shown.contains("identity"), "{}", request.path);
+    }
+    let text = client.auth_json(&tagged(&server)).expect("readable");
+    let text = text.expect("a login").expose().to_owned();
+    let json: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+    let entry = &json["auths"][server.address().to_string()];
+    assert_eq!(entry["identitytoken"], IDENTITY);
+}
+
+#[test]
+fn an_identity_token_that_is_not_taken_is_denied_and_not_shown() {
+    let other = start(|_| html(200));
+    let place = format!("http://{}/token", other.address());
+    let cases = [
+        (said(401, "UNAUTHORIZED"), Denied, "HTTP 401"),
+        // Not every token service knows the grant.
+        (html(404), Denied, "log in again"),
+        (html(405), Denied, "log in again"),
+        (html(307).with("location", &place), Garbled, "HTTP 307"),
+        (html(200), Garbled, "not the JSON of a token"),
+        (said(429, "TOOMANYREQUESTS"), RateLimited, "HTTP 429"),
+    ];
+    for (reply, wanted, says) in cases {
+        let server = exchanging(move || reply.clone());
+        let auth = identity_file(&server);
+        let client = client(&server, Some(&auth));
+        assert_eq!(ask(&client, &server), [wanted; 3], "{says}");
+        let Answer::Unknown(why) = client.digest(&tagged(&server)) else {
+            panic!("nothing is known");
+        };
+        assert!(why.detail.contains(says), "{says} in {}", why.detail);
+        assert!(!why.detail.contains("identity/of"), "{}", why.detail);
+    }
+    assert!(other.seen().is_empty(), "it goes to nobody else");
+    let server = guarded(basic("<token>"), wants_basic);
+    let auth = identity_file(&server);
+    let client = client(&server, Some(&auth));
+    assert_eq!(ask(&client, &server), [Denied; 3]);
+    for request in server.seen() {
+        assert_eq!(request.header("authorization"), None);
+    }
+}
+
 #[test]
 fn no_error_shows_a_secret() {
     for status in [200, 400, 401, 403, 404, 418, 429, 500] {

@@ -84,6 +84,9 @@ pub struct State {
     pub late: usize,
     /// What was dispatched: file and body.
     pub dispatched: Vec<(String, Value)>,
+    /// Answers about other repositories, by the beginning of the path; the
+    /// description is not asked about them.
+    pub others: Vec<(String, Reply)>,
 }
 
 /// The name of the repository.
@@ -133,6 +136,7 @@ impl Github {
             says_run: true,
             late: 0,
             dispatched: Vec::new(),
+            others: Vec::new(),
         }));
         let shared = Arc::clone(&state);
         let contract = Contract::load();
@@ -247,6 +251,10 @@ impl State {
             return self
                 .fault(request)
                 .unwrap_or_else(|| self.registry(request));
+        }
+        let about = |(begin, _): &&(String, Reply)| request.path.starts_with(begin.as_str());
+        if let Some((_, reply)) = self.others.iter().find(about) {
+            return reply.clone();
         }
         while let Some(at) = self.hooks.iter().position(|(method, part, _)| {
             request.method == *method && request.path.contains(part.as_str())

@@ -1,0 +1,17 @@
+//! The arguments of `status`.
+
+use clap::Args;
+
+/// `status`.
+#[derive(Debug, Clone, Default, Args)]
+pub struct StateArgs {
+    /// Show what the last N publications took instead
+    #[arg(
+        long,
+        value_name = "N",
+        num_args = 0..=1,
+        default_missing_value = "30",
+        value_parser = clap::value_parser!(u16).range(1..=400)
+    )]
+    pub history: Option<u16>,
+}

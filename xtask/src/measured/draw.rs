@@ -1,0 +1,160 @@
+//! The history as a table, as a line of bars, and as a chart for the page of a
+//! run. What goes into a chart are numbers, and days that were read as days.
+
+use std::fmt::Write as _;
+
+use super::Entry;
+
+const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
+/// For terminals that have no blocks.
+const PLAIN: [char; 8] = ['_', '.', '-', '=', '+', '*', '%', '#'];
+
+/// How many of the slowest steps stand in a row of the table.
+const SLOWEST: usize = 3;
+
+/// One bar for each number, the smallest the lowest; where all are the same,
+/// all are in the middle.
+pub fn sparkline(numbers: &[f64], unicode: bool) -> String {
+    let bars = if unicode { BARS } else { PLAIN };
+    let least = numbers.iter().copied().fold(f64::INFINITY, f64::min);
+    let most = numbers.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let bar = |number: &f64| {
+        let part = (number - least) / (most - least);
+        // Not a number where there is no range.
+        let part = if part.is_nan() { 0.5 } else { part };
+        let last = bars.len() - 1;
+        let level = (0..last).find(|level| part * (last as f64) < *level as f64 + 0.5);
+        bars[level.unwrap_or(last)]
+    };
+    numbers.iter().map(bar).collect()
+}
+
+/// The newest first, as one reads it.
+pub fn table(entries: &[Entry]) -> Vec<Vec<String>> {
+    let heads = ["DATE", "VERSION", "SIZE", "TOTAL", "SLOWEST STEPS"];
+    let mut rows = vec![heads.map(str::to_owned).to_vec()];
+    rows.extend(entries.iter().rev().map(|entry| {
+        let slowest: Vec<String> = entry
+            .slowest(SLOWEST)
+            .iter()
+            .map(|took| {
+                let arch = took.arch.map(|arch| format!(" {arch}")).unwrap_or_default();
+                format!("{}{arch} {}", took.step, duration(took.seconds.get()))
+            })
+            .collect();
+        vec![
+            day(entry),
+            entry.image.to_string(),
+            format!("{:.1} MB", megabytes(entry)),
+            duration(entry.seconds()),
+            slowest.join(", "),
+        ]
+    }));
+    rows
+}
+
+/// Two charts in Markdown, for what reads Mermaid. `None` below two entries:
+/// there is no course to be seen.
+pub fn charts(entries: &[Entry]) -> Option<String> {
+    let (first, last) = (entries.first()?, entries.last()?);
+    if entries.len() < 2 {
+        return None;
+    }
+    let minutes: Vec<f64> = entries.iter().map(|entry| entry.seconds() / 60.0).collect();
+    let sizes: Vec<f64> = entries.iter().map(megabytes).collect();
+    let mut text = format!(
+        "### The last {} publications, {} to {}\n\n",
+        entries.len(),
+        day(first),
+        day(last)
+    );
+    for (title, numbers) in [("minutes", minutes), ("MB compressed", sizes)] {
+        text.push_str(&chart(title, &numbers));
+    }
+    Some(text)
+}
+
+/// Source: Mermaid, "XY Chart": an axis from a number to a number needs no
+/// names of categories.
+fn chart(title: &str, numbers: &[f64]) -> String {
+    let most = numbers.iter().copied().fold(1.0, f64::max).ceil();
+    let list: Vec<String> = numbers
+        .iter()
+        .map(|number| format!("{number:.1}"))
+        .collect();
+    let mut text = String::from("```mermaid\nxychart-beta\n");
+    let _ = writeln!(text, "    x-axis \"publication\" 1 --> {}", numbers.len());
+    let _ = writeln!(text, "    y-axis \"{title}\" 0 --> {most:.0}");
+    let _ = writeln!(text, "    line [{}]", list.join(", "));
+    text.push_str("```\n\n");
+    text
+}
+
+pub(super) fn day(entry: &Entry) -> String {
+    let date = jiff::tz::Offset::UTC.to_datetime(entry.date).date();
+    date.to_string()
+}
+
+fn megabytes(entry: &Entry) -> f64 {
+    entry.bytes() as f64 / 1e6
+}
+
+/// `3.2 s`, `14 min 2 s`.
+pub(super) fn duration(seconds: f64) -> String {
+    if seconds < 60.0 {
+        return format!("{seconds:.1} s");
+    }
+    let minutes = (seconds / 60.0).floor();
+    format!("{minutes:.0} min {:.0} s", (seconds % 60.0).floor())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::entry;
+    use super::*;
+
+    #[test]
+    fn bars_go_from_the_least_to_the_most() {
+        let numbers = [10.0, 11.0, 12.0, 13.0, 14.0, 15.0, 16.0, 17.0];
+        assert_eq!(sparkline(&numbers, true), "▁▂▃▄▅▆▇█");
+        assert_eq!(sparkline(&numbers, false), "_.-=+*%#");
+        assert_eq!(sparkline(&[5.0, 1.0, 5.0], true), "█▁█");
+        assert_eq!(sparkline(&[7.0, 7.0], true), "▅▅");
+        assert_eq!(sparkline(&[0.0], false), "+");
+        assert_eq!(sparkline(&[], true), "");
+    }
+
+    #[test]
+    fn the_newest_is_the_first_row() {
+        let rows = table(&[entry(1, 600.0), entry(2, 30.0)]);
+        assert_eq!(rows.len(), 3);
+        assert_eq!(rows[1][..2], ["2026-07-03", "44.20260707.3.1-zfs2.4.4"]);
+        assert_eq!(
+            rows[2][2..],
+            [
+                "1000.0 MB",
+                "10 min 23 s",
+                "build 10 min 0 s, push 20.0 s, host 3.0 s"
+            ]
+        );
+    }
+
+    #[test]
+    fn a_chart_holds_numbers_and_closes_its_fence() {
+        let entries: Vec<_> = (0..3)
+            .map(|day| entry(day, 600.0 * f64::from(day)))
+            .collect();
+        assert_eq!(charts(&entries[..1]), None);
+        assert_eq!(charts(&[]), None);
+        let text = charts(&entries).unwrap();
+        assert!(text.contains("2026-07-01 to 2026-07-03"), "{text}");
+        assert_eq!(text.matches("```mermaid\n").count(), 2, "{text}");
+        assert_eq!(text.lines().filter(|line| *line == "```").count(), 2);
+        assert!(text.contains("    line [0.4, 10.4, 20.4]\n"), "{text}");
+        assert!(text.contains("    y-axis \"minutes\" 0 --> 21\n"), "{text}");
+        assert!(
+            text.contains("    x-axis \"publication\" 1 --> 3\n"),
+            "{text}"
+        );
+    }
+}

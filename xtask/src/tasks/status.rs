@@ -1,0 +1,130 @@
+//! `status`: how things are; `status --history`: what publications took.
+
+mod past;
+mod runs;
+
+use registry_compat::{Answer, Digest, ImageRef, Repository, Trouble, Unknown};
+use remote::Inspected;
+
+pub(crate) use past::chart;
+
+use crate::cli::StateArgs;
+use crate::engine::Engine;
+use crate::error::Error;
+use crate::gather::{Scope, World};
+use crate::lock::Lock;
+use crate::plan::LOCK_LABEL;
+use crate::publish;
+use crate::status::{Asked, Signature, Word, judge, rows};
+use crate::tasks::{Done, versions};
+
+/// `status`.
+///
+/// # Errors
+/// If the checkout itself cannot be read. A source that could not be asked is a
+/// row, and [`Done::Unknown`] in the end.
+pub fn run(world: &World<'_>, args: &StateArgs) -> Result<Done, Error> {
+    if let Some(count) = args.history {
+        return past::run(world, usize::from(count));
+    }
+    let asked = ask(world)?;
+    let status = judge(world.config, &asked)?;
+    let rows = rows(&status, asked.now);
+    world.report.table(&rows);
+    versions::summary(world, "Status", &rows)?;
+    let word = serde_json::to_value(status.verdict.word).unwrap_or_default();
+    world.report.outputs(&[
+        ("status", word.as_str().unwrap_or_default().to_owned()),
+        ("status-text", status.verdict.text.clone()),
+    ])?;
+    world.report.document(&status)?;
+    Ok(match status.verdict.word {
+        _ if !status.not_asked.is_empty() => Done::Unknown,
+        Word::Unknown => Done::Unknown,
+        Word::WaitingFor => Done::NotYet,
+        Word::Refused => Done::Refused,
+        Word::UpToDate | Word::CanBeBuilt | Word::Held => Done::Well,
+    })
+}
+
+fn ask(world: &World<'_>) -> Result<Asked, Error> {
+    let followed = world.followed()?;
+    let published = match world.published() {
+        Ok(answer) => answer,
+        Err(error) => Answer::Unknown(unknown(error)?),
+    };
+    let (lock, signature) = match &published {
+        Answer::Present(found) => (
+            lock(world, &followed, found)?,
+            signature(world, followed.repository(), &found.digest),
+        ),
+        Answer::Absent | Answer::Unknown(_) => {
+            let why = "there is no image that is known".to_owned();
+            (Answer::Absent, Signature::Unknown(why))
+        }
+    };
+    let upstream = world
+        .upstream_beside(Scope::default(), Some(published.clone()))
+        .map_err(|error| remote::one_line(&error.to_string()));
+    if upstream.is_err() && crate::process::interrupted() {
+        return Err(Error::Interrupted);
+    }
+    // Nothing is run: which engine there is has no influence on a fingerprint.
+    let engine = world.engine(None).unwrap_or(Engine::Podman);
+    Ok(Asked {
+        now: world.env.now,
+        followed,
+        published,
+        lock,
+        signature,
+        upstream,
+        local: world.local_with(engine)?,
+        workflows: runs::workflows(world)?,
+    })
+}
+
+/// What a row can say; an interruption is none of it.
+fn unknown(error: Error) -> Result<Unknown, Error> {
+    match error {
+        Error::Unknown(why) => Ok(why),
+        Error::Interrupted => Err(Error::Interrupted),
+        other => Ok(Unknown {
+            trouble: Trouble::Configuration,
+            detail: remote::one_line(&other.to_string()),
+        }),
+    }
+}
+
+/// The lock of an image: its label, or what lies beside it. One of another
+/// version of this program is none.
+fn lock(world: &World<'_>, followed: &ImageRef, found: &Inspected) -> Result<Answer<Lock>, Error> {
+    let parse = |text: &str| Lock::parse(text, LOCK_LABEL).ok();
+    if let Some(text) = found.labels.get(LOCK_LABEL) {
+        return Ok(parse(text).map_or(Answer::Absent, Answer::Present));
+    }
+    let beside = publish::attached(
+        world.registries()?,
+        followed.repository(),
+        &found.digest,
+        publish::LOCK,
+    );
+    Ok(match beside {
+        Ok(document) => document
+            .and_then(|bytes| parse(&String::from_utf8_lossy(&bytes)))
+            .map_or(Answer::Absent, Answer::Present),
+        Err(error) => Answer::Unknown(unknown(error)?),
+    })
+}
+
+fn signature(world: &World<'_>, repository: &Repository, digest: &Digest) -> Signature {
+    if let Some(reason) = &world.config.signing.unsigned {
+        return Signature::NotDemanded(reason.to_string());
+    }
+    let found = world
+        .registries()
+        .and_then(|registries| publish::signature(&world.env.root, registries, repository, digest));
+    match found {
+        Ok(found) => found,
+        Err(error) => Signature::Unknown(remote::one_line(&error.to_string())),
+    }
+}

@@ -1,0 +1,24 @@
+//! CI itself, run here: the workflows' own lines, in their order, job by job, in
+//! clean clones, with the environment that a runner gives.
+#![allow(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    clippy::disallowed_macros,
+    reason = "tests; they start what a runner starts, and say what they skip"
+)]
+
+mod actions;
+mod cache;
+#[path = "../support/contract.rs"]
+mod contract;
+#[path = "../support/expressions.rs"]
+mod expressions;
+#[path = "../support/github/mod.rs"]
+mod github;
+mod nights;
+mod runner;
+#[path = "../skip/mod.rs"]
+mod skip;
+#[path = "../support/mod.rs"]
+mod support;
+mod world;

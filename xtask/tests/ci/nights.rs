@@ -1,0 +1,139 @@
+//! Nights of the build workflow, one after the other, in one world.
+
+use serde_json::json;
+
+use super::runner::{by_hand, run, schedule};
+use super::support::KERNEL;
+use super::world::World;
+
+const SKIPPED: [(&str, &str); 3] = [
+    ("build", "skipped"),
+    ("publish", "skipped"),
+    ("resolve", "success"),
+];
+const BUILT: [(&str, &str); 3] = [
+    ("build", "success"),
+    ("publish", "skipped"),
+    ("resolve", "success"),
+];
+
+/// When the program was last made.
+fn program(world: &World) -> std::time::SystemTime {
+    let file = world.path("target/debug/xtask");
+    file.metadata().unwrap().modified().unwrap()
+}
+
+#[test]
+fn the_build_workflow_publishes_skips_and_explains() {
+    let Some(world) = World::new() else { return };
+
+    // A dry run by hand: everything is said, nothing is done.
+    let dry = run(
+        &world,
+        "build.yaml",
+        1,
+        &by_hand(json!({"force": "no", "dry_run": true})),
+    );
+    dry.expect(&SKIPPED);
+    assert!(dry.log.contains("podman build"), "{}", dry.log);
+    assert_eq!(world.published("candidate"), None);
+    assert_eq!(world.stable(), None);
+    let made = program(&world);
+
+    // The first night: a published, promoted image.
+    let night = run(&world, "build.yaml", 2, &schedule());
+    night.expect(&BUILT);
+    let first = world.stable().expect("it is published");
+    assert_eq!(world.published("candidate"), Some(first.clone()));
+    assert!(
+        night.done.contains(&format!("attested {first}")),
+        "{:?}",
+        night.done
+    );
+    let tasks = ["resolve", "alarm", "build", "publish", "alarm"];
+    assert_eq!(night.tasks(), tasks);
+    assert!(
+        night.typed.iter().all(|(_, code)| *code == 0),
+        "{}",
+        night.log
+    );
+    let repository = world.config.repository().unwrap();
+    let signature = xtask::signing::signature_tag(&first).unwrap();
+    assert!(world.digest(&repository.tagged(signature)).is_some());
+    assert!(night.summary.contains("### Published"), "{}", night.summary);
+
+    // The second: there is nothing to do.
+    let night = run(&world, "build.yaml", 3, &schedule());
+    night.expect(&SKIPPED);
+    assert_eq!(night.tasks(), ["resolve", "alarm"]);
+    assert!(night.summary.contains("### Unchanged"), "{}", night.summary);
+    assert_eq!(world.stable(), Some(first.clone()));
+
+    // Somebody breaks the contract: red, nothing moves, and the alarm says so.
+    let contract = "containerfiles/custom-coreos/contract.sh";
+    world.change(contract, |text| {
+        text.replace(
+            "    check_lint\n    printf",
+            "    report FAIL planted this that\n    printf",
+        )
+    });
+    let night = run(&world, "build.yaml", 4, &schedule());
+    night.expect(&[
+        ("build", "failure"),
+        ("publish", "skipped"),
+        ("resolve", "success"),
+    ]);
+    assert_eq!(night.tasks(), ["resolve", "alarm", "build", "alarm"]);
+    assert_eq!(world.stable(), Some(first.clone()));
+    {
+        let mut github = world.github.state();
+        let issue = github.issue(1);
+        let line = issue.body.lines().find(|line| !line.starts_with("<!--"));
+        assert!(line.unwrap().contains("contract"), "{}", issue.body);
+        assert!(issue.open);
+    }
+
+    // And mends it: the next night publishes, and the alarm ends.
+    world.change(contract, |text| {
+        text.replace("report FAIL planted this that", "check_lint # mended")
+    });
+    let night = run(&world, "build.yaml", 5, &schedule());
+    night.expect(&BUILT);
+    let second = world.stable().unwrap();
+    assert_ne!(second, first);
+    assert!(!world.github.state().issue(1).open);
+
+    // Fedora has moved to a kernel that nobody has modules for.
+    world.upstream.fedora(|releases| {
+        releases[0].version = "44.20260803.3.1".to_owned();
+        releases[0].kernel = KERNEL.replace("7.1.4", "7.2.0") + "." + std::env::consts::ARCH;
+    });
+    let night = run(&world, "build.yaml", 6, &schedule());
+    night.expect(&SKIPPED);
+    assert!(night.summary.contains("### Not yet"), "{}", night.summary);
+    assert!(night.summary.contains("7.2.0"), "{}", night.summary);
+    assert_eq!(world.stable(), Some(second.clone()));
+
+    // Nobody's answer is none: that is red.
+    world.upstream.answer(
+        "/fedora",
+        remote::loopback::Reply::new(503, "text/plain", "later"),
+    );
+    let night = run(&world, "build.yaml", 7, &schedule());
+    night.expect(&[
+        ("build", "skipped"),
+        ("publish", "skipped"),
+        ("resolve", "failure"),
+    ]);
+    assert!(world.github.state().issue(1).open);
+    assert_eq!(world.github.state().issues.len(), 1);
+    // Each alarm was kept, and the program compiled once, in the very first job.
+    assert!(
+        !night
+            .typed
+            .iter()
+            .any(|(line, code)| line.contains("alarm") && *code != 0)
+    );
+    assert_eq!(program(&world), made);
+    assert_eq!(world.stable(), Some(second));
+}

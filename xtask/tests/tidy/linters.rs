@@ -1,0 +1,83 @@
+//! Linters of workflows that others keep: what our own rules do not see.
+#![expect(
+    clippy::disallowed_methods,
+    clippy::disallowed_macros,
+    reason = "tests that look for a program, and say what they skip"
+)]
+
+use xshell::{Shell, cmd};
+
+use crate::root;
+use crate::skip::skip;
+
+/// The program on `PATH`, or where `cargo xtask doctor --install` puts it.
+fn program(name: &str) -> Option<std::path::PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let ours = root().join(xtask::tasks::doctor::LINTERS).join("bin");
+    std::env::split_paths(&path)
+        .chain([ours])
+        .map(|folder| folder.join(name))
+        .find(|file| file.is_file())
+}
+
+#[test]
+fn zizmor_is_content() {
+    let Some(zizmor) = program("zizmor") else {
+        return skip("the workflows' second linter needs zizmor");
+    };
+    let sh = Shell::new().unwrap();
+    sh.change_dir(root());
+    let lint = |input: &str| {
+        // What is below `low` asks for a name for each job.
+        cmd!(
+            sh,
+            "{zizmor} --offline --pedantic --min-severity=low --no-progress {input}"
+        )
+        .quiet()
+        .ignore_status()
+        .output()
+        .unwrap()
+    };
+    let output = lint(".github");
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{said}");
+    // It looks at what it is given, and can say no.
+    let dir = sh.create_temp_dir().unwrap();
+    let bad = dir.path().join(".github/workflows/bad.yaml");
+    sh.write_file(
+        &bad,
+        "on: push\njobs:\n  x:\n    runs-on: ubuntu-24.04\n    steps:\n      - run: echo ${{ github.head_ref }}\n",
+    )
+    .unwrap();
+    let output = lint(dir.path().to_str().unwrap());
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(said.contains("template-injection"), "{said}");
+}
+
+#[test]
+fn the_linter_is_one_and_the_same() {
+    let version = xtask::tasks::doctor::ZIZMOR;
+    assert!(
+        crate::read(".ci/run").contains(&format!(" {version}\n")),
+        "let .ci/run install {version}, as `cargo xtask doctor --install` does"
+    );
+}
+
+/// None of its packages that an ordinary installation has carries the program,
+/// so it is asked where somebody has it.
+#[test]
+fn actionlint_is_content() {
+    let Some(actionlint) = program("actionlint") else {
+        eprintln!("skipped: actionlint is not here");
+        return;
+    };
+    let sh = Shell::new().unwrap();
+    sh.change_dir(root());
+    let output = cmd!(sh, "{actionlint} -no-color")
+        .quiet()
+        .ignore_status()
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{said}");
+}
