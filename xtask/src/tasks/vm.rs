@@ -165,13 +165,13 @@ fn source(world: &World<'_>, name: &str, base: Base) -> Result<Value, Error> {
     })?;
     let mut config: Value =
         serde_json::from_str(text).map_err(|error| wrong(format!("no JSON: {error}")))?;
-    if base == Base::Debian {
-        if let Fit::Lowered(from) = spec::fit(&mut config, NEWEST_SPEC).map_err(wrong)? {
-            let (major, minor) = NEWEST_SPEC;
-            world.report.note(&format!(
-                "  its version {from} is given as {major}.{minor}.0: nothing newer is in it"
-            ));
-        }
+    if base == Base::Debian
+        && let Fit::Lowered(from) = spec::fit(&mut config, NEWEST_SPEC).map_err(wrong)?
+    {
+        let (major, minor) = NEWEST_SPEC;
+        world.report.note(&format!(
+            "  its version {from} is given as {major}.{minor}.0: nothing newer is in it"
+        ));
     }
     Ok(config)
 }

@@ -84,7 +84,7 @@ fn fetches(config: &Value) -> bool {
     !whole.unread.is_empty()
         || ["source", "url"].iter().any(|key| {
             let named = |scheme: &&str| text.contains(&format!("\"{key}\":\"{scheme}"));
-            schemes.iter().any(|scheme| named(&scheme))
+            schemes.iter().any(named)
         })
 }
 

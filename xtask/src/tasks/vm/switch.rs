@@ -66,7 +66,7 @@ pub fn plan(world: &World<'_>, image: Option<&ImageRef>, config: &Value) -> Resu
     };
     let home = registries.home_of(&image)?.image;
     let place = home.repository().to_string();
-    let mirror = mirror(&place, &image.repository().path().to_string());
+    let mirror = mirror(&place, image.repository().path());
     Ok(Switch {
         image,
         digests: vec![found.digest, found.manifest],
