@@ -103,6 +103,8 @@ pub enum Check {
     Clevis(Pins),
     /// On a later boot: it is open, and no slot is outside the clevis token.
     OpenedByClevis,
+    /// What is mounted is this, whatever the kernel calls it.
+    MountedFrom(String),
     /// Mount options that the kernel shows.
     Options(Vec<String>),
     /// The unit runs, ran to its end, or waits, as its type has it.

@@ -229,6 +229,10 @@ impl Here<'_> {
             }
             Check::Clevis(pins) => luks::clevis(pins, get("header")),
             Check::OpenedByClevis => luks::opened(get("header"), get("device"), get("open-on")),
+            Check::MountedFrom(what) => {
+                let source = or_silent("source");
+                Said::new(what, source, get("from-it") == Some("yes"))
+            }
             Check::Options(options) => self.options(subject, options),
             Check::Active => self.active(subject),
             Check::IgnitionRan => self.ignition(true),

@@ -75,6 +75,6 @@ pub fn leave(world: &World<'_>, trial: Trial<'_>, booted: &mut Booted) -> Result
              -o UserKnownHostsFile=/dev/null root@127.0.0.1"
         ));
     }
-    report.note(&format!("  stop:    kill {pid} && rm -r {folder}"));
+    report.note(&format!("  stop:    kill {pid} && rm -rf {folder}"));
     Ok(())
 }

@@ -35,7 +35,7 @@ pub(super) fn add(config: &Value, out: &mut List) {
     for (key, found) in [("shouldExist", "yes"), ("shouldNotExist", "no")] {
         for argument in list(&arguments[key]).filter_map(Value::as_str) {
             let question = Question::about("karg", &[argument]);
-            out.add(&question, "is", Check::Is("exists", found.to_owned()));
+            out.add(&question, "exists", Check::Is("exists", found.to_owned()));
         }
     }
 }

@@ -12,10 +12,10 @@ pub(super) fn add(config: &Value, out: &mut List) {
     for group in list(&config["passwd"]["groups"]) {
         let question = Question::about("group", &[text(group, "name")]);
         if group["shouldExist"] == false {
-            out.add(&question, "is", Check::Is("exists", "no".to_owned()));
+            out.add(&question, "exists", Check::Is("exists", "no".to_owned()));
             continue;
         }
-        out.add(&question, "is", Check::Is("exists", "yes".to_owned()));
+        out.add(&question, "exists", Check::Is("exists", "yes".to_owned()));
         if let Some(gid) = group["gid"].as_i64() {
             out.add(&question, "id", Check::Is("gid", gid.to_string()));
         }
@@ -25,10 +25,10 @@ pub(super) fn add(config: &Value, out: &mut List) {
 fn add_user(user: &Value, out: &mut List) {
     let question = Question::about("user", &[text(user, "name")]);
     if user["shouldExist"] == false {
-        out.add(&question, "is", Check::Is("exists", "no".to_owned()));
+        out.add(&question, "exists", Check::Is("exists", "no".to_owned()));
         return;
     }
-    out.add(&question, "is", Check::Is("exists", "yes".to_owned()));
+    out.add(&question, "exists", Check::Is("exists", "yes".to_owned()));
     if let Some(uid) = user["uid"].as_i64() {
         out.add(&question, "id", Check::Is("uid", uid.to_string()));
     }

@@ -80,7 +80,7 @@ fn mounted(contents: &str, out: &mut List) {
         return;
     };
     let question = Question::about("mount", &[&place, &what]);
-    out.add(&question, "source", Check::Is("from-it", "yes".to_owned()));
+    out.add(&question, "source", Check::MountedFrom(what));
     if !options.is_empty() {
         out.add(&question, "options", Check::Options(options));
     }

@@ -56,9 +56,9 @@ fn each_change_turns_exactly_its_rows_red() {
     );
     for (subject, field, value, red) in [
         ("host", "name", "localhost", &["name"][..]),
-        ("karg a=b", "exists", "no", &["is"]),
-        ("karg quiet", "exists", "yes", &["is"]),
-        ("user core", "exists", "no", &["is"]),
+        ("karg a=b", "exists", "no", &["exists"]),
+        ("karg quiet", "exists", "yes", &["exists"]),
+        ("user core", "exists", "no", &["exists"]),
         ("user core", "uid", "1001", &["id"]),
         ("user core", "home", "/", &["homeDir"]),
         ("user core", "shell", "/bin/sh", &["shell"]),
@@ -72,8 +72,8 @@ fn each_change_turns_exactly_its_rows_red() {
             &["key ssh-ed25519 two"],
         ),
         ("user core", "password", &sha256(b"!"), &["password"]),
-        ("user gone", "exists", "yes", &["is"]),
-        ("group media", "exists", "no", &["is"]),
+        ("user gone", "exists", "yes", &["exists"]),
+        ("group media", "exists", "no", &["exists"]),
         ("group media", "gid", "2001", &["id"]),
         (
             "disk /dev/vdb",

@@ -112,6 +112,7 @@ pub(super) fn perfect(expectations: &[Expectation], boot: &str) -> Findings {
             | Check::IgnitionRan
             | Check::IgnitionDidNotRun
             | Check::NotJudged(_) => {}
+            Check::MountedFrom(_) => set("from-it", "yes"),
             Check::Options(_) => set("options", "rw,noatime,compress=zstd:3,subvol=/"),
             Check::Active => {
                 for (field, value) in [
