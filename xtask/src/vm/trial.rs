@@ -83,8 +83,9 @@ fn fetches(config: &Value) -> bool {
     let schemes = ["https:", "http:", "s3:", "gs:", "tftp:"];
     !whole.unread.is_empty()
         || ["source", "url"].iter().any(|key| {
-            let named = |scheme: &&str| text.contains(&format!("\"{key}\":\"{scheme}"));
-            schemes.iter().any(named)
+            schemes
+                .iter()
+                .any(|scheme| text.contains(&format!("\"{key}\":\"{scheme}")))
         })
 }
 

@@ -111,3 +111,25 @@ fn a_pin_bound_to_registers_is_another() {
         (Verdict::NotJudged, "open; slot 0 opens it, too")
     );
 }
+
+#[test]
+fn other_servers_and_another_threshold_are_other_locks() {
+    let pins = |tpm2: bool, tang: &[&str], threshold: u64| Pins {
+        tpm2,
+        tang: tang.iter().map(ToString::to_string).collect(),
+        threshold,
+    };
+    let both = pins(true, &["http://a", "http://b"], 2);
+    for (found, expected) in [
+        (both.clone(), Verdict::Holds),
+        (pins(true, &["http://b", "http://a"], 2), Verdict::Holds),
+        (pins(true, &["http://a", "http://c"], 2), Verdict::Broken),
+        (pins(true, &["http://a"], 2), Verdict::Broken),
+        (pins(false, &["http://a", "http://b"], 2), Verdict::Broken),
+        // One of them would be enough.
+        (pins(true, &["http://a", "http://b"], 1), Verdict::Broken),
+    ] {
+        let said = luks::clevis(&both, Some(&header(&found, &["1"])));
+        assert_eq!(said.verdict, expected, "{}", said.found);
+    }
+}
