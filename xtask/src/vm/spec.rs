@@ -107,20 +107,20 @@ mod tests {
 
     const DEBIAN: (u64, u64) = (3, 3);
 
-    fn config(version: &str, storage: Value) -> Value {
+    fn config(version: &str, storage: &Value) -> Value {
         json!({ "ignition": { "version": version }, "storage": storage })
     }
 
     #[test]
     fn a_version_is_lowered_if_nothing_newer_is_used() {
         let luks = json!({ "luks": [{ "name": "root", "discard": false, "cex": {} }] });
-        let mut newer = config("3.5.0", luks);
+        let mut newer = config("3.5.0", &luks);
         assert_eq!(
             fit(&mut newer, DEBIAN),
             Ok(Fit::Lowered("3.5.0".to_owned()))
         );
         assert_eq!(newer["ignition"]["version"], "3.3.0");
-        let mut old = config("3.2.0", json!({}));
+        let mut old = config("3.2.0", &json!({}));
         assert_eq!(fit(&mut old, DEBIAN), Ok(Fit::AsItIs));
         assert_eq!(old["ignition"]["version"], "3.2.0");
     }
@@ -156,7 +156,7 @@ mod tests {
             ("3.9.0", json!({}), "3.9.0"),
             ("3.6.0-experimental", json!({}), "is no version"),
         ] {
-            let mut config = config(version, storage);
+            let mut config = config(version, &storage);
             let before = config.clone();
             let error = fit(&mut config, DEBIAN).unwrap_err();
             assert!(error.contains(said), "{error}");

@@ -98,7 +98,7 @@ fn apply(sh: &Shell, config: &str, root: &Path, work: &Path) -> Option<()> {
     // Nothing brings that, and GitHub's runners are not root: there it is said,
     // and no failure.
     if owner != 0 {
-        eprintln!("skipped: Ignition applies a config as root only");
+        super::skip::say("Ignition applies a config as root only");
         return None;
     }
     system(sh, root);

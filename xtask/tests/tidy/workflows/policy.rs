@@ -175,7 +175,7 @@ fn with_one_architecture_there_is_no_extra_job() {
         let contexts = json!({
             "github": {"event_name": event},
             "inputs": inputs,
-            "needs": {"resolve": outputs.clone(), "build": outputs.clone()},
+            "needs": {"resolve": outputs, "build": outputs},
             "steps": {"resolve": outputs},
         });
         let scope = Scope {
