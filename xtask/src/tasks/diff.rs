@@ -1,9 +1,10 @@
 //! `diff`: which packages and labels changed between two images.
 
-use registry_compat::{Answer, ImageRef};
+use registry_compat::{Answer, Digest, ImageRef};
 use remote::Inspected;
 use serde::Serialize;
 
+use crate::apply::Live;
 use crate::cli::DiffArgs;
 use crate::engine::in_run;
 use crate::error::Error;
@@ -94,6 +95,71 @@ fn markdown(before: &ImageRef, after: &ImageRef, packages: &[Change], labels: &[
     text
 }
 
+/// What a publication changed, on the page of its run: from what a followed tag
+/// named when the run began. The image is published by then, so what cannot be
+/// told is a warning; and no image is pulled for it.
+///
+/// # Errors
+/// If the runner's file cannot be written.
+pub(crate) fn page(world: &World<'_>, live: &Live<'_>) -> Result<(), Error> {
+    let followed = world.followed()?;
+    let (Some(Some(old)), Some(new)) = (live.followed.get(&followed.to_string()), &live.pushed)
+    else {
+        return Ok(());
+    };
+    if old == new {
+        return Ok(());
+    }
+    let repository = followed.repository();
+    match changed(
+        world,
+        &repository.at(old.clone()),
+        &repository.at(new.clone()),
+    ) {
+        Ok(Some((count, text))) => {
+            world.report.status("Changed", &count);
+            world.report.summary(&format!("{text}\n"))
+        }
+        Ok(None) => Ok(()),
+        Err(error) => {
+            let text = format!("what changed since {old} could not be told: {error}");
+            world.report.warning(&text);
+            Ok(())
+        }
+    }
+}
+
+/// How much, and what; `None` where a list of packages is missing.
+fn changed(
+    world: &World<'_>,
+    before: &ImageRef,
+    after: &ImageRef,
+) -> Result<Option<(String, String)>, Error> {
+    let ((before, old), (after, new)) = (image(world, before)?, image(world, after)?);
+    let (Some(had), Some(has)) = (beside(world, &before)?, beside(world, &after)?) else {
+        return Ok(None);
+    };
+    let packages = sbom::changes(&had, &has);
+    let labels = sbom::changes(&labels(&old), &labels(&new));
+    let count = format!(
+        "{} packages and {} labels since {}",
+        packages.len(),
+        labels.len(),
+        before.digest().map_or("", Digest::short)
+    );
+    Ok(Some((count, markdown(&before, &after, &packages, &labels))))
+}
+
+/// The list of packages that lies beside an image.
+fn beside(world: &World<'_>, image: &ImageRef) -> Result<Option<Packages>, Error> {
+    let Some(digest) = image.digest() else {
+        return Ok(None);
+    };
+    attached(world.registries()?, image.repository(), digest, SPDX)?
+        .map(|found| sbom::read(&found))
+        .transpose()
+}
+
 /// The image by digest, so that a tag that moves meanwhile changes nothing. Of
 /// an index, the image for this machine: the others differ in little else than
 /// the architecture of each package.
@@ -131,10 +197,8 @@ fn labels(image: &Inspected) -> Packages {
 /// which means to pull it.
 fn packages(world: &World<'_>, args: &DiffArgs, image: &ImageRef) -> Result<Packages, Error> {
     let registries = world.registries()?;
-    if let Some(digest) = image.digest()
-        && let Some(found) = attached(registries, image.repository(), digest, SPDX)?
-    {
-        return sbom::read(&found);
+    if let Some(found) = beside(world, image)? {
+        return Ok(found);
     }
     world.report.warning(&format!(
         "{image} has no SBOM; asking the image itself, which means to pull it"

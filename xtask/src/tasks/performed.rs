@@ -7,7 +7,7 @@ use crate::error::Error;
 use crate::gather::World;
 use crate::lock::Lock;
 use crate::plan::{Plan, image_version};
-use crate::tasks::{Done, status, versions};
+use crate::tasks::{Done, diff, status, versions};
 
 /// The document of `--json`.
 #[derive(Serialize)]
@@ -89,6 +89,9 @@ pub fn tell(
         let took = timings.iter();
         rows.extend(took.map(|t| row(t.step, format!("{:.1} s", t.seconds))));
         versions::summary(world, made.verb, &rows)?;
+        if made.verb == "Published" {
+            diff::page(world, live)?;
+        }
         status::chart(world, live.history.as_ref())?;
     }
     world.report.outputs(&outputs)?;

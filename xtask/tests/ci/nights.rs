@@ -101,6 +101,10 @@ fn the_build_workflow_publishes_skips_and_explains() {
     night.expect(&BUILT);
     let second = world.stable().unwrap();
     assert_ne!(second, first);
+    // On the page: what has changed since the image before.
+    let changes = format!("to `{repository}@{second}`");
+    assert!(night.summary.contains("### Changes"), "{}", night.summary);
+    assert!(night.summary.contains(&changes), "{}", night.summary);
     assert!(!world.github.state().issue(1).open);
 
     // Fedora has moved to a kernel that nobody has modules for.
