@@ -6,7 +6,7 @@
 
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread;
 use std::time::Duration;
 
@@ -110,10 +110,30 @@ impl Background {
         }
     }
 
+    /// Its exit status, once it has ended.
+    pub fn status(&mut self) -> Option<ExitStatus> {
+        self.child.as_mut()?.try_wait().ok()?
+    }
+
     /// Its process id, which goes on after this program: from now on the person
     /// is its master.
     pub fn leave(mut self) -> u32 {
         self.child.take().map_or(0, |child| child.id())
+    }
+}
+
+/// Asks again and again until it is so, or for that long: what the kernel does
+/// after a kill is done soon, but not at once.
+pub fn soon(limit: Duration, mut done: impl FnMut() -> bool) -> bool {
+    let watch = Stopwatch::start();
+    loop {
+        if done() {
+            return true;
+        }
+        if watch.elapsed() > limit {
+            return false;
+        }
+        thread::sleep(PAUSE);
     }
 }
 
@@ -185,6 +205,7 @@ mod tests {
         let log = dir.path().join("log");
         let mut service = Background::start(&sh, &Invocation::new("true", [""; 0]), &log).unwrap();
         service.attend(|ended, _| ended.then_some(())).unwrap();
+        assert!(service.status().unwrap().success());
         let mut asked = 0;
         let third = service.attend(|_, _| {
             asked += 1;

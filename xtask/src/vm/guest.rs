@@ -7,10 +7,13 @@ use std::path::{Path, PathBuf};
 use xshell::Shell;
 
 use super::apt;
+use super::console::Console;
+use super::machine::bound_to_us;
+use super::run::Reader;
 use crate::error::Error;
 use crate::gather::World;
 use crate::lock::digest_of;
-use crate::process::{self, Capture, Invocation};
+use crate::process::{self, Background, Capture, Invocation};
 
 /// The release: the one whose Ignition, dracut and clevis are known to work
 /// together, whatever this machine runs.
@@ -253,12 +256,56 @@ fn bootstrap(world: &World<'_>, sh: &Shell, folder: &Path) -> Result<(), Error> 
     ];
     let invocation = command(folder, &options, &sources);
     let invocation = as_root(invocation, world.env.root_user, &variables);
-    process::run(sh, &invocation, Capture::Show, &mut |line| {
-        world.report.foreign(line);
-    })?;
+    make(world, sh, &invocation, &folder.join("log"))?;
     // `download` writes the holes of the disk out.
     let whole = folder.join("disk.whole");
     copy(sh, &whole, &folder.join("disk"))
+}
+
+/// Runs it to its end. As root in namespaces of its own: whatever ends this
+/// program ends every process in there, and with the last one go the mounts.
+fn make(world: &World<'_>, sh: &Shell, invocation: &Invocation, log: &Path) -> Result<(), Error> {
+    let has = |program| world.env.program(program).is_some();
+    if !world.env.root_user || !has("unshare") || !has("setpriv") {
+        // `sudo` may ask at the terminal, and hears Ctrl-C there.
+        process::run(sh, invocation, Capture::Show, &mut |line| {
+            world.report.foreign(line);
+        })?;
+        return Ok(());
+    }
+    let apart = apart(invocation);
+    let mut lines = Console::default();
+    let mut reader = Reader::new(log);
+    let mut service = Background::start_apart(sh, &bound_to_us(&apart), log)?;
+    service.attend(|ended, _| {
+        lines.feed(&reader.next(), &mut |line| world.report.foreign(line));
+        ended.then_some(())
+    })?;
+    lines.feed(&reader.next(), &mut |line| world.report.foreign(line));
+    match service.status() {
+        Some(status) if status.success() => Ok(()),
+        status => Err(Error::Command {
+            command: "mmdebstrap".to_owned(),
+            status: status.map_or_else(String::new, |status| status.to_string()),
+            code: status.and_then(|status| status.code()),
+            tail: lines.tail(20),
+        }),
+    }
+}
+
+/// In a process and mount namespace of its own; unshare(1) is of util-linux.
+fn apart(invocation: &Invocation) -> Invocation {
+    let words = [
+        "--mount",
+        "--pid",
+        "--fork",
+        "--kill-child",
+        "--mount-proc",
+        "--",
+        invocation.program.as_str(),
+    ];
+    let words = words.into_iter().map(str::to_owned);
+    Invocation::new("unshare", words.chain(invocation.args.iter().cloned()))
 }
 
 /// This machine's sources of the release, each kind in a file of its own.

@@ -14,7 +14,7 @@ use super::reason::{Reason, asked_for, reason, waits_for_a_person};
 use crate::env::Stopwatch;
 use crate::error::Error;
 use crate::gather::World;
-use crate::process::{Background, Invocation};
+use crate::process::{Background, Invocation, soon};
 
 /// The folder of one machine, which goes with it.
 pub struct Room {
@@ -75,7 +75,10 @@ fn room(number: u32) -> String {
 impl Drop for Room {
     fn drop(&mut self) {
         if !self.stays {
-            let _ = std::fs::remove_dir_all(&self.path);
+            // What was killed may still be at its last write.
+            soon(Duration::from_secs(10), || {
+                std::fs::remove_dir_all(&self.path).is_ok() || !self.path.exists()
+            });
             // Unless there are others.
             let _ = self.path.parent().map(std::fs::remove_dir);
         }
@@ -270,20 +273,20 @@ fn start_tpm(watch: &Watch<'_>, sh: &Shell, folder: &Path) -> Result<Background,
 }
 
 /// A file that grows.
-struct Reader {
+pub(super) struct Reader {
     path: PathBuf,
     file: Option<std::fs::File>,
 }
 
 impl Reader {
-    fn new(path: &Path) -> Self {
+    pub(super) fn new(path: &Path) -> Self {
         Self {
             path: path.to_owned(),
             file: None,
         }
     }
 
-    fn next(&mut self) -> Vec<u8> {
+    pub(super) fn next(&mut self) -> Vec<u8> {
         let mut bytes = Vec::new();
         if self.file.is_none() {
             self.file = std::fs::File::open(&self.path).ok();
