@@ -86,6 +86,19 @@ pub enum Error {
         /// What was said the last time.
         last: Box<Error>,
     },
+    /// A transfer did not come to its end, and was ended.
+    #[error(
+        "`{command}` was not done after {} minutes, and was ended: the other side takes the \
+         connection and says nothing, or it is slow; `retries.transfer-minutes` in image.yaml \
+         gives it longer",
+        limit.as_secs() / 60
+    )]
+    Stalled {
+        /// The command line, shortened.
+        command: String,
+        /// How long it had.
+        limit: std::time::Duration,
+    },
     /// A step of a plan did not hold.
     #[error("{step}: {detail}")]
     Step {

@@ -139,13 +139,28 @@ pub fn run(
     capture: Capture,
     show: &mut dyn FnMut(&str),
 ) -> Result<Finished, Error> {
-    minding(|| run_to_its_end(sh, invocation, capture, show))
+    minding(|| run_to_its_end(sh, invocation, capture, None, show))
+}
+
+/// Runs a program that shows all it says, and ends it if it takes longer than
+/// `limit`: what waits for an answer that never comes would wait for good.
+///
+/// # Errors
+/// As [`run`], and [`Error::Stalled`].
+pub fn run_within(
+    sh: &Shell,
+    invocation: &Invocation,
+    limit: Duration,
+    show: &mut dyn FnMut(&str),
+) -> Result<Finished, Error> {
+    minding(|| run_to_its_end(sh, invocation, Capture::Show, Some(limit), show))
 }
 
 fn run_to_its_end(
     sh: &Shell,
     invocation: &Invocation,
     capture: Capture,
+    limit: Option<Duration>,
     show: &mut dyn FnMut(&str),
 ) -> Result<Finished, Error> {
     if interrupted() {
@@ -164,13 +179,20 @@ fn run_to_its_end(
     if let Some(stderr) = child.stderr.take() {
         forward(stderr, sender);
     }
-    let tail = watch(&mut child, &lines, show);
+    let (tail, late) = watch(&mut child, &lines, limit, show);
     let status = child.wait().map_err(|error| Error::Program {
         program: invocation.program.clone(),
         detail: error.to_string(),
     })?;
     if interrupted() {
         return Err(Error::Interrupted);
+    }
+    // Whatever its status says: podman ends with 0 when it is told to end.
+    if let Some(limit) = limit.filter(|_| late) {
+        return Err(Error::Stalled {
+            command: shortened(&invocation.to_string()),
+            limit,
+        });
     }
     let stdout = kept
         .and_then(|thread| thread.join().ok())
@@ -216,14 +238,18 @@ fn start(sh: &Shell, invocation: &Invocation) -> Result<Child, Error> {
         })
 }
 
-/// Passes lines on until both streams end; ends the child on a signal.
+/// Passes lines on until both streams end; ends the child on a signal, or if it
+/// takes too long, and says if that was so.
 fn watch(
     child: &mut Child,
     lines: &Receiver<String>,
+    limit: Option<Duration>,
     show: &mut dyn FnMut(&str),
-) -> VecDeque<String> {
+) -> (VecDeque<String>, bool) {
+    let began = Stopwatch::start();
     let mut tail = VecDeque::new();
     let mut told: Option<Stopwatch> = None;
+    let mut late = false;
     loop {
         match lines.recv_timeout(Duration::from_millis(100)) {
             Ok(line) => {
@@ -235,18 +261,20 @@ fn watch(
             }
             Err(RecvTimeoutError::Timeout) => {
                 // A grandchild can hold the pipes open after the child ended.
-                if matches!(child.try_wait(), Ok(Some(_))) && interrupted() {
-                    return tail;
+                if matches!(child.try_wait(), Ok(Some(_))) && told.is_some() {
+                    return (tail, late);
                 }
             }
             // It may have closed its streams and go on.
             Err(RecvTimeoutError::Disconnected) => match child.try_wait() {
                 Ok(None) => thread::sleep(Duration::from_millis(20)),
-                Ok(Some(_)) | Err(_) => return tail,
+                Ok(Some(_)) | Err(_) => return (tail, late),
             },
         }
+        let over = limit.is_some_and(|limit| began.elapsed() > limit);
         match told {
-            None if interrupted() => {
+            None if interrupted() || over => {
+                late = over;
                 told = Some(Stopwatch::start());
                 end(child, Signal::TERM);
             }
@@ -364,6 +392,21 @@ mod tests {
             text.contains("line 30") && !text.contains("line 9\n"),
             "{text}"
         );
+    }
+
+    #[test]
+    fn what_takes_too_long_is_ended() {
+        let sh = Shell::new().unwrap();
+        let limit = Duration::from_millis(300);
+        let wait = bash("echo begun; exec sleep 1000");
+        let mut said = Vec::new();
+        let outcome = run_within(&sh, &wait, limit, &mut |line| said.push(line.to_owned()));
+        let error = outcome.unwrap_err();
+        assert!(matches!(error, Error::Stalled { .. }), "{error}");
+        assert!(error.to_string().contains("sleep 1000"), "{error}");
+        assert_eq!((said, error.exit_code()), (vec!["begun".to_owned()], 1));
+        let hour = Duration::from_secs(3600);
+        assert!(run_within(&sh, &bash("true"), hour, &mut |_| {}).is_ok());
     }
 
     #[test]

@@ -6,7 +6,7 @@ use xshell::Shell;
 
 use crate::engine::passing;
 use crate::error::Error;
-use crate::process::{self, Capture, Invocation};
+use crate::process::{self, Invocation};
 use crate::report::Report;
 
 /// Runs a transfer until it is done, its trouble is none that passes, or the
@@ -21,15 +21,17 @@ pub(crate) fn reach(
     report: &Report,
     invocation: &Invocation,
 ) -> Result<(), Error> {
+    let tries = retries.tries();
+    let limit = tries.limit;
     let attempt = || {
         let mut show = |line: &str| report.foreign(line);
-        process::run(sh, invocation, Capture::Show, &mut show)
+        process::run_within(sh, invocation, limit, &mut show)
     };
+    // One that stalled is not tried again: that was the patience of a night.
     let class = |error: &Error| match error {
         Error::Command { code, tail, .. } => passing(*code, tail),
         _ => None,
     };
-    let tries = retries.tries();
     let of = tries.attempts;
     let told = |pause: Pause| {
         let Pause {

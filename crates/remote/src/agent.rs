@@ -132,6 +132,8 @@ impl Agent {
         let tries = Tries {
             attempts: limits.attempts,
             pause: limits.pause,
+            // Each request has a limit of its own.
+            ..Tries::default()
         };
         let passing = |error: &Error| match error {
             Error::Unknown(why) if passes_by(why.trouble) => Some(why.trouble),

@@ -24,15 +24,19 @@ pub struct Tries {
     pub attempts: u32,
     /// The longest pause before the second time; it doubles for each later one.
     pub pause: Duration,
+    /// How long one may take; whoever makes it keeps to that.
+    pub limit: Duration,
 }
 
 impl Default for Tries {
     /// Five with 5, 10, 20 and 40 s between them: a registry that is being
-    /// restarted is back by then.
+    /// restarted is back by then. An hour for one is 2 GB at 5 Mbit/s, and less
+    /// than a runner gives a job.
     fn default() -> Self {
         Self {
             attempts: 5,
             pause: Duration::from_secs(5),
+            limit: Duration::from_secs(3600),
         }
     }
 }
@@ -238,6 +242,7 @@ mod tests {
     const TRIES: Tries = Tries {
         attempts: 5,
         pause: SECOND,
+        limit: SECOND,
     };
 
     type Log = Arc<Mutex<Vec<Duration>>>;

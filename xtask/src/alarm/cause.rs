@@ -91,7 +91,7 @@ pub fn of_error(error: &Error, step: Option<&str>) -> Cause {
         Error::Step { step: named, .. } => of_step(named)
             .or_else(|| step.and_then(of_step))
             .unwrap_or(Cause::Unknown),
-        Error::GaveUp { .. } => Cause::Registry,
+        Error::GaveUp { .. } | Error::Stalled { .. } => Cause::Registry,
         Error::Program { .. } => Cause::Configuration,
         Error::Command { command, .. } => {
             let by_step = step.and_then(of_step).unwrap_or(Cause::Build);

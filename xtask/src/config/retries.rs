@@ -1,6 +1,6 @@
 //! `retries` in `image.yaml`: how often images are fetched and pushed.
 
-use std::num::NonZeroU8;
+use std::num::{NonZeroU8, NonZeroU16};
 use std::time::Duration;
 
 use remote::{Allowance, Tries, Waiter};
@@ -20,6 +20,13 @@ pub struct Retries {
     /// Seconds of all pauses of a run together, at the most.
     #[serde(default = "budget_seconds")]
     pub budget_seconds: u16,
+    /// Minutes that one transfer may take; then it is ended, and not tried again.
+    #[serde(default = "transfer_minutes")]
+    pub transfer_minutes: NonZeroU16,
+}
+
+fn transfer_minutes() -> NonZeroU16 {
+    NonZeroU16::new(seconds(Tries::default().limit) / 60).unwrap_or(NonZeroU16::MIN)
 }
 
 fn attempts() -> NonZeroU8 {
@@ -48,6 +55,7 @@ impl Default for Retries {
             attempts: attempts(),
             pause_seconds: pause_seconds(),
             budget_seconds: budget_seconds(),
+            transfer_minutes: transfer_minutes(),
         }
     }
 }
@@ -58,6 +66,7 @@ impl Retries {
         let tries = Tries {
             attempts: u32::from(self.attempts.get()),
             pause: Duration::from_secs(self.pause_seconds.into()),
+            limit: Duration::from_secs(u64::from(self.transfer_minutes.get()) * 60),
         };
         let allowance = Allowance {
             pauses: Duration::from_secs(self.budget_seconds.into()),

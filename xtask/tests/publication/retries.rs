@@ -21,6 +21,7 @@ use super::support::signer::program;
 const TRIES: Tries = Tries {
     attempts: 4,
     pause: Duration::from_secs(5),
+    limit: Duration::from_secs(600),
 };
 
 /// A registry with one image, which answers with `bad` as often as it is told
@@ -85,13 +86,17 @@ struct Fetched {
 }
 
 fn fetch(storage: &TempDir, sick: &Sick, allowance: Allowance) -> Fetched {
+    fetch_with(storage, sick, allowance, TRIES)
+}
+
+fn fetch_with(storage: &TempDir, sick: &Sick, allowance: Allowance, tries: Tries) -> Fetched {
     let pauses: Arc<Mutex<Vec<Duration>>> = Arc::default();
     let log = Arc::clone(&pauses);
     let waiter = move |pause| {
         log.lock().unwrap().push(pause);
         Ok(())
     };
-    let retries = Arc::new(Retries::new(allowance, TRIES, 7, Box::new(waiter)));
+    let retries = Arc::new(Retries::new(allowance, tries, 7, Box::new(waiter)));
     let limits = Limits::default();
     let registries = Registries::new(
         Agent::sharing(limits, retries),
@@ -194,4 +199,27 @@ fn what_passes_is_waited_for_and_nothing_else() {
     let fetched = fetch(&storage, &Sick::start(6, cut), plenty);
     fetched.outcome.unwrap();
     assert_eq!(fetched.pauses.len(), 1);
+}
+
+#[test]
+fn what_stalls_is_ended_and_not_tried_again() {
+    if program("podman").is_none() {
+        return;
+    }
+    let storage = Shell::new().unwrap().create_temp_dir().unwrap();
+    let silent = Reply::new(200, "application/json", "never sent").sent(Manner::StallAfter(0));
+    let short = Tries {
+        limit: Duration::from_secs(2),
+        ..TRIES
+    };
+    let fetched = fetch_with(
+        &storage,
+        &Sick::start(u32::MAX, silent),
+        Allowance::default(),
+        short,
+    );
+    let error = fetched.outcome.unwrap_err();
+    assert!(matches!(error, Error::Stalled { .. }), "{error}");
+    assert!(error.to_string().contains("`podman --root"), "{error}");
+    assert_eq!(fetched.pauses.len(), 0);
 }
