@@ -107,7 +107,13 @@ pub fn run(world: &World<'_>, args: &RehearseArgs) -> Result<Done, Error> {
     remove(&scratch.path);
     make_dir(&scratch.path)?;
     let sh = crate::apply::shell(&world.env.root)?;
-    engine_environment(world, &sh, &scratch.path)?;
+    // Podman passes this path to what cleans up after a container, and takes none
+    // of over 50 characters there: each container would end 20 s late.
+    let running = sh.create_temp_dir().map_err(|error| Error::Program {
+        program: "rehearse".to_owned(),
+        detail: error.to_string(),
+    })?;
+    engine_environment(world, &sh, &scratch.path, running.path())?;
     let watch = Stopwatch::start();
     let (registry, _service) = start_registry(world, &sh, &scratch.path)?;
     world
@@ -188,7 +194,12 @@ fn tools(world: &World<'_>) -> Result<(), Error> {
 /// The rehearsal's images live and die in a storage of their own; and where
 /// systemd does not run, podman needs a word about it (a person who has given
 /// one already is not overruled).
-fn engine_environment(world: &World<'_>, sh: &Shell, scratch: &Path) -> Result<(), Error> {
+fn engine_environment(
+    world: &World<'_>,
+    sh: &Shell,
+    scratch: &Path,
+    running: &Path,
+) -> Result<(), Error> {
     let ask = ["info", "--format={{.Store.GraphDriverName}}"];
     let driver = process::read(sh, &Invocation::new("podman", ask))?;
     let storage = scratch.join("storage.conf");
@@ -199,7 +210,7 @@ fn engine_environment(world: &World<'_>, sh: &Shell, scratch: &Path) -> Result<(
             "[storage]\ndriver = \"{}\"\ngraphroot = \"{}\"\nrunroot = \"{}\"\n",
             remote::one_line(&driver),
             place("storage"),
-            place("run"),
+            running.display(),
         ),
     )?;
     sh.set_var("CONTAINERS_STORAGE_CONF", storage);

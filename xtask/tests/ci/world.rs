@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use registry_compat::{Answer, Digest, ImageRef, KmodTag};
 use remote::{Agent, AuthFiles, Limits, Registries, RegistriesConf};
 use serde_json::json;
-use xshell::{Shell, cmd};
+use xshell::{Shell, TempDir, cmd};
 use xtask::config::{Config, Judge, Signing};
 use xtask::process::{Background, Invocation};
 use xtask::rehearse::checkout::reads_signatures;
@@ -38,6 +38,8 @@ pub struct World {
     pub registry: String,
     sh: Shell,
     _service: Background,
+    /// What runs, for the engine; it takes no long path for that.
+    _running: TempDir,
 }
 
 /// What keeps it from running here.
@@ -71,7 +73,8 @@ impl World {
         for name in ["home", "artifacts", "standins"] {
             sh.create_dir(folder.join(name)).unwrap();
         }
-        engine(&sh, &folder);
+        let running = sh.create_temp_dir().unwrap();
+        engine(&sh, &folder, running.path());
         compiled(&sh, &folder.join("target"));
         let upstream = Upstream::start();
         let github = github();
@@ -88,6 +91,7 @@ impl World {
             registry,
             sh,
             _service: service,
+            _running: running,
         };
         world.images();
         world.key = world.fork();
@@ -305,14 +309,14 @@ impl Drop for World {
 }
 
 /// A storage of the engine's own, and a word to it where systemd does not run.
-fn engine(sh: &Shell, folder: &Path) {
+fn engine(sh: &Shell, folder: &Path, running: &Path) {
     let place = |name: &str| folder.join(name).display().to_string();
     let format = "--format={{.Store.GraphDriverName}}";
     let driver = cmd!(sh, "podman info {format}").quiet().read().unwrap();
     let storage = format!(
         "[storage]\ndriver = \"{driver}\"\ngraphroot = \"{}\"\nrunroot = \"{}\"\n",
         place("storage"),
-        place("run")
+        running.display()
     );
     sh.write_file(folder.join("storage.conf"), storage).unwrap();
     let runc = cmd!(sh, "bash -c 'type -P runc'").quiet().ignore_status();

@@ -98,6 +98,7 @@ fn stage() -> Option<Stage> {
         .ignore_stderr()
         .run()
         .unwrap();
+    super::litter::sweep(&sh);
     let folder = parent.join(std::process::id().to_string());
     std::fs::create_dir_all(folder.join("root/usr/bin")).unwrap();
     let format = "--format={{.Store.GraphDriverName}}";
@@ -107,7 +108,7 @@ fn stage() -> Option<Stage> {
     let storage = format!(
         "[storage]\ndriver = \"{driver}\"\ngraphroot = \"{}\"\nrunroot = \"{}\"\n",
         place("storage"),
-        place("run")
+        super::litter::running(0).display()
     );
     std::fs::write(folder.join("storage.conf"), storage).unwrap();
     let runtime = if found(&"runc") {

@@ -12,12 +12,42 @@ pub fn storage_conf(folder: &Path, number: u32) -> PathBuf {
     }
 }
 
+const RUNNING: &str = "custom-coreos-test-";
+
+/// Where the engine keeps what it knows of its running containers. Podman gives
+/// this path to what cleans up after a container, and refuses one of over 50
+/// characters there: each container would seem to end 20 s late. So it is not
+/// below the checkout.
+pub fn running(number: u32) -> PathBuf {
+    let name = format!("{RUNNING}{}", std::process::id());
+    std::env::temp_dir().join(name).join(number.to_string())
+}
+
+/// Removes what earlier runs left there.
+pub fn sweep(sh: &Shell) {
+    for entry in std::fs::read_dir(std::env::temp_dir()).unwrap().flatten() {
+        let name = entry.file_name();
+        let Some(pid) = name.to_str().and_then(|name| name.strip_prefix(RUNNING)) else {
+            continue;
+        };
+        if !Path::new("/proc").join(pid).exists() {
+            remove(sh, &entry.path());
+        }
+    }
+}
+
+fn remove(sh: &Shell, folder: &Path) {
+    let gone = cmd!(sh, "rm -rf {folder}").quiet().ignore_status();
+    gone.ignore_stderr().run().unwrap();
+}
+
 /// Names a storage of its own.
 pub fn prepare(folder: &Path, number: u32) {
     let text = std::fs::read_to_string(storage_conf(folder, 0)).unwrap();
+    let place = |number| running(number).display().to_string();
     let text = text
         .replace("/storage\"", &format!("/storage-{number}\""))
-        .replace("/run\"", &format!("/run-{number}\""));
+        .replace(&place(0), &place(number));
     std::fs::write(storage_conf(folder, number), text).unwrap();
 }
 
@@ -29,7 +59,7 @@ pub fn clear(sh: &Shell, folder: &Path, number: u32) {
         return;
     }
     let storage = folder.join(format!("storage-{number}"));
-    let run = folder.join(format!("run-{number}"));
+    let run = running(number);
     let _conf = sh.push_env("CONTAINERS_STORAGE_CONF", storage_conf(folder, number));
     // The machine's locks of its containers; mounts; files.
     let commands = [
