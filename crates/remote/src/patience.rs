@@ -14,6 +14,7 @@ use std::time::Duration;
 use registry_compat::Trouble;
 
 use crate::agent::{Limits, Reply, transport};
+use crate::wait::nap;
 use crate::{Agent, Error, Secret};
 
 /// How fast changes may follow one another, and how long a limiter is waited
@@ -102,9 +103,6 @@ const LARGEST: u64 = 16 * 1024 * 1024;
 /// How often a limiter may send one request away.
 const MOST_WAITS: u32 = 8;
 
-/// Longest nap, so that an interruption is noticed.
-const NAP: Duration = Duration::from_millis(100);
-
 /// Sends requests at a pace, and remembers what limiters said. May be used by
 /// several threads for reading; changes come one after the other by nature of
 /// their caller.
@@ -141,7 +139,7 @@ impl Patience {
     /// and not in trouble. 401 and 403 are the caller's to judge.
     pub(crate) fn send(&self, call: &Call<'_>) -> Result<Answered, Error> {
         if call.method.changes() && std::mem::replace(&mut self.state().changed, true) {
-            self.sleep(self.pace.between)?;
+            nap(self.pace.between, self.pace.interrupted)?;
         }
         let limits: Limits = self.agent.limits;
         let (mut pause, mut unsaid) = (limits.pause, self.pace.unsaid);
@@ -174,7 +172,7 @@ impl Patience {
             if failures >= limits.attempts || call.method == Method::Create {
                 return Err(trouble);
             }
-            self.sleep(pause)?;
+            nap(pause, self.pace.interrupted)?;
             pause *= 2;
         }
     }
@@ -210,7 +208,7 @@ impl Patience {
                 format!("{url}: the quota is used up, and full again in {seconds} s"),
             )
         })?;
-        self.sleep(wait)
+        nap(wait, self.pace.interrupted)
     }
 
     /// What the limiter asks for: `Retry-After` in seconds, else the reset of an
@@ -231,7 +229,7 @@ impl Patience {
         if waits > MOST_WAITS || self.take(wait).is_none() {
             return Err(told(Trouble::RateLimited, url, reply));
         }
-        self.sleep(wait)
+        nap(wait, self.pace.interrupted)
     }
 
     /// Takes a wait out of the budget, if it is in it.
@@ -239,25 +237,6 @@ impl Patience {
         let mut state = self.state();
         state.left = state.left.checked_sub(wait)?;
         Some(())
-    }
-
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the network door waits between requests"
-    )]
-    fn sleep(&self, time: Duration) -> Result<(), Error> {
-        let mut left = time;
-        loop {
-            if (self.pace.interrupted)() {
-                return Err(Error::Interrupted);
-            }
-            let nap = left.min(NAP);
-            std::thread::sleep(nap);
-            left -= nap;
-            if left.is_zero() {
-                return Ok(());
-            }
-        }
     }
 }
 

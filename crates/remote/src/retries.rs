@@ -16,6 +16,7 @@ use std::time::Duration;
 use registry_compat::Trouble;
 
 use crate::Error;
+use crate::wait::nap;
 
 /// How often one request is made, and after which pauses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,31 +66,9 @@ impl Default for Allowance {
 /// Waits so long, or says why not.
 pub type Waiter = dyn Fn(Duration) -> Result<(), Error> + Send + Sync;
 
-/// The longest nap, so that an interruption is noticed.
-const NAP: Duration = Duration::from_millis(100);
-
 /// A waiter that sleeps, until `interrupted` says that the person has enough.
 pub fn sleeping(interrupted: fn() -> bool) -> Box<Waiter> {
-    Box::new(move |pause| {
-        let mut left = pause;
-        while !left.is_zero() {
-            if interrupted() {
-                return Err(Error::Interrupted);
-            }
-            let nap = left.min(NAP);
-            sleep(nap);
-            left -= nap;
-        }
-        Ok(())
-    })
-}
-
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the network door waits between attempts"
-)]
-fn sleep(nap: Duration) {
-    std::thread::sleep(nap);
+    Box::new(move |time| nap(time, interrupted))
 }
 
 /// The budget of a run. Shared by all of its threads.

@@ -30,7 +30,7 @@ impl Polls {
     ) -> Result<Option<T>, E> {
         for number in 0..self.most {
             if number > 0 {
-                self.nap()?;
+                nap(self.every, self.interrupted)?;
             }
             if let Some(found) = look()? {
                 return Ok(Some(found));
@@ -38,23 +38,27 @@ impl Polls {
         }
         Ok(None)
     }
+}
 
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the network door waits between requests"
-    )]
-    fn nap(&self) -> Result<(), Error> {
-        let mut left = self.every;
-        loop {
-            if (self.interrupted)() {
-                return Err(Error::Interrupted);
-            }
-            let nap = left.min(NAP);
-            std::thread::sleep(nap);
-            left -= nap;
-            if left.is_zero() {
-                return Ok(());
-            }
+/// Sleeps, until `interrupted` says that the person has enough.
+///
+/// # Errors
+/// [`Error::Interrupted`].
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the network door waits between requests"
+)]
+pub(crate) fn nap(time: Duration, interrupted: fn() -> bool) -> Result<(), Error> {
+    let mut left = time;
+    loop {
+        if interrupted() {
+            return Err(Error::Interrupted);
+        }
+        let next = left.min(NAP);
+        std::thread::sleep(next);
+        left -= next;
+        if left.is_zero() {
+            return Ok(());
         }
     }
 }
