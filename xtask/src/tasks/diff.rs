@@ -1,6 +1,6 @@
 //! `diff`: which packages and labels changed between two images.
 
-use registry_compat::{Answer, Digest, ImageRef};
+use registry_compat::{Answer, ImageRef};
 use remote::Inspected;
 use serde::Serialize;
 
@@ -15,13 +15,13 @@ use crate::publish::attached;
 use crate::sbom::{self, Change, Packages, SPDX};
 use crate::tasks::Done;
 
-/// The document of `--json`.
+/// What changed; the document of `--json`.
 #[derive(Serialize)]
-struct Document<'a> {
+struct Changes {
     before: String,
     after: String,
-    packages: &'a [Change],
-    labels: &'a [Change],
+    packages: Vec<Change>,
+    labels: Vec<Change>,
 }
 
 /// Compares two images.
@@ -29,21 +29,18 @@ struct Document<'a> {
 /// # Errors
 /// If one is not there, or its packages could not be found out.
 pub fn run(world: &World<'_>, args: &DiffArgs) -> Result<Done, Error> {
-    let (before, old) = image(world, &args.before)?;
-    let (after, new) = image(world, &args.after)?;
-    let packages = sbom::changes(
-        &packages(world, args, &before)?,
-        &packages(world, args, &after)?,
-    );
-    let labels = sbom::changes(&labels(&old), &labels(&new));
-    let text = markdown(&before, &after, &packages, &labels);
+    let (before, after) = (image(world, &args.before)?, image(world, &args.after)?);
+    let had = packages(world, args, &before.0)?;
+    let has = packages(world, args, &after.0)?;
+    let changes = Changes::between(&before, &had, &after, &has);
+    let text = changes.markdown();
     if args.markdown {
         for line in text.lines() {
             world.report.answer(line);
         }
     } else {
         let mut rows = vec![["", "NAME", "BEFORE", "AFTER"].map(str::to_owned).to_vec()];
-        for (kind, list) in [("package", &packages), ("label", &labels)] {
+        for (kind, list) in [("package", &changes.packages), ("label", &changes.labels)] {
             rows.extend(list.iter().map(|change| row(kind, change)));
         }
         if rows.len() == 1 {
@@ -53,12 +50,7 @@ pub fn run(world: &World<'_>, args: &DiffArgs) -> Result<Done, Error> {
         }
     }
     world.report.summary(&format!("{text}\n"))?;
-    world.report.document(&Document {
-        before: before.to_string(),
-        after: after.to_string(),
-        packages: &packages,
-        labels: &labels,
-    })?;
+    world.report.document(&changes)?;
     Ok(Done::Well)
 }
 
@@ -72,27 +64,46 @@ fn row(kind: &str, change: &Change) -> Vec<String> {
     ]
 }
 
-/// For release notes and the page of a run.
-fn markdown(before: &ImageRef, after: &ImageRef, packages: &[Change], labels: &[Change]) -> String {
-    let mut text = format!("### Changes\n\nFrom `{before}` to `{after}`.\n");
-    for (title, list) in [("Package", packages), ("Label", labels)] {
-        if list.is_empty() {
-            continue;
-        }
-        text.push_str(&format!("\n| {title} | Before | After |\n|---|---|---|\n"));
-        for change in list {
-            let cells: Vec<String> = row("", change)
-                .iter()
-                .skip(1)
-                .map(|cell| cell.replace('|', "\\|"))
-                .collect();
-            text.push_str(&format!("| {} |\n", cells.join(" | ")));
+impl Changes {
+    fn between(
+        before: &(ImageRef, Inspected),
+        had: &Packages,
+        after: &(ImageRef, Inspected),
+        has: &Packages,
+    ) -> Self {
+        Self {
+            before: before.0.to_string(),
+            after: after.0.to_string(),
+            packages: sbom::changes(had, has),
+            labels: sbom::changes(&labels(&before.1), &labels(&after.1)),
         }
     }
-    if packages.is_empty() && labels.is_empty() {
-        text.push_str("\nNo package and no label changed.\n");
+
+    /// For release notes and the page of a run.
+    fn markdown(&self) -> String {
+        let mut text = format!(
+            "### Changes\n\nFrom `{}` to `{}`.\n",
+            self.before, self.after
+        );
+        for (title, list) in [("Package", &self.packages), ("Label", &self.labels)] {
+            if list.is_empty() {
+                continue;
+            }
+            text.push_str(&format!("\n| {title} | Before | After |\n|---|---|---|\n"));
+            for change in list {
+                let cells: Vec<String> = row("", change)
+                    .iter()
+                    .skip(1)
+                    .map(|cell| cell.replace('|', "\\|"))
+                    .collect();
+                text.push_str(&format!("| {} |\n", cells.join(" | ")));
+            }
+        }
+        if self.packages.is_empty() && self.labels.is_empty() {
+            text.push_str("\nNo package and no label changed.\n");
+        }
+        text
     }
-    text
 }
 
 /// What a publication changed, on the page of its run: from what a followed tag
@@ -116,9 +127,15 @@ pub(crate) fn page(world: &World<'_>, live: &Live<'_>) -> Result<(), Error> {
         &repository.at(old.clone()),
         &repository.at(new.clone()),
     ) {
-        Ok(Some((count, text))) => {
+        Ok(Some(changes)) => {
+            let count = format!(
+                "{} packages and {} labels since {}",
+                changes.packages.len(),
+                changes.labels.len(),
+                old.short()
+            );
             world.report.status("Changed", &count);
-            world.report.summary(&format!("{text}\n"))
+            world.report.summary(&format!("{}\n", changes.markdown()))
         }
         Ok(None) => Ok(()),
         Err(error) => {
@@ -129,25 +146,17 @@ pub(crate) fn page(world: &World<'_>, live: &Live<'_>) -> Result<(), Error> {
     }
 }
 
-/// How much, and what; `None` where a list of packages is missing.
+/// What changed; `None` where a list of packages is missing.
 fn changed(
     world: &World<'_>,
     before: &ImageRef,
     after: &ImageRef,
-) -> Result<Option<(String, String)>, Error> {
-    let ((before, old), (after, new)) = (image(world, before)?, image(world, after)?);
-    let (Some(had), Some(has)) = (beside(world, &before)?, beside(world, &after)?) else {
+) -> Result<Option<Changes>, Error> {
+    let (before, after) = (image(world, before)?, image(world, after)?);
+    let (Some(had), Some(has)) = (beside(world, &before.0)?, beside(world, &after.0)?) else {
         return Ok(None);
     };
-    let packages = sbom::changes(&had, &has);
-    let labels = sbom::changes(&labels(&old), &labels(&new));
-    let count = format!(
-        "{} packages and {} labels since {}",
-        packages.len(),
-        labels.len(),
-        before.digest().map_or("", Digest::short)
-    );
-    Ok(Some((count, markdown(&before, &after, &packages, &labels))))
+    Ok(Some(Changes::between(&before, &had, &after, &has)))
 }
 
 /// The list of packages that lies beside an image.
