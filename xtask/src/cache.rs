@@ -63,12 +63,7 @@ impl Cache {
         })
         .ok()?;
         std::fs::create_dir_all(path.parent()?).ok()?;
-        let beside = path.with_extension(format!("{}.new", std::process::id()));
-        let written = std::fs::write(&beside, text).and_then(|()| std::fs::rename(&beside, &path));
-        if written.is_err() {
-            let _ = std::fs::remove_file(&beside);
-        }
-        written.ok()
+        crate::files::write(&path, &text).ok()
     }
 }
 

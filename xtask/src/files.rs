@@ -45,6 +45,18 @@ pub fn write(path: &Path, contents: &[u8]) -> Result<()> {
     done
 }
 
+/// Makes a folder and those above it.
+///
+/// # Errors
+/// [`crate::error::Error::File`].
+pub fn make_dir(path: &Path) -> std::result::Result<(), crate::error::Error> {
+    std::fs::create_dir_all(path).map_err(|source| crate::error::Error::File {
+        verb: "write",
+        path: path.to_owned(),
+        source,
+    })
+}
+
 /// A name in the same folder that no other run uses.
 fn beside(path: &Path) -> Result<PathBuf> {
     let name = path

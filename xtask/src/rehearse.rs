@@ -24,10 +24,12 @@ use crate::cli::RehearseArgs;
 use crate::engine::Engine;
 use crate::env::Stopwatch;
 use crate::error::Error;
+use crate::files::make_dir;
 use crate::gather::World;
 use crate::process::{self, Background, Invocation};
 use crate::tasks::Done;
 use crate::tasks::doctor;
+use crate::tasks::inputs::write;
 use nights::Night;
 use standins::{Images, StandIn};
 
@@ -462,16 +464,4 @@ impl Stage<'_> {
             Answer::Unknown(why) => Err(Error::Unknown(why)),
         }
     }
-}
-
-fn make_dir(path: &Path) -> Result<(), Error> {
-    std::fs::create_dir_all(path).map_err(|source| Error::File {
-        verb: "write",
-        path: path.to_owned(),
-        source,
-    })
-}
-
-fn write(path: &Path, text: &str) -> Result<(), Error> {
-    crate::tasks::inputs::write(path, text)
 }

@@ -14,6 +14,7 @@ use registry_compat::Repository;
 use serde_json::Value;
 
 use crate::error::Error;
+use crate::files::make_dir;
 use crate::signing::PublicKey;
 
 /// Where the policy stands in an image.
@@ -275,14 +276,6 @@ fn each_key_path(value: &mut Value, act: &mut dyn FnMut(&mut String)) {
         Value::Array(list) => list.iter_mut().for_each(|value| each_key_path(value, act)),
         _ => {}
     }
-}
-
-pub(crate) fn make_dir(path: &Path) -> Result<(), Error> {
-    std::fs::create_dir_all(path).map_err(|source| Error::File {
-        verb: "write",
-        path: path.to_owned(),
-        source,
-    })
 }
 
 pub(crate) fn write(path: &PathBuf, bytes: &[u8]) -> Result<(), Error> {

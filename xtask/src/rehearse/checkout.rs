@@ -139,7 +139,7 @@ fn tree(from: &Path, to: &Path) -> Result<(), Error> {
         path: from.to_owned(),
         source,
     };
-    super::make_dir(to)?;
+    crate::files::make_dir(to)?;
     for entry in std::fs::read_dir(from).map_err(failed)? {
         let path = entry.map_err(failed)?.path();
         let target = to.join(path.file_name().unwrap_or_default());

@@ -123,16 +123,11 @@ pub fn read(path: &Path) -> Result<String, Error> {
 /// # Errors
 /// [`Error::File`].
 pub fn write(path: &Path, text: &str) -> Result<(), Error> {
-    let wrong = |source| Error::File {
+    crate::files::write(path, text.as_bytes()).map_err(|source| Error::File {
         verb: "write",
         path: path.to_owned(),
         source,
-    };
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(".new");
-    let beside = path.with_file_name(name);
-    std::fs::write(&beside, text).map_err(wrong)?;
-    std::fs::rename(&beside, path).map_err(wrong)
+    })
 }
 
 /// Reads a lock from a file.

@@ -11,9 +11,11 @@ use super::console::Console;
 use super::machine::bound_to_us;
 use super::run::Reader;
 use crate::error::Error;
+use crate::files::make_dir;
 use crate::gather::World;
 use crate::lock::digest_of;
 use crate::process::{self, Background, Capture, Invocation};
+use crate::tasks::inputs::write;
 
 /// The release: the one whose Ignition, dracut and clevis are known to work
 /// together, whatever this machine runs.
@@ -392,22 +394,6 @@ pub fn copy(sh: &Shell, from: &Path, to: &Path) -> Result<(), Error> {
     let words = ["--reflink=auto", "--sparse=always", "--", &from, &to];
     process::read(sh, &Invocation::new("cp", words))?;
     Ok(())
-}
-
-/// Makes a folder and those above it.
-///
-/// # Errors
-/// [`Error::File`].
-pub fn make_dir(path: &Path) -> Result<(), Error> {
-    std::fs::create_dir_all(path).map_err(|source| Error::File {
-        verb: "write",
-        path: path.to_owned(),
-        source,
-    })
-}
-
-fn write(path: &Path, text: &str) -> Result<(), Error> {
-    crate::tasks::inputs::write(path, text)
 }
 
 #[cfg(test)]

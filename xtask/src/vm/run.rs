@@ -8,11 +8,11 @@ use std::time::Duration;
 use xshell::Shell;
 
 use super::console::{Console, Stage};
-use super::guest::make_dir;
 use super::machine::{self, Acceleration, CONSOLE, Machine, TPM, TPM_SOCKET};
 use super::reason::{Reason, asked_for, reason, waits_for_a_person};
 use crate::env::Stopwatch;
 use crate::error::Error;
+use crate::files::make_dir;
 use crate::gather::World;
 use crate::process::{Background, Invocation, soon};
 

@@ -249,7 +249,7 @@ impl<'a> Trial<'a> {
         };
         let booted = boot(&watch, self.folder(), &machine)?;
         if let Some(folder) = &self.parts.logs {
-            guest::make_dir(folder)?;
+            crate::files::make_dir(folder)?;
             let file = (1..)
                 .map(|number| folder.join(format!("{number:02}.log")))
                 .find(|path| !path.exists())
