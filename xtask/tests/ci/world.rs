@@ -5,7 +5,7 @@
 use std::path::{Path, PathBuf};
 
 use registry_compat::{Answer, Digest, ImageRef, KmodTag};
-use remote::{Agent, AuthFiles, Limits, Registries, RegistriesConf};
+use remote::{AuthFiles, Registries};
 use serde_json::json;
 use xshell::{Shell, TempDir, cmd};
 use xtask::config::{Config, Judge, Signing};
@@ -236,18 +236,13 @@ impl World {
 
     /// The registry, as this library reads it.
     pub fn registries(&self) -> Registries {
-        let limits = Limits::default();
         let conf = self.path("registries.conf");
-        Registries::new(
-            Agent::new(limits),
-            RegistriesConf::load(Some(&conf), None, Path::new("/nonexistent")).unwrap(),
+        crate::support::reading::registries(
+            &conf,
             AuthFiles {
                 paths: vec![self.path("auth.json")],
             },
-            Box::new(|_, _| Ok(None)),
-            limits,
         )
-        .unwrap()
     }
 
     /// What a name stands for now.

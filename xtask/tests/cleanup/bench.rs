@@ -16,9 +16,7 @@ use xtask::report::Report;
 use xtask::tasks::cleanup::{Paces, run_at};
 
 use crate::github::Github;
-
-/// Never in any output.
-pub const TOKEN: &str = "ghs_not-to-be-shown";
+pub use crate::ran::{Ran, TOKEN};
 
 /// What the world's clock says to the limiter, in seconds.
 pub const CLOCK: u64 = 1_000_000;
@@ -31,38 +29,6 @@ pub struct Bench {
     pub config: Config,
     pub env: Env,
     dir: TempDir,
-}
-
-/// How a run ended.
-#[derive(Debug)]
-pub struct Ran {
-    /// The exit code.
-    pub code: u8,
-    pub stdout: String,
-    pub stderr: String,
-}
-
-impl Ran {
-    #[track_caller]
-    pub fn expect(self, code: u8) -> Self {
-        assert_eq!(self.code, code, "{}{}", self.stdout, self.stderr);
-        self
-    }
-
-    #[track_caller]
-    pub fn says(self, text: &str) -> Self {
-        let all = format!("{}{}", self.stdout, self.stderr);
-        assert!(all.contains(text), "`{text}` is not in:\n{all}");
-        self
-    }
-
-    /// Effects, in order.
-    pub fn effects(&self) -> Vec<&str> {
-        let lines = self.stdout.lines();
-        lines
-            .filter(|line| line.starts_with("delete   127."))
-            .collect()
-    }
 }
 
 impl Bench {
@@ -120,22 +86,7 @@ impl Bench {
             github: pace,
             registry: pace,
         };
-        let code = match run_at(&world, args, paces) {
-            Ok(done) => done.code(),
-            Err(error) => {
-                report.failure(&error);
-                error.exit_code()
-            }
-        };
-        let [stdout, stderr] = report.captured();
-        for text in [&stdout, &stderr] {
-            assert!(!text.contains(TOKEN), "{text}");
-        }
-        Ran {
-            code,
-            stdout,
-            stderr,
-        }
+        Ran::of(&report, run_at(&world, args, paces))
     }
 
     /// `cleanup --execute`, with its log in `log.json`.

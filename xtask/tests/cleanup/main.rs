@@ -9,6 +9,10 @@
 mod contract;
 #[path = "../support/github/mod.rs"]
 mod github;
+#[path = "../support/ran.rs"]
+mod ran;
+#[path = "../support/reading.rs"]
+mod reading;
 #[path = "../skip/mod.rs"]
 mod skip;
 

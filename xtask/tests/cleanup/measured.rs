@@ -1,7 +1,7 @@
 //! The measured history lies in the package, and outlives the images.
 
 use registry_compat::ImageRef;
-use remote::{Agent, AuthFiles, Limits, Registries, RegistriesConf};
+use remote::{AuthFiles, Registries};
 use serde_json::{Value, json};
 use xtask::lock::digest_of;
 use xtask::measured::{History, TAG};
@@ -12,15 +12,7 @@ use crate::registry::Registry;
 const NAME: &str = "someone/custom-coreos";
 
 fn registries(registry: &Registry) -> Registries {
-    let conf = registry.path("registries.conf");
-    Registries::new(
-        Agent::new(Limits::default()),
-        RegistriesConf::load(Some(&conf), None, &registry.path("")).unwrap(),
-        AuthFiles::default(),
-        Box::new(|_, _| Ok(None)),
-        Limits::default(),
-    )
-    .unwrap()
+    crate::reading::registries(&registry.path("registries.conf"), AuthFiles::default())
 }
 
 /// A history that nobody has added to for years.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use remote::loopback::{Loopback, Reply, Request};
-use remote::{Agent, AuthFiles, Limits, Pace, Registries, RegistriesConf};
+use remote::{Agent, AuthFiles, Limits, Pace};
 use retention::{ManifestRead, Name};
 use serde_json::{Value, json};
 use xshell::Shell;
@@ -57,14 +57,7 @@ fn gathered(referrers: impl Fn(&str) -> Reply + Send + Sync + 'static) -> (Inven
         attempts: 1,
         ..Limits::default()
     };
-    let registries = Registries::new(
-        Agent::new(limits),
-        RegistriesConf::load(Some(&conf), None, dir.path()).unwrap(),
-        AuthFiles::default(),
-        Box::new(|_, _| Ok(None)),
-        limits,
-    )
-    .unwrap();
+    let registries = crate::reading::registries(&conf, AuthFiles::default());
     let pace = Pace {
         between: Duration::ZERO,
         ..Pace::registry(|| 0, || false)

@@ -6,7 +6,7 @@ use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Command, Output};
 
-use remote::{Agent, AuthFiles, Limits, Pace, Registries, RegistriesConf};
+use remote::{Agent, AuthFiles, Limits, Pace};
 use serde_json::Value;
 use xshell::{Shell, TempDir};
 use xtask::cleanup::cache::Cache;
@@ -446,14 +446,7 @@ fn a_tag_that_moves_onto_an_old_image_saves_it() {
     registry.push(&registry.layout.image("new", "amd64", 50), OTHER, "stable");
     let limits = Limits::default();
     let conf = registry.path("registries.conf");
-    let registries = Registries::new(
-        Agent::new(limits),
-        RegistriesConf::load(Some(&conf), None, registry.dir.path()).unwrap(),
-        AuthFiles::default(),
-        Box::new(|_, _| Ok(None)),
-        limits,
-    )
-    .unwrap();
+    let registries = crate::reading::registries(&conf, AuthFiles::default());
     let pace = Pace::registry(xtask::env::epoch_seconds, || false);
     let tools = Tools {
         agent: Agent::new(limits),

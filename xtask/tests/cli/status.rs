@@ -1,10 +1,7 @@
 //! `status`, and the history of what publications took.
 
-use std::path::Path;
-
 use registry_compat::{Answer, Digest, ImageRef};
 use remote::loopback::Reply;
-use remote::{Agent, AuthFiles, Limits, Registries, RegistriesConf};
 use serde_json::{Value, json};
 use xtask::lock::digest_of;
 use xtask::measured::{History, MOST};
@@ -21,26 +18,14 @@ fn json_of(bench: &Bench, words: &[&str], code: i32) -> Value {
     serde_json::from_str(&bench.run(&words).expect(code)).unwrap()
 }
 
-fn registries(bench: &Bench) -> Registries {
-    let conf = bench.path("registries.conf");
-    Registries::new(
-        Agent::new(Limits::default()),
-        RegistriesConf::load(Some(&conf), None, Path::new("/none")).unwrap(),
-        AuthFiles::default(),
-        Box::new(|_, _| Ok(None)),
-        Limits::default(),
-    )
-    .unwrap()
-}
-
 fn kept(bench: &Bench) -> History {
-    let found = history(&registries(bench), &PUBLISHED.parse().unwrap());
+    let found = history(&bench.registries(), &PUBLISHED.parse().unwrap());
     found.unwrap().expect("there is a history")
 }
 
 /// Puts a document where the history is, in the form that it has.
 fn put_history(bench: &Bench, document: &[u8]) -> Digest {
-    let registries = registries(bench);
+    let registries = bench.registries();
     let place: ImageRef = format!("{PUBLISHED}:history").parse().unwrap();
     let of = |bytes: &[u8]| digest_of(bytes).unwrap();
     let manifest = json!({

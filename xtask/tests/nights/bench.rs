@@ -18,39 +18,13 @@ use xtask::tasks::workflow::Tempo;
 use xtask::tasks::{alarm, status, workflow};
 
 use crate::github::Github;
-
-/// Never in any output.
-pub const TOKEN: &str = "ghs_not-to-be-shown";
+pub use crate::ran::{Ran, TOKEN};
 
 pub struct Bench {
     pub github: Github,
     pub config: Config,
     pub env: Env,
     dir: TempDir,
-}
-
-/// How a run ended.
-#[derive(Debug)]
-pub struct Ran {
-    /// The exit code.
-    pub code: u8,
-    pub stdout: String,
-    pub stderr: String,
-}
-
-impl Ran {
-    #[track_caller]
-    pub fn expect(self, code: u8) -> Self {
-        assert_eq!(self.code, code, "{}{}", self.stdout, self.stderr);
-        self
-    }
-
-    #[track_caller]
-    pub fn says(self, text: &str) -> Self {
-        let all = format!("{}{}", self.stdout, self.stderr);
-        assert!(all.contains(text), "`{text}` is not in:\n{all}");
-        self
-    }
 }
 
 impl Bench {
@@ -128,22 +102,7 @@ impl Bench {
             Some(Task::Workflow(args)) => workflow::run_at(&world, args, tempo),
             other => panic!("{other:?}"),
         };
-        let code = match done {
-            Ok(done) => done.code(),
-            Err(error) => {
-                report.failure(&error);
-                error.exit_code()
-            }
-        };
-        let [stdout, stderr] = report.captured();
-        for text in [&stdout, &stderr] {
-            assert!(!text.contains(TOKEN), "{text}");
-        }
-        Ran {
-            code,
-            stdout,
-            stderr,
-        }
+        Ran::of(&report, done)
     }
 
     /// The end of a job: `alarm --job JOB --status STATUS`.

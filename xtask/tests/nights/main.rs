@@ -6,6 +6,8 @@
 mod contract;
 #[path = "../support/github/mod.rs"]
 mod github;
+#[path = "../support/ran.rs"]
+mod ran;
 #[path = "../support/mod.rs"]
 mod support;
 

@@ -1,9 +1,7 @@
 //! What a test looks at: the registry, and what must hold in it.
 
-use std::path::Path;
-
 use registry_compat::{Answer, Digest, ImageRef, Repository};
-use remote::{Agent, AuthFiles, Limits, Registries, RegistriesConf};
+use remote::{AuthFiles, Registries};
 use xtask::signing::{signature_tag, verify};
 
 use super::bench::{Bench, REPOSITORY};
@@ -11,16 +9,8 @@ use super::bench::{Bench, REPOSITORY};
 impl Bench {
     /// The registry, as this library reads it.
     pub fn registries(&self) -> Registries {
-        let limits = Limits::default();
         let conf = self.path("registries.conf");
-        Registries::new(
-            Agent::new(limits),
-            RegistriesConf::load(Some(&conf), None, Path::new("/nonexistent")).unwrap(),
-            AuthFiles::default(),
-            Box::new(|_, _| Ok(None)),
-            limits,
-        )
-        .unwrap()
+        super::support::reading::registries(&conf, AuthFiles::default())
     }
 
     pub fn digest(&self, tag: &str) -> Option<Digest> {

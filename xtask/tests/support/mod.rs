@@ -8,6 +8,7 @@
     reason = "test support: each test program uses a part, starts the real binary, and says what it skips"
 )]
 
+pub mod reading;
 pub mod signer;
 pub mod small;
 pub mod two;
@@ -17,7 +18,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use remote::{Agent, AuthFiles, Limits, Registries, RegistriesConf};
+use remote::{AuthFiles, Registries};
 use xshell::{Shell, TempDir};
 use xtask::config::Config;
 
@@ -249,16 +250,8 @@ impl Bench {
 
     /// The registries, as the program under test sees them.
     pub fn registries(&self) -> Registries {
-        let limits = Limits::default();
         let conf = self.path("registries.conf");
-        Registries::new(
-            Agent::new(limits),
-            RegistriesConf::load(Some(&conf), None, Path::new("/nonexistent")).unwrap(),
-            AuthFiles::default(),
-            Box::new(|_, _| Ok(None)),
-            limits,
-        )
-        .unwrap()
+        reading::registries(&conf, AuthFiles::default())
     }
 
     /// What the candidate tag names: the image that was built.
