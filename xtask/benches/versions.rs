@@ -1,7 +1,7 @@
 //! How long it takes to know what there is, with 50 ms on every request: this
 //! program against a script of `skopeo inspect | jq`, which asks for the same.
 //!
-//! `cargo bench -p xtask --bench versions --profile dev`: the program as
+//! `cargo bench -p custom-coreos --bench versions --profile dev`: the program as
 //! `cargo xtask` runs it.
 #![expect(
     clippy::unwrap_used,

@@ -23,14 +23,13 @@ pub use image::{
 
 pub use resolve::{Force, ResolveArgs};
 
-use crate::engine::Engine;
+use image_build::engine::Engine;
+use image_build::inputs::FactsFiles;
 
 pub use ignition::{ButaneArgs, CompareArgs, IgnitionArgs, IgnitionTask, ServeArgs, SiteArgs};
 pub use status::StateArgs;
 pub use vm::{Base, VmArgs};
-pub use workflow::{
-    Branch, RunArgs, Startable, StatusArgs, WorkflowArgs, WorkflowFile, WorkflowTask,
-};
+pub use workflow::{Branch, RunArgs, StatusArgs, WorkflowArgs, WorkflowFile, WorkflowTask};
 
 /// Builds, verifies and publishes a custom Fedora CoreOS image
 #[derive(Debug, Parser)]
@@ -144,6 +143,15 @@ pub struct FactsArgs {
     /// Save what was found out
     #[arg(long, value_name = "FILE", conflicts_with = "facts")]
     pub save_facts: Option<PathBuf>,
+}
+
+impl From<&FactsArgs> for FactsFiles {
+    fn from(args: &FactsArgs) -> Self {
+        Self {
+            facts: args.facts.clone(),
+            save_facts: args.save_facts.clone(),
+        }
+    }
 }
 
 /// The tasks.

@@ -1,54 +1,23 @@
-//! The tasks of this repository. See ARCHITECTURE.md for the map.
+//! The tasks of `cargo xtask`, for this repository and for others.
+//!
+//! A task is one file in `tasks/`: it parses its arguments, calls a library, and
+//! prints the answer. See ARCHITECTURE.md for the map.
 
-pub mod alarm;
-pub mod apply;
-pub mod cache;
-pub mod cleanup;
 pub mod cli;
-pub mod config;
-pub mod containerfile_lint;
-pub mod contract;
-pub mod engine;
-pub mod env;
 pub mod error;
-pub mod facts;
-pub mod files;
-pub mod gather;
-pub mod history;
-pub mod ignition;
-pub mod lock;
-pub mod measured;
-pub mod outcome;
-pub mod plan;
-pub mod process;
-pub mod publish;
-mod reach;
-pub mod rehearse;
-pub mod report;
-pub mod resolve;
-pub mod sbom;
-pub mod signing;
-pub mod simple_signing;
-pub mod skip;
-pub mod status;
 pub mod tasks;
-#[doc(hidden)]
-pub mod testing;
-pub mod trust;
-pub mod vm;
-pub mod workflow;
 
 use std::process::ExitCode;
 
 use clap::{CommandFactory as _, FromArgMatches as _};
-
 use cli::{Cli, Task};
-use config::Config;
-use env::Env;
 use error::Error;
-use gather::World;
-use report::Report;
-use tasks::Done;
+use host::env::Env;
+use host::failure::Failure;
+use host::report::Report;
+use host::{Done, env, process};
+use image_build::gather::World;
+use image_config::Config;
 
 /// Reads the command line, does the task, and turns its outcome into an exit
 /// code.
@@ -61,11 +30,18 @@ pub fn main() -> ExitCode {
     let cli = Cli::from_arg_matches(&words).unwrap_or_else(|error| error.exit());
     let env = match Env::read() {
         Ok(env) => env,
-        Err(error) => return fail(&Report::plain(cli.global.json), &error),
+        Err(error) => return fail(&Report::plain(cli.global.json), &error.into()),
     };
     let report = Report::new(&env, cli.global.json);
-    let ended = process::catch_signals().and_then(|()| run(&cli, &env, &report));
-    report.outcome(&env, words.subcommand_name().unwrap_or("help"), &ended);
+    let ended = process::catch_signals()
+        .map_err(Error::from)
+        .and_then(|()| run(&cli, &env, &report));
+    note_outcome(
+        &env,
+        &report,
+        words.subcommand_name().unwrap_or("help"),
+        &ended,
+    );
     match ended {
         Ok(done) => ExitCode::from(done.code()),
         Err(error) => fail(&report, &error),
@@ -75,6 +51,18 @@ pub fn main() -> ExitCode {
 fn fail(report: &Report, error: &Error) -> ExitCode {
     report.failure(error);
     ExitCode::from(error.exit_code())
+}
+
+/// Writes down how a task ended, for the alarm that is called after it.
+fn note_outcome(env: &Env, report: &Report, task: &str, ended: &Result<Done, Error>) {
+    let ended = ended
+        .as_ref()
+        .map(|done| *done)
+        .map_err(|error| error as &dyn Failure);
+    let mark = night::outcome::mark(task, ended, &report.notes(), env.run.name());
+    if let Err(error) = night::outcome::keep(&env.root, &mark) {
+        report.warning(&format!("{}: {error}", night::outcome::FILE));
+    }
 }
 
 fn run(cli: &Cli, env: &Env, report: &Report) -> Result<Done, Error> {
@@ -115,7 +103,7 @@ fn run(cli: &Cli, env: &Env, report: &Report) -> Result<Done, Error> {
         Task::Diff(args) => tasks::diff::run(&world, args),
         Task::Keys(args) => tasks::keys::run(&world, args),
         Task::Cleanup(args) => process::minding(|| tasks::cleanup::run(&world, args)),
-        Task::Rehearse(args) => process::minding(|| rehearse::run(&world, args)),
+        Task::Rehearse(args) => process::minding(|| tasks::rehearse::run(&world, args)),
         Task::Ignition(args) => tasks::ignition::run(&world, args),
         Task::Workflow(args) => process::minding(|| tasks::workflow::run(&world, args)),
         Task::Alarm(args) => process::minding(|| tasks::alarm::run(&world, args)),

@@ -12,45 +12,14 @@ pub mod explain;
 pub mod forecast;
 pub mod help;
 pub mod ignition;
-pub mod inputs;
 pub mod keys;
 pub mod performed;
 pub mod promote;
 pub mod publish;
+pub mod rehearse;
 pub mod resolve;
 pub mod status;
 pub mod verify;
 pub mod versions;
 pub mod vm;
 pub mod workflow;
-
-/// How a task that was not hindered ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Done {
-    /// Done, or answered.
-    Well,
-    /// Answered, and the answer is that something does not hold.
-    Badly,
-    /// Answered, and going on could lose something.
-    Refused,
-    /// Nothing can be built now.
-    NotYet,
-    /// Ended as another program's command line says.
-    Code(u8),
-    /// Answered as far as possible: something could not be found out.
-    Unknown,
-}
-
-impl Done {
-    /// The exit code, as README's table has it.
-    pub fn code(self) -> u8 {
-        match self {
-            Self::Well => 0,
-            Self::Badly => 1,
-            Self::Refused => 4,
-            Self::NotYet => 10,
-            Self::Code(code) => code,
-            Self::Unknown => 3,
-        }
-    }
-}

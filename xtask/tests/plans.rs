@@ -8,17 +8,19 @@
 
 use std::path::PathBuf;
 
+use host::failure::Failure as _;
+use image_build::engine::Engine;
+use image_build::facts::{Local, Upstream};
+use image_build::lock::Lock;
+use image_build::testing;
+use image_config::Config;
+use image_publish::plan::{Effect, Goal, Plan, plan};
+use image_publish::{Piece, arranged, second};
+use registry_compat::Digest;
+use signatures::signing::MANIFEST;
 use version_discovery::Arch;
-use xtask::config::Config;
-use xtask::engine::Engine;
-use xtask::facts::{Local, Upstream};
-use xtask::lock::{Lock, digest_of};
-use xtask::plan::{Effect, Goal, Plan, plan};
-use xtask::publish::{Piece, arranged, second};
-use xtask::signing::MANIFEST;
-use xtask::testing;
 
-const REWRITE: &str = "UPDATE_SNAPSHOTS=1 cargo test -p xtask --test plans";
+const REWRITE: &str = "UPDATE_SNAPSHOTS=1 cargo test -p custom-coreos --test plans";
 
 /// Compares a plan with its file, one word a line where a line is long.
 #[track_caller]
@@ -163,7 +165,7 @@ fn joined(edit: impl FnOnce(&mut Config, &mut Local)) -> Plan {
     let (mut config, lock, mut local) = testing::locked_for_two();
     edit(&mut config, &mut local);
     let piece = |arch: Arch| {
-        let digest = digest_of(arch.rpm().as_bytes()).unwrap();
+        let digest = Digest::of(arch.rpm().as_bytes());
         let image = config.repository().unwrap().at(digest.clone());
         let piece = Piece {
             arch,
@@ -201,8 +203,8 @@ fn two_architectures() {
         let places: Vec<usize> = order.iter().map(|verb| at(verb)).collect();
         assert!(places.is_sorted(), "{lines:#?}");
         // What is run is the image of this machine alone, by its digest.
-        let ours = digest_of(b"x86_64").unwrap().to_string();
-        let other = digest_of(b"aarch64").unwrap().to_string();
+        let ours = Digest::of(b"x86_64").to_string();
+        let other = Digest::of(b"aarch64").to_string();
         let program = format!(" {engine} ");
         for line in lines.iter().filter(|line| line.contains(&program)) {
             assert!(!line.contains(&other), "{line}");

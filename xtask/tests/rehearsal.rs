@@ -14,9 +14,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::{Mutex, PoisonError};
 
+use rehearsal::requirements::REHEARSAL;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
-use xtask::tasks::doctor::REHEARSAL;
 
 fn root() -> PathBuf {
     let crate_folder = Path::new(env!("CARGO_MANIFEST_DIR"));

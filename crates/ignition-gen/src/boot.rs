@@ -1,8 +1,7 @@
 //! The boot device (mirrored, encrypted) and the boot loader's users.
 
 use crate::context::Context;
-use crate::tree::Name::{self, *};
-use crate::tree::{Node, PathId};
+use crate::tree::{Name, Node, PathId};
 
 const BIOS_TYPE: &str = "21686148-6449-6E6F-744E-656564454649";
 const ESP_TYPE: &str = "C12A7328-F81F-11D2-BA4B-00A0C93EC93B";
@@ -29,12 +28,12 @@ fn texts(items: impl IntoIterator<Item = String>, from: PathId) -> Node {
 }
 
 fn partition(label: String, size: Option<i64>, kind: Option<&str>, from: PathId) -> Node {
-    let mut node = Node::fields(vec![(Label, Node::text(label, from))], from);
+    let mut node = Node::fields(vec![(Name::Label, Node::text(label, from))], from);
     if let Some(size) = size {
-        node.set(SizeMib, Node::int(size, from));
+        node.set(Name::SizeMib, Node::int(size, from));
     }
     if let Some(kind) = kind {
-        node.set(TypeGuid, Node::text(kind, from));
+        node.set(Name::TypeGuid, Node::text(kind, from));
     }
     node
 }
@@ -42,10 +41,10 @@ fn partition(label: String, size: Option<i64>, kind: Option<&str>, from: PathId)
 fn filesystem(device: &str, format: &str, label: &str, from: PathId) -> Node {
     Node::fields(
         vec![
-            (Device, Node::text(device, from)),
-            (Format, Node::text(format, from)),
-            (Label, Node::text(label, from)),
-            (WipeFilesystem, Node::bool(true, from)),
+            (Name::Device, Node::text(device, from)),
+            (Name::Format, Node::text(format, from)),
+            (Name::Label, Node::text(label, from)),
+            (Name::WipeFilesystem, Node::bool(true, from)),
         ],
         from,
     )
@@ -55,15 +54,15 @@ fn array(name: &str, prefix: &str, disks: usize, options: &[&str], from: PathId)
     let devices = (1..=disks).map(|disk| format!("/dev/disk/by-partlabel/{prefix}-{disk}"));
     let mut node = Node::fields(
         vec![
-            (Devices, texts(devices, from)),
-            (Level, Node::text("raid1", from)),
-            (Called, Node::text(name, from)),
+            (Name::Devices, texts(devices, from)),
+            (Name::Level, Node::text("raid1", from)),
+            (Name::Name, Node::text(name, from)),
         ],
         from,
     );
     if !options.is_empty() {
         node.set(
-            Options,
+            Name::Options,
             texts(options.iter().map(|option| (*option).to_string()), from),
         );
     }
@@ -72,15 +71,16 @@ fn array(name: &str, prefix: &str, disks: usize, options: &[&str], from: PathId)
 
 /// The config that a boot device stands for; `None` if it asks for nothing.
 pub(crate) fn device(context: &mut Context, node: &Node) -> Option<Node> {
-    let layout = node.str_or_empty(Layout);
-    let luks = node.get(Luks);
+    let layout = node.str_or_empty(Name::Layout);
+    let luks = node.get(Name::Luks);
     let disks = node
-        .get(Mirror)
-        .map_or(&[][..], |mirror| mirror.items(Devices));
+        .get(Name::Mirror)
+        .map_or(&[][..], |mirror| mirror.items(Name::Devices));
     let cex = luks
-        .and_then(|luks| luks.get(Cex))
-        .is_some_and(|cex| cex.is_true(Enabled));
-    let encrypted = luks.filter(|luks| luks.is_true(Tpm2) || !luks.items(Tang).is_empty() || cex);
+        .and_then(|luks| luks.get(Name::Cex))
+        .is_some_and(|cex| cex.is_true(Name::Enabled));
+    let encrypted =
+        luks.filter(|luks| luks.is_true(Name::Tpm2) || !luks.items(Name::Tang).is_empty() || cex);
     let mirrored = !disks.is_empty();
     if encrypted.is_none() && !mirrored {
         return None;
@@ -89,7 +89,7 @@ pub(crate) fn device(context: &mut Context, node: &Node) -> Option<Node> {
     let mut filesystems = Vec::new();
     let mut storage = Node::fields(Vec::new(), node.from);
     if mirrored {
-        let from = context.from(node, Mirror);
+        let from = context.from(node, Name::Mirror);
         for (index, disk) in disks.iter().enumerate() {
             mirror_disk(disk, index + 1, layout, &mut disk_list, &mut filesystems);
         }
@@ -98,20 +98,20 @@ pub(crate) fn device(context: &mut Context, node: &Node) -> Option<Node> {
             array("md-boot", "boot", disks.len(), &["--metadata=1.0"], from),
             array("md-root", "root", disks.len(), &[], from),
         ];
-        let devices = context.from(node.get(Mirror).unwrap_or(node), Devices);
-        storage.set(Disks, Node::list(disk_list, devices));
-        storage.set(Raid, Node::list(arrays, from));
+        let devices = context.from(node.get(Name::Mirror).unwrap_or(node), Name::Devices);
+        storage.set(Name::Disks, Node::list(disk_list, devices));
+        storage.set(Name::Raid, Node::list(arrays, from));
         filesystems.push(filesystem("/dev/md/md-boot", "ext4", "boot", from));
     }
     if let Some(luks) = encrypted {
         let underlying = match layout {
-            "s390x-eckd" => format!("{}2", luks.str_or_empty(Device)),
-            "s390x-zfcp" => format!("{}4", luks.str_or_empty(Device)),
+            "s390x-eckd" => format!("{}2", luks.str_or_empty(Name::Device)),
+            "s390x-zfcp" => format!("{}4", luks.str_or_empty(Name::Device)),
             _ if mirrored => "/dev/md/md-root".into(),
             _ => "/dev/disk/by-partlabel/root".into(),
         };
         storage.set(
-            Luks,
+            Name::Luks,
             Node::list(vec![root_luks(luks, underlying, cex)], luks.from),
         );
     }
@@ -121,8 +121,8 @@ pub(crate) fn device(context: &mut Context, node: &Node) -> Option<Node> {
         "/dev/md/md-root"
     };
     filesystems.push(filesystem(root, "xfs", "root", node.from));
-    storage.set(Filesystems, Node::list(filesystems, node.from));
-    Some(Node::fields(vec![(Storage, storage)], PathId::NONE))
+    storage.set(Name::Filesystems, Node::list(filesystems, node.from));
+    Some(Node::fields(vec![(Name::Storage, storage)], PathId::NONE))
 }
 
 fn mirror_disk(
@@ -156,9 +156,9 @@ fn mirror_disk(
     partitions.push(partition(format!("root-{number}"), None, None, from));
     disks.push(Node::fields(
         vec![
-            (Device, Node::text(path, from)),
-            (Partitions, Node::list(partitions, from)),
-            (WipeTable, Node::bool(true, from)),
+            (Name::Device, Node::text(path, from)),
+            (Name::Partitions, Node::list(partitions, from)),
+            (Name::WipeTable, Node::bool(true, from)),
         ],
         from,
     ));
@@ -168,10 +168,10 @@ fn root_luks(luks: &Node, device: String, cex: bool) -> Node {
     let from = luks.from;
     let mut node = Node::fields(
         vec![
-            (Device, Node::text(device, from)),
-            (Label, Node::text("luks-root", from)),
-            (Called, Node::text("root", from)),
-            (WipeVolume, Node::bool(true, from)),
+            (Name::Device, Node::text(device, from)),
+            (Name::Label, Node::text("luks-root", from)),
+            (Name::Name, Node::text("root", from)),
+            (Name::WipeVolume, Node::bool(true, from)),
         ],
         from,
     );
@@ -180,27 +180,30 @@ fn root_luks(luks: &Node, device: String, cex: bool) -> Node {
             target.set(name, value.clone());
         }
     };
-    copy(&mut node, Discard);
+    copy(&mut node, Name::Discard);
     if cex {
-        copy(&mut node, Cex);
+        copy(&mut node, Name::Cex);
     } else {
         let mut clevis = Node::fields(Vec::new(), from);
-        for name in [Tang, Threshold, Tpm2] {
+        for name in [Name::Tang, Name::Threshold, Name::Tpm2] {
             copy(&mut clevis, name);
         }
-        node.set(Clevis, clevis);
+        node.set(Name::Clevis, clevis);
     }
     node
 }
 
 /// The config for the boot loader's users; `None` if there are none.
 pub(crate) fn grub(context: &mut Context, node: &Node) -> Option<Node> {
-    let users = node.items(Users);
+    let users = node.items(Name::Users);
     if users.is_empty() {
         return None;
     }
-    let from = context.from(node, Users);
-    let names: Vec<&str> = users.iter().map(|user| user.str_or_empty(Called)).collect();
+    let from = context.from(node, Name::Users);
+    let names: Vec<&str> = users
+        .iter()
+        .map(|user| user.str_or_empty(Name::Name))
+        .collect();
     let mut contents = format!(
         "# Generated by Butane\n\nset superusers=\"{}\"\n",
         names.join(" ")
@@ -208,35 +211,35 @@ pub(crate) fn grub(context: &mut Context, node: &Node) -> Option<Node> {
     for user in users {
         contents.push_str(&format!(
             "password_pbkdf2 {} {}\n",
-            user.str_or_empty(Called),
-            user.str_or_empty(PasswordHash)
+            user.str_or_empty(Name::Name),
+            user.str_or_empty(Name::PasswordHash)
         ));
     }
     let mut append = Node::fields(Vec::new(), from);
     crate::resource::set_contents(context, &mut append, contents.as_bytes(), "", from);
     let file = Node::fields(
         vec![
-            (Path, Node::text("/boot/grub2/user.cfg", from)),
-            (Append, Node::list(vec![append], from)),
+            (Name::Path, Node::text("/boot/grub2/user.cfg", from)),
+            (Name::Append, Node::list(vec![append], from)),
         ],
         from,
     );
     let boot = Node::fields(
         vec![
-            (Device, Node::text("/dev/disk/by-label/boot", from)),
-            (Format, Node::text("ext4", from)),
-            (Path, Node::text("/boot", from)),
+            (Name::Device, Node::text("/dev/disk/by-label/boot", from)),
+            (Name::Format, Node::text("ext4", from)),
+            (Name::Path, Node::text("/boot", from)),
         ],
         from,
     );
     let storage = Node::fields(
         vec![
-            (Files, Node::list(vec![file], from)),
-            (Filesystems, Node::list(vec![boot], from)),
+            (Name::Files, Node::list(vec![file], from)),
+            (Name::Filesystems, Node::list(vec![boot], from)),
         ],
         from,
     );
-    Some(Node::fields(vec![(Storage, storage)], PathId::NONE))
+    Some(Node::fields(vec![(Name::Storage, storage)], PathId::NONE))
 }
 
 #[cfg(test)]

@@ -17,7 +17,7 @@ pub(crate) struct Context<'a> {
     pub files: &'a dyn Files,
     /// Reused for every file: setting one up costs more than a small file.
     pub gzip: Gzip,
-    /// Refuse what can only hurt, see the documentation of the crate.
+    /// Refuse what can only do harm, see the documentation of the crate.
     pub safe: bool,
 }
 

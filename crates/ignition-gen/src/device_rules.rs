@@ -4,8 +4,7 @@ use std::collections::HashSet;
 
 use crate::ignition_check::Checker;
 use crate::ignition_rules::path_fault;
-use crate::tree::Name::{self, *};
-use crate::tree::{Node, Step};
+use crate::tree::{Name, Node, Step};
 
 const DEVICE_REQUIRED: &str = "disk device is required";
 
@@ -15,38 +14,41 @@ fn at<const N: usize>(names: [Name; N]) -> [Step; N] {
 
 impl Checker<'_, '_> {
     pub(crate) fn disk(&mut self, disk: &Node) {
-        let device = disk.str_or_empty(Device);
+        let device = disk.str_or_empty(Name::Device);
         if device.is_empty() {
-            self.error(&at([Device]), DEVICE_REQUIRED);
+            self.error(&at([Name::Device]), DEVICE_REQUIRED);
             return;
         }
-        self.path(Device, device);
-        let partitions = disk.items(Partitions);
+        self.path(Name::Device, device);
+        let partitions = disk.items(Name::Partitions);
         if let Some(index) = repeated(
             partitions
                 .iter()
-                .map(|node| node.int_of(Number).filter(|number| *number != 0)),
+                .map(|node| node.int_of(Name::Number).filter(|number| *number != 0)),
         ) {
             self.error(
-                &[Partitions.into(), index.into()],
+                &[Name::Partitions.into(), index.into()],
                 "partition numbers collide",
             );
         }
         if let Some(index) = overlapping(partitions) {
-            self.error(&[Partitions.into(), index.into()], "partitions overlap");
+            self.error(
+                &[Name::Partitions.into(), index.into()],
+                "partitions overlap",
+            );
         }
-        let absent = |node: &Node| node.bool_of(ShouldExist) == Some(false);
-        // Whatever the message says, what counts is that a number is missing.
-        let unnumbered = |node: &Node| node.int_of(Number).unwrap_or(0) == 0;
+        let absent = |node: &Node| node.bool_of(Name::ShouldExist) == Some(false);
+        // Only a missing number counts, although the message says more.
+        let unnumbered = |node: &Node| node.int_of(Name::Number).unwrap_or(0) == 0;
         if partitions.iter().any(absent) && partitions.iter().any(unnumbered) {
             self.error(
-                &at([Partitions]),
+                &at([Name::Partitions]),
                 "shouldExist is false for a partition and other partition(s) has start or size 0",
             );
         }
-        if let Some(index) = repeated(partitions.iter().map(|node| node.str(Label))) {
+        if let Some(index) = repeated(partitions.iter().map(|node| node.str(Name::Label))) {
             self.error(
-                &[Partitions.into(), index.into()],
+                &[Name::Partitions.into(), index.into()],
                 "cannot use the same partition label twice",
             );
         }
@@ -55,68 +57,71 @@ impl Checker<'_, '_> {
     pub(crate) fn partition(&mut self, node: &Node) {
         let set = |name| node.get(name).is_some();
         let filled = |name| !node.str_or_empty(name).is_empty();
-        let others =
-            set(Label) || filled(TypeGuid) || filled(Guid) || set(StartMib) || set(SizeMib);
-        if node.bool_of(ShouldExist) == Some(false) && others {
+        let others = set(Name::Label)
+            || filled(Name::TypeGuid)
+            || filled(Name::Guid)
+            || set(Name::StartMib)
+            || set(Name::SizeMib);
+        if node.bool_of(Name::ShouldExist) == Some(false) && others {
             self.error(
                 &[],
                 "shouldExist specified false with other options also specified",
             );
         }
-        if node.int_of(Number).unwrap_or(0) == 0 && !set(Label) {
+        if node.int_of(Name::Number).unwrap_or(0) == 0 && !set(Name::Label) {
             self.error(&[], "a partition number >= 1 or a label must be specified");
         }
-        if let Some(label) = node.str(Label) {
+        if let Some(label) = node.str(Name::Label) {
             if label.len() > 36 {
                 self.error(
-                    &at([Label]),
+                    &at([Name::Label]),
                     "partition labels may not exceed 36 characters",
                 );
             } else if label.contains(':') {
                 self.error(
-                    &at([Label]),
+                    &at([Name::Label]),
                     "partition label will be truncated to text before the colon",
                 );
             }
         }
-        self.guid(node, Guid);
-        self.guid(node, TypeGuid);
+        self.guid(node, Name::Guid);
+        self.guid(node, Name::TypeGuid);
     }
 
     pub(crate) fn filesystem(&mut self, node: &Node) {
         let filled = |name| !node.str_or_empty(name).is_empty();
-        if filled(Path) {
-            self.path(Path, node.str_or_empty(Path));
+        if filled(Name::Path) {
+            self.path(Name::Path, node.str_or_empty(Name::Path));
         }
-        self.path(Device, node.str_or_empty(Device));
-        let format = node.str_or_empty(Format);
+        self.path(Name::Device, node.str_or_empty(Name::Device));
+        let format = node.str_or_empty(Name::Format);
         match format {
             "" => {
-                let others = filled(Path)
-                    || filled(Label)
-                    || filled(Uuid)
-                    || node.is_true(WipeFilesystem)
-                    || !node.items(MountOptions).is_empty()
-                    || !node.items(Options).is_empty();
+                let others = filled(Name::Path)
+                    || filled(Name::Label)
+                    || filled(Name::Uuid)
+                    || node.is_true(Name::WipeFilesystem)
+                    || !node.items(Name::MountOptions).is_empty()
+                    || !node.items(Name::Options).is_empty();
                 if others {
                     self.error(
-                        &at([Format]),
+                        &at([Name::Format]),
                         "format cannot be empty when path, label, uuid, wipeFilesystem, options, or mountOptions is specified",
                     );
                 }
             }
             "ext4" | "btrfs" | "xfs" | "vfat" | "swap" => {}
             "none" if self.minor() >= 4 => {}
-            _ => self.error(&at([Format]), "invalid filesystem format"),
+            _ => self.error(&at([Name::Format]), "invalid filesystem format"),
         }
-        let label = node.str_or_empty(Label);
+        let label = node.str_or_empty(Name::Label);
         if label.is_empty() {
             return;
         }
         let limit = match format {
             "" => {
                 return self.error(
-                    &at([Label]),
+                    &at([Name::Label]),
                     "filesystem must specify format if label is specified",
                 );
             }
@@ -131,97 +136,108 @@ impl Checker<'_, '_> {
             let message = format!(
                 "filesystem labels cannot be longer than {limit} characters when using {format}"
             );
-            self.error(&at([Label]), message);
+            self.error(&at([Name::Label]), message);
         }
     }
 
     pub(crate) fn luks(&mut self, node: &Node) {
-        let name = node.str_or_empty(Called);
+        let name = node.str_or_empty(Name::Name);
         if name.contains('/') {
-            self.error(&at([Called]), "device names cannot contain slashes");
+            self.error(&at([Name::Name]), "device names cannot contain slashes");
         }
-        if node.str_or_empty(Label).len() > 47 {
+        if node.str_or_empty(Name::Label).len() > 47 {
             self.error(
-                &at([Label]),
+                &at([Name::Label]),
                 "luks device labels cannot be longer than 47 characters",
             );
         }
-        let device = node.str_or_empty(Device);
+        let device = node.str_or_empty(Name::Device);
         if device.is_empty() {
-            self.error(&at([Device]), DEVICE_REQUIRED);
+            self.error(&at([Name::Device]), DEVICE_REQUIRED);
         } else {
-            self.path(Device, device);
+            self.path(Name::Device, device);
         }
-        let clevis = node.get(Clevis);
+        let clevis = node.get(Name::Clevis);
         let threshold = |clevis: &Node| {
             clevis
-                .int_of(Threshold)
+                .int_of(Name::Threshold)
                 .is_some_and(|threshold| threshold != 0)
         };
         let binding = |clevis: &Node| {
-            !clevis.items(Tang).is_empty() || clevis.is_true(Tpm2) || threshold(clevis)
+            !clevis.items(Name::Tang).is_empty() || clevis.is_true(Name::Tpm2) || threshold(clevis)
         };
         if let Some(clevis) = clevis
             && custom_pin(clevis, self.minor())
             && binding(clevis)
         {
             self.error(
-                &at([Clevis]),
+                &at([Name::Clevis]),
                 "cannot use custom clevis config with tpm2, tang, or threshold",
             );
         }
-        let key = node.get(KeyFile).and_then(|key| key.str(Source));
+        let key = node
+            .get(Name::KeyFile)
+            .and_then(|key| key.str(Name::Source));
         if self.optional_source_fault(key).is_some() {
             self.error(&[Step::Key("keys".into())], "invalid key-file source");
         }
-        if node.get(Cex).is_some_and(|cex| cex.is_true(Enabled)) {
+        if node
+            .get(Name::Cex)
+            .is_some_and(|cex| cex.is_true(Name::Enabled))
+        {
             if clevis.is_some_and(|clevis| binding(clevis) || custom_pin(clevis, self.minor())) {
-                self.error(&at([Cex]), "cannot use cex with clevis");
+                self.error(&at([Name::Cex]), "cannot use cex with clevis");
             }
             if key.is_some_and(|key| !key.is_empty()) {
-                self.error(&at([Cex]), "cannot use key file with cex");
+                self.error(&at([Name::Cex]), "cannot use key file with cex");
             }
         }
     }
 
     pub(crate) fn custom(&mut self, node: &Node) {
-        let (pin, config) = (node.str_or_empty(Pin), node.str_or_empty(Config));
+        let (pin, config) = (
+            node.str_or_empty(Name::Pin),
+            node.str_or_empty(Name::Config),
+        );
         let required = self.minor() >= 4;
-        if pin.is_empty() && config.is_empty() && !(required && node.is_true(NeedsNetwork)) {
+        if pin.is_empty() && config.is_empty() && !(required && node.is_true(Name::NeedsNetwork)) {
             return;
         }
         match pin {
-            "" if required => self.error(&at([Pin]), "missing required custom clevis pin"),
+            "" if required => self.error(&at([Name::Pin]), "missing required custom clevis pin"),
             "tpm2" | "tang" | "sss" => {}
-            _ if self.minor() < 7 => self.error(&at([Pin]), "unsupported clevis pin"),
+            _ if self.minor() < 7 => self.error(&at([Name::Pin]), "unsupported clevis pin"),
             _ => {}
         }
         if config.is_empty() {
-            self.error(&at([Config]), "missing required custom clevis config");
+            self.error(&at([Name::Config]), "missing required custom clevis config");
         }
     }
 
     pub(crate) fn tang(&mut self, node: &Node) {
-        let fault = match crate::url::parse(node.str_or_empty(Url)) {
+        let fault = match crate::url::parse(node.str_or_empty(Name::Url)) {
             Err(error) => Some(error.to_string()),
             Ok(url) if url.scheme == "http" || url.scheme == "https" => None,
             Ok(_) => Some("invalid url scheme".into()),
         };
         if let Some(fault) = fault {
-            self.error(&at([Url]), fault);
+            self.error(&at([Name::Url]), fault);
         }
-        if node.str_or_empty(Thumbprint).is_empty() {
-            self.error(&at([Thumbprint]), "thumbprint is required");
+        if node.str_or_empty(Name::Thumbprint).is_empty() {
+            self.error(&at([Name::Thumbprint]), "thumbprint is required");
         }
-        let advertisement = node.str_or_empty(Advertisement);
+        let advertisement = node.str_or_empty(Name::Advertisement);
         if !advertisement.is_empty() && crate::go_json::check(advertisement.as_bytes()).is_err() {
-            self.error(&at([Advertisement]), "advertisement is not valid JSON");
+            self.error(
+                &at([Name::Advertisement]),
+                "advertisement is not valid JSON",
+            );
         }
     }
 
     pub(crate) fn raid(&mut self, node: &Node) {
-        let spares = node.int_of(Spares).is_some_and(|spares| spares != 0);
-        let fault = match node.str_or_empty(Level) {
+        let spares = node.int_of(Name::Spares).is_some_and(|spares| spares != 0);
+        let fault = match node.str_or_empty(Name::Level) {
             "" if self.minor() >= 4 => Some("raid level is required"),
             "linear" | "raid0" | "0" | "stripe" => {
                 spares.then_some("spares unsupported for linear and raid0 arrays")
@@ -231,14 +247,14 @@ impl Checker<'_, '_> {
             _ => Some("unrecognized raid level"),
         };
         if let Some(fault) = fault {
-            self.error(&at([Level]), fault);
+            self.error(&at([Name::Level]), fault);
         }
-        if node.items(Devices).is_empty() {
-            self.error(&at([Devices]), "raid devices required");
+        if node.items(Name::Devices).is_empty() {
+            self.error(&at([Name::Devices]), "raid devices required");
         }
-        for (index, device) in node.items(Devices).iter().enumerate() {
+        for (index, device) in node.items(Name::Devices).iter().enumerate() {
             if let Some(fault) = path_fault(device.as_text().map_or("", |path| &**path)) {
-                self.error(&[Devices.into(), index.into()], fault);
+                self.error(&[Name::Devices.into(), index.into()], fault);
             }
         }
     }
@@ -247,8 +263,8 @@ impl Checker<'_, '_> {
 /// Whether another way to unlock is configured; up to 1.3.0 an empty one counts.
 fn custom_pin(clevis: &Node, minor: u8) -> bool {
     clevis
-        .get(Custom)
-        .is_some_and(|custom| minor < 4 || !custom.str_or_empty(Pin).is_empty())
+        .get(Name::Custom)
+        .is_some_and(|custom| minor < 4 || !custom.str_or_empty(Name::Pin).is_empty())
 }
 
 /// The index of the first value that was there before.
@@ -266,7 +282,7 @@ fn repeated<T: std::hash::Hash + Eq>(values: impl Iterator<Item = Option<T>>) ->
 /// Without start or size, or with a start of zero, nobody can tell.
 fn overlapping(partitions: &[Node]) -> Option<usize> {
     let span = |node: &Node| {
-        let (start, size) = (node.int_of(StartMib)?, node.int_of(SizeMib)?);
+        let (start, size) = (node.int_of(Name::StartMib)?, node.int_of(Name::SizeMib)?);
         // A size of zero means all there is; then only the start counts.
         let end = if size == 0 {
             start
@@ -355,8 +371,8 @@ mod tests {
             let partition = |(start, size): &(i64, i64)| {
                 Node::fields(
                     vec![
-                        (StartMib, Node::int(*start, none)),
-                        (SizeMib, Node::int(*size, none)),
+                        (Name::StartMib, Node::int(*start, none)),
+                        (Name::SizeMib, Node::int(*size, none)),
                     ],
                     none,
                 )

@@ -22,7 +22,7 @@ pub(crate) struct Checker<'c, 'a> {
     root: &'c Node,
     path: Vec<Step>,
     /// The config is an embedded one: paths are its own.
-    inner: bool,
+    embedded: bool,
 }
 
 /// Checks the generated config.
@@ -31,7 +31,7 @@ pub(crate) fn check(context: &mut Context, root: &Node) {
         context,
         root,
         path: Vec::new(),
-        inner: false,
+        embedded: false,
     };
     checker.duplicates(&CONFIG, root);
     checker.structure(&CONFIG, root);
@@ -39,12 +39,12 @@ pub(crate) fn check(context: &mut Context, root: &Node) {
 
 /// Checks a config that is embedded in this one. Its messages carry its own
 /// paths, and the places that those have in this config.
-pub(crate) fn check_inner(context: &mut Context, root: &Node) {
+pub(crate) fn check_embedded(context: &mut Context, root: &Node) {
     let mut checker = Checker {
         context,
         root,
         path: Vec::new(),
-        inner: true,
+        embedded: true,
     };
     checker.structure(&CONFIG, root);
     checker.duplicates(&CONFIG, root);
@@ -66,7 +66,7 @@ impl Checker<'_, '_> {
     fn add(&mut self, severity: Severity, steps: &[Step], message: String) {
         let mut full = self.path.clone();
         full.extend_from_slice(steps);
-        if self.inner {
+        if self.embedded {
             let path = path_text(&full, true);
             let named = |step: &Step| {
                 if let Step::Field(name) = step {

@@ -3,8 +3,7 @@
 use crate::files::clean;
 use crate::ignition_check::Checker;
 use crate::schema::{self, Def};
-use crate::tree::Name::{self, *};
-use crate::tree::{Node, Step};
+use crate::tree::{Name, Node, Step};
 use crate::url::{self, UrlError};
 
 const VERIFICATION_ALONE: &str = "source must be specified if verification is specified";
@@ -49,13 +48,13 @@ impl Checker<'_, '_> {
             self.unit_paths(node);
         } else if def == &schema::IGNITION_CONFIG || def == &schema::TLS {
             let list = if def == &schema::TLS {
-                CertificateAuthorities
+                Name::CertificateAuthorities
             } else {
-                Merge
+                Name::Merge
             };
             if self.minor() >= 1 {
                 for (index, item) in node.items(list).iter().enumerate() {
-                    let source = item.str_or_empty(Source);
+                    let source = item.str_or_empty(Name::Source);
                     let fault = match source {
                         "" => Some("source is required".to_string()),
                         source => url::check_source(source, self.minor())
@@ -70,8 +69,8 @@ impl Checker<'_, '_> {
         } else if def == &schema::IGNITION {
             self.own_version(node);
         } else if def == &schema::PROXY {
-            self.proxy(node, HttpProxy, true);
-            self.proxy(node, HttpsProxy, false);
+            self.proxy(node, Name::HttpProxy, true);
+            self.proxy(node, Name::HttpsProxy, false);
         } else if def == &schema::RESOURCE || def == &schema::CONTENTS || def == &schema::AUTHORITY
         {
             self.resource(def, node);
@@ -80,7 +79,7 @@ impl Checker<'_, '_> {
         } else if def == &schema::VERIFICATION {
             self.hash(node);
         } else if def == &schema::NODE_GROUP || def == &schema::NODE_USER {
-            if node.get(Id).is_some() && !node.str_or_empty(Called).is_empty() {
+            if node.get(Name::Id).is_some() && !node.str_or_empty(Name::Name).is_empty() {
                 self.error(&[], "cannot set both id and name");
             }
         } else if def == &schema::SYSTEMD {
@@ -96,28 +95,38 @@ impl Checker<'_, '_> {
 
     /// Files must not stand where a unit or a drop-in will be written.
     fn unit_paths(&mut self, root: &Node) {
-        let (Some(storage), Some(systemd)) = (root.get(Storage), root.get(Systemd)) else {
+        let (Some(storage), Some(systemd)) = (root.get(Name::Storage), root.get(Name::Systemd))
+        else {
             return;
         };
         let mut written = std::collections::HashSet::new();
-        let filled = |node: &Node| !node.str_or_empty(Contents).is_empty();
-        for unit in systemd.items(Units) {
-            let name = unit.str_or_empty(Called);
+        let filled = |node: &Node| !node.str_or_empty(Name::Contents).is_empty();
+        for unit in systemd.items(Name::Units) {
+            let name = unit.str_or_empty(Name::Name);
             if filled(unit) {
                 written.insert(format!("/etc/systemd/system/{name}"));
             }
-            for dropin in unit.items(Dropins).iter().filter(|dropin| filled(dropin)) {
+            for dropin in unit
+                .items(Name::Dropins)
+                .iter()
+                .filter(|dropin| filled(dropin))
+            {
                 written.insert(format!(
                     "/etc/systemd/system/{name}.d/{}",
-                    dropin.str_or_empty(Called)
+                    dropin.str_or_empty(Name::Name)
                 ));
             }
         }
-        for list in [Files, Directories, Links] {
+        for list in [Name::Files, Name::Directories, Name::Links] {
             for (index, node) in storage.items(list).iter().enumerate() {
-                if written.contains(node.str_or_empty(Path)) {
+                if written.contains(node.str_or_empty(Name::Path)) {
                     self.error(
-                        &[Storage.into(), list.into(), index.into(), Path.into()],
+                        &[
+                            Name::Storage.into(),
+                            list.into(),
+                            index.into(),
+                            Name::Path.into(),
+                        ],
                         "path conflicts with systemd unit or dropin",
                     );
                 }
@@ -127,8 +136,11 @@ impl Checker<'_, '_> {
 
     /// Only an embedded config can have a wrong version.
     fn own_version(&mut self, node: &Node) {
-        if crate::version::normalize(node.str_or_empty(Version)).is_none() {
-            self.error(&steps([Version]), "invalid config version (couldn't parse)");
+        if crate::version::normalize(node.str_or_empty(Name::Version)).is_none() {
+            self.error(
+                &steps([Name::Version]),
+                "invalid config version (couldn't parse)",
+            );
         }
     }
 
@@ -154,86 +166,87 @@ impl Checker<'_, '_> {
     fn resource(&mut self, def: &'static Def, node: &Node) {
         if def == &schema::AUTHORITY && self.minor() == 0 {
             // In 1.0.0 the source cannot be unset, only empty, and is all that counts.
-            let fault = url::check_source(node.str_or_empty(Source), 0)
+            let fault = url::check_source(node.str_or_empty(Name::Source), 0)
                 .err()
                 .map(|error| error.to_string());
-            return self.fault(&[Source], fault);
+            return self.fault(&[Name::Source], fault);
         }
         if def == &schema::RESOURCE && self.minor() == 0 {
             let fault = self
-                .optional_source_fault(node.str(Source))
+                .optional_source_fault(node.str(Name::Source))
                 .map(|error| error.to_string());
-            return self.fault(&[Source], fault);
+            return self.fault(&[Name::Source], fault);
         }
-        if !matches!(node.str_or_empty(Compression), "" | "gzip") {
-            self.error(&steps([Compression]), "invalid compression method");
+        if !matches!(node.str_or_empty(Name::Compression), "" | "gzip") {
+            self.error(&steps([Name::Compression]), "invalid compression method");
         }
-        let source = node.str(Source);
+        let source = node.str(Name::Source);
         if node
-            .get(Verification)
-            .is_some_and(|node| node.get(Hash).is_some())
+            .get(Name::Verification)
+            .is_some_and(|node| node.get(Name::Hash).is_some())
             && source.is_none()
         {
-            self.error(&steps([Verification, Hash]), VERIFICATION_ALONE);
+            self.error(&steps([Name::Verification, Name::Hash]), VERIFICATION_ALONE);
         }
         let minor = self.minor();
-        // An empty source is one that is not there.
+        // An empty source counts as missing.
         if let Some(source) = source.filter(|source| !source.is_empty()) {
             let fault = url::check_source(source, minor)
                 .err()
                 .map(|error| error.to_string());
-            self.fault(&[Source], fault);
+            self.fault(&[Name::Source], fault);
         }
-        if !node.items(HttpHeaders).is_empty() {
+        if !node.items(Name::HttpHeaders).is_empty() {
             let fault = match url::parse(source.unwrap_or_default()) {
                 _ if source.unwrap_or_default().is_empty() => Some(UrlError::Invalid.to_string()),
                 Err(error) => Some(error.to_string()),
                 Ok(url) if url.scheme == "http" || url.scheme == "https" => None,
                 Ok(_) => Some("cannot use HTTP headers with this source scheme".into()),
             };
-            self.fault(&[HttpHeaders], fault);
+            self.fault(&[Name::HttpHeaders], fault);
         }
     }
 
     fn header(&mut self, node: &Node) {
-        if node.str_or_empty(Called).is_empty() {
-            self.error(&steps([Called]), "HTTP header name can't be empty");
+        if node.str_or_empty(Name::Name).is_empty() {
+            self.error(&steps([Name::Name]), "HTTP header name can't be empty");
         }
-        if node.str(Value) == Some("") {
-            self.error(&steps([Value]), "unable to parse HTTP header");
+        if node.str(Name::Value) == Some("") {
+            self.error(&steps([Name::Value]), "unable to parse HTTP header");
         }
     }
 
     fn hash(&mut self, node: &Node) {
-        let Some(hash) = node.str(Hash) else {
+        let Some(hash) = node.str(Name::Hash) else {
             return;
         };
         let length = match hash.split_once('-') {
-            None => return self.error(&steps([Hash]), "malformed hash specifier"),
+            None => return self.error(&steps([Name::Hash]), "malformed hash specifier"),
             Some(("sha512", sum)) => (128, sum.len()),
             Some(("sha256", sum)) if self.minor() >= 1 => (64, sum.len()),
-            Some(_) => return self.error(&steps([Hash]), "unrecognized hash function"),
+            Some(_) => return self.error(&steps([Name::Hash]), "unrecognized hash function"),
         };
         if length.0 != length.1 {
-            self.error(&steps([Hash]), "incorrect size for hash sum");
+            self.error(&steps([Name::Hash]), "incorrect size for hash sum");
         }
     }
 
     /// Enabled instances of a template that cannot be enabled.
     fn instances(&mut self, node: &Node) {
-        let units = node.items(Units);
+        let units = node.items(Name::Units);
         let by_name: std::collections::HashMap<&str, &Node> = units
             .iter()
-            .map(|unit| (unit.str_or_empty(Called), unit))
+            .map(|unit| (unit.str_or_empty(Name::Name), unit))
             .collect();
         for (index, unit) in units.iter().enumerate() {
-            let name = unit.str_or_empty(Called);
-            let Some(template) = service_template(name).filter(|_| unit.is_true(Enabled)) else {
+            let name = unit.str_or_empty(Name::Name);
+            let Some(template) = service_template(name).filter(|_| unit.is_true(Name::Enabled))
+            else {
                 continue;
             };
             let contents = by_name
                 .get(template.as_str())
-                .and_then(|unit| unit.get(Contents))
+                .and_then(|unit| unit.get(Name::Contents))
                 .and_then(Node::as_bytes);
             let Some(contents) = contents.filter(|contents| !contents.is_empty()) else {
                 continue;
@@ -244,13 +257,16 @@ impl Checker<'_, '_> {
                     crate::text::quoted(&template),
                     crate::text::quoted(name)
                 );
-                self.warn(&[Units.into(), index.into(), Contents.into()], message);
+                self.warn(
+                    &[Name::Units.into(), index.into(), Name::Contents.into()],
+                    message,
+                );
             }
         }
     }
 
     fn unit(&mut self, node: &Node) {
-        let name = node.str_or_empty(Called);
+        let name = node.str_or_empty(Name::Name);
         let known = [
             "service",
             "socket",
@@ -266,20 +282,23 @@ impl Checker<'_, '_> {
             "scope",
         ];
         if !known.contains(&extension(name)) {
-            self.error(&steps([Called]), "invalid systemd unit extension");
+            self.error(&steps([Name::Name]), "invalid systemd unit extension");
         }
         let contents = node
-            .get(Contents)
+            .get(Name::Contents)
             .and_then(Node::as_bytes)
             .unwrap_or_default();
         match crate::unit::has_install(contents) {
-            Err(error) => self.error(&steps([Contents]), format!("invalid unit content: {error}")),
-            Ok(false) if node.is_true(Enabled) && !contents.is_empty() => {
+            Err(error) => self.error(
+                &steps([Name::Contents]),
+                format!("invalid unit content: {error}"),
+            ),
+            Ok(false) if node.is_true(Name::Enabled) && !contents.is_empty() => {
                 let message = format!(
                     "unit {} is enabled, but has no install section so enable does nothing",
                     crate::text::quoted(name)
                 );
-                self.warn(&steps([Contents]), message);
+                self.warn(&steps([Name::Contents]), message);
             }
             Ok(_) => {}
         }
@@ -287,14 +306,17 @@ impl Checker<'_, '_> {
 
     fn dropin(&mut self, node: &Node) {
         let contents = node
-            .get(Contents)
+            .get(Name::Contents)
             .and_then(Node::as_bytes)
             .unwrap_or_default();
         if let Err(error) = crate::unit::has_install(contents) {
-            self.error(&steps([Contents]), format!("invalid unit content: {error}"));
+            self.error(
+                &steps([Name::Contents]),
+                format!("invalid unit content: {error}"),
+            );
         }
-        if extension(node.str_or_empty(Called)) != "conf" {
-            self.error(&steps([Called]), "invalid systemd drop-in extension");
+        if extension(node.str_or_empty(Name::Name)) != "conf" {
+            self.error(&steps([Name::Name]), "invalid systemd drop-in extension");
         }
     }
 

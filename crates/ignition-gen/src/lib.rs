@@ -1,12 +1,14 @@
-//! Butane configs translated to Ignition, answer for answer with the
-//! reference compiler (coreos/butane 0.29.0).
+//! Translates Butane configs to Ignition, answer for answer like the reference
+//! compiler (coreos/butane 0.29.0), with the same messages at the same places.
 //!
-//! [`translate`] takes the text of a config and gives the text of the Ignition
-//! config, with the same messages at the same places. All versions of the
-//! variant `fcos` are known, 1.0.0 to 1.7.0 and 1.8.0-experimental; other
-//! variants are refused with [`Failure::Unsupported`]. [`command`] is the
-//! command line around it. Nothing is read but through [`Files`], and the same
-//! input always gives the same answer.
+//! Main items: [`translate`] makes a [`Translation`], with its [`Report`], of
+//! the text of a config; [`Files`] gives it local files; [`command`] is the
+//! command line around it. All versions of the variant `fcos` are known, 1.0.0
+//! to 1.7.0 and 1.8.0-experimental; other variants are refused with
+//! [`Failure::Unsupported`].
+//!
+//! Pure: nothing is read but through [`Files`], and the same input always gives
+//! the same answer. Imports no other crate of this workspace.
 //!
 //! ```
 //! use ignition_gen::{NoFiles, Options, translate};
@@ -65,13 +67,13 @@ mod context;
 mod data_url;
 mod decode;
 mod device_rules;
+mod embedded_config;
 mod emit;
 mod files;
 mod go_json;
 pub mod gzip;
 mod ignition_check;
 mod ignition_rules;
-mod inner;
 mod lower;
 mod merge;
 mod modes;
@@ -84,7 +86,10 @@ mod resource;
 mod schema;
 mod source_check;
 mod storage_rules;
+mod systemd;
 mod text;
+mod translate;
+mod translation;
 mod tree;
 mod trees;
 mod unit;
@@ -95,166 +100,8 @@ mod yaml;
 
 pub use files::{DirFiles, FileError, FileKind, Files, NoFiles};
 pub use report::{Entry, Position, Report, Severity};
-
-use context::Context;
-use tree::{Name, Paths};
-use yaml::Document;
-
-/// How to translate.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Options {
-    /// Indent the JSON by two blanks instead of writing it in one line.
-    pub pretty: bool,
-    /// Refuse what the reference accepts although it can only hurt; the list
-    /// is in the documentation of the crate. On by default; the drop-in
-    /// command leaves it off.
-    pub safe: bool,
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Options {
-            pretty: false,
-            safe: true,
-        }
-    }
-}
-
-/// Why there is no config. The `Display` form is what the reference prints
-/// after `Error translating config: `.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum Failure {
-    /// The text is no YAML, or not even variant and version can be read.
-    #[error("Error unmarshaling yaml: {0}")]
-    Unmarshal(String),
-    /// `variant` is missing.
-    #[error("error parsing variant; must be specified")]
-    NoVariant,
-    /// `version` is missing or no version.
-    #[error("error parsing version; must be a valid semver")]
-    BadVersion,
-    /// The reference has no such variant or version either.
-    #[error("No translator exists for variant {variant} with version {version}")]
-    Unknown {
-        /// The variant of the config.
-        variant: String,
-        /// Its version, normalized.
-        version: String,
-    },
-    /// The reference has this variant, this crate has not.
-    #[error(
-        "variant {variant} with version {version} is not supported; this compiler knows variant fcos only"
-    )]
-    Unsupported {
-        /// The variant of the config.
-        variant: String,
-        /// Its version, normalized.
-        version: String,
-    },
-    /// The variant of old that the reference refuses with a hint.
-    #[error(
-        "rhcos variant has been removed; use openshift variant instead: https://coreos.github.io/butane/upgrading-openshift/"
-    )]
-    Rhcos,
-    /// A value has the wrong type.
-    #[error("{0}")]
-    Decode(String),
-    /// The config breaks a rule of Butane; the report says which.
-    #[error("source config is invalid")]
-    Source,
-    /// The generated config breaks a rule of Ignition; the report says which.
-    #[error("config generated was invalid")]
-    Generated,
-}
-
-/// What a translation gives.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Translation {
-    /// The Ignition config as JSON text without a line break at the end, if
-    /// there was no error.
-    pub ignition: Option<String>,
-    /// Warnings and errors, in the order of the reference.
-    pub report: Report,
-    /// Why there is no config.
-    pub failure: Option<Failure>,
-}
-
-impl Translation {
-    fn failed(failure: Failure) -> Self {
-        Translation {
-            ignition: None,
-            report: Report::default(),
-            failure: Some(failure),
-        }
-    }
-}
-
-/// Translates a Butane config.
-///
-/// Nothing but `files` is read and nothing is written: the same input always
-/// gives the same answer. Errors are part of the [`Translation`].
-pub fn translate(source: impl AsRef<[u8]>, files: &dyn Files, options: Options) -> Translation {
-    let document = match Document::parse(source.as_ref()) {
-        Ok(document) => document,
-        Err(fault) => return Translation::failed(Failure::Unmarshal(fault.to_string())),
-    };
-    let minor = match version::find(document.as_ref()) {
-        Ok(minor) => minor,
-        Err(failure) => return Translation::failed(failure),
-    };
-    let mut context = Context::new(minor, document.as_ref(), files, options.safe);
-    let root = match decode::decode(
-        document.as_ref(),
-        &schema::CONFIG,
-        minor,
-        &mut context.paths,
-    ) {
-        Ok(root) => root,
-        Err(fault) => return Translation::failed(Failure::Decode(fault.to_string())),
-    };
-    unused::check(&mut context, &schema::CONFIG, &root);
-    source_check::check(&mut context, &root);
-    if context.report.is_fatal() {
-        return Translation {
-            ignition: None,
-            report: context.report,
-            failure: Some(Failure::Source),
-        };
-    }
-    let root = lower::lower(&mut context, root);
-    if context.report.is_fatal() {
-        return Translation {
-            ignition: None,
-            report: context.report,
-            failure: Some(Failure::Source),
-        };
-    }
-    ignition_check::check(&mut context, &root);
-    if context.report.is_fatal() {
-        return Translation {
-            ignition: None,
-            report: context.report,
-            failure: Some(Failure::Generated),
-        };
-    }
-    let ignition = emit::json(&schema::CONFIG, &root, minor, options.pretty);
-    Translation {
-        ignition: Some(ignition),
-        report: context.report,
-        failure: None,
-    }
-}
-
-/// Variant and version, before the schema is known.
-fn common(document: Option<&Document>) -> Result<(String, String), Failure> {
-    let root = decode::decode(document, &schema::COMMON, 0, &mut Paths::new());
-    let root = root.map_err(|fault| Failure::Unmarshal(fault.to_string()))?;
-    Ok((
-        root.str_or_empty(Name::Variant).into(),
-        root.str_or_empty(Name::Version).into(),
-    ))
-}
+pub use translate::translate;
+pub use translation::{Failure, Options, Translation};
 
 /// Helpers for the tests of the modules.
 #[cfg(test)]
@@ -278,7 +125,10 @@ mod testing {
             .ignition
             .unwrap_or_else(|| panic!("{}", translation.report.raw()));
         text.replacen(
-            &format!(r#"{{"ignition":{{"version":"{}"}},"#, lower::spec(minor)),
+            &format!(
+                r#"{{"ignition":{{"version":"{}"}},"#,
+                version::ignition_version(minor)
+            ),
             "{",
             1,
         )
@@ -292,48 +142,5 @@ mod testing {
         };
         let config = format!("variant: fcos\nversion: 1.{minor}.0{suffix}\n{body}");
         translate(config, &NoFiles, Options::default())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn phases_end_where_errors_are() {
-        let failure = |config: &str| {
-            translate(config, &NoFiles, Options::default())
-                .failure
-                .map(|failure| failure.to_string())
-        };
-        for (config, cause) in [
-            ("", "error parsing variant; must be specified"),
-            (
-                "variant: fcos",
-                "error parsing version; must be a valid semver",
-            ),
-            (
-                "variant: fcos\nversion: 1.9.0",
-                "No translator exists for variant fcos with version 1.9.0",
-            ),
-            (
-                "variant: fcos\nversion: 1.7.0\nstorage: []",
-                "yaml: unmarshal errors:\n  line 3: cannot unmarshal !!seq into v0_7.Storage",
-            ),
-            (
-                "variant: [",
-                "Error unmarshaling yaml: yaml: line 1: did not find expected node content",
-            ),
-            (
-                "variant: fcos\nversion: 1.7.0\nstorage: {trees: [{}]}",
-                "source config is invalid",
-            ),
-            (
-                "variant: fcos\nversion: 1.7.0\nstorage: {files: [{}]}",
-                "config generated was invalid",
-            ),
-        ] {
-            assert_eq!(failure(config).as_deref(), Some(cause), "{config}");
-        }
     }
 }

@@ -3,42 +3,27 @@
 
 use crate::context::Context;
 use crate::resource;
-use crate::tree::Name::*;
-use crate::tree::{Node, PathId, Value};
-use crate::{boot, merge, mount, partitions, quadlets, schema, trees};
-
-/// The Ignition version that each version of `fcos` becomes.
-const SPECS: [&str; 9] = [
-    "3.0.0",
-    "3.1.0",
-    "3.2.0",
-    "3.2.0",
-    "3.3.0",
-    "3.4.0",
-    "3.5.0",
-    "3.6.0",
-    "3.7.0-experimental",
-];
-
-/// The Ignition version of a minor version of `fcos`.
-pub(crate) fn spec(minor: u8) -> &'static str {
-    SPECS[usize::from(minor).min(SPECS.len() - 1)]
-}
+use crate::tree::{Name, Node, PathId, Value};
+use crate::{boot, merge, mount, partitions, quadlets, schema, systemd, trees, version};
 
 /// Translates the config. Errors are in the report.
 pub(crate) fn lower(context: &mut Context, mut root: Node) -> Node {
-    let variant = root.take(Variant);
-    let version = root.take(Version);
+    let variant = root.take(Name::Variant);
+    let version = root.take(Name::Version);
     drop((variant, version));
-    let boot_device = root.take(BootDevice);
-    let grub = root.take(Grub);
+    let boot_device = root.take(Name::BootDevice);
+    let grub = root.take(Name::Grub);
     ignition(context, &mut root);
     passwd(context, &mut root);
     let mounts = mount::units(context, &root);
-    let trees = root.get_mut(Storage).and_then(|node| node.take(Trees));
+    let trees = root
+        .get_mut(Name::Storage)
+        .and_then(|node| node.take(Name::Trees));
     storage(context, &mut root);
-    let quadlet_list = root.get_mut(Systemd).and_then(|node| node.take(Quadlets));
-    systemd(context, &mut root);
+    let quadlet_list = root
+        .get_mut(Name::Systemd)
+        .and_then(|node| node.take(Name::Quadlets));
+    systemd::lower(context, &mut root);
     if let Some(units) = mounts {
         root = merge::merge(&schema::CONFIG, units, root, context.minor);
     }
@@ -65,35 +50,38 @@ pub(crate) fn lower(context: &mut Context, mut root: Node) -> Node {
 
 fn ignition(context: &mut Context, root: &mut Node) {
     let mut node = root
-        .take(Ignition)
+        .take(Name::Ignition)
         .unwrap_or_else(|| Node::fields(Vec::new(), PathId::NONE));
-    if let Some(config) = node.get_mut(Config) {
-        for merge in config.items_mut(Merge) {
+    if let Some(config) = node.get_mut(Name::Config) {
+        for merge in config.items_mut(Name::Merge) {
             resource::lower_config(context, merge);
         }
-        if let Some(replace) = config.get_mut(Replace) {
+        if let Some(replace) = config.get_mut(Name::Replace) {
             resource::lower_config(context, replace);
         }
     }
     if let Some(tls) = node
-        .get_mut(Security)
-        .and_then(|security| security.get_mut(Tls))
+        .get_mut(Name::Security)
+        .and_then(|security| security.get_mut(Name::Tls))
     {
-        for authority in tls.items_mut(CertificateAuthorities) {
+        for authority in tls.items_mut(Name::CertificateAuthorities) {
             resource::lower(context, authority);
         }
     }
-    let from = context.paths.child(PathId::ROOT, Version);
-    node.set(Version, Node::text(spec(context.minor), from));
-    root.set(Ignition, node);
+    let from = context.paths.child(PathId::ROOT, Name::Version);
+    node.set(
+        Name::Version,
+        Node::text(version::ignition_version(context.minor), from),
+    );
+    root.set(Name::Ignition, node);
 }
 
 fn passwd(context: &mut Context, root: &mut Node) {
-    let Some(passwd) = root.get_mut(Passwd) else {
+    let Some(passwd) = root.get_mut(Name::Passwd) else {
         return;
     };
-    for user in passwd.items_mut(Users) {
-        let Some(local) = user.take(SshAuthorizedKeysLocal) else {
+    for user in passwd.items_mut(Name::Users) {
+        let Some(local) = user.take(Name::SshAuthorizedKeysLocal) else {
             continue;
         };
         if local.entries().is_empty() {
@@ -104,7 +92,7 @@ fn passwd(context: &mut Context, root: &mut Node) {
             continue;
         }
         let mut keys = user
-            .take(SshAuthorizedKeys)
+            .take(Name::SshAuthorizedKeys)
             .unwrap_or_else(|| Node::list(Vec::new(), local.from));
         for file in local.entries() {
             match resource::read(context, file.as_text().map_or("", |path| &**path)) {
@@ -119,7 +107,7 @@ fn passwd(context: &mut Context, root: &mut Node) {
                 Err(message) => context.error(file.from, &[], message),
             }
         }
-        user.set(SshAuthorizedKeys, keys);
+        user.set(Name::SshAuthorizedKeys, keys);
     }
 }
 
@@ -135,64 +123,24 @@ fn key_lines(contents: &[u8]) -> impl Iterator<Item = &[u8]> {
 }
 
 fn storage(context: &mut Context, root: &mut Node) {
-    let Some(storage) = root.get_mut(Storage) else {
+    let Some(storage) = root.get_mut(Name::Storage) else {
         return;
     };
-    for file in storage.items_mut(Files) {
-        for append in file.items_mut(Append) {
+    for file in storage.items_mut(Name::Files) {
+        for append in file.items_mut(Name::Append) {
             resource::lower(context, append);
         }
-        if let Some(contents) = file.get_mut(Contents) {
+        if let Some(contents) = file.get_mut(Name::Contents) {
             resource::lower(context, contents);
         }
     }
-    for filesystem in storage.items_mut(Filesystems) {
-        filesystem.take(WithMountUnit);
+    for filesystem in storage.items_mut(Name::Filesystems) {
+        filesystem.take(Name::WithMountUnit);
     }
-    for luks in storage.items_mut(Luks) {
-        if let Some(key) = luks.get_mut(KeyFile) {
+    for luks in storage.items_mut(Name::Luks) {
+        if let Some(key) = luks.get_mut(Name::KeyFile) {
             resource::lower(context, key);
         }
-    }
-}
-
-fn systemd(context: &mut Context, root: &mut Node) {
-    let Some(systemd) = root.get_mut(Systemd) else {
-        return;
-    };
-    for unit in systemd.items_mut(Units) {
-        plain_name(context, unit);
-        for dropin in unit.items_mut(Dropins) {
-            plain_name(context, dropin);
-            local_contents(context, dropin);
-        }
-        local_contents(context, unit);
-    }
-}
-
-/// Refuses names that lead out of the directory of units.
-pub(crate) fn plain_name(context: &mut Context, node: &Node) {
-    if context.safe && node.str_or_empty(Called).contains('/') {
-        context.error(node.from, &[Called], "names cannot contain slashes");
-    }
-}
-
-/// Replaces `contents_local` by the contents, as they are.
-pub(crate) fn local_contents(context: &mut Context, node: &mut Node) {
-    let Some(local) = node.take(ContentsLocal) else {
-        return;
-    };
-    let path = local.as_text().map_or("", |path| &**path);
-    // An empty path is none, unlike those of files.
-    if path.is_empty() {
-        return;
-    }
-    match resource::read(context, path) {
-        Ok(contents) if context.safe && str::from_utf8(&contents).is_err() => {
-            context.error(local.from, &[], "file is not valid UTF-8");
-        }
-        Ok(contents) => node.set(Contents, Node::new(Value::from_bytes(contents), local.from)),
-        Err(message) => context.error(local.from, &[], message),
     }
 }
 

@@ -43,7 +43,8 @@ pub(crate) fn struct_key(def: &Def, item: &Node) -> Option<ItemKey> {
     }
 }
 
-/// Whether a list is just joined: repetition in it has a meaning.
+/// Whether two lists of this name are joined, because repeated items in them
+/// have a meaning.
 pub(crate) fn repeats(name: Name) -> bool {
     matches!(name, Name::Append | Name::Options | Name::MountOptions)
 }
@@ -71,7 +72,7 @@ pub(crate) fn merge(def: &'static Def, parent: Node, child: Node, minor: u8) -> 
     for field in def.fields.iter().filter(|field| field.in_ignition(minor)) {
         let merged = match (parent.take(field.name), child.take(field.name), field.kind) {
             (None, None, _) => continue,
-            // What cannot be unset is always the child's, even if empty.
+            // A field that cannot be unset is always the child's, even if empty.
             (_, new, Kind::Required | Kind::Filled | Kind::Count) => {
                 new.map(|node| settled(field, node, minor))
             }
@@ -109,7 +110,7 @@ fn settled(field: &Field, mut node: Node, minor: u8) -> Node {
     node
 }
 
-/// Forgets the origin of empty values; whether the value is not empty.
+/// Forgets the origin of empty values. Returns whether the value is not empty.
 fn settle(kind: Kind, node: &mut Node, minor: u8) -> bool {
     let filled = match (kind, &mut node.value) {
         (Kind::Required | Kind::Filled | Kind::Texts(_), Value::Text(text)) => !text.is_empty(),
@@ -200,7 +201,7 @@ mod tests {
 
     fn unit(name: &str, contents: Option<&str>, enabled: Option<bool>) -> Node {
         let none = PathId::NONE;
-        let mut node = Node::fields(vec![(Name::Called, Node::text(name, none))], none);
+        let mut node = Node::fields(vec![(Name::Name, Node::text(name, none))], none);
         if let Some(contents) = contents {
             node.set(Name::Contents, Node::text(contents, none));
         }
@@ -252,7 +253,7 @@ mod tests {
         let names: Vec<_> = merged
             .items(Name::Units)
             .iter()
-            .map(|unit| unit.str_or_empty(Name::Called))
+            .map(|unit| unit.str_or_empty(Name::Name))
             .collect();
         assert_eq!(names, ["a", "b", "c"]);
         let first = &merged.items(Name::Units)[0];

@@ -1,8 +1,7 @@
 //! Mount and swap units for filesystems that ask for one.
 
 use crate::context::Context;
-use crate::tree::Name::*;
-use crate::tree::{Node, PathId};
+use crate::tree::{Name, Node, PathId};
 
 /// A systemd name for a path: slashes become dashes, anything unusual `\xNN`.
 pub(crate) fn escape(path: &str) -> String {
@@ -31,26 +30,26 @@ fn is_remote(storage: &Node, device: &str) -> bool {
     let Some(name) = name else {
         return false;
     };
-    let volume = |luks: &&Node| luks.str_or_empty(Called) == name;
+    let volume = |luks: &&Node| luks.str_or_empty(Name::Name) == name;
     let tang = |luks: &Node| {
-        luks.get(Clevis)
-            .is_some_and(|clevis| !clevis.items(Tang).is_empty())
+        luks.get(Name::Clevis)
+            .is_some_and(|clevis| !clevis.items(Name::Tang).is_empty())
     };
-    storage.items(Luks).iter().filter(volume).any(tang)
+    storage.items(Name::Luks).iter().filter(volume).any(tang)
 }
 
 /// A config with the units, `None` if there are no filesystems.
 pub(crate) fn units(context: &mut Context, root: &Node) -> Option<Node> {
-    let storage = root.get(Storage)?;
+    let storage = root.get(Name::Storage)?;
     // 1.0.0 has no such units, later ones merge even an empty list.
-    if context.minor == 0 || storage.items(Filesystems).is_empty() {
+    if context.minor == 0 || storage.items(Name::Filesystems).is_empty() {
         return None;
     }
     let mut units = Vec::new();
-    for filesystem in storage.items(Filesystems) {
-        if filesystem.is_true(WithMountUnit) {
-            let from = context.from(filesystem, WithMountUnit);
-            let device = filesystem.str_or_empty(Device);
+    for filesystem in storage.items(Name::Filesystems) {
+        if filesystem.is_true(Name::WithMountUnit) {
+            let from = context.from(filesystem, Name::WithMountUnit);
+            let device = filesystem.str_or_empty(Name::Device);
             let remote = context.minor >= 2 && is_remote(storage, device);
             units.push(unit(filesystem, remote, from, context.minor));
         }
@@ -58,19 +57,19 @@ pub(crate) fn units(context: &mut Context, root: &Node) -> Option<Node> {
     let none = PathId::NONE;
     Some(Node::fields(
         vec![(
-            Systemd,
-            Node::fields(vec![(Units, Node::list(units, none))], none),
+            Name::Systemd,
+            Node::fields(vec![(Name::Units, Node::list(units, none))], none),
         )],
         none,
     ))
 }
 
 fn unit(filesystem: &Node, remote: bool, from: PathId, minor: u8) -> Node {
-    let device = filesystem.str_or_empty(Device);
-    let path = filesystem.str_or_empty(Path);
-    let format = filesystem.str_or_empty(Format);
+    let device = filesystem.str_or_empty(Name::Device);
+    let path = filesystem.str_or_empty(Name::Path);
+    let format = filesystem.str_or_empty(Name::Format);
     let mut options: Vec<&str> = filesystem
-        .items(MountOptions)
+        .items(Name::MountOptions)
         .iter()
         .filter_map(|option| option.as_text().map(|text| &**text))
         .collect();
@@ -99,9 +98,9 @@ fn unit(filesystem: &Node, remote: bool, from: PathId, minor: u8) -> Node {
     };
     Node::fields(
         vec![
-            (Contents, Node::text(contents, from)),
-            (Enabled, Node::bool(true, from)),
-            (Called, Node::text(name, from)),
+            (Name::Contents, Node::text(contents, from)),
+            (Name::Enabled, Node::bool(true, from)),
+            (Name::Name, Node::text(name, from)),
         ],
         from,
     )

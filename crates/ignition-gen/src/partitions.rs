@@ -2,8 +2,7 @@
 
 use crate::context::Context;
 use crate::report::Severity;
-use crate::tree::Name::*;
-use crate::tree::Node;
+use crate::tree::{Name, Node};
 
 /// What the system needs for its root partition, in MiB.
 const ROOT_SIZE: i64 = 8192;
@@ -22,21 +21,21 @@ fn reserved(label: &str) -> Option<i64> {
 /// Warns of reserved labels with other numbers, and since 1.3.0 of a root
 /// partition that cannot be large enough.
 pub(crate) fn check(context: &mut Context, root: &Node) {
-    let Some(storage) = root.get(Storage) else {
+    let Some(storage) = root.get(Name::Storage) else {
         return;
     };
-    for (disk_index, disk) in storage.items(Disks).iter().enumerate() {
-        let partitions = disk.items(Partitions);
-        let reused = !disk.is_true(WipeTable);
+    for (disk_index, disk) in storage.items(Name::Disks).iter().enumerate() {
+        let partitions = disk.items(Name::Partitions);
+        let reused = !disk.is_true(Name::WipeTable);
         for (index, partition) in partitions.iter().enumerate() {
-            let Some(label) = partition.get(Label) else {
+            let Some(label) = partition.get(Name::Label) else {
                 continue;
             };
             let from = label.from;
-            let label = partition.str_or_empty(Label);
-            let size = partition.int_of(SizeMib).unwrap_or(0);
+            let label = partition.str_or_empty(Name::Label);
+            let size = partition.int_of(Name::SizeMib).unwrap_or(0);
             if context.minor >= 3 && label == "root" {
-                let anywhere = |other: &Node| other.int_of(StartMib).unwrap_or(0) == 0;
+                let anywhere = |other: &Node| other.int_of(Name::StartMib).unwrap_or(0) == 0;
                 let others = partitions
                     .iter()
                     .enumerate()
@@ -51,12 +50,12 @@ pub(crate) fn check(context: &mut Context, root: &Node) {
                 } else if size != 0 && size < ROOT_SIZE {
                     // The reference names the place in the generated config.
                     let steps = [
-                        Storage.into(),
-                        Disks.into(),
+                        Name::Storage.into(),
+                        Name::Disks.into(),
                         disk_index.into(),
-                        Partitions.into(),
+                        Name::Partitions.into(),
                         index.into(),
-                        SizeMib.into(),
+                        Name::SizeMib.into(),
                     ];
                     context.add(
                         Severity::Warning,
@@ -66,7 +65,7 @@ pub(crate) fn check(context: &mut Context, root: &Node) {
                 }
             }
             // A disk that is wiped has no partitions to find again.
-            let number = partition.int_of(Number).unwrap_or(0);
+            let number = partition.int_of(Name::Number).unwrap_or(0);
             if reused && reserved(label).is_some_and(|wanted| wanted != number) {
                 context.warn(
                     from,

@@ -3,10 +3,9 @@
 
 use crate::context::Context;
 use crate::files::clean;
-use crate::tree::Name::*;
-use crate::tree::Node;
+use crate::tree::{Name, Node};
 use crate::trees::{Nodes, storage};
-use crate::{lower, resource};
+use crate::{resource, systemd};
 
 const EXTENSIONS: [&str; 8] = [
     "container",
@@ -29,20 +28,20 @@ fn template(name: &str) -> Option<String> {
 
 /// The rules of a quadlet's own fields.
 pub(crate) fn check(context: &mut Context, node: &Node) {
-    let name = node.str_or_empty(Called);
+    let name = node.str_or_empty(Name::Name);
     let known = name
         .rsplit_once('.')
         .is_some_and(|(_, extension)| EXTENSIONS.contains(&extension));
     if !known {
         return context.error(
             node.from,
-            &[Called],
+            &[Name::Name],
             "unsupported file extension for quadlet: must be one of .container, .volume, .network, .kube, .image, \
              .build, .pod, or .artifact",
         );
     }
     if template(name).is_some() {
-        for field in [Contents, ContentsLocal] {
+        for field in [Name::Contents, Name::ContentsLocal] {
             if node.get(field).is_some() {
                 context.error(
                     node.from,
@@ -51,10 +50,10 @@ pub(crate) fn check(context: &mut Context, node: &Node) {
                 );
             }
         }
-    } else if node.get(Contents).is_some() && node.get(ContentsLocal).is_some() {
+    } else if node.get(Name::Contents).is_some() && node.get(Name::ContentsLocal).is_some() {
         context.error(
             node.from,
-            &[ContentsLocal],
+            &[Name::ContentsLocal],
             "only one of the following can be set: contents, contents_local",
         );
     }
@@ -68,9 +67,9 @@ pub(crate) fn add(context: &mut Context, root: &mut Node, list: &Node) {
     let mut storage = storage(root);
     let mut nodes = Nodes::new(&storage);
     for quadlet in list.entries() {
-        let name = quadlet.str_or_empty(Called);
-        lower::plain_name(context, quadlet);
-        let folder = if quadlet.is_true(Rootful) {
+        let name = quadlet.str_or_empty(Name::Name);
+        systemd::plain_name(context, quadlet);
+        let folder = if quadlet.is_true(Name::Rootful) {
             "/etc/containers/systemd"
         } else {
             "/etc/containers/systemd/users"
@@ -82,25 +81,25 @@ pub(crate) fn add(context: &mut Context, root: &mut Node, list: &Node) {
                 context.error(from, &[], CONFLICT);
                 continue;
             }
-            let name = context.from(quadlet, Called);
+            let name = context.from(quadlet, Name::Name);
             let link = Node::fields(
                 vec![
-                    (Path, Node::text(path.as_str(), name)),
-                    (Target, Node::text(template, from)),
+                    (Name::Path, Node::text(path.as_str(), name)),
+                    (Name::Target, Node::text(template, from)),
                 ],
                 from,
             );
-            nodes.entry(&mut storage, Links, &path, link);
+            nodes.entry(&mut storage, Name::Links, &path, link);
         } else {
             file(context, &mut storage, &mut nodes, quadlet, &path);
         }
-        for dropin in quadlet.items(Dropins) {
-            lower::plain_name(context, dropin);
-            let path = format!("{path}.d/{}", dropin.str_or_empty(Called));
+        for dropin in quadlet.items(Name::Dropins) {
+            systemd::plain_name(context, dropin);
+            let path = format!("{path}.d/{}", dropin.str_or_empty(Name::Name));
             file(context, &mut storage, &mut nodes, dropin, &path);
         }
     }
-    root.set(Storage, storage);
+    root.set(Name::Storage, storage);
 }
 
 /// Adds one file with the contents of a quadlet or of one of its drop-ins.
@@ -109,36 +108,36 @@ fn file(context: &mut Context, storage: &mut Node, nodes: &mut Nodes, node: &Nod
     if nodes.has(path) {
         return context.error(from, &[], CONFLICT);
     }
-    let name = context.from(node, Called);
+    let name = context.from(node, Name::Name);
     let new = Node::fields(
         vec![
-            (Path, Node::text(path, name)),
-            (Mode, Node::int(0o644, from)),
+            (Name::Path, Node::text(path, name)),
+            (Name::Mode, Node::int(0o644, from)),
         ],
         from,
     );
-    let Some(file) = nodes.entry(storage, Files, path, new) else {
+    let Some(file) = nodes.entry(storage, Name::Files, path, new) else {
         return;
     };
     let local = node
-        .get(ContentsLocal)
+        .get(Name::ContentsLocal)
         .and_then(Node::as_text)
         .filter(|path| !path.is_empty());
     let inline = node
-        .get(Contents)
+        .get(Name::Contents)
         .and_then(Node::as_bytes)
         .filter(|text| !text.is_empty());
     let (text, origin) = match (inline, local) {
-        (Some(text), _) => (text.to_vec(), context.from(node, Contents)),
+        (Some(text), _) => (text.to_vec(), context.from(node, Name::Contents)),
         (None, Some(local)) => match resource::read(context, local) {
-            Ok(text) => (text, context.from(node, ContentsLocal)),
-            Err(message) => return context.error(from, &[ContentsLocal], message),
+            Ok(text) => (text, context.from(node, Name::ContentsLocal)),
+            Err(message) => return context.error(from, &[Name::ContentsLocal], message),
         },
         (None, None) => (Vec::new(), from),
     };
     let mut contents = Node::fields(Vec::new(), origin);
     resource::set_contents(context, &mut contents, &text, "", origin);
-    file.set(Contents, contents);
+    file.set(Name::Contents, contents);
 }
 
 #[cfg(test)]

@@ -1,11 +1,9 @@
 //! Contents of files, keys and configs: from `inline` and `local` to a URL.
 
-use crate::contents;
 use crate::context::Context;
 use crate::files::{FileError, clean};
-use crate::inner;
-use crate::tree::Name::*;
-use crate::tree::Node;
+use crate::tree::{Name, Node};
+use crate::{contents, embedded_config};
 
 pub(crate) const NO_FILES_DIR: &str =
     "local file paths are relative to a files directory that must be specified with -d/--files-dir";
@@ -13,9 +11,9 @@ const OUTSIDE: &str = "local file path traverses outside the files directory";
 
 /// Replaces `inline` and `local` of a resource by its URL.
 pub(crate) fn lower(context: &mut Context, node: &mut Node) {
-    let inline = node.take(Inline);
-    let local = node.take(Local);
-    let compression = node.str_or_empty(Compression).to_string();
+    let inline = node.take(Name::Inline);
+    let local = node.take(Name::Local);
+    let compression = node.str_or_empty(Name::Compression).to_string();
     if let Some(local) = local {
         match read(context, local.as_text().map_or("", |path| &**path)) {
             Ok(contents) => set_contents(context, node, &contents, &compression, local.from),
@@ -29,7 +27,10 @@ pub(crate) fn lower(context: &mut Context, node: &mut Node) {
         let contents = inline.as_bytes().unwrap_or_default();
         if context.minor == 0 {
             // The first version knows neither base64 nor compression.
-            node.set(Source, Node::text(contents::escaped(contents), inline.from));
+            node.set(
+                Name::Source,
+                Node::text(contents::escaped(contents), inline.from),
+            );
         } else {
             set_contents(context, node, contents, &compression, inline.from);
         }
@@ -40,16 +41,16 @@ pub(crate) fn lower(context: &mut Context, node: &mut Node) {
 pub(crate) fn lower_config(context: &mut Context, node: &mut Node) {
     if context.safe
         && context.minor >= 1
-        && let Some(local) = node.get(Local)
+        && let Some(local) = node.get(Name::Local)
         && let Ok(contents) = read(context, local.as_text().map_or("", |path| &**path))
     {
-        inner::check(context, node, local.from, &contents);
+        embedded_config::check(context, node, local.from, &contents);
     }
     lower(context, node);
 }
 
-/// Sets source and compression; `compression` is what the user asked for, and
-/// if that is anything the contents count as compressed already.
+/// Sets source and compression. `compression` is what the user wrote: if it is
+/// not empty, the contents count as compressed already.
 pub(crate) fn set_contents(
     context: &mut Context,
     node: &mut Node,
@@ -58,10 +59,10 @@ pub(crate) fn set_contents(
     from: crate::tree::PathId,
 ) {
     let (url, compressed) = contents::shortest(contents, compression.is_empty(), &mut context.gzip);
-    node.set(Source, Node::text(url, from));
+    node.set(Name::Source, Node::text(url, from));
     if compression.is_empty() {
         node.set(
-            Compression,
+            Name::Compression,
             Node::text(if compressed { "gzip" } else { "" }, from),
         );
     }

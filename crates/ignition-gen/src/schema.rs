@@ -5,7 +5,7 @@
 //! 1.8.0-experimental). Fields stand in the order of the Ignition document,
 //! which is also the order in which structs are walked for messages.
 
-use crate::tree::Name::{self, *};
+use crate::tree::Name;
 
 /// The newest version of the variant.
 pub(crate) const NEWEST: u8 = 8;
@@ -164,250 +164,274 @@ macro_rules! def {
 
 use Kind::{Bool, Count, Filled, Int, List, Nullable, Optional, Required, Sub, Text, Texts};
 
-def!(COMMON "config.commonFields" Key::None, [field(Version, Required).butane(), field(Variant, Required).butane()]);
+def!(COMMON "config.commonFields" Key::None, [
+    field(Name::Version, Required).butane(),
+    field(Name::Variant, Required).butane(),
+]);
 
 def!(CONFIG "fcos.Config" Key::None, [
-    field(Version, Required).butane(),
-    field(Variant, Required).butane(),
-    field(Ignition, Sub(&IGNITION)),
-    field(KernelArguments, Sub(&KERNEL_ARGUMENTS)).since(4),
-    field(Passwd, Sub(&PASSWD)),
-    field(Storage, Sub(&STORAGE)),
-    field(Systemd, Sub(&SYSTEMD)),
-    field(BootDevice, Sub(&BOOT_DEVICE)).since(3).butane(),
-    field(Grub, Sub(&GRUB)).since(5).butane(),
+    field(Name::Version, Required).butane(),
+    field(Name::Variant, Required).butane(),
+    field(Name::Ignition, Sub(&IGNITION)),
+    field(Name::KernelArguments, Sub(&KERNEL_ARGUMENTS)).since(4),
+    field(Name::Passwd, Sub(&PASSWD)),
+    field(Name::Storage, Sub(&STORAGE)),
+    field(Name::Systemd, Sub(&SYSTEMD)),
+    field(Name::BootDevice, Sub(&BOOT_DEVICE)).since(3).butane(),
+    field(Name::Grub, Sub(&GRUB)).since(5).butane(),
 ]);
 
 def!(IGNITION "Ignition" Key::None, [
-    field(Config, Sub(&IGNITION_CONFIG)),
-    field(Proxy, Sub(&PROXY)).since(1),
-    field(Security, Sub(&SECURITY)),
-    field(Timeouts, Sub(&TIMEOUTS)),
-    field(Version, Filled).ignition(),
+    field(Name::Config, Sub(&IGNITION_CONFIG)),
+    field(Name::Proxy, Sub(&PROXY)).since(1),
+    field(Name::Security, Sub(&SECURITY)),
+    field(Name::Timeouts, Sub(&TIMEOUTS)),
+    field(Name::Version, Filled).ignition(),
 ]);
-def!(IGNITION_CONFIG "IgnitionConfig" Key::None, [field(Merge, List(&RESOURCE)), field(Replace, Sub(&RESOURCE))]);
-def!(PROXY "Proxy" Key::None, [field(HttpProxy, Text), field(HttpsProxy, Text), field(NoProxy, Texts("string"))]);
-def!(SECURITY "Security" Key::None, [field(Tls, Sub(&TLS))]);
-def!(TLS "TLS" Key::None, [field(CertificateAuthorities, List(&AUTHORITY))]);
-def!(TIMEOUTS "Timeouts" Key::None, [field(HttpResponseHeaders, Int), field(HttpTotal, Int)]);
+def!(IGNITION_CONFIG "IgnitionConfig" Key::None, [
+    field(Name::Merge, List(&RESOURCE)),
+    field(Name::Replace, Sub(&RESOURCE)),
+]);
+def!(PROXY "Proxy" Key::None, [
+    field(Name::HttpProxy, Text),
+    field(Name::HttpsProxy, Text),
+    field(Name::NoProxy, Texts("string")),
+]);
+def!(SECURITY "Security" Key::None, [field(Name::Tls, Sub(&TLS))]);
+def!(TLS "TLS" Key::None, [field(Name::CertificateAuthorities, List(&AUTHORITY))]);
+def!(TIMEOUTS "Timeouts" Key::None, [
+    field(Name::HttpResponseHeaders, Int),
+    field(Name::HttpTotal, Int),
+]);
 
-def!(RESOURCE "ConfigReference|Resource" Key::Field(Source), [
-    field(Compression, Text).since(1),
-    field(HttpHeaders, List(&HEADER)).since(1),
-    field(Source, Nullable).until(0),
-    field(Source, Text).since(1),
-    field(Inline, Text).since(1).butane(),
-    field(Local, Text).since(1).butane(),
-    field(Verification, Sub(&VERIFICATION)),
+def!(RESOURCE "ConfigReference|Resource" Key::Field(Name::Source), [
+    field(Name::Compression, Text).since(1),
+    field(Name::HttpHeaders, List(&HEADER)).since(1),
+    field(Name::Source, Nullable).until(0),
+    field(Name::Source, Text).since(1),
+    field(Name::Inline, Text).since(1).butane(),
+    field(Name::Local, Text).since(1).butane(),
+    field(Name::Verification, Sub(&VERIFICATION)),
 ]);
 // 1.0.0 has types of their own for authorities and for contents.
-def!(AUTHORITY "CaReference|Resource" Key::Field(Source), [
-    field(Compression, Text).since(1),
-    field(HttpHeaders, List(&HEADER)).since(1),
-    field(Source, Required).until(0),
-    field(Source, Text).since(1),
-    field(Inline, Text).since(1).butane(),
-    field(Local, Text).since(1).butane(),
-    field(Verification, Sub(&VERIFICATION)),
+def!(AUTHORITY "CaReference|Resource" Key::Field(Name::Source), [
+    field(Name::Compression, Text).since(1),
+    field(Name::HttpHeaders, List(&HEADER)).since(1),
+    field(Name::Source, Required).until(0),
+    field(Name::Source, Text).since(1),
+    field(Name::Inline, Text).since(1).butane(),
+    field(Name::Local, Text).since(1).butane(),
+    field(Name::Verification, Sub(&VERIFICATION)),
 ]);
-def!(CONTENTS "FileContents|Resource" Key::Field(Source), [
-    field(Compression, Text),
-    field(HttpHeaders, List(&HEADER)).since(1),
-    field(Source, Text),
-    field(Inline, Text).butane(),
-    field(Local, Text).since(1).butane(),
-    field(Verification, Sub(&VERIFICATION)),
+def!(CONTENTS "FileContents|Resource" Key::Field(Name::Source), [
+    field(Name::Compression, Text),
+    field(Name::HttpHeaders, List(&HEADER)).since(1),
+    field(Name::Source, Text),
+    field(Name::Inline, Text).butane(),
+    field(Name::Local, Text).since(1).butane(),
+    field(Name::Verification, Sub(&VERIFICATION)),
 ]);
-def!(HEADER "HTTPHeader" Key::Field(Called), [field(Called, Required), field(Value, Text)]);
-def!(VERIFICATION "Verification" Key::None, [field(Hash, Text)]);
+def!(HEADER "HTTPHeader" Key::Field(Name::Name), [
+    field(Name::Name, Required),
+    field(Name::Value, Text),
+]);
+def!(VERIFICATION "Verification" Key::None, [field(Name::Hash, Text)]);
 
 def!(KERNEL_ARGUMENTS "KernelArguments" Key::None, [
-    field(ShouldExist, Texts("KernelArgument")),
-    field(ShouldNotExist, Texts("KernelArgument")),
+    field(Name::ShouldExist, Texts("KernelArgument")),
+    field(Name::ShouldNotExist, Texts("KernelArgument")),
 ]);
 
-def!(PASSWD "Passwd" Key::None, [field(Groups, List(&PASSWD_GROUP)), field(Users, List(&PASSWD_USER))]);
-def!(PASSWD_GROUP "PasswdGroup" Key::Field(Called), [
-    field(Gid, Int),
-    field(Called, Required),
-    field(PasswordHash, Text),
-    field(ShouldExist, Bool).since(2),
-    field(System, Bool),
+def!(PASSWD "Passwd" Key::None, [
+    field(Name::Groups, List(&PASSWD_GROUP)),
+    field(Name::Users, List(&PASSWD_USER)),
 ]);
-def!(PASSWD_USER "PasswdUser" Key::Field(Called), [
-    field(Gecos, Text),
-    field(Groups, Texts("Group")),
-    field(HomeDir, Text),
-    field(Called, Required),
-    field(NoCreateHome, Bool),
-    field(NoLogInit, Bool),
-    field(NoUserGroup, Bool),
-    field(PasswordHash, Text),
-    field(PrimaryGroup, Text),
-    field(SshAuthorizedKeys, Texts("SSHAuthorizedKey")),
-    field(SshAuthorizedKeysLocal, Texts("string")).since(5).butane(),
-    field(Shell, Text),
-    field(ShouldExist, Bool).since(2),
-    field(System, Bool),
-    field(Uid, Int),
+def!(PASSWD_GROUP "PasswdGroup" Key::Field(Name::Name), [
+    field(Name::Gid, Int),
+    field(Name::Name, Required),
+    field(Name::PasswordHash, Text),
+    field(Name::ShouldExist, Bool).since(2),
+    field(Name::System, Bool),
+]);
+def!(PASSWD_USER "PasswdUser" Key::Field(Name::Name), [
+    field(Name::Gecos, Text),
+    field(Name::Groups, Texts("Group")),
+    field(Name::HomeDir, Text),
+    field(Name::Name, Required),
+    field(Name::NoCreateHome, Bool),
+    field(Name::NoLogInit, Bool),
+    field(Name::NoUserGroup, Bool),
+    field(Name::PasswordHash, Text),
+    field(Name::PrimaryGroup, Text),
+    field(Name::SshAuthorizedKeys, Texts("SSHAuthorizedKey")),
+    field(Name::SshAuthorizedKeysLocal, Texts("string")).since(5).butane(),
+    field(Name::Shell, Text),
+    field(Name::ShouldExist, Bool).since(2),
+    field(Name::System, Bool),
+    field(Name::Uid, Int),
 ]);
 
 def!(STORAGE "Storage" Key::None, [
-    field(Directories, List(&DIRECTORY)),
-    field(Disks, List(&DISK)),
-    field(Files, List(&FILE)),
-    field(Filesystems, List(&FILESYSTEM)),
-    field(Links, List(&LINK)),
-    field(Luks, List(&LUKS)).since(2),
-    field(Raid, List(&RAID)),
-    field(Trees, List(&TREE)).since(1).butane(),
+    field(Name::Directories, List(&DIRECTORY)),
+    field(Name::Disks, List(&DISK)),
+    field(Name::Files, List(&FILE)),
+    field(Name::Filesystems, List(&FILESYSTEM)),
+    field(Name::Links, List(&LINK)),
+    field(Name::Luks, List(&LUKS)).since(2),
+    field(Name::Raid, List(&RAID)),
+    field(Name::Trees, List(&TREE)).since(1).butane(),
 ]);
-def!(NODE_GROUP "NodeGroup" Key::None, [field(Id, Int), field(Called, Text)]);
-def!(NODE_USER "NodeUser" Key::None, [field(Id, Int), field(Called, Text)]);
-def!(DIRECTORY "Directory" Key::Field(Path), [
-    field(Group, Sub(&NODE_GROUP)),
-    field(Overwrite, Bool),
-    field(Path, Required),
-    field(User, Sub(&NODE_USER)),
-    field(Mode, Int),
+def!(NODE_GROUP "NodeGroup" Key::None, [field(Name::Id, Int), field(Name::Name, Text)]);
+def!(NODE_USER "NodeUser" Key::None, [field(Name::Id, Int), field(Name::Name, Text)]);
+def!(DIRECTORY "Directory" Key::Field(Name::Path), [
+    field(Name::Group, Sub(&NODE_GROUP)),
+    field(Name::Overwrite, Bool),
+    field(Name::Path, Required),
+    field(Name::User, Sub(&NODE_USER)),
+    field(Name::Mode, Int),
 ]);
-def!(FILE "File" Key::Field(Path), [
-    field(Group, Sub(&NODE_GROUP)),
-    field(Overwrite, Bool),
-    field(Path, Required),
-    field(User, Sub(&NODE_USER)),
-    field(Append, List(&CONTENTS)),
-    field(Contents, Sub(&CONTENTS)),
-    field(Mode, Int),
+def!(FILE "File" Key::Field(Name::Path), [
+    field(Name::Group, Sub(&NODE_GROUP)),
+    field(Name::Overwrite, Bool),
+    field(Name::Path, Required),
+    field(Name::User, Sub(&NODE_USER)),
+    field(Name::Append, List(&CONTENTS)),
+    field(Name::Contents, Sub(&CONTENTS)),
+    field(Name::Mode, Int),
 ]);
-def!(LINK "Link" Key::Field(Path), [
-    field(Group, Sub(&NODE_GROUP)),
-    field(Overwrite, Bool),
-    field(Path, Required),
-    field(User, Sub(&NODE_USER)),
-    field(Hard, Bool),
-    field(Target, Required).until(3),
-    field(Target, Text).since(4),
+def!(LINK "Link" Key::Field(Name::Path), [
+    field(Name::Group, Sub(&NODE_GROUP)),
+    field(Name::Overwrite, Bool),
+    field(Name::Path, Required),
+    field(Name::User, Sub(&NODE_USER)),
+    field(Name::Hard, Bool),
+    field(Name::Target, Required).until(3),
+    field(Name::Target, Text).since(4),
 ]);
-def!(DISK "Disk" Key::Field(Device), [
-    field(Device, Required),
-    field(Partitions, List(&PARTITION)),
-    field(WipeTable, Bool),
+def!(DISK "Disk" Key::Field(Name::Device), [
+    field(Name::Device, Required),
+    field(Name::Partitions, List(&PARTITION)),
+    field(Name::WipeTable, Bool),
 ]);
 def!(PARTITION "Partition" Key::Partition, [
-    field(Guid, Text),
-    field(Label, Text),
-    field(Number, Count),
-    field(Resize, Bool).since(2),
-    field(ShouldExist, Bool),
-    field(SizeMib, Int),
-    field(StartMib, Int),
-    field(TypeGuid, Text),
-    field(WipePartitionEntry, Bool),
+    field(Name::Guid, Text),
+    field(Name::Label, Text),
+    field(Name::Number, Count),
+    field(Name::Resize, Bool).since(2),
+    field(Name::ShouldExist, Bool),
+    field(Name::SizeMib, Int),
+    field(Name::StartMib, Int),
+    field(Name::TypeGuid, Text),
+    field(Name::WipePartitionEntry, Bool),
 ]);
-def!(FILESYSTEM "Filesystem" Key::Field(Device), [
-    field(Device, Required),
-    field(Format, Text),
-    field(Label, Text),
-    field(MountOptions, Texts("string")).since(1),
-    field(Options, Texts("FilesystemOption|string")),
-    field(Path, Text),
-    field(Uuid, Text),
-    field(WipeFilesystem, Bool),
-    field(WithMountUnit, Bool).since(1).butane(),
+def!(FILESYSTEM "Filesystem" Key::Field(Name::Device), [
+    field(Name::Device, Required),
+    field(Name::Format, Text),
+    field(Name::Label, Text),
+    field(Name::MountOptions, Texts("string")).since(1),
+    field(Name::Options, Texts("FilesystemOption|string")),
+    field(Name::Path, Text),
+    field(Name::Uuid, Text),
+    field(Name::WipeFilesystem, Bool),
+    field(Name::WithMountUnit, Bool).since(1).butane(),
 ]);
-def!(LUKS "Luks" Key::Field(Called), [
-    field(Cex, Sub(&CEX)).since(6),
-    field(Clevis, Optional(&CLEVIS)).until(3),
-    field(Clevis, Sub(&CLEVIS)).since(4),
-    field(Device, Text),
-    field(Discard, Bool).since(5),
-    field(KeyFile, Sub(&CONTENTS)),
-    field(Label, Text),
-    field(Called, Required),
-    field(OpenOptions, Texts("string")).since(5),
-    field(Options, Texts("string")),
-    field(Uuid, Text),
-    field(WipeVolume, Bool),
+def!(LUKS "Luks" Key::Field(Name::Name), [
+    field(Name::Cex, Sub(&CEX)).since(6),
+    field(Name::Clevis, Optional(&CLEVIS)).until(3),
+    field(Name::Clevis, Sub(&CLEVIS)).since(4),
+    field(Name::Device, Text),
+    field(Name::Discard, Bool).since(5),
+    field(Name::KeyFile, Sub(&CONTENTS)),
+    field(Name::Label, Text),
+    field(Name::Name, Required),
+    field(Name::OpenOptions, Texts("string")).since(5),
+    field(Name::Options, Texts("string")),
+    field(Name::Uuid, Text),
+    field(Name::WipeVolume, Bool),
 ]);
-def!(CEX "Cex" Key::None, [field(Enabled, Bool)]);
+def!(CEX "Cex" Key::None, [field(Name::Enabled, Bool)]);
 def!(CLEVIS "Clevis" Key::None, [
-    field(Custom, Optional(&CUSTOM)).until(3),
-    field(Custom, Sub(&CUSTOM)).since(4),
-    field(Tang, List(&TANG)),
-    field(Threshold, Int),
-    field(Tpm2, Bool),
+    field(Name::Custom, Optional(&CUSTOM)).until(3),
+    field(Name::Custom, Sub(&CUSTOM)).since(4),
+    field(Name::Tang, List(&TANG)),
+    field(Name::Threshold, Int),
+    field(Name::Tpm2, Bool),
 ]);
 def!(CUSTOM "Custom|ClevisCustom" Key::None, [
-    field(Config, Required).until(3),
-    field(Config, Text).since(4),
-    field(NeedsNetwork, Bool),
-    field(Pin, Required).until(3),
-    field(Pin, Text).since(4),
+    field(Name::Config, Required).until(3),
+    field(Name::Config, Text).since(4),
+    field(Name::NeedsNetwork, Bool),
+    field(Name::Pin, Required).until(3),
+    field(Name::Pin, Text).since(4),
 ]);
-def!(TANG "Tang" Key::Field(Url), [
-    field(Advertisement, Text).since(5),
-    field(Thumbprint, Text),
-    field(Url, Filled),
+def!(TANG "Tang" Key::Field(Name::Url), [
+    field(Name::Advertisement, Text).since(5),
+    field(Name::Thumbprint, Text),
+    field(Name::Url, Filled),
 ]);
-def!(RAID "Raid" Key::Field(Called), [
-    field(Devices, Texts("Device")),
-    field(Level, Required).until(3),
-    field(Level, Text).since(4),
-    field(Called, Required),
-    field(Options, Texts("RaidOption")),
-    field(Spares, Int),
+def!(RAID "Raid" Key::Field(Name::Name), [
+    field(Name::Devices, Texts("Device")),
+    field(Name::Level, Required).until(3),
+    field(Name::Level, Text).since(4),
+    field(Name::Name, Required),
+    field(Name::Options, Texts("RaidOption")),
+    field(Name::Spares, Int),
 ]);
 def!(TREE "Tree" Key::None, [
-    field(Group, Sub(&NODE_GROUP)).since(7).butane(),
-    field(Local, Required).butane(),
-    field(Path, Text).butane(),
-    field(User, Sub(&NODE_USER)).since(7).butane(),
-    field(FileMode, Int).since(7).butane(),
-    field(DirMode, Int).since(7).butane(),
+    field(Name::Group, Sub(&NODE_GROUP)).since(7).butane(),
+    field(Name::Local, Required).butane(),
+    field(Name::Path, Text).butane(),
+    field(Name::User, Sub(&NODE_USER)).since(7).butane(),
+    field(Name::FileMode, Int).since(7).butane(),
+    field(Name::DirMode, Int).since(7).butane(),
 ]);
 
 def!(SYSTEMD "Systemd" Key::None, [
-    field(Units, List(&UNIT)),
-    field(Quadlets, List(&QUADLET)).since(8).butane(),
+    field(Name::Units, List(&UNIT)),
+    field(Name::Quadlets, List(&QUADLET)).since(8).butane(),
 ]);
-def!(UNIT "Unit" Key::Field(Called), [
-    field(Contents, Text),
-    field(ContentsLocal, Text).since(5).butane(),
-    field(Dropins, List(&DROPIN)),
-    field(Enabled, Bool),
-    field(Mask, Bool),
-    field(Called, Required),
+def!(UNIT "Unit" Key::Field(Name::Name), [
+    field(Name::Contents, Text),
+    field(Name::ContentsLocal, Text).since(5).butane(),
+    field(Name::Dropins, List(&DROPIN)),
+    field(Name::Enabled, Bool),
+    field(Name::Mask, Bool),
+    field(Name::Name, Required),
 ]);
-def!(DROPIN "Dropin" Key::Field(Called), [
-    field(Contents, Text),
-    field(ContentsLocal, Text).since(5).butane(),
-    field(Called, Required),
+def!(DROPIN "Dropin" Key::Field(Name::Name), [
+    field(Name::Contents, Text),
+    field(Name::ContentsLocal, Text).since(5).butane(),
+    field(Name::Name, Required),
 ]);
 def!(QUADLET "Quadlet" Key::None, [
-    field(Contents, Text).butane(),
-    field(ContentsLocal, Text).butane(),
-    field(Dropins, List(&DROPIN)).butane(),
-    field(Called, Required).butane(),
-    field(Rootful, Bool).butane(),
+    field(Name::Contents, Text).butane(),
+    field(Name::ContentsLocal, Text).butane(),
+    field(Name::Dropins, List(&DROPIN)).butane(),
+    field(Name::Name, Required).butane(),
+    field(Name::Rootful, Bool).butane(),
 ]);
 
 def!(BOOT_DEVICE "fcos.BootDevice" Key::None, [
-    field(Layout, Text).butane(),
-    field(Luks, Sub(&BOOT_LUKS)).butane(),
-    field(Mirror, Sub(&BOOT_MIRROR)).butane(),
+    field(Name::Layout, Text).butane(),
+    field(Name::Luks, Sub(&BOOT_LUKS)).butane(),
+    field(Name::Mirror, Sub(&BOOT_MIRROR)).butane(),
 ]);
 def!(BOOT_LUKS "fcos.BootDeviceLuks" Key::None, [
-    field(Cex, Sub(&CEX)).since(6).butane(),
-    field(Discard, Bool).since(5).butane(),
-    field(Device, Text).since(6).butane(),
-    field(Tang, List(&TANG)).butane(),
-    field(Threshold, Int).butane(),
-    field(Tpm2, Bool).butane(),
+    field(Name::Cex, Sub(&CEX)).since(6).butane(),
+    field(Name::Discard, Bool).since(5).butane(),
+    field(Name::Device, Text).since(6).butane(),
+    field(Name::Tang, List(&TANG)).butane(),
+    field(Name::Threshold, Int).butane(),
+    field(Name::Tpm2, Bool).butane(),
 ]);
-def!(BOOT_MIRROR "fcos.BootDeviceMirror" Key::None, [field(Devices, Texts("string")).butane()]);
-def!(GRUB "fcos.Grub" Key::None, [field(Users, List(&GRUB_USER)).butane()]);
-def!(GRUB_USER "fcos.GrubUser" Key::None, [field(Called, Filled).butane(), field(PasswordHash, Text).butane()]);
+def!(BOOT_MIRROR "fcos.BootDeviceMirror" Key::None, [
+    field(Name::Devices, Texts("string")).butane(),
+]);
+def!(GRUB "fcos.Grub" Key::None, [field(Name::Users, List(&GRUB_USER)).butane()]);
+def!(GRUB_USER "fcos.GrubUser" Key::None, [
+    field(Name::Name, Filled).butane(),
+    field(Name::PasswordHash, Text).butane(),
+]);
 
 #[cfg(test)]
 mod tests {
@@ -415,15 +439,15 @@ mod tests {
 
     #[test]
     fn fields_come_and_go() {
-        assert!(CONFIG.field(BootDevice, 2, false).is_none());
-        assert!(CONFIG.field(BootDevice, 3, false).is_some());
-        assert!(CONFIG.field(BootDevice, 3, true).is_none());
+        assert!(CONFIG.field(Name::BootDevice, 2, false).is_none());
+        assert!(CONFIG.field(Name::BootDevice, 3, false).is_some());
+        assert!(CONFIG.field(Name::BootDevice, 3, true).is_none());
         assert!(matches!(
-            LINK.field(Target, 3, true),
+            LINK.field(Name::Target, 3, true),
             Some(Field { kind: Required, .. })
         ));
         assert!(matches!(
-            LINK.field(Target, 4, true),
+            LINK.field(Name::Target, 4, true),
             Some(Field { kind: Text, .. })
         ));
     }

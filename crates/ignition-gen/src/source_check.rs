@@ -3,8 +3,7 @@
 
 use crate::context::Context;
 use crate::modes;
-use crate::tree::Name::{self, *};
-use crate::tree::{self, Node};
+use crate::tree::{self, Name, Node};
 
 const NOWHERE: &[Name] = &[];
 const FEW_DISKS: &str = "mirroring requires at least two devices";
@@ -17,11 +16,15 @@ const BOOT_DISK: &str = "/dev/disk/by-id/coreos-boot-disk";
 /// Checks the whole config.
 pub(crate) fn check(context: &mut Context, root: &Node) {
     config(context, root);
-    if let Some(config) = root.at(&[Ignition, Config]) {
-        for merge in config.items(Merge).iter().chain(config.get(Replace)) {
+    if let Some(config) = root.at(&[Name::Ignition, Name::Config]) {
+        for merge in config
+            .items(Name::Merge)
+            .iter()
+            .chain(config.get(Name::Replace))
+        {
             let alone = resource(context, merge);
-            if let Some(inline) = merge.get(Inline).filter(|_| alone) {
-                crate::inner::check(
+            if let Some(inline) = merge.get(Name::Inline).filter(|_| alone) {
+                crate::embedded_config::check(
                     context,
                     merge,
                     inline.from,
@@ -30,29 +33,29 @@ pub(crate) fn check(context: &mut Context, root: &Node) {
             }
         }
     }
-    if let Some(tls) = root.at(&[Ignition, Security, Tls]) {
-        for authority in tls.items(CertificateAuthorities) {
+    if let Some(tls) = root.at(&[Name::Ignition, Name::Security, Name::Tls]) {
+        for authority in tls.items(Name::CertificateAuthorities) {
             resource(context, authority);
         }
     }
-    if let Some(node) = root.get(Storage) {
+    if let Some(node) = root.get(Name::Storage) {
         storage(context, node);
     }
-    if let Some(node) = root.get(Systemd) {
+    if let Some(node) = root.get(Name::Systemd) {
         systemd(context, node);
     }
-    if let Some(node) = root.get(BootDevice) {
+    if let Some(node) = root.get(Name::BootDevice) {
         boot_device(context, node);
     }
-    if let Some(grub) = root.get(Grub) {
-        for user in grub.items(Users) {
-            if user.str_or_empty(Called).is_empty() {
-                context.error(user.from, &[Called], "field \"name\" is required");
+    if let Some(grub) = root.get(Name::Grub) {
+        for user in grub.items(Name::Users) {
+            if user.str_or_empty(Name::Name).is_empty() {
+                context.error(user.from, &[Name::Name], "field \"name\" is required");
             }
-            if user.str_or_empty(PasswordHash).is_empty() {
+            if user.str_or_empty(Name::PasswordHash).is_empty() {
                 context.error(
                     user.from,
-                    &[PasswordHash],
+                    &[Name::PasswordHash],
                     "field \"password_hash\" is required",
                 );
             }
@@ -62,36 +65,38 @@ pub(crate) fn check(context: &mut Context, root: &Node) {
 
 /// Rules that need more than one part of the config; since 1.6.0.
 fn config(context: &mut Context, root: &Node) {
-    let Some(storage) = root.get(Storage).filter(|_| context.minor >= 6) else {
+    let Some(storage) = root.get(Name::Storage).filter(|_| context.minor >= 6) else {
         return;
     };
     // A mirror brings its own partitions, which are wiped.
     let mirror = root
-        .at(&[BootDevice, Mirror])
-        .map_or(&[][..], |mirror| mirror.items(Devices));
-    for disk in storage.items(Disks) {
-        let device = disk.str_or_empty(Device);
+        .at(&[Name::BootDevice, Name::Mirror])
+        .map_or(&[][..], |mirror| mirror.items(Name::Devices));
+    for disk in storage.items(Name::Disks) {
+        let device = disk.str_or_empty(Name::Device);
         let mirrored = mirror
             .iter()
             .any(|other| other.as_text().is_some_and(|other| &**other == device));
-        if device == BOOT_DISK || mirrored || disk.is_true(WipeTable) {
+        if device == BOOT_DISK || mirrored || disk.is_true(Name::WipeTable) {
             continue;
         }
-        for partition in disk.items(Partitions) {
-            if partition.int_of(Number).unwrap_or(0) == 0 && partition.get(Label).is_some() {
+        for partition in disk.items(Name::Partitions) {
+            if partition.int_of(Name::Number).unwrap_or(0) == 0
+                && partition.get(Name::Label).is_some()
+            {
                 context.warn(
                     partition.from,
-                    &[Number],
+                    &[Name::Number],
                     "partitions cannot be reused by label; number must be specified except on boot disk \
                      (/dev/disk/by-id/coreos-boot-disk) or when wipe_table is true",
                 );
             }
         }
     }
-    for filesystem in storage.items(Filesystems) {
+    for filesystem in storage.items(Name::Filesystems) {
         let Some(path) = filesystem
-            .str(Path)
-            .filter(|_| filesystem.is_true(WithMountUnit))
+            .str(Name::Path)
+            .filter(|_| filesystem.is_true(Name::WithMountUnit))
         else {
             continue;
         };
@@ -102,7 +107,7 @@ fn config(context: &mut Context, root: &Node) {
         if !below("/etc") && !below("/var") {
             context.error(
                 filesystem.from,
-                &[Path],
+                &[Name::Path],
                 "path must be under /etc or /var if with_mount_unit is true",
             );
         }
@@ -113,13 +118,13 @@ fn config(context: &mut Context, root: &Node) {
 fn resource(context: &mut Context, node: &Node) -> bool {
     let message = "only one of the following can be set: inline, local, source";
     if context.minor == 0 {
-        if node.get(Inline).is_some() && node.get(Source).is_some() {
-            context.error(node.from, &[Inline], message);
+        if node.get(Name::Inline).is_some() && node.get(Name::Source).is_some() {
+            context.error(node.from, &[Name::Inline], message);
             return false;
         }
         return true;
     }
-    let mut set = [Local, Inline, Source]
+    let mut set = [Name::Local, Name::Inline, Name::Source]
         .into_iter()
         .filter(|name| node.get(*name).is_some());
     let (first, second) = (set.next(), set.next());
@@ -145,73 +150,73 @@ fn mode(context: &mut Context, node: &Node, name: Name, directory: bool) {
 }
 
 fn storage(context: &mut Context, storage: &Node) {
-    for directory in storage.items(Directories) {
-        mode(context, directory, Mode, true);
+    for directory in storage.items(Name::Directories) {
+        mode(context, directory, Name::Mode, true);
     }
-    for file in storage.items(Files) {
-        mode(context, file, Mode, false);
-        for append in file.items(Append) {
+    for file in storage.items(Name::Files) {
+        mode(context, file, Name::Mode, false);
+        for append in file.items(Name::Append) {
             resource(context, append);
         }
-        if let Some(contents) = file.get(Contents) {
+        if let Some(contents) = file.get(Name::Contents) {
             resource(context, contents);
         }
     }
-    for filesystem in storage.items(Filesystems) {
-        if !filesystem.is_true(WithMountUnit) {
+    for filesystem in storage.items(Name::Filesystems) {
+        if !filesystem.is_true(Name::WithMountUnit) {
             continue;
         }
-        let format = filesystem.str_or_empty(Format);
-        let pathless = filesystem.str_or_empty(Path).is_empty();
+        let format = filesystem.str_or_empty(Name::Format);
+        let pathless = filesystem.str_or_empty(Name::Path).is_empty();
         // Swap came with 1.4.0, and with it another order of the two rules.
         let swaps = context.minor >= 4;
         if pathless && (!swaps || !format.is_empty() && format != "swap") {
             context.error(
                 filesystem.from,
-                &[Path],
+                &[Name::Path],
                 "path is required if with_mount_unit is true and format is not swap",
             );
         }
         if format.is_empty() {
             context.error(
                 filesystem.from,
-                &[Format],
+                &[Name::Format],
                 "format is required if with_mount_unit is true",
             );
         }
     }
-    for luks in storage.items(Luks) {
-        if let Some(key) = luks.get(KeyFile) {
+    for luks in storage.items(Name::Luks) {
+        if let Some(key) = luks.get(Name::KeyFile) {
             resource(context, key);
         }
     }
-    for tree in storage.items(Trees) {
-        if tree.str_or_empty(Local).is_empty() {
+    for tree in storage.items(Name::Trees) {
+        if tree.str_or_empty(Name::Local).is_empty() {
             context.error(tree.from, NOWHERE, "local is required");
         }
     }
 }
 
 fn one_source(context: &mut Context, node: &Node) {
-    if node.get(Contents).is_some() && node.get(ContentsLocal).is_some() {
+    if node.get(Name::Contents).is_some() && node.get(Name::ContentsLocal).is_some() {
         context.error(
             node.from,
-            &[ContentsLocal],
+            &[Name::ContentsLocal],
             "only one of the following can be set: contents, contents_local",
         );
     }
 }
 
 fn systemd(context: &mut Context, systemd: &Node) {
-    for unit in systemd.items(Units) {
+    for unit in systemd.items(Name::Units) {
         one_source(context, unit);
-        for dropin in unit.items(Dropins) {
+        for dropin in unit.items(Name::Dropins) {
             one_source(context, dropin);
         }
     }
-    for quadlet in systemd.items(Quadlets) {
+    for quadlet in systemd.items(Name::Quadlets) {
         crate::quadlets::check(context, quadlet);
-        for dropin in quadlet.items(Dropins) {
+        for dropin in quadlet.items(Name::Dropins) {
             one_source(context, dropin);
         }
     }
@@ -220,19 +225,19 @@ fn systemd(context: &mut Context, systemd: &Node) {
 fn boot_device(context: &mut Context, node: &Node) {
     let at = node.from;
     let newer = context.minor >= 6;
-    let layout = node.str(Layout);
+    let layout = node.str(Name::Layout);
     let s390x = layout.is_some_and(|layout| layout.starts_with("s390x"));
-    let luks = node.get(Luks);
-    let luks_device = luks.map_or("", |luks| luks.str_or_empty(Device));
+    let luks = node.get(Name::Luks);
+    let luks_device = luks.map_or("", |luks| luks.str_or_empty(Name::Device));
     let mirrored = node
-        .get(Mirror)
-        .map_or(0, |mirror| mirror.items(Devices).len());
+        .get(Name::Mirror)
+        .map_or(0, |mirror| mirror.items(Name::Devices).len());
     if layout.is_none() && mirrored > 0 {
         let message = "boot_device.layout should be specified when boot_device.mirror is specified";
         if context.minor >= 7 {
-            context.error(at, &[Mirror], message);
+            context.error(at, &[Name::Mirror], message);
         } else {
-            context.warn(at, &[Mirror], message);
+            context.warn(at, &[Name::Mirror], message);
         }
     }
     if let Some(layout) = layout {
@@ -251,55 +256,66 @@ fn boot_device(context: &mut Context, node: &Node) {
                 if luks_device.is_empty() {
                     context.error(
                         at,
-                        &[Layout],
+                        &[Name::Layout],
                         "device is required for layouts: s390x-eckd, s390x-zfcp",
                     );
                 } else if letter.len() != 1 || !letter.bytes().all(|byte| byte.is_ascii_lowercase())
                 {
                     context.error(
                         at,
-                        &[Layout],
+                        &[Name::Layout],
                         "device name must start with /dev/dasd on s390x-eckd layout or /dev/sd on s390x-zfcp layout",
                     );
                 }
             }
-            _ => context.error(at, &[Layout], if newer { LAYOUTS } else { LAYOUTS_OLD }),
+            _ => context.error(
+                at,
+                &[Name::Layout],
+                if newer { LAYOUTS } else { LAYOUTS_OLD },
+            ),
         }
         if newer && s390x && mirrored > 0 {
             context.error(
                 at,
-                &[Layout],
+                &[Name::Layout],
                 "mirroring not supported on layouts: s390x-eckd, s390x-zfcp, s390x-virt",
             );
         }
     }
-    if let Some(luks) = luks.filter(|luks| luks.get(Cex).is_some_and(|cex| cex.is_true(Enabled))) {
+    if let Some(luks) = luks.filter(|luks| {
+        luks.get(Name::Cex)
+            .is_some_and(|cex| cex.is_true(Name::Enabled))
+    }) {
         if layout.is_none() {
             context.error(
                 at,
-                &[Luks, Cex],
+                &[Name::Luks, Name::Cex],
                 "when using cex the targeted architecture must match s390x",
             );
         } else if !s390x {
             context.error(
                 at,
-                &[Layout],
+                &[Name::Layout],
                 "when using cex the targeted architecture must match s390x",
             );
         }
-        if !luks.items(Tang).is_empty() || luks.is_true(Tpm2) {
-            context.error(at, &[Luks], "cannot use cex with clevis");
+        if !luks.items(Name::Tang).is_empty() || luks.is_true(Name::Tpm2) {
+            context.error(at, &[Name::Luks], "cannot use cex with clevis");
         }
     }
     // The reference checks the mirror both with the device and on its own.
     if mirrored == 1 {
-        context.error(at, &[Mirror, Devices], FEW_DISKS);
+        context.error(at, &[Name::Mirror, Name::Devices], FEW_DISKS);
     }
     if context.minor >= 7 && !luks_device.is_empty() && !luks.is_some_and(has_method) {
-        context.error(at, &[Luks, Luks], "no method specified for luks");
+        context.error(
+            at,
+            &[Name::Luks, Name::Luks],
+            "no method specified for luks",
+        );
     }
     if mirrored == 1 {
-        context.error(at, &[Mirror, Devices], FEW_DISKS);
+        context.error(at, &[Name::Mirror, Name::Devices], FEW_DISKS);
     }
 }
 
@@ -307,9 +323,11 @@ fn boot_device(context: &mut Context, node: &Node) {
 fn has_method(luks: &Node) -> bool {
     let filled =
         |tang: &Node| matches!(&tang.value, tree::Value::Fields(fields) if !fields.is_empty());
-    luks.items(Tang).iter().any(filled)
-        || luks.is_true(Tpm2)
-        || luks.get(Cex).is_some_and(|cex| cex.is_true(Enabled))
+    luks.items(Name::Tang).iter().any(filled)
+        || luks.is_true(Name::Tpm2)
+        || luks
+            .get(Name::Cex)
+            .is_some_and(|cex| cex.is_true(Name::Enabled))
 }
 
 #[cfg(test)]

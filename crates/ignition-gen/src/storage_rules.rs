@@ -6,8 +6,7 @@ use crate::files::clean;
 use crate::ignition_check::Checker;
 use crate::ignition_rules::path_fault;
 use crate::schema::{self, Def};
-use crate::tree::Name::{self, *};
-use crate::tree::{Node, Step};
+use crate::tree::{Name, Node, Step};
 
 /// Links above one path that are reported; more need links of the same path.
 const MAX_LINKS: usize = 10;
@@ -42,36 +41,36 @@ impl Checker<'_, '_> {
     fn storage(&mut self, storage: &Node) {
         let links = LinkPaths::new(storage);
         for (list, message) in [
-            (Directories, "directory path includes link in config"),
-            (Files, "file path includes link in config"),
+            (Name::Directories, "directory path includes link in config"),
+            (Name::Files, "file path includes link in config"),
         ] {
             for (index, node) in storage.items(list).iter().enumerate() {
-                for _ in 0..links.above(node.str_or_empty(Path)) {
+                for _ in 0..links.above(node.str_or_empty(Name::Path)) {
                     self.error(&[list.into(), index.into()], message);
                 }
             }
         }
         let directories: HashSet<&str> = storage
-            .items(Directories)
+            .items(Name::Directories)
             .iter()
-            .map(|node| node.str_or_empty(Path))
+            .map(|node| node.str_or_empty(Name::Path))
             .collect();
-        for (index, link) in storage.items(Links).iter().enumerate() {
+        for (index, link) in storage.items(Name::Links).iter().enumerate() {
             self.link(&links, &directories, index, link);
         }
         let disks: HashMap<&str, &Node> = storage
-            .items(Disks)
+            .items(Name::Disks)
             .iter()
-            .map(|disk| (disk.str_or_empty(Device), disk))
+            .map(|disk| (disk.str_or_empty(Name::Device), disk))
             .collect();
-        for (index, filesystem) in storage.items(Filesystems).iter().enumerate() {
-            let Some(disk) = disks.get(filesystem.str_or_empty(Device)) else {
+        for (index, filesystem) in storage.items(Name::Filesystems).iter().enumerate() {
+            let Some(disk) = disks.get(filesystem.str_or_empty(Name::Device)) else {
                 continue;
             };
-            let steps = [Filesystems.into(), index.into(), Device.into()];
-            if !disk.items(Partitions).is_empty() {
+            let steps = [Name::Filesystems.into(), index.into(), Name::Device.into()];
+            if !disk.items(Name::Partitions).is_empty() {
                 self.warn(&steps, "filesystem overwrites partitioned device");
-            } else if !filesystem.is_true(WipeFilesystem) && disk.is_true(WipeTable) {
+            } else if !filesystem.is_true(Name::WipeFilesystem) && disk.is_true(Name::WipeTable) {
                 self.warn(
                     &steps,
                     "device matches disk with wipeTable enabled; filesystem will be wiped",
@@ -87,22 +86,22 @@ impl Checker<'_, '_> {
         index: usize,
         link: &Node,
     ) {
-        let path = link.str_or_empty(Path);
+        let path = link.str_or_empty(Name::Path);
         for _ in 0..links.above(path) {
             self.error(
-                &[Links.into(), index.into()],
+                &[Name::Links.into(), index.into()],
                 "link path includes link in config",
             );
         }
-        let target = link.str_or_empty(Target);
+        let target = link.str_or_empty(Name::Target);
         if target.is_empty() && self.minor() >= 4 {
             self.error(
-                &[Links.into(), index.into(), Target.into()],
+                &[Name::Links.into(), index.into(), Name::Target.into()],
                 "link target is required",
             );
             return;
         }
-        if !link.is_true(Hard) {
+        if !link.is_true(Name::Hard) {
             return;
         }
         let resolved = if target.starts_with('/') {
@@ -112,15 +111,15 @@ impl Checker<'_, '_> {
         };
         if directories.contains(resolved.as_str()) {
             self.error(
-                &[Links.into(), index.into()],
+                &[Name::Links.into(), index.into()],
                 "hard link target is a directory",
             );
         }
-        for owner in [User, Group] {
-            for name in [Id, Called] {
+        for owner in [Name::User, Name::Group] {
+            for name in [Name::Id, Name::Name] {
                 if link.get(owner).is_some_and(|node| node.get(name).is_some()) {
                     self.warn(
-                        &[Links.into(), index.into(), owner.into(), name.into()],
+                        &[Name::Links.into(), index.into(), owner.into(), name.into()],
                         "user/group ignored for hard link",
                     );
                 }
@@ -135,28 +134,28 @@ impl Checker<'_, '_> {
     }
 
     fn node(&mut self, def: &'static Def, node: &Node) {
-        self.path(Path, node.str_or_empty(Path));
+        self.path(Name::Path, node.str_or_empty(Name::Path));
         if def != &schema::LINK
-            && let Some(mode) = node.int_of(Mode)
+            && let Some(mode) = node.int_of(Name::Mode)
         {
             if !(0..=0o7777).contains(&mode) {
-                self.error(&at([Mode]), "illegal file mode");
+                self.error(&at([Name::Mode]), "illegal file mode");
             }
             if mode & 0o7000 != 0 && self.minor() < 7 {
                 self.warn(
-                        &at([Mode]),
+                        &at([Name::Mode]),
                         "setuid/setgid/sticky bits are not supported or functional in spec versions older than 3.6.0",
                     );
             }
         }
         if def == &schema::FILE
-            && node.is_true(Overwrite)
+            && node.is_true(Name::Overwrite)
             && node
-                .get(Contents)
-                .is_none_or(|contents| contents.get(Source).is_none())
+                .get(Name::Contents)
+                .is_none_or(|contents| contents.get(Name::Source).is_none())
         {
             self.error(
-                &at([Overwrite]),
+                &at([Name::Overwrite]),
                 "overwrite must be false if source is unspecified",
             );
         }
@@ -169,8 +168,8 @@ struct LinkPaths<'a>(HashMap<&'a str, usize>);
 impl<'a> LinkPaths<'a> {
     fn new(storage: &'a Node) -> Self {
         let mut paths = HashMap::new();
-        for link in storage.items(Links) {
-            *paths.entry(link.str_or_empty(Path)).or_insert(0) += 1;
+        for link in storage.items(Name::Links) {
+            *paths.entry(link.str_or_empty(Name::Path)).or_insert(0) += 1;
         }
         LinkPaths(paths)
     }

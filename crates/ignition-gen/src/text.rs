@@ -1,4 +1,4 @@
-//! Texts as the reference's language shows them in messages.
+//! Texts as Go, the reference's language, shows them in messages.
 
 use std::borrow::Cow;
 

@@ -7,6 +7,7 @@ macro_rules! names {
     ($($id:ident $yaml:literal $json:literal,)*) => {
         /// The name of a field; one list serves every struct of both schemas.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        #[expect(clippy::enum_variant_names, reason = "one of the fields is called `name`")]
         pub(crate) enum Name { $($id,)* }
 
         impl Name {
@@ -77,7 +78,7 @@ names! {
     Mirror "mirror" "mirror",
     Mode "mode" "mode",
     MountOptions "mount_options" "mountOptions",
-    Called "name" "name",
+    Name "name" "name",
     NeedsNetwork "needs_network" "needsNetwork",
     NoCreateHome "no_create_home" "noCreateHome",
     NoLogInit "no_log_init" "noLogInit",

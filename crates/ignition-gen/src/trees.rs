@@ -5,8 +5,7 @@ use std::collections::HashMap;
 use crate::context::Context;
 use crate::files::{FileKind, clean};
 use crate::resource;
-use crate::tree::Name::{self, *};
-use crate::tree::{Node, PathId, Value};
+use crate::tree::{Name, Node, PathId, Value};
 
 const CONFLICT: &str = "matching filesystem node has existing contents or different type";
 
@@ -18,9 +17,9 @@ pub(crate) struct Nodes {
 impl Nodes {
     pub(crate) fn new(storage: &Node) -> Self {
         let mut by_path = HashMap::new();
-        for list in [Directories, Files, Links] {
+        for list in [Name::Directories, Name::Files, Name::Links] {
             for (index, node) in storage.items(list).iter().enumerate() {
-                by_path.insert(node.str_or_empty(Path).to_string(), (list, index));
+                by_path.insert(node.str_or_empty(Name::Path).to_string(), (list, index));
             }
         }
         Nodes { by_path }
@@ -63,7 +62,7 @@ impl Nodes {
 
 /// The storage section, made if there is none.
 pub(crate) fn storage(root: &mut Node) -> Node {
-    root.take(Storage)
+    root.take(Name::Storage)
         .unwrap_or_else(|| Node::fields(Vec::new(), PathId::NONE))
 }
 
@@ -79,7 +78,7 @@ pub(crate) fn add(context: &mut Context, root: &mut Node, list: &Node) {
             context.error(tree.from, &[], resource::NO_FILES_DIR);
             break;
         }
-        let (inside, shown) = match resource::resolve(context, tree.str_or_empty(Local)) {
+        let (inside, shown) = match resource::resolve(context, tree.str_or_empty(Name::Local)) {
             Ok(found) => found,
             Err(message) => {
                 context.error(tree.from, &[], message);
@@ -97,7 +96,7 @@ pub(crate) fn add(context: &mut Context, root: &mut Node, list: &Node) {
                 continue;
             }
         }
-        let path = tree.str_or_empty(Path);
+        let path = tree.str_or_empty(Name::Path);
         let target = if path.is_empty() { "/" } else { path };
         let mut walk = Walk {
             context: &mut *context,
@@ -111,10 +110,10 @@ pub(crate) fn add(context: &mut Context, root: &mut Node, list: &Node) {
             target: clean(target),
         });
     }
-    root.set(Storage, storage);
+    root.set(Name::Storage, storage);
 }
 
-/// Where something is: for the reader, in messages, and on the host.
+/// Where a file is: in the files directory, in messages, and on the host.
 struct Place {
     inside: String,
     shown: String,
@@ -151,8 +150,8 @@ impl Walk<'_, '_> {
     /// A node with the owner that the tree gives.
     fn node(&self, path: &str) -> Node {
         let from = self.tree.from;
-        let mut node = Node::fields(vec![(Path, Node::text(path, from))], from);
-        for name in [Group, User] {
+        let mut node = Node::fields(vec![(Name::Path, Node::text(path, from))], from);
+        for name in [Name::Group, Name::User] {
             if let Some(owner) = self.tree.get(name) {
                 node.set(name, owner.clone());
             }
@@ -160,9 +159,9 @@ impl Walk<'_, '_> {
         node
     }
 
-    /// Visits a directory and what is in it, each before what is inside of it
-    /// and in the order of the names, with a stack of its own: how deep
-    /// directories are is not for this program to say.
+    /// Visits a directory and all below it, parents before children, in the
+    /// order of the names. The stack is on the heap, since directories may be
+    /// nested to any depth.
     fn visit(&mut self, root: Place) {
         let mut left = vec![(root, true)];
         while let Some((place, root)) = left.pop() {
@@ -201,15 +200,16 @@ impl Walk<'_, '_> {
                 |node| matches!(&node.value, Value::Fields(fields) if !fields.is_empty()),
             )
         };
-        let mode = self.tree.int_of(DirMode);
-        if owned(User) || owned(Group) || mode.is_some() {
+        let mode = self.tree.int_of(Name::DirMode);
+        if owned(Name::User) || owned(Name::Group) || mode.is_some() {
             if self.nodes.has(target) {
                 self.error(CONFLICT);
             } else {
                 let from = self.tree.from;
                 let mut node = self.node(target);
-                node.set(Mode, Node::int(mode.unwrap_or(0o755), from));
-                self.nodes.entry(self.storage, Directories, target, node);
+                node.set(Name::Mode, Node::int(mode.unwrap_or(0o755), from));
+                self.nodes
+                    .entry(self.storage, Name::Directories, target, node);
             }
         }
         names.iter().map(|name| place.below(name)).collect()
@@ -223,12 +223,12 @@ impl Walk<'_, '_> {
         } = place;
         let from = self.tree.from;
         let new = self.node(target);
-        let Some(file) = self.nodes.entry(self.storage, Files, target, new) else {
+        let Some(file) = self.nodes.entry(self.storage, Name::Files, target, new) else {
             return self.error(CONFLICT);
         };
         if file
-            .get(Contents)
-            .is_some_and(|contents| !contents.str_or_empty(Source).is_empty())
+            .get(Name::Contents)
+            .is_some_and(|contents| !contents.str_or_empty(Name::Source).is_empty())
         {
             return self.error(CONFLICT);
         }
@@ -237,23 +237,23 @@ impl Walk<'_, '_> {
             Err(error) => return self.error(format!("open {shown}: {error}")),
         };
         let mut resource = file
-            .take(Contents)
+            .take(Name::Contents)
             .unwrap_or_else(|| Node::fields(Vec::new(), from));
-        let mut compression = resource.str_or_empty(Compression).to_string();
+        let mut compression = resource.str_or_empty(Name::Compression).to_string();
         if self.context.safe {
-            // The reference would keep the word and embed the file as it is.
+            // The reference would keep `compression` and embed the file uncompressed.
             compression.clear();
-            resource.take(Compression);
+            resource.take(Name::Compression);
         }
         resource::set_contents(self.context, &mut resource, &contents, &compression, from);
         resource.from = from;
-        file.set(Contents, resource);
-        if file.get(Mode).is_none() {
-            let mode = self
-                .tree
-                .int_of(FileMode)
-                .unwrap_or(if executable { 0o755 } else { 0o644 });
-            file.set(Mode, Node::int(mode, from));
+        file.set(Name::Contents, resource);
+        if file.get(Name::Mode).is_none() {
+            let mode =
+                self.tree
+                    .int_of(Name::FileMode)
+                    .unwrap_or(if executable { 0o755 } else { 0o644 });
+            file.set(Name::Mode, Node::int(mode, from));
         }
     }
 
@@ -265,14 +265,14 @@ impl Walk<'_, '_> {
         } = place;
         let from = self.tree.from;
         let new = self.node(target);
-        let Some(link) = self.nodes.entry(self.storage, Links, target, new) else {
+        let Some(link) = self.nodes.entry(self.storage, Name::Links, target, new) else {
             return self.error(CONFLICT);
         };
-        if !link.str_or_empty(Target).is_empty() {
+        if !link.str_or_empty(Name::Target).is_empty() {
             return self.error(CONFLICT);
         }
         match self.context.files.link(inside) {
-            Ok(text) => link.set(Target, Node::text(text, from)),
+            Ok(text) => link.set(Name::Target, Node::text(text, from)),
             Err(error) => self.error(format!("readlink {shown}: {error}")),
         }
     }
@@ -302,17 +302,33 @@ mod tests {
 
     #[test]
     fn entries_are_of_one_kind() {
-        let file =
-            |path: &str| Node::fields(vec![(Path, Node::text(path, PathId::NONE))], PathId::NONE);
+        let file = |path: &str| {
+            Node::fields(
+                vec![(Name::Path, Node::text(path, PathId::NONE))],
+                PathId::NONE,
+            )
+        };
         let mut storage = Node::fields(
-            vec![(Files, Node::list(vec![file("/a")], PathId::NONE))],
+            vec![(Name::Files, Node::list(vec![file("/a")], PathId::NONE))],
             PathId::NONE,
         );
         let mut nodes = Nodes::new(&storage);
-        assert!(nodes.entry(&mut storage, Links, "/a", file("/a")).is_none());
-        assert!(nodes.entry(&mut storage, Files, "/a", file("/a")).is_some());
-        assert!(nodes.entry(&mut storage, Files, "/b", file("/b")).is_some());
-        assert_eq!(storage.items(Files).len(), 2);
+        assert!(
+            nodes
+                .entry(&mut storage, Name::Links, "/a", file("/a"))
+                .is_none()
+        );
+        assert!(
+            nodes
+                .entry(&mut storage, Name::Files, "/a", file("/a"))
+                .is_some()
+        );
+        assert!(
+            nodes
+                .entry(&mut storage, Name::Files, "/b", file("/b"))
+                .is_some()
+        );
+        assert_eq!(storage.items(Name::Files).len(), 2);
         assert!(nodes.has("/b") && !nodes.has("/c"));
     }
 }

@@ -1,7 +1,9 @@
-//! Which compiler a config asks for.
+//! Variant and version of a config, and the Ignition version that it becomes.
 
-use crate::Failure;
+use crate::translation::Failure;
+use crate::tree::{Name, Paths};
 use crate::yaml::Document;
+use crate::{decode, schema};
 
 /// The versions of `fcos`; the index is the minor number.
 const FCOS: [&str; 9] = [
@@ -14,6 +16,19 @@ const FCOS: [&str; 9] = [
     "1.6.0",
     "1.7.0",
     "1.8.0-experimental",
+];
+
+/// The Ignition version that each version of `fcos` becomes.
+const IGNITION: [&str; 9] = [
+    "3.0.0",
+    "3.1.0",
+    "3.2.0",
+    "3.2.0",
+    "3.3.0",
+    "3.4.0",
+    "3.5.0",
+    "3.6.0",
+    "3.7.0-experimental",
 ];
 
 /// Versions that the reference has of other variants.
@@ -63,12 +78,27 @@ pub(crate) fn normalize(version: &str) -> Option<String> {
     Some(normal)
 }
 
+/// The Ignition version of a minor version of `fcos`.
+pub(crate) fn ignition_version(minor: u8) -> &'static str {
+    IGNITION[usize::from(minor).min(IGNITION.len() - 1)]
+}
+
+/// Reads variant and version, before the schema is known.
+fn common(document: Option<&Document>) -> Result<(String, String), Failure> {
+    let root = decode::decode(document, &schema::COMMON, 0, &mut Paths::new());
+    let root = root.map_err(|fault| Failure::Unmarshal(fault.to_string()))?;
+    Ok((
+        root.str_or_empty(Name::Variant).into(),
+        root.str_or_empty(Name::Version).into(),
+    ))
+}
+
 /// The minor number of the `fcos` version that the document asks for.
 ///
 /// # Errors
 /// If it asks for anything else.
 pub(crate) fn find(document: Option<&Document>) -> Result<u8, Failure> {
-    let (variant, version) = crate::common(document)?;
+    let (variant, version) = common(document)?;
     if variant.is_empty() {
         return Err(Failure::NoVariant);
     }

@@ -1,9 +1,15 @@
-//! Whether ZFS kernel modules exist for a kernel: image references, kmods tags,
-//! and the judgement over what a registry answered.
+//! Finds out from a registry's answers whether ZFS kernel modules (kmods) exist
+//! for a kernel, and which are nearest if not.
 //!
-//! Data in, data out: the answers come from whoever asked the registry. They
-//! are three-valued ([`Answer`]): *absent* and *could not ask* are never the
-//! same thing here.
+//! Main items: [`ImageRef`], [`Repository`], [`Digest`] and [`Tag`] are
+//! references to images; [`KmodTag`] and [`TagForm`] read and write the tags of
+//! kmods; [`Answer`] is what a registry said, where *absent* and *could not ask*
+//! are never the same; [`judge`] compares a wanted pair of kernel and ZFS with
+//! what exists; [`source_by_form`] and [`source_by_flavor`] make the sources
+//! that `version_discovery::choose` looks at.
+//!
+//! Pure: no network, process, environment, clock or terminal; the caller asks
+//! the registry. May import `version-discovery`.
 
 mod answer;
 mod error;

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use sha2::{Digest as _, Sha256};
+
 use crate::Error;
 
 /// A content digest, `sha256:` and 64 lower-case hexadecimal digits.
@@ -12,6 +14,15 @@ use crate::Error;
 pub struct Digest(String);
 
 impl Digest {
+    /// The digest of some bytes.
+    pub fn of(bytes: &[u8]) -> Self {
+        let mut text = "sha256:".to_owned();
+        for byte in Sha256::digest(bytes) {
+            text.push_str(&format!("{byte:02x}"));
+        }
+        Self(text)
+    }
+
     /// The hexadecimal part.
     pub fn hex(&self) -> &str {
         &self.0["sha256:".len()..]
@@ -296,6 +307,11 @@ mod tests {
         ] {
             assert_eq!(text.parse::<ImageRef>().unwrap().to_string(), text);
         }
+    }
+
+    #[test]
+    fn digests_are_sha256() {
+        assert_eq!(Digest::of(b"").short(), "e3b0c44298fc");
     }
 
     #[test]

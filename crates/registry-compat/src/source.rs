@@ -1,5 +1,5 @@
-//! From what registries answered about kmods to the sources that
-//! `version_discovery::choose` judges.
+//! Makes kmods sources, which `version_discovery::choose` judges, from what
+//! registries answered.
 //!
 //! Two layouts are known. The tags of *fedora-zfs-kmods* say both versions. The
 //! tags of ublue's `akmods-zfs` say the kernel only, and which ZFS is inside has

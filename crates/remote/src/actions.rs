@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 
 use crate::Error;
 use crate::github::decode;
-use crate::patience::{Method, told};
+use crate::rate_limit::{Method, told};
 use crate::rest::Project;
 
 /// `workflow` of the OpenAPI description.
@@ -213,7 +213,7 @@ impl Project {
                 found.is_some()
             },
         )?;
-        Ok(found.map(|name| crate::one_line(&name)))
+        Ok(found.map(|name| host::one_line(&name)))
     }
 
     /// Starts a workflow, by the name of its file, on a branch. It is sent once:

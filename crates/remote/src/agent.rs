@@ -7,18 +7,20 @@ use registry_compat::Trouble;
 use ureq::http::HeaderMap;
 use ureq::tls::{RootCerts, TlsConfig};
 
+use crate::Error;
 use crate::retries::{Retries, Tries};
-use crate::{Error, Secret};
+use host::Secret;
 
 /// How long anything may take, and how often it is tried. One struct for both
 /// clients.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
-    /// To set up a connection.
+    /// The limit for setting up a connection.
     pub connect: Duration,
-    /// Between two reads of a body, and until the first byte of an answer.
+    /// The limit between two reads of a body, and until the first byte of an
+    /// answer.
     pub read: Duration,
-    /// For one request from name look-up to the last byte.
+    /// The limit for one whole request, from name look-up to the last byte.
     pub total: Duration,
     /// How often a request is sent at the most. Only requests that change
     /// nothing are sent again.
@@ -61,7 +63,7 @@ pub(crate) fn install_tls() {
 /// under 1 MB, a page of 100 GitHub releases under 3 MB.
 const LARGEST: u64 = 32 * 1024 * 1024;
 
-/// One GET.
+/// One GET request.
 pub(crate) struct Ask<'a> {
     pub url: &'a str,
     pub headers: &'a [(&'a str, &'a str)],
@@ -122,8 +124,8 @@ impl Agent {
         &self.retries
     }
 
-    /// Asks until there is an answer, the trouble is none that passes, or the
-    /// attempts or the run's budget are used up.
+    /// Asks until there is an answer, until the trouble is of a kind that does
+    /// not pass, or until the attempts or the run's budget are used up.
     pub(crate) fn patiently<T>(
         &self,
         limits: &Limits,
@@ -290,7 +292,7 @@ pub(crate) fn judge(url: &str, reply: Reply) -> Result<Reply, Error> {
         500.. => Trouble::ServerError,
         _ => return Ok(reply),
     };
-    let text = crate::one_line(&text);
+    let text = host::one_line(&text);
     Err(Error::unknown(
         trouble,
         format!("{url}: HTTP {status}: {text}"),

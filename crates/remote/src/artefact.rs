@@ -8,10 +8,12 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use registry_compat::{Answer, Digest, ImageRef};
 
+use crate::Error;
 use crate::inspect::broken_promise;
 use crate::manifest::sha256;
 use crate::oci::{Failure, LARGEST, Registries, Target, garbled, reference_of};
-use crate::{Error, Secret, one_line};
+use host::Secret;
+use host::one_line;
 
 /// A manifest as it stands in the registry.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -101,7 +103,7 @@ impl Registries {
         let put = self.each_scheme(&home, |target| self.put_at(target, &kind, manifest, blobs));
         match put {
             Ok(()) => Ok(()),
-            // A push denies nothing about an image; `put_at` makes none of it.
+            // `put_at` returns no `Absent`: a push says nothing about an image.
             Err(Failure::Absent) => Err(Error::NotFound(format!("{to} was not accepted"))),
             Err(Failure::Error(error)) => Err(error),
         }

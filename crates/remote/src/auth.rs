@@ -14,7 +14,8 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use registry_compat::Repository;
 use serde::Deserialize;
 
-use crate::{Error, Secret};
+use crate::Error;
+use host::Secret;
 
 /// User and password for one registry or namespace.
 #[derive(Clone)]
@@ -111,7 +112,7 @@ impl AuthFiles {
 fn wrong(path: &Path, detail: impl fmt::Display) -> Error {
     Error::ConfigFile {
         path: path.to_owned(),
-        detail: crate::one_line(&detail.to_string()),
+        detail: host::one_line(&detail.to_string()),
     }
 }
 

@@ -11,13 +11,13 @@ use retention::{HISTORY, Kind, Manifest, Name};
 use serde::{Deserialize, Serialize};
 
 use crate::agent::{Reply, next_page};
-use crate::manifest::sha256;
 use crate::oci::{Failure, Registries, Target};
-use crate::patience::{Answered, Call, Method, Patience, told};
-use crate::{Deletion, Error, Pace, Secret};
+use crate::rate_limit::{Answered, Call, Method, PacedClient, told};
+use crate::{Deletion, Error, Pace};
+use host::Secret;
 
-/// Every manifest format that there is. What is not accepted, docker's registry
-/// answers 404 for, as if it were not there.
+/// Every manifest format that there is. Docker's registry answers 404 for a
+/// manifest whose format the request does not accept.
 const ACCEPT: &str = "application/vnd.oci.image.index.v1+json, \
      application/vnd.oci.image.manifest.v1+json, \
      application/vnd.docker.distribution.manifest.list.v2+json, \
@@ -39,7 +39,7 @@ pub struct Read {
     pub created: Option<String>,
 }
 
-/// A manifest of any format. Only what a decision hangs on is strict.
+/// A manifest of any format. Only the fields that decide something are strict.
 #[derive(Deserialize)]
 struct Wire {
     #[serde(rename = "mediaType")]
@@ -124,7 +124,7 @@ fn distil(url: &str, body: &[u8]) -> Result<Read, Error> {
 pub struct RepositoryClient<'a> {
     registries: &'a Registries,
     target: Target,
-    patience: Patience,
+    client: PacedClient,
     /// The `Authorization` for reading and for deleting, once asked for.
     passes: Mutex<[Option<Option<Secret>>; 2]>,
 }
@@ -147,7 +147,7 @@ impl Registries {
         let client = |target: &Target| RepositoryClient {
             registries: self,
             target: target.clone(),
-            patience: Patience::new(self.agent.clone(), pace),
+            client: PacedClient::new(self.agent.clone(), pace),
             passes: Mutex::default(),
         };
         // Settles whether it speaks TLS.
@@ -204,7 +204,7 @@ impl RepositoryClient<'_> {
         // The header is only recommended; the content says it too.
         let reply = self.ask(Method::Get, &url)?;
         match reply.status {
-            200 => Ok(Some(digest_of(&reply.body)?)),
+            200 => Ok(Some(Digest::of(&reply.body))),
             404 => Ok(None),
             _ => Err(told(Trouble::Garbled, &url, &reply)),
         }
@@ -277,10 +277,10 @@ impl RepositoryClient<'_> {
         let Answered { reply, again } = self.call(Method::Delete, &url)?;
         match reply.status {
             200 | 202 | 204 => Ok(Deletion::Done),
-            // The answer to the first attempt was lost on its way.
+            // The first attempt worked, and its answer was lost.
             404 if again => Ok(Deletion::Done),
             404 => Ok(Deletion::Gone),
-            400 => Ok(Deletion::Never(crate::one_line(&String::from_utf8_lossy(
+            400 => Ok(Deletion::Never(host::one_line(&String::from_utf8_lossy(
                 &reply.body,
             )))),
             405 => Err(Error::unknown(
@@ -303,7 +303,7 @@ impl RepositoryClient<'_> {
             404 => return Ok(None),
             _ => return Err(told(Trouble::Garbled, url, &reply)),
         }
-        let found = digest_of(&reply.body)?;
+        let found = Digest::of(&reply.body);
         if found == *digest {
             Ok(Some(reply.body))
         } else {
@@ -338,7 +338,7 @@ impl RepositoryClient<'_> {
     }
 
     fn send(&self, method: Method, url: &str, pass: Option<&Secret>) -> Result<Answered, Error> {
-        self.patience.send(&Call {
+        self.client.send(&Call {
             method,
             url,
             headers: &[("accept", ACCEPT)],
@@ -377,12 +377,6 @@ impl RepositoryClient<'_> {
         let path = self.target.endpoint.image.repository().path();
         self.target.url(&format!("{path}/{rest}"))
     }
-}
-
-fn digest_of(body: &[u8]) -> Result<Digest, Error> {
-    sha256(body)
-        .parse()
-        .map_err(|_| Error::Setup("a digest that is none".to_owned()))
 }
 
 fn failed(what: &str, failure: Failure) -> Error {

@@ -9,8 +9,8 @@ use registry_compat::Trouble;
 use crate::agent::{Ask, Stream, judge};
 use crate::{Agent, Error};
 
-/// How long all of it may take. A connection that stands still ends after
-/// `Limits::read`, so this is only for one that drips.
+/// How long a whole download may take. A connection that stands still ends after
+/// `Limits::read`; this limit is for one that is very slow.
 const LONGEST: Duration = Duration::from_secs(6 * 60 * 60);
 
 /// A body that is still to be read.
@@ -34,7 +34,7 @@ pub struct Download {
 /// not be asked.
 pub fn open(agent: &Agent, url: &str, from: u64, most: u64) -> Result<Option<Download>, Error> {
     let range = format!("bytes={from}-");
-    // The bytes as they lie there: a compressed transfer has no such places.
+    // Without compression on the way, since `from` counts bytes of the file.
     let mut headers = vec![("accept-encoding", "identity")];
     if from > 0 {
         headers.push(("range", range.as_str()));
@@ -48,7 +48,7 @@ pub fn open(agent: &Agent, url: &str, from: u64, most: u64) -> Result<Option<Dow
     };
     let (reply, body) = agent.patiently(&agent.limits, || {
         let (reply, body) = agent.open(&ask, LONGEST)?;
-        // Nothing after the end: for that, servers say 416.
+        // 416: `from` is the end of the file, and nothing is left.
         if reply.status == 416 && from > 0 {
             return Ok((reply, None));
         }

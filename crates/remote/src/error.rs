@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use host::failure::{Failure, Kind};
 use registry_compat::{Trouble, Unknown};
 
 /// What can go wrong at the network door.
@@ -48,7 +49,7 @@ impl Error {
     pub(crate) fn unknown(trouble: Trouble, detail: impl AsRef<str>) -> Self {
         Self::Unknown(Unknown {
             trouble,
-            detail: one_line(detail.as_ref()),
+            detail: host::one_line(detail.as_ref()),
         })
     }
 }
@@ -59,29 +60,24 @@ impl From<Unknown> for Error {
     }
 }
 
-/// Longest piece of foreign text that goes into a message, in characters.
-const SHOWN: usize = 200;
-
-/// Text from the network as one short line: control characters become spaces,
-/// so that it can neither move a cursor nor begin a line with `::`, which CI
-/// runners take for a command.
-pub fn one_line(text: &str) -> String {
-    let calm = text.replace(|c: char| c.is_control(), " ");
-    let words: Vec<&str> = calm.split_whitespace().collect();
-    let line = words.join(" ");
-    match line.char_indices().nth(SHOWN) {
-        Some((cut, _)) => format!("{}…", &line[..cut]),
-        None => line,
+impl Failure for Error {
+    fn exit_code(&self) -> u8 {
+        match self {
+            Self::Unknown(_) | Self::Denied(_) => 3,
+            Self::ConfigFile { .. } => 2,
+            Self::Interrupted => 130,
+            _ => 1,
+        }
     }
-}
 
-#[cfg(test)]
-mod tests {
-    use super::one_line;
-
-    #[test]
-    fn foreign_text_stays_on_its_line() {
-        assert_eq!(one_line("a\n::error::b\r\n\u{1b}[2Jc"), "a ::error::b [2Jc");
-        assert!(one_line(&"x".repeat(5000)).chars().count() <= 201);
+    fn kind(&self) -> Kind<'_> {
+        match self {
+            Self::Unknown(why) => Kind::Unanswered(why),
+            Self::ConfigFile { .. } | Self::Denied(_) => Kind::Configuration,
+            Self::NotFound(_) | Self::Rejected(_) => Kind::Registry,
+            Self::Setup(_) => Kind::Network,
+            Self::Interrupted => Kind::Interrupted,
+            _ => Kind::Other,
+        }
     }
 }

@@ -1,4 +1,4 @@
-//! A file that is published somewhere, as it is.
+//! A small published file, fetched whole and unchanged.
 
 use registry_compat::Trouble;
 

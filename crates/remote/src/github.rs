@@ -5,7 +5,8 @@ use serde::Deserialize;
 use version_discovery::{LinuxRange, ZfsRelease, ZfsVersion};
 
 use crate::agent::{Reply, next_page};
-use crate::{Agent, Error, Secret};
+use crate::{Agent, Error};
+use host::Secret;
 
 /// The API version that the wire types below were written against.
 pub(crate) const API_VERSION: &str = "2022-11-28";

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::Error;
 use crate::github::decode;
-use crate::patience::Method;
+use crate::rate_limit::Method;
 use crate::rest::Project;
 
 /// One issue.

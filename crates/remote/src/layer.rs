@@ -17,7 +17,7 @@ use crate::inspect::broken_promise;
 use crate::oci::{Failure, Registries, Target, garbled, parse_digest};
 
 /// Largest layer that is read, and the most that may come out of it, in bytes.
-/// RPMs are compressed already: what unpacks to much more is none of them.
+/// RPMs are compressed already, so a layer of them does not unpack to much more.
 const LARGEST_LAYER: u64 = 4 * 1024 * 1024 * 1024;
 
 /// Longest name of a file; `PATH_MAX` of Linux.
@@ -51,7 +51,7 @@ impl Registries {
         };
         // OCI's `…tar+gzip` and docker's `…tar.gzip`.
         if !layer.media_type.ends_with("gzip") {
-            let kind = crate::one_line(&layer.media_type);
+            let kind = host::one_line(&layer.media_type);
             return Err(garbled(
                 target,
                 format!("expected a layer of gzip, found `{kind}`, which is not read here"),
@@ -85,8 +85,8 @@ fn names_in(
     let walked = walk(&mut tar, below);
     let unpacked_all = tar.limit() == 0;
     let mut watched = tar.into_inner().into_inner();
-    // What follows the archive's end is of no interest but for the digest. A
-    // bomb is not worth the rest of it.
+    // What follows the archive's end only counts for the digest. A layer that
+    // unpacks to too much is not read further.
     if !unpacked_all {
         let _ = io::copy(&mut watched, &mut io::sink());
     }

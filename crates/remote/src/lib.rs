@@ -1,8 +1,14 @@
-//! The network door: the only crate that opens sockets.
+//! The network: the only crate that opens sockets.
 //!
-//! Everything is read over `ureq`; manifests are pushed over `oci-client`.
-//! Answers come back as plain domain values; the wire types stay private here.
-//! One TLS stack (`rustls` with `ring`) that trusts what the system trusts.
+//! Main items: [`Agent`] is the HTTP client, with [`Limits`] and [`Retries`];
+//! [`Registries`] reads and writes images; [`RepositoryClient`] and [`Packages`]
+//! list and delete versions at a [`Pace`]; [`github`], [`fcos`] and [`Project`]
+//! ask GitHub and Fedora; [`serve`] and [`loopback`] are small servers.
+//!
+//! Everything is read over `ureq`; manifests are pushed over `oci-client`; both
+//! use one TLS stack (`rustls` with `ring`) that trusts what the system trusts.
+//! Answers come back as values of the crates below; wire types stay private.
+//! May import `version-discovery`, `registry-compat`, `retention` and `host`.
 
 mod actions;
 mod agent;
@@ -21,11 +27,11 @@ pub mod loopback;
 mod manifest;
 mod oci;
 mod packages;
-mod patience;
+mod passes;
+mod rate_limit;
 mod registries_conf;
 mod rest;
 mod retries;
-mod secret;
 pub mod serve;
 mod session;
 mod tags;
@@ -37,14 +43,13 @@ pub use agent::{Agent, Limits, passes_by};
 pub use artefact::Artefact;
 pub use auth::{AuthFiles, Credential, HelperCall};
 pub use distribution::{Read, RepositoryClient};
-pub use error::{Error, one_line};
+pub use error::Error;
 pub use inspect::Inspected;
 pub use issues::{Change, Issue};
 pub use oci::Registries;
 pub use packages::{Deletion, Packages, Restoration};
-pub use patience::Pace;
+pub use rate_limit::Pace;
 pub use registries_conf::{Endpoint, RegistriesConf};
 pub use rest::{Access, Project};
 pub use retries::{Allowance, Failed, Pause, Retries, Tries, Waiter, sleeping};
-pub use secret::Secret;
 pub use wait::Polls;

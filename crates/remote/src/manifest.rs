@@ -1,12 +1,26 @@
-//! Manifests: read with a limit, checked against their digest, and decoded.
+//! Manifests: read with a limit, checked against their digest, and decoded; and
+//! pushed again under another tag.
 
 use std::collections::BTreeMap;
 
-use registry_compat::Digest;
+use oci_client::manifest::{
+    IMAGE_MANIFEST_LIST_MEDIA_TYPE, IMAGE_MANIFEST_MEDIA_TYPE, OCI_IMAGE_INDEX_MEDIA_TYPE,
+    OCI_IMAGE_MEDIA_TYPE,
+};
+use registry_compat::{Answer, Digest, ImageRef, Tag};
 use serde::Deserialize;
 use sha2::Digest as _;
 
-use crate::oci::{Failure, LARGEST, MANIFESTS, Registries, Target, garbled, json, parse_digest};
+use crate::Error;
+use crate::oci::{Failure, LARGEST, Registries, Target, garbled, json, parse_digest, reference_of};
+
+/// The kinds of manifests that are understood.
+const MANIFESTS: [&str; 4] = [
+    OCI_IMAGE_INDEX_MEDIA_TYPE,
+    OCI_IMAGE_MEDIA_TYPE,
+    IMAGE_MANIFEST_LIST_MEDIA_TYPE,
+    IMAGE_MANIFEST_MEDIA_TYPE,
+];
 
 /// A manifest as it came, with what was read out of it.
 pub(crate) struct Manifest {
@@ -65,6 +79,50 @@ pub(crate) struct WireRun {
 }
 
 impl Registries {
+    /// The digest that a tag has now. The manifest is read, not only its
+    /// `HEAD`: a digest in a header is a claim that nobody has checked, and a
+    /// proxy's page with status 200 would have one too.
+    pub fn digest(&self, image: &ImageRef) -> Answer<Digest> {
+        self.ask(image, |target| {
+            let found = self.manifest(target, target.endpoint.image.reference())?;
+            Ok(found.digest)
+        })
+    }
+
+    /// Moves or makes a tag by copying the manifest bytes of a digest: nothing
+    /// is uploaded, and the digest cannot change.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] if the digest is not there, [`Error::Unknown`] else.
+    pub fn retag(&self, from: &ImageRef, tag: &Tag) -> Result<(), Error> {
+        let endpoint = self.home_of(from)?;
+        let to = endpoint.image.repository().tagged(tag.clone());
+        let moved = self.each_scheme(&endpoint, |target| {
+            let found = self.manifest(target, target.endpoint.image.reference())?;
+            let kind = http::HeaderValue::from_str(&media_type(&found.wire))
+                .map_err(|_| garbled(target, "a media type that is no header value"))?;
+            let pass = self.fetch_pass(target, "pull,push")?;
+            let client = self.client(target)?;
+            let destination = reference_of(&to);
+            self.run(target, async {
+                let registry = destination.resolve_registry();
+                client
+                    .store_auth_if_needed(registry, &pass.for_client())
+                    .await;
+                client
+                    .push_manifest_raw(&destination, found.body, kind)
+                    .await
+            })
+        });
+        match moved {
+            Ok(_) => Ok(()),
+            Err(Failure::Absent) => Err(Error::NotFound(format!(
+                "{from} is not in the registry; it may have been deleted since it was pushed"
+            ))),
+            Err(Failure::Error(error)) => Err(error),
+        }
+    }
+
     /// The manifest of a tag or digest.
     ///
     /// A 404 here is the registry's word for "not there", whatever its body:
@@ -103,6 +161,16 @@ impl Registries {
             wire,
         })
     }
+}
+
+/// A manifest without `mediaType` is an OCI one; docker's format requires it.
+fn media_type(manifest: &WireManifest) -> String {
+    let kind = match (&manifest.media_type, &manifest.manifests) {
+        (Some(written), _) => written,
+        (None, Some(_)) => OCI_IMAGE_INDEX_MEDIA_TYPE,
+        (None, None) => OCI_IMAGE_MEDIA_TYPE,
+    };
+    kind.to_owned()
 }
 
 /// The digest of some bytes, as text.

@@ -1,10 +1,11 @@
 //! Registries, over `oci-client`.
 //!
-//! It pushes manifests. What it does not do well is done here and in the
-//! neighbours over the other client: time-outs on every call, retries,
+//! `oci-client` pushes manifests. What it does not do well is done here and in
+//! the modules beside this one, over `ureq`: time-outs on every call, retries,
 //! three-valued answers, a limit on what is read, the configuration of the
 //! container tools.
-//! Its traps and how each is met:
+//!
+//! Its traps, and what is done about each:
 //! - `Client::new` falls back to defaults on error: `try_from` is used;
 //! - its errors have no HTTP status, and its bodies no limit: `manifest.rs`
 //!   reads. (What a registry answers to a push is still read without limit,
@@ -19,28 +20,16 @@ use std::sync::{Mutex, MutexGuard};
 
 use oci_client::client::{ClientConfig, ClientProtocol};
 use oci_client::errors::OciDistributionError;
-use oci_client::manifest::{
-    IMAGE_MANIFEST_LIST_MEDIA_TYPE, IMAGE_MANIFEST_MEDIA_TYPE, OCI_IMAGE_INDEX_MEDIA_TYPE,
-    OCI_IMAGE_MEDIA_TYPE,
-};
 use oci_client::{Client, Reference};
-use registry_compat::{Answer, Digest, ImageRef, Tag, Trouble, Unknown};
+use registry_compat::{Answer, Digest, ImageRef, Trouble, Unknown};
 
 use crate::agent::{install_tls, says_slow_down};
-use crate::manifest::WireManifest;
-use crate::session::Passes;
+use crate::passes::Passes;
 use crate::{Agent, AuthFiles, Credential, Endpoint, Error, HelperCall, Limits, RegistriesConf};
 
 /// Largest manifest or image config that is read, in bytes. The distribution
 /// specification asks registries to accept manifests of 4 MiB.
 pub(crate) const LARGEST: u64 = 8 * 1024 * 1024;
-
-pub(crate) const MANIFESTS: [&str; 4] = [
-    OCI_IMAGE_INDEX_MEDIA_TYPE,
-    OCI_IMAGE_MEDIA_TYPE,
-    IMAGE_MANIFEST_LIST_MEDIA_TYPE,
-    IMAGE_MANIFEST_MEDIA_TYPE,
-];
 
 /// The registries as this machine's container tools see them.
 pub struct Registries {
@@ -51,11 +40,11 @@ pub struct Registries {
     helper: Box<HelperCall>,
     limits: Limits,
     pub(crate) passes: Passes,
-    /// By registry: for where no file has a credential.
+    /// By registry: credentials for those that no auth file has one for.
     lent: Mutex<HashMap<String, Credential>>,
 }
 
-/// A place to ask, with the scheme settled.
+/// A place to ask, over HTTPS or plain HTTP.
 #[derive(Clone)]
 pub(crate) struct Target {
     pub endpoint: Endpoint,
@@ -101,7 +90,7 @@ impl Registries {
         })
     }
 
-    /// The client for what lies beside a registry.
+    /// The HTTP client, for requests to anything but a registry.
     pub fn agent(&self) -> &Agent {
         &self.agent
     }
@@ -112,50 +101,6 @@ impl Registries {
     /// [`Error::ConfigFile`] if it is blocked there.
     pub fn home_of(&self, image: &ImageRef) -> Result<Endpoint, Error> {
         self.conf.home_of(image)
-    }
-
-    /// The digest that a tag has now. The manifest is read, not only its
-    /// `HEAD`: a digest in a header is a claim that nobody has checked, and a
-    /// proxy's page with status 200 would have one too.
-    pub fn digest(&self, image: &ImageRef) -> Answer<Digest> {
-        self.ask(image, |target| {
-            let found = self.manifest(target, target.endpoint.image.reference())?;
-            Ok(found.digest)
-        })
-    }
-
-    /// Moves or makes a tag by copying the manifest bytes of a digest: nothing
-    /// is uploaded, and the digest cannot change.
-    ///
-    /// # Errors
-    /// [`Error::NotFound`] if the digest is not there, [`Error::Unknown`] else.
-    pub fn retag(&self, from: &ImageRef, tag: &Tag) -> Result<(), Error> {
-        let endpoint = self.conf.home_of(from)?;
-        let to = endpoint.image.repository().tagged(tag.clone());
-        let moved = self.each_scheme(&endpoint, |target| {
-            let found = self.manifest(target, target.endpoint.image.reference())?;
-            let kind = http::HeaderValue::from_str(&media_type(&found.wire))
-                .map_err(|_| garbled(target, "a media type that is no header value"))?;
-            let pass = self.fetch_pass(target, "pull,push")?;
-            let client = self.client(target)?;
-            let destination = reference_of(&to);
-            self.run(target, async {
-                let registry = destination.resolve_registry();
-                client
-                    .store_auth_if_needed(registry, &pass.for_client())
-                    .await;
-                client
-                    .push_manifest_raw(&destination, found.body, kind)
-                    .await
-            })
-        });
-        match moved {
-            Ok(_) => Ok(()),
-            Err(Failure::Absent) => Err(Error::NotFound(format!(
-                "{from} is not in the registry; it may have been deleted since it was pushed"
-            ))),
-            Err(Failure::Error(error)) => Err(error),
-        }
     }
 
     /// Asks each place in turn; the last one, the registry itself, decides.
@@ -363,14 +308,4 @@ pub(crate) fn json<T: serde::de::DeserializeOwned>(
 ) -> Result<T, Failure> {
     serde_json::from_slice(body)
         .map_err(|error| garbled(target, format!("not the JSON of an image: {error}")))
-}
-
-/// A manifest without `mediaType` is an OCI one; docker's format requires it.
-fn media_type(manifest: &WireManifest) -> String {
-    let kind = match (&manifest.media_type, &manifest.manifests) {
-        (Some(written), _) => written,
-        (None, Some(_)) => OCI_IMAGE_INDEX_MEDIA_TYPE,
-        (None, None) => OCI_IMAGE_MEDIA_TYPE,
-    };
-    kind.to_owned()
 }

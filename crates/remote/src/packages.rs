@@ -9,8 +9,9 @@ use serde::Deserialize;
 
 use crate::agent::next_page;
 use crate::github::{API_VERSION, decode};
-use crate::patience::{Answered, Call, Method, Patience, told};
-use crate::{Agent, Error, Pace, Secret};
+use crate::rate_limit::{Answered, Call, Method, PacedClient, told};
+use crate::{Agent, Error, Pace};
+use host::Secret;
 
 /// More pages than any package has; a server that goes on is not GitHub.
 const MOST_PAGES: usize = 20_000;
@@ -103,7 +104,7 @@ pub enum Restoration {
 
 /// One container package.
 pub struct Packages {
-    patience: Patience,
+    client: PacedClient,
     authorization: Secret,
     /// `…/orgs/{org}/packages/container/{name}`, without a slash at the end.
     root: String,
@@ -139,7 +140,7 @@ impl Packages {
             )
         })?;
         let mut packages = Self {
-            patience: Patience::new(agent.clone(), pace),
+            client: PacedClient::new(agent.clone(), pace),
             authorization: Secret::new(format!("Bearer {}", token.expose())),
             root: String::new(),
             count: 0,
@@ -245,7 +246,7 @@ impl Packages {
         let Answered { reply, again } = self.call(Method::Delete, &url)?;
         match reply.status {
             204 => Ok(Deletion::Done),
-            // The answer to the first attempt was lost on its way.
+            // The first attempt worked, and its answer was lost.
             404 if again => Ok(Deletion::Done),
             404 => Ok(Deletion::Gone),
             400 | 422 => Ok(Deletion::Never(message(&reply.body))),
@@ -293,7 +294,7 @@ impl Packages {
     }
 
     fn call(&self, method: Method, url: &str) -> Result<Answered, Error> {
-        self.patience.send(&Call {
+        self.client.send(&Call {
             method,
             url,
             headers: &[
@@ -316,7 +317,7 @@ fn encoded(name: &str) -> String {
 pub(crate) fn message(body: &[u8]) -> String {
     let document: Option<WireError> = serde_json::from_slice(body).ok();
     let text = document.and_then(|document| document.message);
-    crate::one_line(&text.unwrap_or_else(|| String::from_utf8_lossy(body).into_owned()))
+    host::one_line(&text.unwrap_or_else(|| String::from_utf8_lossy(body).into_owned()))
 }
 
 fn denied(url: &str, reply: &crate::agent::Reply) -> Error {

@@ -10,8 +10,9 @@ use serde_json::Value;
 use crate::agent::{Reply, next_page};
 use crate::github::{API_VERSION, decode};
 use crate::packages::message;
-use crate::patience::{Call, Method, Patience, told};
-use crate::{Agent, Error, Pace, Secret};
+use crate::rate_limit::{Call, Method, PacedClient, told};
+use crate::{Agent, Error, Pace};
+use host::Secret;
 
 /// What a task does at GitHub, and so what its token must be allowed to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,7 +26,7 @@ pub enum Access {
 }
 
 impl Access {
-    /// For people, who read it when it is missing.
+    /// The permission in words, for the message when a token lacks it.
     pub fn wanted(self) -> &'static str {
         match self {
             Self::ReadRuns => {
@@ -51,7 +52,7 @@ const MOST_PAGES: usize = 100;
 
 /// One repository.
 pub struct Project {
-    patience: Patience,
+    client: PacedClient,
     authorization: Secret,
     /// The API's root, without a slash at the end.
     base: String,
@@ -83,7 +84,7 @@ impl Project {
             ))
         })?;
         Ok(Self {
-            patience: Patience::new(agent.clone(), pace),
+            client: PacedClient::new(agent.clone(), pace),
             authorization: Secret::new(format!("Bearer {}", token.expose())),
             base: base.to_owned(),
             name: name.to_owned(),
@@ -171,7 +172,7 @@ impl Project {
             ("x-github-api-version", API_VERSION),
         ];
         headers.extend(body.map(|_| ("content-type", "application/json")));
-        let answered = self.patience.send(&Call {
+        let answered = self.client.send(&Call {
             method,
             url,
             headers: &headers,

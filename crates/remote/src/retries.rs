@@ -25,7 +25,7 @@ pub struct Tries {
     pub attempts: u32,
     /// The longest pause before the second time; it doubles for each later one.
     pub pause: Duration,
-    /// How long one may take; whoever makes it keeps to that.
+    /// How long one attempt may take. Whoever makes the attempt enforces it.
     pub limit: Duration,
 }
 
@@ -63,10 +63,11 @@ impl Default for Allowance {
     }
 }
 
-/// Waits so long, or says why not.
+/// Waits for a time, or returns why the wait ended early.
 pub type Waiter = dyn Fn(Duration) -> Result<(), Error> + Send + Sync;
 
-/// A waiter that sleeps, until `interrupted` says that the person has enough.
+/// A waiter that sleeps; it ends early when `interrupted` says that the person
+/// wants to stop.
 pub fn sleeping(interrupted: fn() -> bool) -> Box<Waiter> {
     Box::new(move |time| nap(time, interrupted))
 }

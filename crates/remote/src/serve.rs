@@ -193,7 +193,7 @@ fn answer(
         stream.write_all(reply.body)?;
     }
     stream.flush()?;
-    // Nobody may be left to read it.
+    // The client may be gone; nobody is left to tell.
     let _ = log.send(Served {
         client: client.to_canonical(),
         method: request.method,

@@ -1,4 +1,4 @@
-//! Who we are at a registry: the first request, its challenge, the token.
+//! Authentication at a registry: the first request, its challenge, the token.
 //!
 //! `oci-client` can do this too, but it passes over the status of the first
 //! request, does not tell that of the token service, reads both without limit,
@@ -8,80 +8,20 @@
 //! Source: OCI distribution specification, "Determining Support"; CNCF
 //! distribution, "Token Authentication Specification".
 
-use std::collections::{BTreeMap, HashMap};
-use std::sync::{Mutex, MutexGuard};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD as BASE64;
-use oci_client::secrets::RegistryAuth;
+use host::Secret;
 use registry_compat::{Answer, ImageRef, Trouble};
 use serde::Deserialize;
 
 use crate::agent::{Ask, Reply, Stream, judge};
 use crate::oci::{Failure, LARGEST, Registries, Target, garbled};
-use crate::{Credential, Error, Secret};
+use crate::passes::{Pass, basic, locked};
+use crate::{Credential, Error};
 
 /// Largest answer of a token service that is read, in bytes.
 const LARGEST_TOKEN: u64 = 1024 * 1024;
-
-/// What a registry wants to see with each request.
-#[derive(Clone)]
-pub(crate) enum Pass {
-    Nothing,
-    Basic(Credential),
-    Bearer(Secret),
-}
-
-impl Pass {
-    pub(crate) fn header(&self) -> Option<Secret> {
-        match self {
-            Self::Nothing => None,
-            Self::Basic(who) => Some(basic(who)),
-            Self::Bearer(token) => Some(Secret::new(format!("Bearer {}", token.expose()))),
-        }
-    }
-
-    /// The same for the other client.
-    pub(crate) fn for_client(&self) -> RegistryAuth {
-        match self {
-            Self::Nothing => RegistryAuth::Anonymous,
-            Self::Basic(who) => {
-                RegistryAuth::Basic(who.user.clone(), who.password.expose().to_owned())
-            }
-            Self::Bearer(token) => RegistryAuth::Bearer(token.expose().to_owned()),
-        }
-    }
-}
-
-fn basic(who: &Credential) -> Secret {
-    let pair = format!("{}:{}", who.user, who.password.expose());
-    Secret::new(format!("Basic {}", BASE64.encode(pair)))
-}
-
-/// Passes for reading, by repository and scheme. One for writing is asked for
-/// each time: it is used rarely, and mostly long after the last.
-#[derive(Default)]
-pub(crate) struct Passes {
-    passes: Mutex<HashMap<(String, bool), Pass>>,
-    /// What a registry's first answer was, by [`Target::url`] of `""`: its
-    /// bearer challenge, or `None` where it asks nothing of a stranger. No
-    /// secret, and good for every repository there.
-    manners: Mutex<BTreeMap<String, Option<String>>>,
-}
-
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    match mutex.lock() {
-        Ok(guard) => guard,
-        Err(poisoned) => poisoned.into_inner(),
-    }
-}
-
-impl Passes {
-    fn lock(&self) -> MutexGuard<'_, HashMap<(String, bool), Pass>> {
-        locked(&self.passes)
-    }
-}
 
 /// A token service's answer; some use the one name, some the other.
 #[derive(Deserialize)]
@@ -168,8 +108,8 @@ impl Registries {
         Ok(pass)
     }
 
-    /// What each registry asked of strangers, for the next run of the program:
-    /// it saves the request that only brings this answer.
+    /// How each registry challenged a client without credentials. Kept for the
+    /// next run of the program, it saves one request for each registry.
     pub fn manners(&self) -> BTreeMap<String, Option<String>> {
         locked(&self.passes.manners).clone()
     }
@@ -194,8 +134,8 @@ impl Registries {
         });
     }
 
-    /// A pass by what the registry asked for before. Only for strangers: no
-    /// credentials go where a file says.
+    /// A pass by the challenge that an earlier run met. Only without
+    /// credentials: those are never sent to an address out of a file.
     fn remembered_pass(&self, target: &Target) -> Result<Option<Pass>, Failure> {
         let manners = locked(&self.passes.manners).get(&target.url("")).cloned();
         let (None, Some(line)) = (self.credential(target)?, manners) else {
@@ -374,7 +314,8 @@ impl Challenge {
         })
     }
 
-    /// A password that a registry gets over TLS does not go on without it.
+    /// A password that goes to a registry over TLS is not sent to a token service
+    /// without TLS.
     fn is_fit_for(&self, plain: bool) -> bool {
         self.realm.starts_with("https://") || plain && self.realm.starts_with("http://")
     }

@@ -4,18 +4,18 @@ use std::time::Duration;
 
 use crate::Error;
 
-/// How often and how long is looked.
+/// How often something is looked for, and at what interval.
 #[derive(Debug, Clone, Copy)]
 pub struct Polls {
-    /// Between two looks.
+    /// The pause between two looks.
     pub every: Duration,
-    /// So many looks at the most.
+    /// How often is looked at the most.
     pub most: u32,
     /// Whether the person wants to stop. Signals are another door.
     pub interrupted: fn() -> bool,
 }
 
-/// Longest nap, so that an interruption is noticed.
+/// The longest sleep in one piece, so that an interruption is noticed soon.
 const NAP: Duration = Duration::from_millis(100);
 
 impl Polls {
@@ -40,7 +40,7 @@ impl Polls {
     }
 }
 
-/// Sleeps, until `interrupted` says that the person has enough.
+/// Sleeps; ends early when `interrupted` says that the person wants to stop.
 ///
 /// # Errors
 /// [`Error::Interrupted`].

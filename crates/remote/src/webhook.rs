@@ -6,7 +6,8 @@
 
 use base64::Engine as _;
 
-use crate::{Agent, Secret};
+use crate::Agent;
+use host::Secret;
 
 /// What is sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,7 +53,7 @@ pub fn post(agent: &Agent, address: &Secret, message: &Message) -> Result<(), St
     }
 }
 
-/// The library's own words may have the address in them.
+/// The library's own message is not used: it may contain the address.
 fn reason(error: &ureq::Error) -> &'static str {
     use ureq::Error as E;
     match error {
@@ -66,7 +67,7 @@ fn reason(error: &ureq::Error) -> &'static str {
 
 /// A value that a header may have: RFC 2047 where it is more than ASCII.
 fn header(text: &str) -> String {
-    let text = crate::one_line(text);
+    let text = host::one_line(text);
     if text.bytes().all(|byte| (b' '..=b'~').contains(&byte)) {
         return text;
     }

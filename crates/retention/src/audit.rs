@@ -17,7 +17,7 @@ pub enum Finding {
     MissingChildren {
         /// The index.
         name: Name,
-        /// What it lists in vain.
+        /// The listed manifests that are missing.
         missing: Vec<Name>,
     },
     /// The registry lists a version and answers 404 for its manifest.

@@ -1,12 +1,12 @@
 //! A relation between numbered things, in two arrays.
 
-/// A number in half the space, as every array of a plan holds millions of them.
-/// What does not fit cannot be: four billion versions fit in no memory.
+/// A number in half the space, since the arrays of a plan hold millions of them.
+/// Numbers that do not fit do not occur: four billion versions fit in no memory.
 pub(crate) fn small(number: usize) -> u32 {
     u32::try_from(number).unwrap_or(u32::MAX)
 }
 
-/// The way back.
+/// The inverse of [`small`].
 pub(crate) fn large(number: u32) -> usize {
     number as usize
 }

@@ -108,7 +108,7 @@ pub enum DeleteReason {
     With {
         /// The root with whose group it goes: the last one, if several go.
         root: Name,
-        /// What it is to it.
+        /// Its relation to that root.
         part: Part,
     },
     /// An artefact older than the window whose image is not listed, or what only

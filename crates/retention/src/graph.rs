@@ -1,4 +1,4 @@
-//! What belongs to what.
+//! Which versions belong to which: listed children and attached artefacts.
 //!
 //! Versions become nodes `0..n` in an order of their own (see [`Names`]), so that
 //! nothing below depends on the order in which a registry listed them. Every walk has

@@ -24,8 +24,8 @@ pub(crate) enum Why {
 }
 
 impl Why {
-    /// In the terms of the caller. `None` cannot be: a reason that names a date
-    /// or a tag was given for that date or tag.
+    /// The same reason as the caller sees it. It is never `None`: a reason that
+    /// names a date or a tag was given because of that date or tag.
     pub(crate) fn reason(self, graph: &Graph<'_>, node: usize) -> Option<KeepReason> {
         Some(match self {
             Self::NotFound => KeepReason::NotFound,
@@ -115,7 +115,7 @@ pub(crate) fn decide(
     Decision { whys, orphans }
 }
 
-/// What a version says for itself, whatever it belongs to.
+/// The reason for which a version stays by itself, whatever it belongs to.
 fn in_itself(graph: &Graph<'_>, policy: &Policy, node: usize) -> Option<Why> {
     if !graph.is_read(node) {
         return Some(Why::NotFound);

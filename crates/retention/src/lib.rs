@@ -1,15 +1,18 @@
-//! Which versions of a container package may go, so that no pull can break.
+//! Decides which versions of a container package may be deleted, so that no pull
+//! can break.
 //!
 //! A version is not an image: an image is a group of versions that need each
-//! other, an index and its platforms, a signature, an attestation. A clean-up by
-//! age alone takes one out of the middle. Here [`plan`] is a pure function from
-//! the versions, what their manifests refer to, and a policy, to one [`Fate`]
-//! with its reason for every version, or to a [`Refusal`]. [`Run`] carries a
-//! plan out step by step, [`restore`] says what of it can be undone, [`audit`]
-//! names what is broken already.
+//! other (an index, its platforms, a signature, an attestation), and a clean-up
+//! by age alone would take one out of the middle of a group.
 //!
-//! Nothing here opens a socket or reads a clock or an environment; reading
-//! registries and deleting are the caller's.
+//! Main items: [`plan`] makes a [`Plan`], which has a [`Fate`] with its reason
+//! for every [`Version`], or a [`Refusal`], of the versions, their
+//! [`Manifests`] and a [`Policy`]. [`Run`] goes through the deletions of a plan
+//! in their order, [`restore`] says what of it can be undone, [`audit`] names
+//! what is broken already.
+//!
+//! Pure: no network, process, environment, clock or terminal; the caller reads
+//! registries and deletes. May import `registry-compat` and `version-discovery`.
 
 mod audit;
 mod edges;

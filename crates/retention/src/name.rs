@@ -1,4 +1,4 @@
-//! What a version is called by its content.
+//! The name of a version: as a rule the digest of its manifest.
 
 use std::fmt;
 

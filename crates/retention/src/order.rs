@@ -29,7 +29,7 @@ pub(crate) struct Step {
     pub(crate) node: u32,
     /// The first of its group.
     pub(crate) head: u32,
-    /// What it is to the head; means nothing for the head.
+    /// Its relation to the head of its group; without meaning for the head.
     pub(crate) part: Part,
 }
 

@@ -121,8 +121,8 @@ pub fn plan(
     })
 }
 
-/// Whatever cannot be put into words stays: the type asks for a date and a node
-/// in a group, and both are there for everything that goes.
+/// A version without a date or a group stays. That never happens for a version
+/// that goes; the types only demand that it be handled.
 fn fate(graph: &Graph<'_>, decision: &Decision, node: usize, step: Option<Step>) -> Fate {
     let unknown = KeepReason::Unknown(Unknown::Date);
     let (step, date) = match (decision.whys[node], step, graph.date(node)) {

@@ -12,16 +12,16 @@ use crate::Glob;
 pub struct Policy {
     /// Every version with a tag of one of these patterns is kept.
     pub protected: Vec<Glob>,
-    /// So many of the newest roots are kept, however old: counted in roots and
-    /// never in versions, which one build's signatures would use up
-    /// (registry notes: four versions to a build). 0 keeps none for this reason.
+    /// How many of the newest roots are kept, however old. Roots are counted and
+    /// not versions, since one signed build makes four versions (registry notes).
+    /// 0 keeps none for this reason.
     pub keep_newest: usize,
-    /// The window in days of 24 hours. What is exactly so old is kept.
+    /// The window in days of 24 hours. A version of exactly this age is kept.
     pub window_days: u32,
     /// Kept whatever their age: what a lock names, the target of a rollback.
     pub pinned: BTreeSet<Digest>,
-    /// More than so many of a hundred versions are not deleted in one run.
-    /// `None` is the explicit word that any share may go.
+    /// The largest share of versions, in percent, that one run may delete.
+    /// `None` says explicitly that any share may go.
     pub max_percent: Option<u8>,
     /// The package's own `version_count` (GitHub OpenAPI description,
     /// `package`), which the list must have exactly. `None` where the registry

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::choose::Context;
+use crate::context::Context;
 use crate::{
     Arch, Fact, FcosRelease, Gap, KernelCeiling, KernelVersion, KmodsSource, Obstacle, Offer, Pick,
     PickTarget, Question, Rule, ZfsCandidate, ZfsVerdict, ZfsVersion,
@@ -13,7 +13,7 @@ pub(crate) enum Built {
     Pick(Pick),
     AboveCeiling(KernelCeiling),
     Lacks(Obstacle),
-    /// What is not known, and what a later source would give.
+    /// What is not known, and the pick that a later source offers.
     Gaps(Vec<Gap>, Option<Pick>),
 }
 
@@ -73,13 +73,13 @@ pub(crate) fn build(ctx: &Context<'_>, release: &FcosRelease) -> Built {
                 };
             }
             Has::Gaps(more) => {
-                // Looking into an image is dear: not before it is known that
-                // the sources before have nothing.
+                // To look into an image costs a large download, so it is only
+                // done once the sources before are known to have nothing.
                 let open = !gaps.is_empty();
-                let dear =
+                let expensive =
                     |gap: &Gap| matches!(gap.question, Question::ZfsOf { .. }) && gap.why.is_none();
                 for gap in more {
-                    if !(open && dear(&gap) || gaps.contains(&gap)) {
+                    if !(open && expensive(&gap) || gaps.contains(&gap)) {
                         gaps.push(gap);
                     }
                 }
@@ -94,7 +94,8 @@ pub(crate) fn build(ctx: &Context<'_>, release: &FcosRelease) -> Built {
         return Built::Gaps(Vec::new(), None);
     };
     Built::Lacks(if offers.is_empty() {
-        // What no source has says more than what only the first has not.
+        // A kernel that no source has kmods for explains more than one that
+        // only the first source lacks.
         let all_lack = |kernel: &&&KernelVersion| {
             let mut known = sources(ctx).filter_map(|source| source.kernels.known());
             !known.any(|map| map.contains_key(**kernel))
@@ -155,7 +156,7 @@ fn targets(
     }
 }
 
-/// Gaps, and those lists that will be needed whatever fills them.
+/// The gaps, and the lists that are needed next whatever the answers are.
 fn with_lists(ctx: &Context<'_>, mut gaps: Vec<Gap>) -> Vec<Gap> {
     gaps.extend(Gap::of(&ctx.upstream.zfs, || Question::ZfsReleases));
     gaps.extend(unknown_pinned_kmods(ctx));
@@ -190,7 +191,7 @@ fn has(ctx: &Context<'_>, source: &KmodsSource, kernels: &[&KernelVersion]) -> H
         let gap = Gap::of(&source.kernels, || Question::Kmods(source.name.clone()));
         return Has::Gaps(gap.into_iter().collect());
     };
-    // The list is complete: one kernel that is not in it decides.
+    // The list is complete, so one kernel that is not in it means "no".
     let missing = |kernel: &&&KernelVersion| match listed.get(**kernel) {
         Some(Fact::Known(versions)) => versions.is_empty(),
         Some(Fact::NotAsked | Fact::Unknown(_)) => false,
@@ -220,7 +221,7 @@ fn has(ctx: &Context<'_>, source: &KmodsSource, kernels: &[&KernelVersion]) -> H
         .filter(|version| pinned.is_none_or(|pinned| pinned == **version));
     let others = || Has::Others(versions.iter().rev().copied().collect());
     let Some(finals) = &ctx.finals else {
-        // Only OpenZFS says which of them it stands behind.
+        // Which versions are final releases is only known from OpenZFS's list.
         let gap = Gap::of(&ctx.upstream.zfs, || Question::ZfsReleases);
         return match (possible.next(), gap) {
             (Some(_), Some(gap)) => Has::Gaps(vec![gap]),

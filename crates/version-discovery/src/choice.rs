@@ -187,7 +187,7 @@ pub enum Waiting {
     },
 }
 
-/// What stands between the question and an answer.
+/// Why there is no answer.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct NotKnown {
     /// What is not known. Never empty.
@@ -229,9 +229,9 @@ pub struct BaseCandidate {
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum BaseVerdict {
-    /// It is the one.
+    /// This one was chosen.
     Taken,
-    /// It could be built, and the outcome says why it is not.
+    /// It could be built; the outcome says why it was not chosen.
     Buildable,
     /// Passed over: machines cannot leave it by themselves.
     DeadEnd(String),
@@ -246,7 +246,7 @@ pub enum BaseVerdict {
     NotPinned,
     /// Passed over: its kernel is above the pin's ceiling.
     AboveCeiling(KernelCeiling),
-    /// Passed over: a source or all lack something for it.
+    /// Passed over: there are no kmods for it, or none of an allowed version.
     Lacks(Obstacle),
     /// Passed over: older than the published image's base.
     BehindPublished,
@@ -272,7 +272,7 @@ pub struct ZfsCandidate {
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ZfsVerdict {
-    /// It is the one.
+    /// This one was chosen.
     Taken,
     /// Modules exist, but it is of another series.
     OtherSeries,
@@ -283,8 +283,8 @@ pub enum ZfsVerdict {
     NotPinned,
     /// Final, of the series, and no source has modules of it for the kernel.
     NoKmods,
-    /// A source that comes later has it; the first with any version allowed is
-    /// taken whole.
+    /// Only a later source has it. The first source with an allowed version is
+    /// used for everything, so later ones do not count.
     LaterSource,
     /// Whether modules exist could not be found out, or was not asked.
     Unknown,

@@ -10,35 +10,15 @@
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
-use jiff::civil::Date;
 
 use crate::build::{Built, build};
-use crate::dates::{date_of, days_between};
+use crate::context::Context;
+use crate::dates::days_between;
 use crate::{
     BaseCandidate, BaseVerdict, Choice, FcosRelease, Gap, Held, KernelVersion, NotKnown, Obstacle,
-    Outcome, Pick, Pin, PinState, Policy, Question, Refusal, Rule, Upstream, Waiting, Warning,
-    ZfsRelease, ZfsVersion,
+    Outcome, Pick, PinState, Policy, Question, Refusal, Rule, Upstream, Waiting, Warning,
+    ZfsVersion,
 };
-
-/// What every step of the judgement looks at.
-pub(crate) struct Context<'a> {
-    pub(crate) upstream: &'a Upstream,
-    pub(crate) policy: &'a Policy,
-    pub(crate) pin: Option<&'a Pin>,
-    pub(crate) now: Timestamp,
-    pub(crate) today: Date,
-    /// The final OpenZFS releases of the series, if the list is known.
-    pub(crate) finals: Option<BTreeSet<ZfsVersion>>,
-}
-
-impl Context<'_> {
-    /// Whether the release was built for every architecture. Without one there
-    /// is nothing to build.
-    pub(crate) fn has_all_arches(&self, release: &FcosRelease) -> bool {
-        let arches = &self.upstream.arches;
-        !arches.is_empty() && arches.iter().all(|arch| release.images.contains_key(arch))
-    }
-}
 
 /// Chooses what to build.
 ///
@@ -49,7 +29,7 @@ impl Context<'_> {
 /// are outcomes. If [`Choice::questions`] is not empty, the caller answers them
 /// and asks again; each round asks only for what the answer depends on.
 pub fn choose(upstream: &Upstream, policy: &Policy, now: Timestamp) -> Choice {
-    let ctx = context(upstream, policy, now);
+    let ctx = Context::new(upstream, policy, now);
     let mut walk = Walk::default();
     let mut releases: Vec<&FcosRelease> = upstream.releases.known().into_iter().flatten().collect();
     releases.sort_by_key(|release| std::cmp::Reverse(release.version));
@@ -93,41 +73,13 @@ pub fn choose(upstream: &Upstream, policy: &Policy, now: Timestamp) -> Choice {
     }
 }
 
-/// What follows from the arguments alone.
-pub(crate) fn context<'a>(
-    upstream: &'a Upstream,
-    policy: &'a Policy,
-    now: Timestamp,
-) -> Context<'a> {
-    Context {
-        upstream,
-        policy,
-        pin: match &policy.rule {
-            Rule::Pin(pin) => Some(pin),
-            Rule::Newest | Rule::Hold { .. } => None,
-        },
-        now,
-        today: date_of(now),
-        finals: upstream.zfs.known().map(|list| finals(policy, list)),
-    }
-}
-
-/// The versions of the series that OpenZFS stands behind.
-fn finals(policy: &Policy, list: &[ZfsRelease]) -> BTreeSet<ZfsVersion> {
-    list.iter()
-        .filter(|release| !release.draft && !release.prerelease)
-        .filter_map(|release| ZfsVersion::from_tag(&release.tag))
-        .filter(|version| policy.series.contains(version))
-        .collect()
-}
-
 /// Whether a release comes into question at all.
 fn admit(ctx: &Context<'_>, release: &FcosRelease) -> Result<(), BaseVerdict> {
     if !ctx.has_all_arches(release) {
         return Err(BaseVerdict::NotForArch);
     }
-    // Whoever pins a base by name, with a reason and an expiry, means it; the
-    // rest becomes warnings.
+    // A base that is pinned by name, with a reason and an expiry, is wanted even
+    // if other rules speak against it: those become warnings.
     if let Some(base) = ctx.pin.and_then(|pin| pin.base) {
         return if release.version == base {
             Ok(())
@@ -170,7 +122,8 @@ struct Walk {
     lag: Option<Held>,
     /// The same, as it was at [`Decision::Stop`].
     lag_at_stop: Option<Held>,
-    /// Whether a release was passed over for being older than the published.
+    /// Whether a release was passed over because it is older than the published
+    /// image's base.
     behind: bool,
     /// The kernels of the newest release that came into question.
     focus: Vec<KernelVersion>,
@@ -345,7 +298,7 @@ impl Walk {
     }
 }
 
-/// What `hold` would build if it had all the time in the world.
+/// What `hold` would build if its number of days had no limit.
 fn without_limit(ctx: &Context<'_>) -> Option<Pick> {
     let policy = Policy {
         series: ctx.policy.series,
@@ -374,8 +327,8 @@ fn nothing_to_take(ctx: &Context<'_>) -> Option<Waiting> {
     missing.then_some(Waiting::PinnedBaseMissing(base))
 }
 
-/// Before the releases are known nothing can be judged, but whatever will be
-/// asked in any case can be asked at the same time.
+/// The questions that every choice needs. As long as the releases are not known
+/// nothing can be judged, but all of these can be asked at the same time.
 fn everything(ctx: &Context<'_>, releases: Gap) -> Vec<Gap> {
     let mut gaps = vec![releases];
     gaps.extend(Gap::of(&ctx.upstream.zfs, || Question::ZfsReleases));

@@ -19,6 +19,11 @@ pub(crate) fn days_between(from: Date, to: Date) -> i64 {
     to.duration_since(from).as_hours() / 24
 }
 
+/// A number of days for people: `1 day`, `3 days`.
+pub(crate) fn counted(count: i64) -> String {
+    format!("{count} day{}", if count == 1 { "" } else { "s" })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,5 +1,8 @@
 //! The one error type of this crate.
 
+use crate::Series;
+use crate::outside::shown;
+
 /// A string from outside that is not what it should be, or a list in which the
 /// wanted thing is not.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -21,7 +24,7 @@ pub enum Error {
     )]
     NoRelease {
         /// The configured series.
-        series: crate::Series,
+        series: Series,
         /// How many releases the list had, drafts and pre-releases included.
         seen: usize,
     },
@@ -40,7 +43,7 @@ impl Error {
     pub(crate) fn document(document: &'static str, detail: &str) -> Self {
         Self::Document {
             document,
-            detail: crate::outside::shown(detail),
+            detail: shown(detail),
         }
     }
 

@@ -6,8 +6,8 @@ use crate::{Arch, FcosVersion, KernelVersion};
 
 /// One thing that had to be asked from outside.
 ///
-/// *Not there* is never a case of this type: it is an empty list in
-/// [`Fact::Known`], and only whoever got a clear answer may say so.
+/// There is no variant for *not there*: that is an empty list in
+/// [`Fact::Known`], and only a clear answer may be turned into one.
 #[derive(Debug, Clone, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Fact<T> {
@@ -91,7 +91,7 @@ pub struct Gap {
 }
 
 impl Gap {
-    /// The gap that a fact is, if it is one.
+    /// The gap that a fact leaves: `None` if the fact is known.
     pub(crate) fn of<T>(fact: &Fact<T>, question: impl FnOnce() -> Question) -> Option<Self> {
         fact.gap().map(|why| Self {
             question: question(),

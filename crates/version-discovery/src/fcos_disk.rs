@@ -15,7 +15,7 @@ use crate::{Arch, Error, FcosVersion, Stream};
 
 const STREAM: &str = "the stream metadata (streams/STREAM.json)";
 
-/// Where Fedora's documents say that everything is.
+/// The root of all addresses in Fedora's documents.
 const FEDORA: &str = "https://builds.coreos.fedoraproject.org";
 
 /// A SHA-256 in hex, lower case.
@@ -50,14 +50,14 @@ impl FromStr for Sha256 {
 /// A disk for QEMU, compressed with xz.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct QemuDisk {
-    /// Of which release.
+    /// The release that it is the disk of.
     pub release: FcosVersion,
-    /// For which machines.
+    /// The architecture of the machines that it is for.
     pub arch: Arch,
     location: String,
-    /// Of the file as it is published.
+    /// The sum of the file as it is published, compressed.
     pub sha256: Sha256,
-    /// Of the disk in it.
+    /// The sum of the unpacked disk.
     pub uncompressed: Sha256,
 }
 

@@ -74,8 +74,8 @@ struct WireIndex {
 #[derive(Deserialize)]
 struct WireRelease {
     version: String,
-    // Either may go one day: an index without images is the past, one without
-    // commits perhaps the future. `null` is how Go writes an empty list.
+    // Either list may be missing: old indexes have no images, future ones may
+    // have no commits. `null` is how Go writes an empty list.
     commits: Option<Vec<WireCommit>>,
     #[serde(rename = "oci-images")]
     oci_images: Option<Vec<WireImage>>,
@@ -307,8 +307,8 @@ pub fn kernel_from_commitmeta(bytes: &[u8], arch: Arch) -> Result<KernelVersion,
 
 fn decode<'a, T: Deserialize<'a>>(what: &'static str, bytes: &'a [u8]) -> Result<T, Error> {
     serde_json::from_slice(bytes).map_err(|error| {
-        // What stands in for a document is most often a proxy's or a store's
-        // error page.
+        // What comes in place of a document is most often the error page of a
+        // proxy or of the file store.
         let page = bytes.iter().find(|b| !b.is_ascii_whitespace()) == Some(&b'<');
         if page {
             Error::document(what, "it is a web page or XML, not JSON")
@@ -360,7 +360,7 @@ fn rollout(version: FcosVersion, wire: &WireRollout) -> Result<Rollout, Error> {
     let stays = wire.duration_minutes.is_none();
     match wire.start_epoch {
         _ if stays && percentage == 0.0 => Ok(Rollout::Paused),
-        // What begins at the epoch began at a time that nobody recorded.
+        // A rollout that begins at the epoch has no recorded beginning.
         None | Some(0) => Ok(Rollout::Past),
         Some(epoch) => Ok(Rollout::Window {
             start: Timestamp::from_second(epoch)

@@ -10,9 +10,8 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 
 use crate::build::{Built, build};
-use crate::choose::context;
-use crate::dates::{add_days, date_of, days_between};
-use crate::words::days;
+use crate::context::Context;
+use crate::dates::{add_days, counted, date_of, days_between};
 use crate::{
     Fact, FcosRelease, FcosVersion, Gap, KernelVersion, LinuxRange, Obstacle, Pick, Policy,
     Question, Rollout, Rule, Stream, Upstream, ZfsVersion,
@@ -91,11 +90,11 @@ pub struct Arrival {
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum KmodsAhead {
-    /// They do; this would be built.
+    /// Kmods exist; this would be built.
     Exist(Pick),
-    /// They do not: all sources answered.
+    /// There are none: all sources answered.
     None(Obstacle),
-    /// Not known.
+    /// Whether there are any is not known.
     Unknown(Vec<Gap>),
 }
 
@@ -124,7 +123,8 @@ pub enum OpenZfsAhead {
     Unknown,
 }
 
-/// Looks ahead.
+/// Says which kernels the configured stream will get, and whether they can be
+/// built.
 ///
 /// `upstream` is the configured stream, `ahead` those before it, the nearest
 /// first (`testing`, then `next`). `ranges` holds the kernels that OpenZFS
@@ -144,7 +144,7 @@ pub fn forecast(
         series: policy.series,
         rule: Rule::default(),
     };
-    let ctx = context(upstream, &policy, now);
+    let ctx = Context::new(upstream, &policy, now);
     let own = upstream.releases.known().map_or(&[][..], Vec::as_slice);
     let alive = |release: &&FcosRelease| release.dead_end.is_none() && ctx.has_all_arches(release);
     let newest = |out: bool| {
@@ -302,7 +302,7 @@ impl fmt::Display for Coming {
             Some(arrival) if arrival.days == 0 => f.write_str(" any day now")?,
             Some(arrival) => {
                 let about = if arrival.estimated { "about " } else { "" };
-                write!(f, " in {about}{}", days(arrival.days))?;
+                write!(f, " in {about}{}", counted(arrival.days))?;
             }
             None => f.write_str(" at a time that cannot be told yet")?,
         }

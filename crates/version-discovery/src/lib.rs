@@ -1,13 +1,21 @@
-//! Which versions there are: Fedora CoreOS releases, their kernels, OpenZFS
-//! releases; how they are written, how they compare, and which one to take.
+//! Chooses what to build: which Fedora CoreOS release, with which OpenZFS, from
+//! which source of kernel modules (kmods).
 //!
-//! Data in, data out: nothing here opens a socket, starts a process or reads a
-//! clock. Strings are parsed once, at the border, into the types below, and are
-//! never checked again.
+//! Main items: [`FcosVersion`], [`KernelVersion`] and [`ZfsVersion`] are how
+//! versions are written and compared; [`Upstream`] holds what is known of the
+//! world, each part a [`Fact`]; [`choose`] makes a [`Choice`] of it and of a
+//! [`Policy`], or names the [`Question`]s that have to be asked first;
+//! [`forecast`] says what comes next. [`fcos_metadata`] and [`fcos_disk`] read
+//! Fedora's documents.
+//!
+//! Pure: no network, process, environment, clock or terminal; the time is an
+//! argument. Strings are parsed once, into the types below. Imports no other
+//! crate of this workspace.
 
 mod build;
 mod choice;
 mod choose;
+mod context;
 mod dates;
 mod error;
 mod fact;
@@ -20,9 +28,10 @@ mod linux;
 mod outside;
 mod policy;
 mod release;
+mod series;
 mod text;
 mod upstream;
-mod words;
+mod verdict_text;
 mod zfs;
 
 pub use choice::{
@@ -40,5 +49,6 @@ pub use kernel::{Arch, KernelSource, KernelVersion};
 pub use linux::LinuxRange;
 pub use policy::{DEFAULT_HOLD_DAYS, KernelCeiling, PIN_GRACE_DAYS, Pin, PinState, Policy, Rule};
 pub use release::{DigestRef, FcosRelease, ReleaseKernel, Rollout};
+pub use series::Series;
 pub use upstream::{KmodsSource, Upstream};
-pub use zfs::{Series, ZfsRelease, ZfsVersion, newest_in_series};
+pub use zfs::{ZfsRelease, ZfsVersion, newest_in_series};

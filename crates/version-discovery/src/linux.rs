@@ -10,7 +10,7 @@ use crate::{Error, KernelVersion};
 /// the file `META` in the release's tree.
 ///
 /// Outside the range a build may still succeed (OpenZFS then asks for
-/// `--enable-linux-experimental`); a NAS is no place to try.
+/// `--enable-linux-experimental`), but a NAS must not run such a combination.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct LinuxRange {
     /// `Linux-Minimum`.

@@ -73,7 +73,7 @@ pub struct Pin {
     /// a [`crate::KmodsSource`] with this digest is then looked at.
     #[serde(default)]
     pub kmods_digest: Option<String>,
-    /// Why, for whoever reads it later.
+    /// Why the pin was set; for people who read the configuration later.
     pub reason: String,
     /// The last day on which it holds.
     pub expires: Date,

@@ -63,7 +63,7 @@ impl FromStr for DigestRef {
 
 crate::serde_as_text!(DigestRef);
 
-/// The kernel of a release, and who said so.
+/// The kernel of a release, and the source that named it.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct ReleaseKernel {
     /// The kernel.
@@ -128,9 +128,11 @@ pub struct FcosRelease {
     pub images: BTreeMap<Arch, Option<DigestRef>>,
     /// Its kernels, as far as anyone asked. The index does not say them.
     pub kernels: BTreeMap<Arch, Fact<ReleaseKernel>>,
-    /// Machines must not step over it on their way; the reason, safe to print.
+    /// Set if the release is a barrier, which machines must not skip when they
+    /// update: the reason, safe to print.
     pub barrier: Option<String>,
-    /// Machines cannot leave it by themselves; the reason, safe to print.
+    /// Set if the release is a dead end, which machines cannot leave by
+    /// themselves: the reason, safe to print.
     pub dead_end: Option<String>,
     /// How far machines may follow it.
     pub rollout: Rollout,

@@ -1,8 +1,8 @@
-//! Glue between a domain type's one textual form and serde.
+//! Values of the domain as text: one form for people and for serde.
 
 /// Implements `serde` for a type through its `FromStr` and `Display`, so that a
-/// value in a config, a lock or saved facts passes the same border as any
-/// other.
+/// value in a config, a lock or saved facts is checked by the same parser as
+/// any other.
 #[macro_export]
 macro_rules! serde_as_text {
     ($type:ty) => {

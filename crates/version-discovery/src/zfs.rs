@@ -1,10 +1,11 @@
-//! OpenZFS versions, the series a pool stays on, and the newest release of it.
+//! OpenZFS versions, how versions and series are read, and the newest release
+//! of a series.
 
 use std::fmt;
 use std::str::FromStr;
 
-use crate::Error;
 use crate::text::number;
+use crate::{Error, Series};
 
 /// A final OpenZFS version, `2.4.4`. Release candidates have no value of this
 /// type: an image must never be built from one.
@@ -67,27 +68,11 @@ impl FromStr for ZfsVersion {
 
 crate::serde_as_text!(ZfsVersion);
 
-/// A ZFS release line, `2.4`. Crossing it is an explicit edit of `image.yaml`,
-/// because pool features that a newer line enables cannot be rolled back.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Series {
-    /// First number.
-    pub major: u32,
-    /// Second number.
-    pub minor: u32,
-}
-
 impl Series {
     /// Whether the version is of this line. `2.4` contains `2.4.9` and never
     /// `2.40.0`.
     pub fn contains(&self, version: &ZfsVersion) -> bool {
         version.series() == *self
-    }
-}
-
-impl fmt::Display for Series {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}.{}", self.major, self.minor)
     }
 }
 

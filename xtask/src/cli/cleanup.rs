@@ -3,8 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
-
-use crate::config::Percent;
+use image_config::Percent;
 
 /// `cleanup`.
 #[derive(Debug, Clone, Default, Args)]

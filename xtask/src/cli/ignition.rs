@@ -4,8 +4,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
-
-use crate::config::Url;
+use image_config::Url;
 
 /// `butane`. What follows the word is the compiler's: `cargo xtask butane …`
 /// never comes here, only forms such as `cargo xtask --json butane …` do.

@@ -3,11 +3,11 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
+use image_build::engine::Engine;
+use image_config::Reason;
 use registry_compat::ImageRef;
 
 use super::FactsArgs;
-use crate::config::Reason;
-use crate::engine::Engine;
 
 /// What `build` and `test-build` share.
 #[derive(Debug, Clone, Default, Args)]

@@ -4,9 +4,9 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use clap::Args;
+use image_config::Reason;
 
 use super::FactsArgs;
-use crate::config::Reason;
 
 /// `resolve`.
 #[derive(Debug, Clone, Args)]

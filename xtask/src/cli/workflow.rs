@@ -2,9 +2,9 @@
 
 use std::str::FromStr;
 
-use clap::{Args, Subcommand, ValueEnum};
-
-use crate::config::Reason;
+use clap::{Args, Subcommand};
+use image_config::Reason;
+use night::workflow::{Start, Startable};
 
 /// `workflow`.
 #[derive(Debug, Clone, Args)]
@@ -50,27 +50,14 @@ pub struct RunArgs {
     pub watch: bool,
 }
 
-/// The workflows that can be started by hand.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Startable {
-    /// The image.
-    Build,
-    /// The page of the machine's configs.
-    Pages,
-    /// Old versions.
-    Cleanup,
-    /// Format, lints, tests.
-    Check,
-}
-
-impl Startable {
-    /// Its file.
-    pub fn file(self) -> &'static str {
-        match self {
-            Self::Build => "build.yaml",
-            Self::Pages => "pages.yaml",
-            Self::Cleanup => "cleanup.yaml",
-            Self::Check => "check.yaml",
+impl RunArgs {
+    /// What is started, without where and how it is followed.
+    pub fn start(&self) -> Start {
+        Start {
+            workflow: self.workflow,
+            execute: self.execute,
+            force: self.force.clone(),
+            dry_run: self.dry_run,
         }
     }
 }

@@ -1,20 +1,21 @@
 //! `alarm`: what a job's end means for the issue, and doing it.
 
+use host::process::interrupted;
+use host::{Done, Secret, env};
+use image_build::gather::World;
+use image_config::{SecretSource, Webhook};
+use night::alarm::{
+    classify::{Cause, of_foreign_step},
+    plan::{Age, Effect, Ended, Facts, Verdict, plan},
+    state_marker::State,
+};
+use night::outcome;
 use registry_compat::Answer;
-use remote::{Access, Agent, Change, Issue, Limits, Pace, Project, Secret};
+use remote::{Access, Agent, Change, Issue, Limits, Pace, Project};
 use serde::Serialize;
 
-use crate::alarm::cause::{Cause, of_foreign_step};
-use crate::alarm::marker::State;
-use crate::alarm::plan::{Age, Effect, Ended, Facts, Verdict, plan};
 use crate::cli::{AlarmArgs, JobStatus};
-use crate::config::{SecretSource, Webhook};
-use crate::env;
 use crate::error::Error;
-use crate::gather::World;
-use crate::outcome;
-use crate::process::interrupted;
-use crate::tasks::Done;
 
 /// `alarm`. Whatever is wrong with the image, this task has done its own: the
 /// exit code says only if the alarm could be kept.
@@ -108,7 +109,9 @@ fn tell(world: &World<'_>, verdict: Verdict, issue: Option<u64>) -> Result<(), E
     let issue = issue.map(|number| format!(" (#{number})"));
     let issue = issue.unwrap_or_default();
     world.report.status("Alarm", &format!("{words}{issue}"));
-    world.report.summary(&format!("\nAlarm: {words}{issue}\n"))
+    Ok(world
+        .report
+        .summary(&format!("\nAlarm: {words}{issue}\n"))?)
 }
 
 fn gather(world: &World<'_>, args: &AlarmArgs, project: &Project) -> Result<Facts, Error> {

@@ -1,23 +1,24 @@
 //! `build` and `test-build`.
 
+use host::Done;
+use image_build::facts::Local;
+use image_build::gather::{Scope, World};
+use image_build::inputs::{Here, read_lock, resolved};
+use image_build::lock::{LOCK_LABEL, Lock, image_version};
+use image_build::resolve::Resolution;
+use image_build::skip::{Published, UpToDate};
+use image_build::{skip, verdict};
+use image_config::Reason;
+use image_publish::apply::{Dry, Live, apply};
+use image_publish::plan::{Goal, Plan, plan};
 use jiff::Timestamp;
 use registry_compat::{Answer, ImageRef};
 use remote::Inspected;
 use version_discovery::Arch;
 
-use crate::apply::{Dry, Live, apply};
 use crate::cli::{BuildArgs, Inputs, TestBuildArgs};
-use crate::config::Reason;
 use crate::error::Error;
-use crate::facts::Local;
-use crate::gather::{Scope, World};
-use crate::lock::Lock;
-use crate::plan::{Goal, LOCK_LABEL, Plan, image_version, plan};
-use crate::resolve::Resolution;
-use crate::skip::{self, Published, UpToDate};
-use crate::tasks::inputs::{Here, read_lock, resolved};
 use crate::tasks::performed::{Made, document, tell, timed};
-use crate::tasks::{Done, versions};
 
 /// What is wanted besides the goal.
 struct Wanted<'a> {
@@ -83,7 +84,7 @@ pub(super) fn own_house(world: &World<'_>) -> Result<(), Error> {
             Err(Error::Usage(format!(
                 "this is a repository of `{}`, but image.yaml publishes to `{}/{}`; \
                  set `image.owner` in image.yaml to the account of this repository",
-                remote::one_line(owner),
+                host::one_line(owner),
                 image.registry,
                 image.owner
             )))
@@ -144,9 +145,9 @@ fn found(world: &World<'_>, wanted: &Wanted<'_>) -> Result<Option<Found>, Error>
         published: wanted.goal != Goal::TestBuild,
         ..Scope::default()
     };
-    let resolved = resolved(world, &inputs.facts, inputs.engine, here, scope)?;
-    versions::hold(world, &resolved.choice.outcome)?;
-    let outputs = versions::outputs(&resolved);
+    let resolved = resolved(world, &(&inputs.facts).into(), inputs.engine, here, scope)?;
+    verdict::hold(world, &resolved.choice.outcome)?;
+    let outputs = verdict::outputs(&resolved);
     match resolved.resolution {
         Resolution::Lock(lock) => Ok(Some(Found {
             lock: *lock,
@@ -156,7 +157,7 @@ fn found(world: &World<'_>, wanted: &Wanted<'_>) -> Result<Option<Found>, Error>
             outputs,
         })),
         Resolution::NotYet(not_yet) => {
-            versions::not_yet(world, &not_yet)?;
+            verdict::not_yet(world, &not_yet)?;
             world.report.document(&not_yet)?;
             Ok(None)
         }
@@ -195,7 +196,7 @@ fn like(world: &World<'_>, image: &ImageRef, local: &Local) -> Result<Lock, Erro
 /// Whether the images of a lock are still there.
 ///
 /// # Errors
-/// [`Error::Gone`] if one is certainly not. Trouble is none here: the engine
+/// [`image_build::Error::Gone`] if one is certainly not. Trouble is none here: the engine
 /// will say.
 fn gone(world: &World<'_>, lock: &Lock, arch: Arch, seen: Option<Timestamp>) -> Result<(), Error> {
     let target = lock.target(arch)?;
@@ -206,7 +207,7 @@ fn gone(world: &World<'_>, lock: &Lock, arch: Arch, seen: Option<Timestamp>) -> 
     for (what, image) in images {
         if world.registries()?.digest(&image) == Answer::Absent {
             let image = Box::new(image);
-            return Err(Error::Gone { what, image, seen });
+            return Err(image_build::Error::Gone { what, image, seen }.into());
         }
     }
     Ok(())
@@ -275,7 +276,7 @@ fn unchanged(
         row("image", image.to_string()),
         row("since", same.since.to_string()),
     ];
-    versions::summary(world, "Unchanged", &rows)?;
+    verdict::summary(world, "Unchanged", &rows)?;
     world
         .report
         .document(&serde_json::json!({ "unchanged": same }))?;
@@ -301,7 +302,7 @@ fn perform(
         // What the engine says of an image that is not there any more is hard
         // to read, and only now is it worth a question.
         let built = timings.iter().any(|timing| timing.step == "contract");
-        if !built && !matches!(error, Error::Interrupted) {
+        if !built && host::failure::Failure::kind(&error) != host::failure::Kind::Interrupted {
             gone(world, lock, local.arch, None)?;
         }
         return Err(error);

@@ -6,10 +6,9 @@
 
 use std::path::Path;
 
-use ignition_gen::command::{self, Invocation, Request};
-use ignition_gen::{DirFiles, FileError, Files, NoFiles};
-
-use crate::{env, files, report};
+use host::{env, files, report};
+use ignition_gen::command::{Invocation, Request};
+use ignition_gen::{DirFiles, FileError, Files, NoFiles, command};
 
 /// Does what the arguments say, and returns the exit code.
 pub fn run(arguments: Vec<String>) -> u8 {

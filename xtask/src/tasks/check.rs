@@ -1,12 +1,13 @@
 //! `check`: what every change has to pass, in the order in which it fails
 //! fastest.
 
-use crate::apply::{Live, Timing, apply};
+use host::Done;
+use host::process::Invocation;
+use image_build::gather::World;
+use image_publish::apply::{Live, Timing, apply};
+use image_publish::plan::{Effect, Plan, Step};
+
 use crate::error::Error;
-use crate::gather::World;
-use crate::plan::{Effect, Plan, Step};
-use crate::process::Invocation;
-use crate::tasks::Done;
 
 /// The steps.
 fn plan() -> Plan {
@@ -48,5 +49,5 @@ pub fn run(world: &World<'_>) -> Result<Done, Error> {
         world.report.status("Took", &line);
     }
     world.report.document(&timings)?;
-    outcome.map(|()| Done::Well)
+    Ok(outcome.map(|()| Done::Well)?)
 }

@@ -6,26 +6,25 @@ mod undo;
 
 use std::path::PathBuf;
 
-use registry_compat::Tag;
+use cleanup::apply::{Dry, Live, Outcome, apply};
+use cleanup::cache::Cache;
+use cleanup::gather::{Inventory, gather};
+use cleanup::log::Writer;
+use cleanup::plan::{Document, Line, Planned};
+use cleanup::source::{Source, Tools};
+use host::process::interrupted;
+use host::report::Progress;
+use host::{Done, env};
+use image_build::gather::World;
+use image_config::{Package, Retention};
+use image_publish::history as measured;
+use registry_compat::{Tag, Trouble};
 use remote::{Agent, Limits, Pace};
 use retention::{Glob, Policy, Timestamp};
 use serde::Serialize;
 
-use crate::cleanup::apply::{Dry, Live, Outcome, apply};
-use crate::cleanup::cache::Cache;
-use crate::cleanup::gather::{Inventory, gather};
-use crate::cleanup::log::Writer;
-use crate::cleanup::plan::{Document, Line, Planned};
-use crate::cleanup::source::{Source, Tools};
 use crate::cli::{CleanupArgs, CleanupCommand};
-use crate::config::{Package, Retention};
-use crate::env;
 use crate::error::Error;
-use crate::gather::World;
-use crate::measured;
-use crate::process::interrupted;
-use crate::report::Progress;
-use crate::tasks::Done;
 
 /// How fast either back end is asked.
 #[derive(Debug, Clone, Copy)]
@@ -132,12 +131,12 @@ pub fn run_at(world: &World<'_>, args: &CleanupArgs, paces: Paces) -> Result<Don
     }
 }
 
-fn now() -> Result<Timestamp, Error> {
+fn now() -> Result<Timestamp, cleanup::Error> {
     let seconds = i64::try_from(env::epoch_seconds()).ok();
     seconds
         .filter(|seconds| *seconds > 0)
         .and_then(Timestamp::from_unix_seconds)
-        .ok_or_else(|| Error::Usage("this machine's clock says nothing".to_owned()))
+        .ok_or_else(|| cleanup::Error::Usage("this machine's clock says nothing".to_owned()))
 }
 
 fn default_log(world: &World<'_>) -> Result<PathBuf, Error> {
@@ -168,7 +167,7 @@ fn packages(world: &World<'_>, name: Option<&str>) -> Result<Vec<Package>, Error
         1 => Ok(all),
         0 => Err(Error::Usage(format!(
             "no package `{}` in image.yaml; there is {}",
-            remote::one_line(name),
+            host::one_line(name),
             known.join(", ")
         ))),
         _ => Err(Error::Usage(format!(
@@ -213,7 +212,7 @@ fn policy(world: &World<'_>, rules: &Retention, source: &Source<'_>) -> Result<P
     let mut always = Vec::new();
     if source.repository == world.config.repository()? {
         let followed = world.config.image.tags.iter().map(Tag::as_str);
-        for tag in followed.chain([measured::TAG]) {
+        for tag in followed.chain([image_config::HISTORY_TAG]) {
             let glob: Glob = tag
                 .parse()
                 .map_err(|error: retention::Error| Error::Usage(error.to_string()))?;
@@ -283,11 +282,11 @@ fn document(
     executed: Vec<Outcome>,
     log: &Writer,
 ) -> Result<(), Error> {
-    world.report.document(&Answer {
+    Ok(world.report.document(&Answer {
         packages: all.iter().map(|(_, planned)| planned.document()).collect(),
         executed,
         log: log.path().map(|path| path.display().to_string()),
-    })
+    })?)
 }
 
 fn execute(
@@ -339,11 +338,11 @@ fn execute(
     world.report.summary(&format!(
         "### Clean-up\n\n{deleted} versions deleted, {failed} failed, {left} left\n\n"
     ))?;
-    let limited = |error: &Error| matches!(error, Error::Unknown(why) if why.trouble == registry_compat::Trouble::RateLimited);
+    let limited = |error: &cleanup::Error| matches!(error, cleanup::Error::Unknown(why) if why.trouble == Trouble::RateLimited);
     match stopped {
         // A clean end, if it came anywhere at all.
-        Some(error) if limited(&error) && deleted == 0 => return Err(error),
-        Some(error) if !matches!(error, Error::Unknown(_)) => return Err(error),
+        Some(error) if limited(&error) && deleted == 0 => return Err(error.into()),
+        Some(error) if !matches!(error, cleanup::Error::Unknown(_)) => return Err(error.into()),
         _ => {}
     }
     let denied = stopped.is_some_and(|error| !limited(&error));

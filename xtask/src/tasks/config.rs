@@ -1,9 +1,10 @@
 //! `config`: image.yaml as understood.
 
-use crate::config::Config;
+use host::Done;
+use host::report::Report;
+use image_config::Config;
+
 use crate::error::Error;
-use crate::report::Report;
-use crate::tasks::Done;
 
 /// Prints the policy with every default filled in; as YAML, which could be
 /// used as `image.yaml` again, or as JSON.

@@ -1,19 +1,19 @@
 //! `diff`: which packages and labels changed between two images.
 
+use host::process::Capture;
+use host::{Done, process};
+use image_build::engine::in_run;
+use image_build::gather::World;
+use image_build::lock::LOCK_LABEL;
+use image_publish::apply::Live;
+use image_publish::sbom::{Change, Packages, SPDX};
+use image_publish::{attached, sbom};
 use registry_compat::{Answer, ImageRef};
 use remote::Inspected;
 use serde::Serialize;
 
-use crate::apply::Live;
 use crate::cli::DiffArgs;
-use crate::engine::in_run;
 use crate::error::Error;
-use crate::gather::World;
-use crate::plan::LOCK_LABEL;
-use crate::process::{self, Capture};
-use crate::publish::attached;
-use crate::sbom::{self, Change, Packages, SPDX};
-use crate::tasks::Done;
 
 /// What changed; the document of `--json`.
 #[derive(Serialize)]
@@ -135,7 +135,7 @@ pub(crate) fn page(world: &World<'_>, live: &Live<'_>) -> Result<(), Error> {
                 old.short()
             );
             world.report.status("Changed", &count);
-            world.report.summary(&format!("{}\n", changes.markdown()))
+            Ok(world.report.summary(&format!("{}\n", changes.markdown()))?)
         }
         Ok(None) => Ok(()),
         Err(error) => {
@@ -164,9 +164,11 @@ fn beside(world: &World<'_>, image: &ImageRef) -> Result<Option<Packages>, Error
     let Some(digest) = image.digest() else {
         return Ok(None);
     };
-    attached(world.registries()?, image.repository(), digest, SPDX)?
-        .map(|found| sbom::read(&found))
-        .transpose()
+    Ok(
+        attached(world.registries()?, image.repository(), digest, SPDX)?
+            .map(|found| sbom::read(&found))
+            .transpose()?,
+    )
 }
 
 /// The image by digest, so that a tag that moves meanwhile changes nothing. Of
@@ -198,7 +200,7 @@ fn labels(image: &Inspected) -> Packages {
         .iter()
         // The lock is a page of JSON; what matters of it has its own labels.
         .filter(|(key, _)| *key != LOCK_LABEL)
-        .map(|(key, value)| (remote::one_line(key), [remote::one_line(value)].into()))
+        .map(|(key, value)| (host::one_line(key), [host::one_line(value)].into()))
         .collect()
 }
 
@@ -214,13 +216,13 @@ fn packages(world: &World<'_>, args: &DiffArgs, image: &ImageRef) -> Result<Pack
     ));
     let engine = world.engine(args.engine)?;
     let home = registries.home_of(image)?;
-    let sh = crate::apply::shell(&world.env.root)?;
+    let sh = process::shell(&world.env.root)?;
     let report = world.report;
     let mut show = |line: &str| report.foreign(line);
     let there = home.image.to_string();
     let pull = engine.pull(&there, home.insecure);
     process::run(&sh, &pull, Capture::Show, &mut show)?;
-    let run = crate::env::run_id();
+    let run = host::env::run_id();
     let mut calls = engine.script(&there, "packages.sh", &[]);
     let last = calls.pop();
     for call in &calls {

@@ -1,21 +1,22 @@
 //! `explain`: the whole judgement on one screen.
 
+use host::Done;
+use host::report::columns;
+use image_build::facts::Upstream;
+use image_build::gather::{Scope, World};
+use image_build::inputs::{Here, gathered};
+use image_build::resolve::decide;
+use image_build::verdict;
+use image_build::verdict::{sentence, token, word};
+use image_config::Config;
 use serde::Serialize;
 use version_discovery::{
     BaseCandidate, BaseVerdict, Choice, Fact, KmodsSource, Outcome, Waiting, ZfsVerdict,
 };
 
 use crate::cli::FactsArgs;
-use crate::config::Config;
 use crate::error::Error;
-use crate::facts::Upstream;
-use crate::gather::{Scope, World};
-use crate::report::columns;
-use crate::resolve::decide;
-use crate::tasks::Done;
 use crate::tasks::forecast::wrapped;
-use crate::tasks::inputs::{Here, gathered};
-use crate::tasks::versions::{self, sentence, token, word};
 
 /// Lines of a list that a tired person reads.
 const MOST: usize = 6;
@@ -40,14 +41,14 @@ pub fn run(world: &World<'_>, args: &FactsArgs) -> Result<Done, Error> {
         lists: true,
         published: true,
     };
-    let facts = gathered(world, args, None, Here::Saved, scope)?;
+    let facts = gathered(world, &args.into(), None, Here::Saved, scope)?;
     let choice = decide(world.config, &facts.upstream);
     let text = screen(world.config, &facts.upstream, &choice);
     for line in &text {
-        world.report.answer(&crate::report::calm(line));
+        world.report.answer(&host::report::calm(line));
     }
     let rows = [vec!["verdict".to_owned(), sentence(&choice.outcome)]];
-    versions::summary(world, "Why this choice", &rows)?;
+    verdict::summary(world, "Why this choice", &rows)?;
     world.report.outputs(&[
         ("verdict", token(&choice.outcome).to_owned()),
         ("verdict-text", sentence(&choice.outcome)),

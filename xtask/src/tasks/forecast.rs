@@ -1,11 +1,11 @@
 //! `forecast`: what the streams ahead say about the weeks to come.
 
+use host::Done;
+use image_build::gather::{Scope, World};
 use serde::Serialize;
 use version_discovery::{Forecast, KmodsAhead, forecast};
 
 use crate::error::Error;
-use crate::gather::{Scope, World};
-use crate::tasks::Done;
 
 /// The document of `forecast --json`.
 #[derive(Serialize)]
@@ -32,7 +32,7 @@ pub fn run(world: &World<'_>) -> Result<Done, Error> {
     let found = forecast(&upstream.discovery, &ahead, &ranges, &policy, upstream.now);
     let sentences: Vec<String> = found.iter().map(sentence).collect();
     for line in sentences.iter().flat_map(|text| wrapped(text, "  ")) {
-        world.report.answer(&crate::report::calm(&line));
+        world.report.answer(&host::report::calm(&line));
     }
     if found.is_empty() {
         let stream = &world.config.base.stream;
@@ -44,7 +44,7 @@ pub fn run(world: &World<'_>) -> Result<Done, Error> {
         .iter()
         .map(|s| vec![String::new(), s.clone()])
         .collect();
-    crate::tasks::versions::summary(world, "Forecast", &rows)?;
+    image_build::verdict::summary(world, "Forecast", &rows)?;
     let break_ahead = found.iter().any(breaks);
     world
         .report

@@ -1,9 +1,10 @@
 //! `help`: the list of tasks, or one explained.
 
+use host::Done;
+use host::report::Report;
+
 use crate::cli::{HelpArgs, help_of, overview};
 use crate::error::Error;
-use crate::report::Report;
-use crate::tasks::Done;
 
 /// Prints it.
 ///
@@ -15,7 +16,7 @@ pub fn run(report: &Report, args: &HelpArgs) -> Result<Done, Error> {
         Some(name) => help_of(name).ok_or_else(|| {
             Error::Usage(format!(
                 "there is no task `{}`; `cargo xtask` lists them",
-                remote::one_line(name)
+                host::one_line(name)
             ))
         })?,
     };

@@ -6,16 +6,17 @@ mod site;
 
 use std::path::{Path, PathBuf};
 
+use host::report::Report;
+use host::{Done, files};
+use image_build::gather::World;
+use machine::ignition::{
+    lints::Finding,
+    sources::{Machine, Summary, translate_all},
+};
 use serde::Serialize;
 
 use crate::cli::{IgnitionArgs, IgnitionTask};
 use crate::error::Error;
-use crate::files;
-use crate::gather::World;
-use crate::ignition::lints::Finding;
-use crate::ignition::sources::{Machine, Summary, translate_all};
-use crate::report::Report;
-use crate::tasks::Done;
 
 /// Where the results go.
 const RESULTS: &str = "target/ignition";
@@ -112,7 +113,7 @@ fn settle(world: &World<'_>, machine: &Machine, file: &Path, check: bool) -> Res
         return Ok(State::Wrong);
     };
     let path = world.env.root.join(file);
-    let wrong = |verb: &'static str, source: std::io::Error| Error::File {
+    let wrong = |verb: &'static str, source: std::io::Error| host::Error::File {
         verb,
         path: path.clone(),
         source,
@@ -126,7 +127,7 @@ fn settle(world: &World<'_>, machine: &Machine, file: &Path, check: bool) -> Res
                 return Ok(State::Missing);
             }
         }
-        Err(error) => return Err(wrong("read", error)),
+        Err(error) => return Err(wrong("read", error).into()),
     }
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder).map_err(|error| wrong("write", error))?;

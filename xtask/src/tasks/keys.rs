@@ -5,17 +5,17 @@ use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
+use host::Done;
+use image_build::gather::World;
+use image_config::SecretSource;
+use image_publish::{rootfs, secret};
 use registry_compat::Repository;
 use serde_json::json;
+use signatures::signing::PrivateKey;
+use signatures::trust::{POLICY, REGISTRIES_D, write};
 
 use crate::cli::{KeysArgs, KeysTask, NewKeyArgs};
-use crate::config::SecretSource;
 use crate::error::Error;
-use crate::gather::World;
-use crate::publish::{rootfs, secret};
-use crate::signing::PrivateKey;
-use crate::tasks::Done;
-use crate::trust::{POLICY, REGISTRIES_D, write};
 
 /// The public half in the image.
 const PUBLIC: &str = "/etc/pki/containers/custom-coreos.pub";
@@ -93,7 +93,7 @@ fn new(world: &World<'_>, args: &NewKeyArgs) -> Result<Done, Error> {
 
 /// Never readable for others, not even for a moment.
 fn private_file(path: &Path, text: &str) -> Result<(), Error> {
-    let failed = |source| Error::File {
+    let failed = |source| host::Error::File {
         verb: "write",
         path: path.to_owned(),
         source,
@@ -102,13 +102,13 @@ fn private_file(path: &Path, text: &str) -> Result<(), Error> {
     if path.exists() {
         std::fs::remove_file(path).map_err(failed)?;
     }
-    OpenOptions::new()
+    Ok(OpenOptions::new()
         .write(true)
         .create_new(true)
         .mode(0o600)
         .open(path)
         .and_then(|mut file| file.write_all(text.as_bytes()))
-        .map_err(failed)
+        .map_err(failed)?)
 }
 
 /// Our repository, and it alone, by signature; an unknown transport not at all;
@@ -153,8 +153,8 @@ fn registries_yaml(repository: &Repository) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::trust::Trust;
     use base64::Engine as _;
+    use signatures::trust::Trust;
 
     fn trust(repository: &Repository, key: &str, more: &[(&str, &str)]) -> Trust {
         let policy = policy_json(repository);

@@ -1,13 +1,15 @@
 //! What `build` and `publish` tell when a plan was performed.
 
+use host::Done;
+use image_build::gather::World;
+use image_build::lock::{Lock, image_version};
+use image_build::verdict;
+use image_publish::apply::{Live, Timing, apply};
+use image_publish::plan::Plan;
 use serde::Serialize;
 
-use crate::apply::{Live, Timing, apply};
 use crate::error::Error;
-use crate::gather::World;
-use crate::lock::Lock;
-use crate::plan::{Plan, image_version};
-use crate::tasks::{Done, diff, status, versions};
+use crate::tasks::{diff, status};
 
 /// The document of `--json`.
 #[derive(Serialize)]
@@ -36,7 +38,7 @@ pub fn timed(
         let line = format!("{:7.1} s  {}", timing.seconds, timing.step);
         world.report.status("Took", &line);
     }
-    (timings, outcome)
+    (timings, outcome.map_err(Error::from))
 }
 
 /// What was performed.
@@ -88,7 +90,7 @@ pub fn tell(
         ];
         let took = timings.iter();
         rows.extend(took.map(|t| row(t.step, format!("{:.1} s", t.seconds))));
-        versions::summary(world, made.verb, &rows)?;
+        verdict::summary(world, made.verb, &rows)?;
         if made.verb == "Published" {
             diff::page(world, live)?;
         }
@@ -112,12 +114,12 @@ pub fn document(
 ) -> Result<(), Error> {
     let repository = world.config.repository()?;
     let digest = live.and_then(|live| live.pushed.clone());
-    world.report.document(&Document {
+    Ok(world.report.document(&Document {
         fingerprint: lock.fingerprint()?.to_string(),
         effects: plan.effects().map(ToString::to_string).collect(),
         lock,
         image: digest.map(|digest| repository.at(digest).to_string()),
         size: live.and_then(|live| live.size),
         timings,
-    })
+    })?)
 }

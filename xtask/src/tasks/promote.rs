@@ -1,19 +1,19 @@
 //! `promote`, `rollback` and `retract`: which image the followed tags name.
 
+use host::Done;
+use image_build::gather::World;
+use image_build::lock::{LOCK_LABEL, Lock};
+use image_publish::apply::{Dry, Live, apply};
+use image_publish::lineage::Entry;
+use image_publish::plan::{Effect, Plan, Step, contract};
+use image_publish::{Act, Platform, Seen, history as measured, lineage as history, platforms};
 use registry_compat::{Answer, Digest, ImageRef, Repository, Tag};
 use remote::Inspected;
 use serde_json::json;
 
-use crate::apply::{Dry, Live, apply};
 use crate::cli::{PromoteArgs, RetractArgs, RollbackArgs};
 use crate::error::Error;
-use crate::gather::World;
-use crate::history::{self, Entry};
-use crate::lock::Lock;
-use crate::measured;
-use crate::plan::{Effect, LOCK_LABEL, Plan, Step, contract};
-use crate::publish::{self, Act, Platform, Seen, platforms};
-use crate::tasks::Done;
+use crate::tasks::publish;
 
 fn wrong(step: &str, detail: impl Into<String>) -> Error {
     Error::Step {
@@ -75,7 +75,7 @@ pub fn promote(world: &World<'_>, args: &PromoteArgs) -> Result<Done, Error> {
     let lock = Lock::parse(text, &format!("label {LOCK_LABEL} of {image}"))?;
     let home = registries.home_of(image)?;
     let there = home.image.to_string();
-    let mut first = publish::noted(world.config)?;
+    let mut first = image_publish::noted(world.config)?;
     first.extend([
         Act::Take {
             image: image.clone(),
@@ -88,19 +88,19 @@ pub fn promote(world: &World<'_>, args: &PromoteArgs) -> Result<Done, Error> {
     let pull = local.engine.pull(&there, home.insecure);
     let pull = Step::new("pull", vec![Effect::Reach(pull)]);
     let mut steps = vec![
-        publish::step("read", first),
+        image_publish::step("read", first),
         pull,
         contract(local.engine, &there, lock.target(local.arch)?, &lock),
     ];
     match &world.config.signing.unsigned {
-        Some(reason) => steps.push(publish::step(
+        Some(reason) => steps.push(image_publish::step(
             "signed",
             [Act::Unsigned {
                 reason: reason.clone(),
             }],
         )),
         None => {
-            steps.push(publish::step(
+            steps.push(image_publish::step(
                 "signed",
                 [Act::Signed {
                     image: image.clone(),
@@ -113,14 +113,14 @@ pub fn promote(world: &World<'_>, args: &PromoteArgs) -> Result<Done, Error> {
                 place: home.image.repository(),
                 insecure: home.insecure,
             };
-            steps.push(publish::host(seen, world.config.signing.judge));
+            steps.push(image_publish::host(seen, world.config.signing.judge));
         }
     }
     if let Some(day) = &local.today {
         let tag = day.parse()?;
-        steps.push(publish::step("name", [Act::Name { repository, tag }]));
+        steps.push(image_publish::step("name", [Act::Name { repository, tag }]));
     }
-    steps.push(publish::promote(world.config)?);
+    steps.push(image_publish::promote(world.config)?);
     let effects = carry_out(world, steps, args.dry_run)?;
     told(world, &digest, &effects)
 }
@@ -185,7 +185,7 @@ pub fn rollback(world: &World<'_>, args: &RollbackArgs) -> Result<Done, Error> {
     };
     let image = repository.at(digest.clone());
     left_behind(world, &image)?;
-    let mut acts = publish::noted(world.config)?;
+    let mut acts = image_publish::noted(world.config)?;
     acts.extend([
         Act::Take {
             image: image.clone(),
@@ -200,7 +200,10 @@ pub fn rollback(world: &World<'_>, args: &RollbackArgs) -> Result<Done, Error> {
         },
         None => Act::Signed { image },
     });
-    let steps = vec![publish::step("read", acts), publish::promote(world.config)?];
+    let steps = vec![
+        image_publish::step("read", acts),
+        image_publish::promote(world.config)?,
+    ];
     let effects = carry_out(world, steps, args.dry_run)?;
     if !args.dry_run {
         world.report.note(
@@ -224,7 +227,7 @@ fn left_behind(world: &World<'_>, image: &ImageRef) -> Result<(), Error> {
     for arch in all.iter() {
         let there = match registries.inspect(image, *arch) {
             Answer::Present(found) if found.manifest == found.digest => {
-                publish::piece(registries, image).is_ok_and(|(piece, _)| piece.arch == *arch)
+                image_publish::piece(registries, image).is_ok_and(|(piece, _)| piece.arch == *arch)
             }
             Answer::Present(_) => true,
             Answer::Absent => false,
@@ -244,7 +247,7 @@ fn named(world: &World<'_>, repository: &Repository, to: &str) -> Result<Digest,
     if to.starts_with("sha256:") {
         return Ok(to.parse()?);
     }
-    if to == measured::TAG {
+    if to == image_config::HISTORY_TAG {
         return Err(Error::Usage(format!(
             "`{to}` is the history of what publications took, and no image; \
              `cargo xtask status --history` shows it"
@@ -304,7 +307,11 @@ pub fn retract(world: &World<'_>, args: &RetractArgs) -> Result<Done, Error> {
         },
         Act::Retract { image },
     ];
-    let effects = carry_out(world, vec![publish::step("retract", acts)], args.dry_run)?;
+    let effects = carry_out(
+        world,
+        vec![image_publish::step("retract", acts)],
+        args.dry_run,
+    )?;
     let mut still: Vec<&Tag> = Vec::new();
     for tag in world.config.image.tags.iter() {
         let followed = repository.tagged(tag.clone());

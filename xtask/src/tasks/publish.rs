@@ -1,18 +1,22 @@
 //! `publish`: the second half of a publication.
 
+use host::Done;
+use image_build::gather::World;
+use image_build::inputs::read_lock;
+use image_build::lock::image_version;
+use image_publish::apply::{Dry, Live, apply};
+use image_publish::plan::{Plan, same_files};
+use image_publish::{arranged, piece};
 use registry_compat::ImageRef;
 
-use crate::apply::{Dry, Live, apply};
 use crate::cli::PublishArgs;
 use crate::error::Error;
-use crate::gather::World;
-use crate::plan::{Plan, image_version, same_files};
-use crate::publish::{self, arranged, piece};
-use crate::tasks::Done;
-use crate::tasks::build::own_house;
-use crate::tasks::inputs::read_lock;
-use crate::tasks::performed::{Made, document, tell, timed};
-use crate::tasks::promote::own;
+use crate::tasks::{
+    build::own_house,
+    performed::{Made, document, tell, timed},
+    promote::own,
+    publish,
+};
 
 /// Reads what was pushed, and goes on from there.
 ///
@@ -42,7 +46,7 @@ pub fn run(world: &World<'_>, args: &PublishArgs) -> Result<Done, Error> {
     }
     let (lock, pieces) = arranged(&given, &found)?;
     let plan = Plan {
-        steps: publish::second(world.config, &lock, &local, &pieces)?,
+        steps: image_publish::second(world.config, &lock, &local, &pieces)?,
         cleanup: Vec::new(),
     };
     world.report.status(

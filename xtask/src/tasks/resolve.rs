@@ -1,19 +1,21 @@
 //! `resolve`: the lock, and with `--decide` whether it is to be built.
 
+use host::Done;
+use image_build::gather::{Scope, World};
+use image_build::inputs::{Here, Resolved, resolved, write};
+use image_build::lock::Lock;
+use image_build::resolve::{NotYet, Resolution};
+use image_build::skip::{Published, UpToDate};
+use image_build::{skip, verdict};
+use image_config::{Config, Reason};
 use registry_compat::{Answer, Digest};
 use remote::Inspected;
 use serde::Serialize;
 use version_discovery::Arch;
 
 use crate::cli::ResolveArgs;
-use crate::config::{Config, Reason};
 use crate::error::Error;
-use crate::gather::{Scope, World};
-use crate::lock::Lock;
-use crate::resolve::{NotYet, Resolution};
-use crate::skip::{self, Published, UpToDate};
-use crate::tasks::inputs::{Here, Resolved, resolved, write};
-use crate::tasks::{Done, build, versions};
+use crate::tasks::build;
 
 /// What a night comes to, in the word that a workflow reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -75,7 +77,7 @@ pub fn run(world: &World<'_>, args: &ResolveArgs) -> Result<Done, Error> {
         published: args.decide,
         ..Scope::default()
     };
-    let mut resolved = resolved(world, &args.facts, None, Here::Saved, scope)?;
+    let mut resolved = resolved(world, &(&args.facts).into(), None, Here::Saved, scope)?;
     if let Resolution::Lock(lock) = &mut resolved.resolution {
         lock.judgement.forced = args.forced().cloned();
         hand_on(world, args, lock)?;
@@ -85,13 +87,13 @@ pub fn run(world: &World<'_>, args: &ResolveArgs) -> Result<Done, Error> {
     }
     match &resolved.resolution {
         Resolution::Lock(lock) => {
-            versions::hold(world, &resolved.choice.outcome)?;
+            verdict::hold(world, &resolved.choice.outcome)?;
             world.report.outputs(&outputs(&resolved, lock)?)?;
             world.report.document(&lock)?;
             Ok(Done::Well)
         }
         Resolution::NotYet(not_yet) => {
-            versions::tell(world, not_yet);
+            verdict::tell(world, not_yet);
             world.report.document(not_yet)?;
             Ok(Done::NotYet)
         }
@@ -111,7 +113,7 @@ fn hand_on(world: &World<'_>, args: &ResolveArgs, lock: &Lock) -> Result<(), Err
 }
 
 fn outputs(resolved: &Resolved, lock: &Lock) -> Result<Vec<(&'static str, String)>, Error> {
-    let mut values = versions::outputs(resolved);
+    let mut values = verdict::outputs(resolved);
     values.push(("fingerprint", lock.fingerprint()?.to_string()));
     Ok(values)
 }
@@ -124,9 +126,9 @@ fn decide(world: &World<'_>, resolved: &Resolved, forced: Option<&Reason>) -> Re
         Resolution::NotYet(not_yet) => (None, Some(&**not_yet)),
     };
     if let Some(not_yet) = missing {
-        versions::not_yet(world, not_yet)?;
+        verdict::not_yet(world, not_yet)?;
     }
-    versions::hold(world, &resolved.choice.outcome)?;
+    verdict::hold(world, &resolved.choice.outcome)?;
     let same = match lock {
         Some(lock) => same(world, resolved, lock, forced)?,
         None => None,
@@ -151,7 +153,7 @@ fn decide(world: &World<'_>, resolved: &Resolved, forced: Option<&Reason>) -> Re
     );
     let mut values = match lock {
         Some(lock) => outputs(resolved, lock)?,
-        None => versions::outputs(resolved),
+        None => verdict::outputs(resolved),
     };
     values.retain(|(name, _)| *name != "verdict");
     let jobs = matrix(world.config);
@@ -218,7 +220,7 @@ fn same(
         world
             .report
             .status("Unchanged", &format!("since {}: {image}", same.since));
-        versions::summary(world, "Unchanged", &rows(&image.to_string(), same))?;
+        verdict::summary(world, "Unchanged", &rows(&image.to_string(), same))?;
     }
     Ok(same)
 }
@@ -270,7 +272,8 @@ mod tests {
 
     #[test]
     fn each_architecture_has_its_runner() {
-        let text = include_str!("../testing/image.yaml").replace("[x86_64]", "[aarch64, x86_64]")
+        let text = include_str!("../../../crates/image-build/src/testing/image.yaml")
+            .replace("[x86_64]", "[aarch64, x86_64]")
             + "ci:\n  runners:\n    aarch64: our-arm\n";
         let config = Config::parse(&text, std::path::Path::new("x")).unwrap();
         assert_eq!(

@@ -3,20 +3,23 @@
 mod past;
 mod runs;
 
+use image_build::verdict;
 use registry_compat::{Answer, Digest, ImageRef, Repository, Trouble, Unknown};
 use remote::Inspected;
 
 pub(crate) use past::chart;
 
+use host::Done;
+use host::failure::{Failure as _, Kind};
+use image_build::engine::Engine;
+use image_build::gather::{Scope, World};
+use image_build::lock::{LOCK_LABEL, Lock};
+use image_publish::Signature;
+use night::status::{Asked, Word, judge, rows};
+
 use crate::cli::StateArgs;
-use crate::engine::Engine;
 use crate::error::Error;
-use crate::gather::{Scope, World};
-use crate::lock::Lock;
-use crate::plan::LOCK_LABEL;
-use crate::publish;
-use crate::status::{Asked, Signature, Word, judge, rows};
-use crate::tasks::{Done, versions};
+use crate::tasks::publish;
 
 /// `status`.
 ///
@@ -31,7 +34,7 @@ pub fn run(world: &World<'_>, args: &StateArgs) -> Result<Done, Error> {
     let status = judge(world.config, &asked)?;
     let rows = rows(&status, asked.now);
     world.report.table(&rows);
-    versions::summary(world, "Status", &rows)?;
+    verdict::summary(world, "Status", &rows)?;
     let word = serde_json::to_value(status.verdict.word).unwrap_or_default();
     world.report.outputs(&[
         ("status", word.as_str().unwrap_or_default().to_owned()),
@@ -51,7 +54,7 @@ fn ask(world: &World<'_>) -> Result<Asked, Error> {
     let followed = world.followed()?;
     let published = match world.published() {
         Ok(answer) => answer,
-        Err(error) => Answer::Unknown(unknown(error)?),
+        Err(error) => Answer::Unknown(unknown(error.into())?),
     };
     let (lock, signature) = match &published {
         Answer::Present(found) => (
@@ -65,9 +68,9 @@ fn ask(world: &World<'_>) -> Result<Asked, Error> {
     };
     let upstream = world
         .upstream_beside(Scope::default(), Some(published.clone()))
-        .map_err(|error| remote::one_line(&error.to_string()));
-    if upstream.is_err() && crate::process::interrupted() {
-        return Err(Error::Interrupted);
+        .map_err(|error| host::one_line(&error.to_string()));
+    if upstream.is_err() && host::process::interrupted() {
+        return Err(host::Error::Interrupted.into());
     }
     // Nothing is run: which engine there is has no influence on a fingerprint.
     let engine = world.engine(None).unwrap_or(Engine::Podman);
@@ -85,12 +88,12 @@ fn ask(world: &World<'_>) -> Result<Asked, Error> {
 
 /// What a row can say; an interruption is none of it.
 fn unknown(error: Error) -> Result<Unknown, Error> {
-    match error {
-        Error::Unknown(why) => Ok(why),
-        Error::Interrupted => Err(Error::Interrupted),
-        other => Ok(Unknown {
+    match error.kind() {
+        Kind::Unanswered(why) => Ok(why.clone()),
+        Kind::Interrupted => Err(error),
+        _ => Ok(Unknown {
             trouble: Trouble::Configuration,
-            detail: remote::one_line(&other.to_string()),
+            detail: host::one_line(&error.to_string()),
         }),
     }
 }
@@ -102,17 +105,17 @@ fn lock(world: &World<'_>, followed: &ImageRef, found: &Inspected) -> Result<Ans
     if let Some(text) = found.labels.get(LOCK_LABEL) {
         return Ok(parse(text).map_or(Answer::Absent, Answer::Present));
     }
-    let beside = publish::attached(
+    let beside = image_publish::attached(
         world.registries()?,
         followed.repository(),
         &found.digest,
-        publish::LOCK,
+        image_publish::LOCK,
     );
     Ok(match beside {
         Ok(document) => document
             .and_then(|bytes| parse(&String::from_utf8_lossy(&bytes)))
             .map_or(Answer::Absent, Answer::Present),
-        Err(error) => Answer::Unknown(unknown(error)?),
+        Err(error) => Answer::Unknown(unknown(error.into())?),
     })
 }
 
@@ -122,9 +125,12 @@ fn signature(world: &World<'_>, repository: &Repository, digest: &Digest) -> Sig
     }
     let found = world
         .registries()
-        .and_then(|registries| publish::signature(&world.env.root, registries, repository, digest));
+        .map_err(image_publish::Error::from)
+        .and_then(|registries| {
+            image_publish::signature(&world.env.root, registries, repository, digest)
+        });
     match found {
         Ok(found) => found,
-        Err(error) => Signature::Unknown(remote::one_line(&error.to_string())),
+        Err(error) => Signature::Unknown(host::one_line(&error.to_string())),
     }
 }

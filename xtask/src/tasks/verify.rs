@@ -1,17 +1,18 @@
 //! `verify`: an image in a registry against its own labels and lock.
 
+use host::Done;
+use image_build::contract::Check;
+use image_build::gather::World;
+use image_build::lock::{LOCK_LABEL, Lock, image_version};
+use image_publish::apply::{Live, apply};
+use image_publish::plan::{Effect, Plan, Step, contract};
+use image_publish::{Platform, Seen};
 use registry_compat::{Answer, ImageRef};
 use remote::Inspected;
 
-use crate::apply::{Live, apply};
 use crate::cli::VerifyArgs;
-use crate::contract::Check;
 use crate::error::Error;
-use crate::gather::World;
-use crate::lock::Lock;
-use crate::plan::{Effect, LOCK_LABEL, Plan, Step, contract, image_version};
-use crate::publish::{self, Platform, Seen};
-use crate::tasks::Done;
+use crate::tasks::publish;
 
 /// Reads the image by digest, pulls exactly that, runs the contract in it, and
 /// holds its labels against its lock.
@@ -66,7 +67,7 @@ pub fn run(world: &World<'_>, args: &VerifyArgs) -> Result<Done, Error> {
         insecure: home.insecure,
     };
     let others = others(world, &pinned, &found, &lock)?;
-    let signature = publish::checks(&live, seen, &found.digest, &world.config.signing)?;
+    let signature = image_publish::checks(&live, seen, &found.digest, &world.config.signing)?;
     let label = |key: &str, expected: String| {
         let found = found
             .labels
@@ -76,7 +77,7 @@ pub fn run(world: &World<'_>, args: &VerifyArgs) -> Result<Done, Error> {
         Check {
             ok: found == expected,
             name: format!("label {key}"),
-            found: remote::one_line(&found),
+            found: host::one_line(&found),
             expected,
         }
     };
@@ -92,7 +93,7 @@ pub fn run(world: &World<'_>, args: &VerifyArgs) -> Result<Done, Error> {
     ]);
     checks.extend(signature);
     checks.extend(others);
-    world.report.table(&crate::contract::rows(&checks));
+    world.report.table(&image_build::contract::rows(&checks));
     let failed = checks.iter().filter(|check| !check.ok).count();
     world
         .report
@@ -121,7 +122,7 @@ fn others(
     if found.manifest == found.digest {
         return Ok(checks);
     }
-    for Platform { arch, image } in publish::platforms(world.registries()?, pinned, lock)? {
+    for Platform { arch, image } in image_publish::platforms(world.registries()?, pinned, lock)? {
         let expected = format!("lock {}", lock.fingerprint()?.short());
         let theirs = match &image {
             None => "nothing".to_owned(),

@@ -5,29 +5,31 @@ mod switch;
 
 use std::path::PathBuf;
 
+use host::Done;
+use host::env::Stopwatch;
+use image_build::gather::World;
+use machine::ignition::sources::translate_all;
+use machine::vm::{
+    capabilities,
+    expect::{Boot, Expectation, expectations},
+    fcos,
+    guest::{self, NEWEST_SPEC},
+    judge::{Judgement, Row, Verdict, judge},
+    machine::Acceleration,
+    mistakes::planted,
+    nights,
+    probe::{self, Afterwards},
+    report::Findings,
+    run::{Booted, Room},
+    spec::{self, Fit},
+    switch::{Switch, harness},
+    trial::{DISK, Parts, System, Trial},
+};
 use serde::Serialize;
 use serde_json::Value;
 
 use crate::cli::{Base, VmArgs};
-use crate::env::Stopwatch;
 use crate::error::Error;
-use crate::gather::World;
-use crate::ignition::sources::translate_all;
-use crate::tasks::Done;
-use crate::vm::expect::{Boot, Expectation, expectations};
-use crate::vm::fcos;
-use crate::vm::guest::{self, NEWEST_SPEC};
-use crate::vm::host;
-use crate::vm::judge::{Judgement, Row, Verdict, judge};
-use crate::vm::machine::Acceleration;
-use crate::vm::mistakes::planted;
-use crate::vm::nights;
-use crate::vm::probe::{self, Afterwards};
-use crate::vm::report::Findings;
-use crate::vm::run::{Booted, Room};
-use crate::vm::spec::{self, Fit};
-use crate::vm::switch::{Switch, harness};
-use crate::vm::trial::{DISK, Parts, System, Trial};
 
 /// How many of the console's last lines are shown when a boot went wrong.
 const TAIL: usize = 25;
@@ -41,7 +43,7 @@ const BOOTS: usize = 2;
 /// If something that it takes is missing or cannot run. A machine that is not
 /// what its config says is an answer: [`Done::Badly`].
 pub fn run(world: &World<'_>, args: &VmArgs) -> Result<Done, Error> {
-    host::able(world.env)?;
+    capabilities::able(world.env)?;
     let base = args.base.unwrap_or_else(|| base_here(world));
     if args.switch.is_some() && base != Base::Fcos {
         let text = "`--switch` needs `--base fcos`: Debian has no bootc";
@@ -49,7 +51,7 @@ pub fn run(world: &World<'_>, args: &VmArgs) -> Result<Done, Error> {
     }
     let config = source(world, &args.name, base)?;
     let watch = Stopwatch::start();
-    let (acceleration, why) = host::acceleration(args.emulate);
+    let (acceleration, why) = capabilities::acceleration(args.emulate);
     let how = match (acceleration, why) {
         (Acceleration::Kvm, _) => "with KVM".to_owned(),
         (_, why) => format!(
@@ -64,7 +66,7 @@ pub fn run(world: &World<'_>, args: &VmArgs) -> Result<Done, Error> {
     let system = match base {
         Base::Debian => {
             let room = Room::new(&world.env.root)?;
-            let sh = crate::apply::shell(&world.env.root)?;
+            let sh = host::process::shell(&world.env.root)?;
             System::Debian(guest::get(world, &sh, &cache(world), room.path())?)
         }
         Base::Fcos => System::Fcos(fcos::get(world)?.1),
@@ -77,7 +79,7 @@ pub fn run(world: &World<'_>, args: &VmArgs) -> Result<Done, Error> {
         logs: args.logs.clone(),
     };
     if args.nights {
-        return nights::run(&parts, &config, &watch);
+        return Ok(nights::run(&parts, &config, &watch)?);
     }
     let expectations = expectations(&config);
     let switch = match &args.switch {

@@ -3,17 +3,16 @@
 
 use std::time::Duration;
 
+use host::process::interrupted;
+use host::{Done, env};
+use image_build::gather::World;
+use night::workflow::{Line, Standing, inputs, trend};
 use remote::{Access, Dispatched, Pace, Polls, Project, Run, Wanted};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::cli::{RunArgs, StatusArgs, WorkflowArgs, WorkflowTask};
-use crate::env;
 use crate::error::Error;
-use crate::gather::World;
-use crate::process::interrupted;
-use crate::tasks::Done;
-use crate::workflow::{Line, Standing, inputs, trend};
 
 /// How fast GitHub is asked, and how long a run is looked for and followed.
 #[derive(Debug, Clone, Copy)]
@@ -84,7 +83,7 @@ struct Started<'a> {
 }
 
 fn start(world: &World<'_>, args: &RunArgs, tempo: Tempo) -> Result<Done, Error> {
-    let inputs = inputs(args)?;
+    let inputs = inputs(&args.start())?;
     let file = args.workflow.file();
     let project = world.project(Access::StartRuns, tempo.pace)?;
     let branch = match &args.branch {
@@ -126,7 +125,7 @@ fn start(world: &World<'_>, args: &RunArgs, tempo: Tempo) -> Result<Done, Error>
         world.report.document(&started)?;
         return Ok(Done::Unknown);
     };
-    let url = remote::one_line(&url);
+    let url = host::one_line(&url);
     world.report.answer(&url);
     world.report.outputs(&[("url", url.clone())])?;
     let (done, ended) = match args.watch {
@@ -252,7 +251,7 @@ fn status(world: &World<'_>, args: &StatusArgs, tempo: Tempo) -> Result<Done, Er
             world.report.document(&Value::Null)?;
             return Ok(Done::Unknown);
         };
-        world.report.answer(&remote::one_line(&newest.html_url));
+        world.report.answer(&host::one_line(&newest.html_url));
         let (done, line) = follow(world, &project, newest.id, tempo.follow)?;
         world.report.document(&line)?;
         return Ok(done);
@@ -278,9 +277,9 @@ fn all(world: &World<'_>, tempo: Tempo) -> Result<Done, Error> {
         if !workflow.path.starts_with(".github/workflows/") {
             continue;
         }
-        let state = remote::one_line(&workflow.state).replace('_', " ");
+        let state = host::one_line(&workflow.state).replace('_', " ");
         let told = told(world, &project, workflow.file(), Some(state.clone()))?;
-        let mut row = vec![remote::one_line(workflow.file()), state];
+        let mut row = vec![host::one_line(workflow.file()), state];
         match told.runs.first() {
             Some(newest) => row.extend(newest.cells().get(1..4).unwrap_or_default().to_vec()),
             None => row.extend(["–", "", ""].map(str::to_owned)),

@@ -58,7 +58,7 @@ fn the_build_workflow_publishes_skips_and_explains() {
         night.log
     );
     let repository = world.config.repository().unwrap();
-    let signature = xtask::signing::signature_tag(&first).unwrap();
+    let signature = signatures::signing::signature_tag(&first).unwrap();
     assert!(world.digest(&repository.tagged(signature)).is_some());
     assert!(night.summary.contains("### Published"), "{}", night.summary);
 

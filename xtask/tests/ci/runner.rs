@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
+use registry_compat::Digest;
 use serde_json::{Map, Value, json};
 use xshell::{Shell, cmd};
 
@@ -263,7 +264,7 @@ impl<'a> Job<'a> {
             all.extend(file.bytes());
             all.extend(std::fs::read(self.folder.join(file)).unwrap());
         }
-        xtask::lock::digest_of(&all).unwrap().hex().to_owned()
+        Digest::of(&all).hex().to_owned()
     }
 
     fn step(&mut self, step: &Value) {

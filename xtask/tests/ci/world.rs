@@ -4,20 +4,20 @@
 
 use std::path::{Path, PathBuf};
 
+use host::process::{Background, Invocation};
+use image_config::{Config, Judge, Signing};
 use registry_compat::{Answer, Digest, ImageRef, KmodTag};
+use rehearsal::checkout::reads_signatures;
+use rehearsal::requirements::REHEARSAL;
+use rehearsal::standins;
+use rehearsal::standins::StandIn;
 use remote::{AuthFiles, Registries};
 use serde_json::json;
 use xshell::{Shell, TempDir, cmd};
-use xtask::config::{Config, Judge, Signing};
-use xtask::process::{Background, Invocation};
-use xtask::rehearse::checkout::reads_signatures;
-use xtask::rehearse::standins::{self, StandIn};
-use xtask::tasks::doctor::REHEARSAL;
 
 use super::github::Github;
 use super::skip::skip;
-use super::support::upstream::Upstream;
-use super::support::{FCOS, KERNEL};
+use super::support::{FCOS, KERNEL, upstream::Upstream};
 
 /// What signs, and what opens it.
 pub const PASSWORD: &str = "correct horse battery staple";

@@ -5,15 +5,16 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Parser;
-use remote::{AuthFiles, Pace, Secret};
+use cleanup::log::Log;
+use custom_coreos::cli::{Cli, Task};
+use custom_coreos::tasks::cleanup::{Paces, run_at};
+use host::Secret;
+use host::env::Env;
+use host::report::Report;
+use image_build::gather::World;
+use image_config::Config;
+use remote::{AuthFiles, Pace};
 use xshell::{Shell, TempDir};
-use xtask::cleanup::log::Log;
-use xtask::cli::{Cli, Task};
-use xtask::config::Config;
-use xtask::env::Env;
-use xtask::gather::World;
-use xtask::report::Report;
-use xtask::tasks::cleanup::{Paces, run_at};
 
 use crate::github::Github;
 pub use crate::ran::{Ran, TOKEN};
@@ -51,7 +52,7 @@ impl Bench {
         let mut env = Env::read().unwrap();
         env.root = dir.path().to_owned();
         env.registries_conf = Some(conf);
-        env.auth_files = AuthFiles::default();
+        env.auth = host::env::AuthVariables::default();
         env.cache = Some(dir.path().join("cache"));
         env.github_token = Some(Secret::new(TOKEN));
         Self {

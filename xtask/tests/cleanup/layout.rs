@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use registry_compat::Digest;
 use serde_json::{Value, json};
-use xtask::lock::digest_of;
 
 use crate::github::{IMAGE, INDEX};
 
@@ -48,7 +48,7 @@ impl Layout {
     }
 
     fn put(&self, kind: &'static str, bytes: &[u8]) -> Piece {
-        let digest = digest_of(bytes).unwrap();
+        let digest = Digest::of(bytes);
         std::fs::write(self.0.join("blobs/sha256").join(digest.hex()), bytes).unwrap();
         Piece {
             digest: digest.to_string(),
@@ -66,7 +66,7 @@ impl Layout {
         let config = json!({
             "architecture": arch, "os": "linux", "created": ago(days),
             "config": {"Labels": {"name": name}},
-            "rootfs": {"type": "layers", "diff_ids": [digest_of(b"").unwrap()]},
+            "rootfs": {"type": "layers", "diff_ids": [Digest::of(b"")]},
         });
         let config = self.put_json(CONFIG, &config);
         let layer = self.put("application/vnd.oci.image.layer.v1.tar+gzip", &LAYER);
@@ -140,7 +140,7 @@ impl Layout {
 }
 
 fn ago(days: i64) -> String {
-    let seconds = i64::try_from(xtask::env::epoch_seconds()).unwrap() - days * 86_400;
+    let seconds = i64::try_from(host::env::epoch_seconds()).unwrap() - days * 86_400;
     let at = retention::Timestamp::from_unix_seconds(seconds).unwrap();
     at.to_string()
 }

@@ -1,11 +1,11 @@
 //! The measured history lies in the package, and outlives the images.
 
-use registry_compat::ImageRef;
+use image_config::HISTORY_TAG as TAG;
+use image_publish::history::History;
+use registry_compat::{Digest, ImageRef};
 use remote::{AuthFiles, Registries};
 use serde_json::{Value, json};
-use xtask::lock::digest_of;
-use xtask::measured::{History, TAG};
-use xtask::signing::MANIFEST;
+use signatures::signing::MANIFEST;
 
 use crate::registry::Registry;
 
@@ -17,7 +17,7 @@ fn registries(registry: &Registry) -> Registries {
 
 /// A history that nobody has added to for years.
 fn put_history(registry: &Registry) {
-    let of = |bytes: &[u8]| digest_of(bytes).unwrap();
+    let of = |bytes: &[u8]| Digest::of(bytes);
     let document = History::default().to_bytes().unwrap();
     let manifest = json!({
         "schemaVersion": 2,

@@ -1,8 +1,9 @@
 //! What is printed, read, refused and found broken; nothing is deleted here.
 
 use clap::Parser;
+use custom_coreos::cli::Cli;
+use registry_compat::Digest;
 use serde_json::Value;
-use xtask::cli::Cli;
 
 use crate::bench::Bench;
 use crate::github::{Fault, error, image, index};
@@ -237,7 +238,7 @@ fn a_pin_holds_and_an_absent_one_is_named() {
     bench.furnish();
     let signature = bench.github.state().versions[3].digest.clone();
     let pins = format!("{{pinned: ['{signature}', 'sha256:{}']}}", "0".repeat(64));
-    let retention: xtask::config::Retention = serde_yaml::from_str(&pins).unwrap();
+    let retention: image_config::Retention = serde_yaml::from_str(&pins).unwrap();
     bench.config.retention.pinned = retention.pinned;
     bench
         .run(&[])
@@ -255,7 +256,7 @@ fn the_audit_names_what_is_broken() {
         .expect(0)
         .says("0 findings in 6 versions");
     let gone = image("gone", None);
-    let gone = xtask::lock::digest_of(gone.to_string().as_bytes()).unwrap();
+    let gone = Digest::of(gone.to_string().as_bytes());
     bench.github.add(9, &["v3"], &index(&[gone.as_str()]));
     let sig = format!("{}.sig", gone.as_str().replace(':', "-"));
     bench.github.image(9, &[&sig], "orphan");

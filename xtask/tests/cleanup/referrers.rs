@@ -3,23 +3,23 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use cleanup::cache::Cache;
+use cleanup::gather::{Inventory, gather};
+use cleanup::source::{Source, Tools};
+use image_config::Package;
+use registry_compat::Digest;
 use remote::loopback::{Loopback, Reply, Request};
 use remote::{Agent, AuthFiles, Limits, Pace};
 use retention::{ManifestRead, Name};
 use serde_json::{Value, json};
 use xshell::Shell;
-use xtask::cleanup::cache::Cache;
-use xtask::cleanup::gather::{Inventory, gather};
-use xtask::cleanup::source::{Source, Tools};
-use xtask::config::Package;
-use xtask::lock::digest_of;
 
 use crate::github::{IMAGE, image, index};
 
 /// What is gathered where the list of referrers is answered like this, and the
 /// names of the image and of what refers to it.
 fn gathered(referrers: impl Fn(&str) -> Reply + Send + Sync + 'static) -> (Inventory, [Name; 2]) {
-    let digest = |value: &Value| digest_of(value.to_string().as_bytes()).unwrap().to_string();
+    let digest = |value: &Value| Digest::of(value.to_string().as_bytes()).to_string();
     let root = image("root", None);
     let bundle = image("bundle", Some(&digest(&root)));
     let names = [&root, &bundle].map(|value| Name::from(digest(value).as_str()));

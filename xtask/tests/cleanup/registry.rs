@@ -6,14 +6,14 @@ use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Command, Output};
 
+use cleanup::cache::Cache;
+use cleanup::gather::gather;
+use cleanup::source::{Source, Tools};
+use host::process::{Background, Invocation};
+use image_config::Package;
 use remote::{Agent, AuthFiles, Limits, Pace};
 use serde_json::Value;
 use xshell::{Shell, TempDir};
-use xtask::cleanup::cache::Cache;
-use xtask::cleanup::gather::gather;
-use xtask::cleanup::source::{Source, Tools};
-use xtask::config::Package;
-use xtask::process::{Background, Invocation};
 
 use crate::github::INDEX;
 use crate::layout::{Layout, Piece};
@@ -447,7 +447,7 @@ fn a_tag_that_moves_onto_an_old_image_saves_it() {
     let limits = Limits::default();
     let conf = registry.path("registries.conf");
     let registries = crate::reading::registries(&conf, AuthFiles::default());
-    let pace = Pace::registry(xtask::env::epoch_seconds, || false);
+    let pace = Pace::registry(host::env::epoch_seconds, || false);
     let tools = Tools {
         agent: Agent::new(limits),
         registries: &registries,

@@ -2,11 +2,14 @@
 
 use std::io::Write;
 
+use registry_compat::Digest;
 use remote::loopback::{Manner, Reply};
 use serde_json::json;
 
-use super::support::upstream::{KMODS, kernel};
-use super::support::{Bench, FCOS};
+use super::support::{
+    Bench, FCOS,
+    upstream::{KMODS, kernel},
+};
 
 const AKMODS: &str = "ghcr.io/ublue-os/akmods-zfs";
 const PUBLISH: [&str; 2] = ["build", "--publish"];
@@ -82,7 +85,7 @@ fn built(bench: &Bench) -> String {
 }
 
 fn layers_read(bench: &Bench) -> usize {
-    let digest = xtask::lock::digest_of(&of_zfs("2.4.3")).unwrap();
+    let digest = Digest::of(&of_zfs("2.4.3"));
     let path = format!("/v2/ghcr.io/ublue-os/akmods-zfs/blobs/{digest}");
     bench.upstream.asked("GET", &path)
 }
@@ -195,7 +198,7 @@ fn what_cannot_be_read_is_never_no_kmods() {
         put(&bench, &kernel(), ("gzip", &good));
         bench.run(&["resolve"]).expect(0);
     }
-    let digest = xtask::lock::digest_of(&good).unwrap();
+    let digest = Digest::of(&good);
     let blob = |bytes: &[u8]| Reply::new(200, "application/octet-stream", bytes);
     let cut = blob(&good).sent(Manner::CutAfter(good.len() / 2));
     for (reply, why) in [

@@ -3,8 +3,10 @@
 
 use serde_json::{Value, json};
 
-use super::support::upstream::{KMODS, PUBLISHED, day, kernel};
-use super::support::{Bench, Outcome};
+use super::support::{
+    Bench, Outcome,
+    upstream::{KMODS, PUBLISHED, day, kernel},
+};
 
 const DECIDE: [&str; 4] = ["resolve", "--decide", "-o", "lock.json"];
 

@@ -3,8 +3,10 @@
 use remote::loopback::Reply;
 use serde_json::{Value, json};
 
-use super::support::upstream::{KMODS, kernel, now};
-use super::support::{Bench, FCOS};
+use super::support::{
+    Bench, FCOS,
+    upstream::{KMODS, kernel, now},
+};
 
 const NEXT: &str = "44.20260803.3.1";
 

@@ -2,8 +2,7 @@
 
 use registry_compat::{Answer, Digest, Repository};
 
-use super::support::upstream::PUBLISHED;
-use super::support::{Bench, two};
+use super::support::{Bench, two, upstream::PUBLISHED};
 
 const PUSH: [&str; 4] = ["build", "--push", "--locked", "lock.json"];
 

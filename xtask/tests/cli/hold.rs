@@ -2,8 +2,10 @@
 
 use serde_json::json;
 
-use super::support::upstream::{KMODS, PUBLISHED, day, kernel};
-use super::support::{Bench, FCOS};
+use super::support::{
+    Bench, FCOS,
+    upstream::{KMODS, PUBLISHED, day, kernel},
+};
 
 const PUBLISH: [&str; 2] = ["build", "--publish"];
 const NEXT: &str = "44.20260803.3.1";

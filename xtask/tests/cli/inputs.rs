@@ -4,9 +4,11 @@
 use remote::loopback::Reply;
 use xshell::{Shell, cmd};
 
-use super::support::signer::{Signer, program};
-use super::support::small::Small;
-use super::support::{Bench, Outcome};
+use super::support::{
+    Bench, Outcome,
+    signer::{Signer, program},
+    small::Small,
+};
 
 const NAME: &str = "quay.io/fedora/fedora-coreos";
 

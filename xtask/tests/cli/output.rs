@@ -2,8 +2,10 @@
 
 use serde_json::Value;
 
-use super::support::Bench;
-use super::support::upstream::{KMODS, kernel};
+use super::support::{
+    Bench,
+    upstream::{KMODS, kernel},
+};
 
 /// Every task that a fake world can answer, with the exit code of a good day.
 const TASKS: [&[&str]; 11] = [

@@ -3,8 +3,10 @@
 use remote::loopback::{Reply, nobody};
 use serde_json::json;
 
-use super::support::upstream::{BASE, KMODS, kernel};
-use super::support::{Bench, FCOS, Outcome};
+use super::support::{
+    Bench, FCOS, Outcome,
+    upstream::{BASE, KMODS, kernel},
+};
 
 const PUBLISH: [&str; 2] = ["build", "--publish"];
 

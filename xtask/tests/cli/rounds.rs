@@ -2,8 +2,10 @@
 
 use serde_json::json;
 
-use super::support::Bench;
-use super::support::upstream::{KMODS, kernel};
+use super::support::{
+    Bench,
+    upstream::{KMODS, kernel},
+};
 
 /// As it is with the big registries: strangers need a token.
 fn bench() -> Bench {

@@ -3,8 +3,10 @@
 
 use serde_json::{Value, json};
 
-use super::support::upstream::{BASE, KMODS, PUBLISHED, day, kernel};
-use super::support::{Bench, FCOS};
+use super::support::{
+    Bench, FCOS,
+    upstream::{BASE, KMODS, PUBLISHED, day, kernel},
+};
 
 const PUBLISH: [&str; 2] = ["build", "--publish"];
 

@@ -1,15 +1,15 @@
 //! `status`, and the history of what publications took.
 
+use image_publish::history::{History, MOST};
 use registry_compat::{Answer, Digest, ImageRef};
 use remote::loopback::Reply;
 use serde_json::{Value, json};
-use xtask::lock::digest_of;
-use xtask::measured::{History, MOST};
-use xtask::publish::history;
-use xtask::signing::MANIFEST;
+use signatures::signing::MANIFEST;
 
-use super::support::upstream::{KMODS, PUBLISHED, kernel};
-use super::support::{Bench, FCOS};
+use super::support::{
+    Bench, FCOS,
+    upstream::{KMODS, PUBLISHED, kernel},
+};
 
 const PUBLISH: [&str; 4] = ["build", "--publish", "--force", "a test"];
 
@@ -19,7 +19,7 @@ fn json_of(bench: &Bench, words: &[&str], code: i32) -> Value {
 }
 
 fn kept(bench: &Bench) -> History {
-    let found = history(&bench.registries(), &PUBLISHED.parse().unwrap());
+    let found = image_publish::read_history(&bench.registries(), &PUBLISHED.parse().unwrap());
     found.unwrap().expect("there is a history")
 }
 
@@ -27,7 +27,7 @@ fn kept(bench: &Bench) -> History {
 fn put_history(bench: &Bench, document: &[u8]) -> Digest {
     let registries = bench.registries();
     let place: ImageRef = format!("{PUBLISHED}:history").parse().unwrap();
-    let of = |bytes: &[u8]| digest_of(bytes).unwrap();
+    let of = |bytes: &[u8]| Digest::of(bytes);
     let manifest = json!({
         "schemaVersion": 2,
         "mediaType": MANIFEST,

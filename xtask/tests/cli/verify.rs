@@ -1,11 +1,12 @@
 //! `verify`: a published image against its own labels and lock.
 
+use image_build::lock::{LOCK_LABEL, Lock, image_version};
 use serde_json::{Map, Value, json};
-use xtask::lock::Lock;
-use xtask::plan::{LOCK_LABEL, image_version};
 
-use super::support::Bench;
-use super::support::upstream::{PUBLISHED, kernel};
+use super::support::{
+    Bench,
+    upstream::{PUBLISHED, kernel},
+};
 
 const IMAGE: &str = "ghcr.io/someone/custom-coreos:tried";
 

@@ -3,8 +3,8 @@
 
 use std::path::Path;
 
+use machine::vm::guest::recipe;
 use rustix::process::{Pid, Signal, kill_process};
-use xtask::vm::guest::recipe;
 
 use super::support::{Bench, until};
 

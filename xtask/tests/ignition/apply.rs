@@ -7,7 +7,9 @@ use std::path::Path;
 
 use xshell::{Shell, cmd};
 
-use crate::{bench, skip::skip, sources::stock};
+use crate::bench;
+use crate::skip::skip;
+use crate::sources::stock;
 
 /// Where Debian's package has the program that an initramfs runs.
 const IGNITION: &str = "/usr/lib/dracut/modules.d/30ignition/ignition";

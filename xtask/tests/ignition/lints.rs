@@ -1,8 +1,11 @@
 //! Each lint: one config that it finds, and its neighbour that is right.
 
-use xtask::config::Allow;
-use xtask::ignition::lints::{Finding, Lint, lint};
-use xtask::ignition::view::View;
+use image_config::Allow;
+use image_config::Lint;
+use machine::ignition::{
+    lints::{Finding, lint},
+    view::View,
+};
 
 use crate::{bench, with_config};
 

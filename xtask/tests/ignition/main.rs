@@ -38,9 +38,9 @@ fn bench() -> Bench {
 }
 
 /// The same with other words in `image.yaml`.
-fn with_config(bench: &Bench, edit: impl FnOnce(&mut xtask::config::Config)) {
+fn with_config(bench: &Bench, edit: impl FnOnce(&mut image_config::Config)) {
     let path = bench.path("image.yaml");
-    let mut config = xtask::config::Config::load(&path).unwrap();
+    let mut config = image_config::Config::load(&path).unwrap();
     edit(&mut config);
     bench.write("image.yaml", &serde_yaml::to_string(&config).unwrap());
 }

@@ -2,9 +2,10 @@
 
 use remote::loopback::{Loopback, Reply};
 
-use crate::{bench, support::Bench, with_config};
+use crate::support::Bench;
+use crate::{bench, with_config};
 
-const REWRITE: &str = "UPDATE_SNAPSHOTS=1 cargo test -p xtask --test ignition";
+const REWRITE: &str = "UPDATE_SNAPSHOTS=1 cargo test -p custom-coreos --test ignition";
 
 fn names(bench: &Bench, folder: &str) -> Vec<String> {
     let mut names: Vec<String> = std::fs::read_dir(bench.path(folder))

@@ -2,12 +2,15 @@
 
 use std::path::Path;
 
+use image_config::Config;
+use machine::ignition::{
+    sources::{Machine, translate_all},
+    view::View,
+};
 use xshell::{Shell, cmd};
-use xtask::config::Config;
-use xtask::ignition::sources::{Machine, translate_all};
-use xtask::ignition::view::View;
 
-use crate::{bench, skip::skip, with_config};
+use crate::skip::skip;
+use crate::{bench, with_config};
 
 fn root() -> &'static Path {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
@@ -242,7 +245,7 @@ fn names_and_keys_come_from_image_yaml() {
     let key =
         "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHUjxtppGBlvQnJrOLiNIxDso7Gi2gqOTVXgWRLIHny2 me@here";
     with_config(&bench, |config| {
-        config.ignition.ssh_keys = xtask::config::Unique::one(key.parse().unwrap());
+        config.ignition.ssh_keys = image_config::Unique::one(key.parse().unwrap());
     });
     bench.run(&["ignition", "machine"]).expect(0);
     let without = bench.read("target/ignition/machine.ign");

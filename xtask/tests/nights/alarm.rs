@@ -1,11 +1,10 @@
 //! What the alarm knows, and what it minds.
 
+use night::alarm::classify::Cause;
 use remote::loopback::{Loopback, Reply};
-use xtask::alarm::cause::Cause;
 
 use crate::bench::{Bench, TOKEN};
-use crate::github::issues::STRANGER;
-use crate::github::{Fault, error};
+use crate::github::{Fault, error, issues::STRANGER};
 
 fn fault(method: &'static str, part: &str, times: usize, reply: Reply) -> Fault {
     Fault {

@@ -5,17 +5,20 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Parser;
-use remote::{AuthFiles, Pace, Polls, Secret};
+use custom_coreos::cli::{Cli, Task};
+use custom_coreos::tasks::{
+    alarm, status,
+    workflow::{self, Tempo},
+};
+use host::Secret;
+use host::env::{CiRun, Env};
+use host::report::Report;
+use image_build::gather::World;
+use image_config::Config;
+use night::alarm::classify::Cause;
+use night::outcome::{Mark, Outcome, keep};
+use remote::{AuthFiles, Pace, Polls};
 use xshell::{Shell, TempDir};
-use xtask::alarm::cause::Cause;
-use xtask::cli::{Cli, Task};
-use xtask::config::Config;
-use xtask::env::{CiRun, Env};
-use xtask::gather::World;
-use xtask::outcome::{Mark, Outcome, keep};
-use xtask::report::Report;
-use xtask::tasks::workflow::Tempo;
-use xtask::tasks::{alarm, status, workflow};
 
 use crate::github::Github;
 pub use crate::ran::{Ran, TOKEN};
@@ -38,7 +41,7 @@ impl Bench {
         let conf = dir.path().join("registries.conf");
         let text = format!("[[registry]]\nlocation = \"{address}\"\ninsecure = true\n");
         std::fs::write(&conf, text).unwrap();
-        let text = include_str!("../../src/testing/image.yaml");
+        let text = include_str!("../../../crates/image-build/src/testing/image.yaml");
         let mut config = Config::parse(text, Path::new("image.yaml")).unwrap();
         config.urls.github_api = format!("http://{address}").parse().unwrap();
         config.image.registry = address.to_string().parse().unwrap();
@@ -49,7 +52,7 @@ impl Bench {
         env.now += Duration::from_secs(1_800);
         env.root = dir.path().to_owned();
         env.registries_conf = Some(conf);
-        env.auth_files = AuthFiles::default();
+        env.auth = host::env::AuthVariables::default();
         env.cache_dir = None;
         env.path = Vec::new();
         env.github_token = Some(Secret::new(TOKEN));

@@ -1,6 +1,6 @@
 //! The alarm's whole life.
 
-use xtask::alarm::cause::Cause;
+use night::alarm::classify::Cause;
 
 use crate::bench::Bench;
 

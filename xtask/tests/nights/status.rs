@@ -3,8 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::bench::Bench;
-use crate::github::actions::nightly;
-use crate::github::{Fault, error};
+use crate::github::{Fault, actions::nightly, error};
 
 /// Everything else that is asked is on loopback too, and not there.
 fn bench() -> Bench {

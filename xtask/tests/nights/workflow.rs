@@ -4,8 +4,7 @@ use remote::loopback::Reply;
 use serde_json::{Value, json};
 
 use crate::bench::{Bench, Ran};
-use crate::github::actions::nightly;
-use crate::github::{Fault, error};
+use crate::github::{Fault, actions::nightly, error};
 
 const PAGE: &str = "https://github.com/someone/image/actions/runs/";
 

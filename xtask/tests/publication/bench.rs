@@ -7,15 +7,15 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Mutex, MutexGuard, OnceLock};
 
+use host::process::{Background, Invocation};
+use image_config::Config;
+use registry_compat::{Answer, ImageRef};
+use rehearsal::checkout::reads_signatures;
+use signatures::signing::PrivateKey;
+use xshell::{Shell, TempDir, cmd};
+
 use super::litter::storage_conf;
 use super::scripts::{CONTAINERFILE, CONTRACT, WRAPPER};
-use registry_compat::{Answer, ImageRef};
-use xshell::{Shell, TempDir, cmd};
-use xtask::config::Config;
-use xtask::process::{Background, Invocation};
-use xtask::rehearse::checkout::reads_signatures;
-use xtask::signing::PrivateKey;
-
 use super::support::upstream::Upstream;
 
 /// Nothing has changed since the last one, and yet.
@@ -334,7 +334,7 @@ impl Bench {
         self.write(&format!("{folder}/Containerfile"), CONTAINERFILE);
         self.contract(CONTRACT);
         self.write("ignition/nas.bu", "variant: fcos\n");
-        let text = include_str!("../../src/testing/image.yaml");
+        let text = include_str!("../../../crates/image-build/src/testing/image.yaml");
         let judge = if self.stage.skopeo {
             "image"
         } else {
@@ -445,7 +445,7 @@ impl Bench {
     }
 
     pub fn other_key(&self) {
-        let password = remote::Secret::new(PASSWORD);
+        let password = host::Secret::new(PASSWORD);
         let (text, _) = PrivateKey::generate(Some(&password)).unwrap();
         self.write("cosign.key", text.expose());
     }

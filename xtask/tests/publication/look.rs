@@ -2,7 +2,7 @@
 
 use registry_compat::{Answer, Digest, ImageRef, Repository};
 use remote::{AuthFiles, Registries};
-use xtask::signing::{signature_tag, verify};
+use signatures::signing::{signature_tag, verify};
 
 use super::bench::{Bench, REPOSITORY};
 
@@ -30,7 +30,7 @@ impl Bench {
         let repository: Repository = REPOSITORY.parse().unwrap();
         let text =
             self.read("containerfiles/custom-coreos/rootfs/etc/pki/containers/custom-coreos.pub");
-        let key = xtask::signing::PublicKey::parse(&text).unwrap();
+        let key = signatures::signing::PublicKey::parse(&text).unwrap();
         let registries = self.registries();
         let image = repository.tagged(signature_tag(digest).unwrap());
         let Answer::Present(found) = registries.artefact(&image) else {
@@ -60,7 +60,7 @@ impl Bench {
             let Answer::Present(tags) = registries.tags(&REPOSITORY.parse().unwrap()) else {
                 panic!("{what}: no tags");
             };
-            let named = xtask::history::days(&tags)
+            let named = image_publish::lineage::days(&tags)
                 .iter()
                 .any(|tag| self.digest(tag.as_str()).as_ref() == Some(&now));
             assert!(named, "{what}: {now} has no name for good");

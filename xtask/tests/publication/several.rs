@@ -8,7 +8,6 @@ use registry_compat::{Digest, Repository};
 use rustix::process::{Pid, Signal, kill_process_group};
 use serde_json::Value;
 use xshell::cmd;
-use xtask::lock::digest_of;
 
 use super::bench::{Bench, REPOSITORY};
 use super::support::two;
@@ -103,14 +102,14 @@ fn two_architectures_under_one_name() {
 
 /// One entry, in which each machine's steps and layers are its own.
 fn both_are_in_the_history(bench: &Bench, index: &Digest) {
-    let history = xtask::publish::history(&bench.registries(), &repository());
+    let history = image_publish::read_history(&bench.registries(), &repository());
     let history = history.unwrap().expect("there is one");
     let entry = &history.last(1)[0];
     assert_eq!(entry.digest, *index);
     let mut arches: Vec<String> = entry.weights.iter().map(|w| w.arch.to_string()).collect();
     arches.sort();
     assert_eq!(arches, ["aarch64", "x86_64"]);
-    let builds = |took: &&xtask::measured::Took| took.step.to_string() == "build";
+    let builds = |took: &&image_publish::history::Took| took.step.to_string() == "build";
     let builds: Vec<_> = entry.steps.iter().filter(builds).collect();
     assert_eq!(builds.len(), 2);
     assert_ne!(builds[0].arch, builds[1].arch);
@@ -135,7 +134,7 @@ fn as_others_see_it(bench: &Bench, index: &Digest, pair: &Pair) {
         .quiet()
         .output()
         .unwrap();
-    assert_eq!(digest_of(&raw.stdout).unwrap(), *index);
+    assert_eq!(Digest::of(&raw.stdout), *index);
     let listed = cmd!(sh, "podman manifest inspect {place}:stable")
         .quiet()
         .read()

@@ -1,8 +1,8 @@
 //! The good night, and `promote`, `rollback`, `retract` and `verify`.
 
+use host::Secret;
 use registry_compat::{Answer, Digest};
-use remote::Secret;
-use xtask::signing::MANIFEST;
+use signatures::signing::MANIFEST;
 
 use super::bench::{Bench, PUBLISH, REPOSITORY};
 use super::faults::a_wrong_password_is_told_before_the_build;
@@ -26,7 +26,7 @@ fn kmods_are_signed_by_their_makers(bench: &Bench) {
         "image.yaml",
         &yaml.replace("kmods:\n- image:", "kmods:\n- key: kmods.pub\n  image:"),
     );
-    let (_, key) = xtask::signing::PrivateKey::generate(None::<&Secret>).unwrap();
+    let (_, key) = signatures::signing::PrivateKey::generate(None::<&Secret>).unwrap();
     bench.write("kmods.pub", &key.public().pem());
     let story = bench.run(&["build", "--force", "a test"]).expect(1);
     assert!(story.contains("has no signature of kmods.pub"), "{story}");
@@ -37,8 +37,8 @@ fn kmods_are_signed_by_their_makers(bench: &Bench) {
         panic!("no {image}");
     };
     let repository = image.repository();
-    let signed = xtask::signing::sign(&key, repository, &digest, None).unwrap();
-    let tag = repository.tagged(xtask::signing::signature_tag(&digest).unwrap());
+    let signed = signatures::signing::sign(&key, repository, &digest, None).unwrap();
+    let tag = repository.tagged(signatures::signing::signature_tag(&digest).unwrap());
     registries
         .put(&tag, MANIFEST, &signed.manifest, &signed.blobs)
         .unwrap();
@@ -93,14 +93,14 @@ fn all_is_well(bench: &Bench) {
 /// By the registry's own word; and the clean-up leaves them.
 fn two_nights_are_two_entries(bench: &Bench, digests: [&Digest; 2]) {
     let repository = REPOSITORY.parse().unwrap();
-    let history = xtask::publish::history(&bench.registries(), &repository);
+    let history = image_publish::read_history(&bench.registries(), &repository);
     let history = history.unwrap().expect("there is one");
     let entries = history.last(usize::MAX);
     let found: Vec<&Digest> = entries.iter().map(|entry| &entry.digest).collect();
     assert_eq!(found, digests);
     for entry in entries {
         let took = |name: &str| {
-            let is = |took: &&xtask::measured::Took| took.step.to_string() == name;
+            let is = |took: &&image_publish::history::Took| took.step.to_string() == name;
             entry.steps.iter().find(is).unwrap().seconds.get()
         };
         assert!(took("build") > 0.0, "{entry:?}");
@@ -174,7 +174,7 @@ fn a_bundle_without_a_legacy_signature_is_no_signature(bench: &Bench) {
 /// The form: specs/BUNDLE_SPEC.md of cosign.
 fn put_bundle(bench: &Bench, digest: &Digest, predicate: &str) {
     let registries = bench.registries();
-    let of = |bytes: &[u8]| xtask::lock::digest_of(bytes).unwrap();
+    let of = |bytes: &[u8]| Digest::of(bytes);
     let kind = "application/vnd.dev.sigstore.bundle.v0.3+json";
     let empty = b"{}".to_vec();
     let bundle = serde_json::json!({"mediaType": kind, "dsseEnvelope": {"payload": predicate}});
@@ -285,7 +285,7 @@ fn back_to_the_image_before_and_never_to_a_bad_one() {
     // What nobody signed is not gone back to.
     let key =
         bench.path("containerfiles/custom-coreos/rootfs/etc/pki/containers/custom-coreos.pub");
-    let (_, other) = xtask::signing::PrivateKey::generate(None::<&Secret>).unwrap();
+    let (_, other) = signatures::signing::PrivateKey::generate(None::<&Secret>).unwrap();
     std::fs::write(key, other.public().pem()).unwrap();
     let story = bench.run(&["rollback", "--to", first.as_str()]).expect(1);
     assert!(story.contains("has no signature"), "{story}");

@@ -18,11 +18,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use image_config::Config;
 use remote::{AuthFiles, Registries};
-use xshell::{Shell, TempDir};
-use xtask::config::Config;
-
 use upstream::Upstream;
+use xshell::{Shell, TempDir};
 
 pub const KERNEL: &str = "7.1.4-200.fc44";
 pub const FCOS: &str = "44.20260720.3.1";
@@ -99,8 +98,11 @@ impl Bench {
         bench.write("containerfiles/custom-coreos/packages.sh", "exit\n");
         bench.write("ignition/nas.bu", "variant: fcos\n");
         bench.write("home/empty", "");
-        let mut config: Config =
-            Config::parse(include_str!("../../src/testing/image.yaml"), Path::new("x")).unwrap();
+        let mut config: Config = Config::parse(
+            include_str!("../../../crates/image-build/src/testing/image.yaml"),
+            Path::new("x"),
+        )
+        .unwrap();
         let arch = std::env::consts::ARCH;
         let url = |path: &str| format!("http://{}/{path}", bench.upstream.address());
         config.urls.github_api = url("github").parse().unwrap();

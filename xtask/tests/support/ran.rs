@@ -1,9 +1,10 @@
 //! How a task ended that ran in the test's own process.
 #![allow(dead_code, reason = "test support: each test program uses a part")]
 
-use xtask::error::Error;
-use xtask::report::Report;
-use xtask::tasks::Done;
+use custom_coreos::error::Error;
+use host::Done;
+use host::failure::Failure as _;
+use host::report::Report;
 
 /// Never in any output.
 pub const TOKEN: &str = "ghs_not-to-be-shown";

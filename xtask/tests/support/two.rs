@@ -1,14 +1,14 @@
 //! A second architecture on a machine that has one: what another machine would
 //! have pushed, made of what this one pushed.
 
+use image_build::lock::Lock;
+use image_publish::history::MEASURED;
+use image_publish::sbom::SPDX;
+use image_publish::{attach, attached, sbom};
 use registry_compat::{Answer, Digest, ImageRef, Repository};
 use remote::Registries;
 use serde_json::{Value, json};
-use xtask::lock::{Lock, digest_of};
-use xtask::measured::MEASURED;
-use xtask::publish::{attach, attached};
-use xtask::sbom::{self, SPDX};
-use xtask::signing::MANIFEST;
+use signatures::signing::MANIFEST;
 
 /// This machine's architecture and the other one, as kernels and as registries
 /// call them.
@@ -53,13 +53,13 @@ pub fn foreign(registries: &Registries, repository: &Repository, ours: &Digest) 
         serde_json::from_slice(&there(registries.blob(&image, &config))).unwrap();
     config["architecture"] = there_oci.into();
     let config = config.to_string().into_bytes();
-    manifest["config"]["digest"] = digest_of(&config).unwrap().to_string().into();
+    manifest["config"]["digest"] = Digest::of(&config).to_string().into();
     manifest["config"]["size"] = json!(config.len());
     let manifest = manifest.to_string().into_bytes();
     let tag = format!("candidate-{there_kernel}").parse().unwrap();
     let to: ImageRef = repository.tagged(tag);
     registries.put(&to, MANIFEST, &manifest, &[config]).unwrap();
-    let digest = digest_of(&manifest).unwrap();
+    let digest = Digest::of(&manifest);
     let list = sbom::parse("zfs\t0:2.4.4-1\taarch64\nend\t1 packages\n").unwrap();
     let document = sbom::document(repository, &digest, None, &list);
     attach(registries, repository, &digest, SPDX, document).unwrap();

@@ -9,7 +9,6 @@ use std::time::Duration;
 use registry_compat::Digest;
 use remote::loopback::{Loopback, Reply, Request};
 use serde_json::{Value, json};
-use xtask::lock::digest_of;
 
 use super::{FCOS, KERNEL};
 
@@ -175,7 +174,7 @@ impl Upstream {
 
     /// Fedora has one more release, of this machine's architecture.
     pub fn release(&self, version: &str, kernel: &str, days_ago: Option<i64>) {
-        let digest = digest_of(version.as_bytes()).unwrap();
+        let digest = Digest::of(version.as_bytes());
         self.state().fedora.push(Release {
             version: version.to_owned(),
             kernel: format!("{kernel}.{}", std::env::consts::ARCH),
@@ -250,7 +249,7 @@ impl Upstream {
         let key = (repository.to_owned(), tag.to_owned());
         let state = self.state();
         let body = state.manifests.get(&key)?;
-        Some(digest_of(body).unwrap().to_string())
+        Some(Digest::of(body).to_string())
     }
 
     /// How many requests there were of this method (all for `""`), to paths
@@ -300,7 +299,7 @@ impl State {
         config: String,
         (form, layer): (&str, &[u8]),
     ) -> Image {
-        let config_digest = digest_of(config.as_bytes()).unwrap();
+        let config_digest = Digest::of(config.as_bytes());
         let manifest = json!({
             "schemaVersion": 2,
             "mediaType": MANIFEST,
@@ -311,12 +310,12 @@ impl State {
             },
             "layers": [{
                 "mediaType": format!("application/vnd.oci.image.layer.v1.tar+{form}"),
-                "digest": digest_of(layer).unwrap().to_string(),
+                "digest": Digest::of(layer).to_string(),
                 "size": layer.len(),
             }],
         })
         .to_string();
-        let layer_digest = digest_of(layer).unwrap().to_string();
+        let layer_digest = Digest::of(layer).to_string();
         self.blobs.insert(layer_digest, layer.to_vec());
         self.blobs.insert(config_digest.to_string(), config.into());
         Image {
@@ -326,7 +325,7 @@ impl State {
     }
 
     fn put(&mut self, repository: &str, tag: &str, manifest: &[u8]) -> Digest {
-        let digest = digest_of(manifest).unwrap();
+        let digest = Digest::of(manifest);
         for name in [tag.to_owned(), digest.to_string()] {
             let key = (repository.to_owned(), name);
             self.manifests.insert(key, manifest.to_vec());
@@ -455,7 +454,7 @@ impl State {
             let Some(body) = self.manifests.get(&key) else {
                 return unknown;
             };
-            let digest = digest_of(body).unwrap().to_string();
+            let digest = Digest::of(body).to_string();
             let reply = Reply::new(status, MANIFEST, body.clone());
             reply
                 .with("docker-content-digest", &digest)

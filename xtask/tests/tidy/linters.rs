@@ -13,7 +13,7 @@ use crate::skip::skip;
 /// The program on `PATH`, or where `cargo xtask doctor --install` puts it.
 fn program(name: &str) -> Option<std::path::PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
-    let ours = root().join(xtask::tasks::doctor::LINTERS).join("bin");
+    let ours = root().join(rehearsal::requirements::LINTERS).join("bin");
     std::env::split_paths(&path)
         .chain([ours])
         .map(|folder| folder.join(name))
@@ -56,7 +56,7 @@ fn zizmor_is_content() {
 
 #[test]
 fn the_linter_is_one_and_the_same() {
-    let version = xtask::tasks::doctor::ZIZMOR;
+    let version = rehearsal::requirements::ZIZMOR;
     assert!(
         crate::read(".ci/run").contains(&format!(" {version}\n")),
         "let .ci/run install {version}, as `cargo xtask doctor --install` does"

@@ -4,6 +4,7 @@
 #[path = "../support/expressions.rs"]
 mod expressions;
 mod linters;
+mod rings;
 #[path = "../skip/mod.rs"]
 mod skip;
 mod workflows;
@@ -12,9 +13,10 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use clap::CommandFactory;
+use custom_coreos::cli::Cli;
+use image_build::{containerfile_lint, testing};
+use image_publish::plan;
 use xshell::{Shell, cmd};
-use xtask::cli::Cli;
-use xtask::{containerfile_lint, plan, testing};
 
 const CONTEXT: &str = "containerfiles/custom-coreos";
 
@@ -128,7 +130,7 @@ fn a_build_stands_on_two_images_and_no_others() {
     assert_eq!(
         from,
         [given("KMODS_IMAGE"), given("BASE_IMAGE")],
-        "list every other image by digest under `other_images` of the lock (xtask/src/lock.rs)"
+        "list every other image by digest under `other_images` of the lock (crates/image-build/src/lock.rs)"
     );
     assert!(!text.contains("COPY --from=") && testing::locked().1.other_images.is_empty());
 }

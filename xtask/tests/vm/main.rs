@@ -3,11 +3,13 @@
 //! DIR` writes them. What is asked of a guest has a name that is in them; when
 //! that changes, this test says how to record them anew.
 
+use machine::vm::{
+    expect::{Boot, Expectation, expectations},
+    judge::{Judgement, Verdict},
+    probe,
+    report::{Findings, NoReport, read},
+};
 use serde_json::Value;
-use xtask::vm::expect::{Boot, Expectation, expectations};
-use xtask::vm::judge::{Judgement, Verdict};
-use xtask::vm::probe;
-use xtask::vm::report::{Findings, NoReport, read};
 
 const CONFIG: &str = include_str!("config.ign");
 const FIRST: &str = include_str!("first.log");

@@ -1,6 +1,6 @@
 //! Which token comes next, and what that does to keys and indentation.
 
-use super::Fault;
+use super::fault::Fault;
 use super::scan::{MAX_DEPTH, Scanner, SimpleKey, Spanned, Token};
 
 impl Scanner<'_> {

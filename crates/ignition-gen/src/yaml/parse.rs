@@ -4,8 +4,10 @@
 use std::collections::HashMap;
 use std::rc::Rc;
 
+use super::fault::{Fault, Mark};
+use super::node::{Content, Document, Node, NodeId, Tag};
+use super::resolve;
 use super::scan::{Scanner, Style, Token};
-use super::{Content, Document, Fault, Mark, Node, NodeId, Tag, resolve};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum State {
@@ -41,32 +43,34 @@ pub(super) struct Parser<'a> {
     pub(super) open: Vec<NodeId>,
 }
 
-/// Parses the first document of `input`; `None` if there is none.
-///
-/// # Errors
-/// The first [`Fault`] of the reader, the scanner or the grammar.
-pub(super) fn parse(input: &[u8]) -> Result<Option<Document>, Fault> {
-    let mut parser = Parser {
-        scanner: Scanner::new(input),
-        states: Vec::new(),
-        marks: Vec::new(),
-        tags: Vec::new(),
-        nodes: Vec::new(),
-        anchors: HashMap::new(),
-        names: Vec::new(),
-        open: Vec::new(),
-    };
-    parser.scanner.take()?;
-    if !parser.document_start()? {
-        return Ok(None);
+impl Document {
+    /// Parses the first document of `input`; `None` if there is none.
+    ///
+    /// # Errors
+    /// The first [`Fault`] of the reader, the scanner or the grammar.
+    pub(crate) fn parse(input: &[u8]) -> Result<Option<Self>, Fault> {
+        let mut parser = Parser {
+            scanner: Scanner::new(input),
+            states: Vec::new(),
+            marks: Vec::new(),
+            tags: Vec::new(),
+            nodes: Vec::new(),
+            anchors: HashMap::new(),
+            names: Vec::new(),
+            open: Vec::new(),
+        };
+        parser.scanner.take()?;
+        if !parser.document_start()? {
+            return Ok(None);
+        }
+        while let Some(state) = parser.states.pop() {
+            parser.step(state)?;
+        }
+        Ok(Some(Document {
+            nodes: parser.nodes,
+            anchors: parser.names,
+        }))
     }
-    while let Some(state) = parser.states.pop() {
-        parser.step(state)?;
-    }
-    Ok(Some(Document {
-        nodes: parser.nodes,
-        anchors: parser.names,
-    }))
 }
 
 impl Parser<'_> {

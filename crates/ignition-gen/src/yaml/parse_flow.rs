@@ -1,8 +1,9 @@
 //! The grammar inside brackets and braces.
 
+use super::fault::Fault;
+use super::node::{Content, Tag};
 use super::parse::{Parser, State};
 use super::scan::Token;
-use super::{Content, Fault, Tag};
 
 impl Parser<'_> {
     pub(super) fn flow_sequence_entry(&mut self, first: bool) -> Result<(), Fault> {

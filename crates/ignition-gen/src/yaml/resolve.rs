@@ -1,7 +1,8 @@
 //! What a plain scalar means: the core types of YAML 1.1 and 1.2, mixed as
 //! the reference mixes them.
 
-use super::{Fault, Tag};
+use super::fault::Fault;
+use super::node::Tag;
 
 /// The meaning of a scalar.
 #[derive(Clone, Debug, PartialEq)]

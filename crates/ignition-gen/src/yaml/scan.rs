@@ -6,8 +6,8 @@
 
 use std::collections::{HashMap, VecDeque};
 
+use super::fault::{Fault, Mark};
 use super::reader::{self, Decoded};
-use super::{Fault, Mark};
 
 /// Nesting that the reference allows, in flow and in block style.
 pub(super) const MAX_DEPTH: usize = 10_000;

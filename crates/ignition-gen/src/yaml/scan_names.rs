@@ -1,7 +1,7 @@
 //! Directives, tags and anchors.
 
+use super::fault::{Fault, Mark};
 use super::scan::{Scanner, Token};
-use super::{Fault, Mark};
 
 /// Digits that a number of a version directive may have.
 const MAX_DIGITS: usize = 9;

@@ -1,7 +1,7 @@
 //! Scalars: plain, quoted and block.
 
+use super::fault::{Fault, Mark};
 use super::scan::{Scanner, Style, Token};
-use super::{Fault, Mark};
 
 impl Scanner<'_> {
     pub(super) fn scan_block_scalar(&mut self, literal: bool) -> Result<(Token, Mark), Fault> {

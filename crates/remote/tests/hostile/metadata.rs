@@ -1,8 +1,9 @@
 //! GitHub's releases and Fedora's build metadata.
 
+use host::Secret;
 use registry_compat::Answer;
 use remote::loopback::{Loopback, Manner, Reply, Request, nobody};
-use remote::{Agent, Error, Limits, Secret};
+use remote::{Agent, Error, Limits};
 use version_discovery::{Arch, KernelVersion, ZfsRelease};
 
 use crate::support::fake::{html, in_turn, start, text};

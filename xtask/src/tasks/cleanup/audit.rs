@@ -1,13 +1,13 @@
 //! `cleanup --audit`: what is broken already.
 
+use cleanup::gather::Inventory;
+use cleanup::source::Source;
+use host::Done;
+use image_build::gather::World;
 use retention::Finding;
 use serde::Serialize;
 
-use crate::cleanup::gather::Inventory;
-use crate::cleanup::source::Source;
 use crate::error::Error;
-use crate::gather::World;
-use crate::tasks::Done;
 
 /// The document of `cleanup --audit --json`: one for each package.
 #[derive(Serialize)]
@@ -58,7 +58,7 @@ pub(super) fn audit(
         for finding in findings {
             world
                 .report
-                .answer(&crate::report::calm(&format!("  {finding}")));
+                .answer(&host::report::calm(&format!("  {finding}")));
         }
         let told = |finding| Told {
             finding,

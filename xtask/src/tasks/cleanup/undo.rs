@@ -2,17 +2,17 @@
 
 use std::path::Path;
 
+use cleanup::log::{Entry, Log};
+use cleanup::restore::{Line, NOT_OFFERED, Restored, restore_entry};
+use cleanup::source::{Source, Tools};
+use host::Done;
+use image_build::gather::World;
+use image_config::{BackEnd, Package};
 use remote::Packages;
 use retention::Version;
 use serde::Serialize;
 
-use crate::cleanup::log::{Entry, Log};
-use crate::cleanup::restore::{Line, NOT_OFFERED, Restored, restore_entry};
-use crate::cleanup::source::{Source, Tools};
-use crate::config::{BackEnd, Package};
 use crate::error::Error;
-use crate::gather::World;
-use crate::tasks::Done;
 
 /// The document of `cleanup restore --json`: one for each package.
 #[derive(Serialize)]

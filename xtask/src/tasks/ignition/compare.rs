@@ -1,16 +1,17 @@
 //! `ignition compare`: what is published, held against this checkout.
 
-use serde::Serialize;
-
+use host::Done;
+use image_build::gather::World;
+use machine::ignition::{
+    diff::differences,
+    site::{Published, home},
+};
 use remote::{Agent, Limits};
+use serde::Serialize;
 
 use super::site::site;
 use crate::cli::CompareArgs;
 use crate::error::Error;
-use crate::gather::World;
-use crate::ignition::diff::differences;
-use crate::ignition::site::{Published, home};
-use crate::tasks::Done;
 
 /// What was found at a URL.
 #[derive(Debug, Clone, Serialize)]
@@ -76,7 +77,7 @@ pub fn run(world: &World<'_>, args: &CompareArgs) -> Result<Done, Error> {
         }
     }
     for row in rows {
-        world.report.answer(&crate::report::calm(&row.join("  ")));
+        world.report.answer(&host::report::calm(&row.join("  ")));
     }
     world.report.document(&found)?;
     let equal = found

@@ -4,6 +4,9 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::Duration;
 
+use host::{Done, process};
+use image_build::gather::World;
+use machine::ignition::page::install;
 use qrcode::QrCode;
 use qrcode::render::unicode::Dense1x2;
 use remote::serve::{Bound, Page, Served};
@@ -12,10 +15,6 @@ use sha2::{Digest as _, Sha256};
 use super::site::site;
 use crate::cli::ServeArgs;
 use crate::error::Error;
-use crate::gather::World;
-use crate::ignition::page::install;
-use crate::process;
-use crate::tasks::Done;
 
 /// The port if only an address is given.
 const PORT: u16 = 8000;
@@ -83,7 +82,7 @@ fn address(text: &str) -> Result<SocketAddr, Error> {
         .or_else(|| Some(SocketAddr::new(text.parse::<IpAddr>().ok()?, PORT)))
         .or_else(|| Some(local(text.trim_start_matches(':').parse().ok()?)))
         .ok_or_else(|| {
-            let text = remote::one_line(text);
+            let text = host::one_line(text);
             Error::Usage(format!("`{text}` is not ADDRESS, ADDRESS:PORT or PORT"))
         })
 }
@@ -98,7 +97,7 @@ fn line(served: &Served) -> String {
         bytes,
         agent,
     } = served;
-    remote::one_line(&format!(
+    host::one_line(&format!(
         "{status} {method} {path} to {client}, {bytes} bytes, {agent}"
     ))
 }

@@ -3,15 +3,16 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use crate::apply::shell;
+use host::process::{Invocation, read, shell};
+use host::{Done, files as disk};
+use image_build::gather::World;
+use machine::ignition::{
+    site::{Commit, PAGE, Site, home},
+    sources::translate_all,
+};
+
 use crate::cli::SiteArgs;
 use crate::error::Error;
-use crate::files as disk;
-use crate::gather::World;
-use crate::ignition::site::{Commit, PAGE, Site, home};
-use crate::ignition::sources::translate_all;
-use crate::process::{Invocation, read};
-use crate::tasks::Done;
 
 /// Translates, and makes the site; `None` if a config is not well, which is
 /// told.
@@ -29,7 +30,7 @@ pub fn site(world: &World<'_>, url: &str) -> Result<Option<Site>, Error> {
         return Ok(None);
     }
     let commit = commit(world);
-    Site::new(world.config, &machines, url, commit).map(Some)
+    Ok(Site::new(world.config, &machines, url, commit).map(Some)?)
 }
 
 /// The last commit of what the configs are made of.
@@ -74,7 +75,7 @@ pub fn run(world: &World<'_>, args: &SiteArgs) -> Result<Done, Error> {
 
 fn write(folder: &Path, files: &BTreeMap<String, (&str, Vec<u8>)>) -> Result<(), Error> {
     let wrong = |verb: &'static str| {
-        move |source| Error::File {
+        move |source| host::Error::File {
             verb,
             path: folder.to_owned(),
             source,
@@ -99,7 +100,7 @@ fn write(folder: &Path, files: &BTreeMap<String, (&str, Vec<u8>)>) -> Result<(),
         }
     }
     for path in stale {
-        std::fs::remove_file(&path).map_err(|source| Error::File {
+        std::fs::remove_file(&path).map_err(|source| host::Error::File {
             verb: "remove",
             path: path.clone(),
             source,
@@ -107,7 +108,7 @@ fn write(folder: &Path, files: &BTreeMap<String, (&str, Vec<u8>)>) -> Result<(),
     }
     for (name, (_, bytes)) in files {
         let path = folder.join(name);
-        disk::write(&path, bytes).map_err(|source| Error::File {
+        disk::write(&path, bytes).map_err(|source| host::Error::File {
             verb: "write",
             path: path.clone(),
             source,

@@ -1,12 +1,13 @@
 //! What publications took, from the history beside the image.
 
+use host::Done;
+use image_build::gather::World;
+use image_publish::history as measured;
+use image_publish::history::{Entry, History};
 use serde::Serialize;
 
 use crate::error::Error;
-use crate::gather::World;
-use crate::measured::{self, Entry, History};
-use crate::publish;
-use crate::tasks::Done;
+use crate::tasks::publish;
 
 /// How many publications the chart of a run shows.
 const CHARTED: usize = 30;
@@ -23,9 +24,9 @@ struct Document<'a> {
 /// If it could not be read.
 pub(super) fn run(world: &World<'_>, count: usize) -> Result<Done, Error> {
     let repository = world.config.repository()?;
-    let place = repository.tagged(measured::TAG.parse()?);
+    let place = repository.tagged(image_config::HISTORY_TAG.parse()?);
     world.report.status("Reading", &place.to_string());
-    let history = publish::history(world.registries()?, &repository)?;
+    let history = image_publish::read_history(world.registries()?, &repository)?;
     let history = history.unwrap_or_default();
     let entries = history.last(count);
     if entries.is_empty() {
@@ -71,7 +72,7 @@ fn draw(world: &World<'_>, entries: &[Entry]) {
 /// If the runner's file cannot be written.
 pub(crate) fn chart(world: &World<'_>, history: Option<&History>) -> Result<(), Error> {
     match history.and_then(|history| measured::charts(history.last(CHARTED))) {
-        Some(text) => world.report.summary(&text),
+        Some(text) => Ok(world.report.summary(&text)?),
         None => Ok(()),
     }
 }

@@ -2,14 +2,15 @@
 
 use std::time::Duration;
 
+use host::env;
+use host::failure::{Failure as _, Kind};
+use host::process::interrupted;
+use image_build::gather::World;
+use night::status::{LastRun, Workflows};
+use night::workflow::Line;
 use remote::{Access, Pace, Wanted};
 
-use crate::env;
 use crate::error::Error;
-use crate::gather::World;
-use crate::process::interrupted;
-use crate::status::{LastRun, Workflows};
-use crate::workflow::Line;
 
 /// How long a limiter of GitHub is waited for: somebody sits before the screen.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -18,7 +19,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// answer.
 ///
 /// # Errors
-/// [`Error::Interrupted`] only.
+/// [`host::Error::Interrupted`] only.
 pub(super) fn workflows(world: &World<'_>) -> Result<Workflows, Error> {
     let name = match world.project_name() {
         Ok(name) => name,
@@ -33,8 +34,8 @@ pub(super) fn workflows(world: &World<'_>) -> Result<Workflows, Error> {
     world.report.status("Reading", &format!("runs of {name}"));
     match ask(world) {
         Ok(runs) => Ok(Workflows::Asked(runs)),
-        Err(Error::Interrupted) => Err(Error::Interrupted),
-        Err(error) => Ok(Workflows::Unknown(remote::one_line(&error.to_string()))),
+        Err(error) if error.kind() == Kind::Interrupted => Err(error),
+        Err(error) => Ok(Workflows::Unknown(host::one_line(&error.to_string()))),
     }
 }
 
@@ -52,8 +53,8 @@ fn ask(world: &World<'_>) -> Result<Vec<LastRun>, Error> {
         }
         let runs = project.runs(workflow.file(), &Wanted::default(), 1)?;
         all.push(LastRun {
-            workflow: remote::one_line(workflow.file()),
-            state: remote::one_line(&workflow.state).replace('_', " "),
+            workflow: host::one_line(workflow.file()),
+            state: host::one_line(&workflow.state).replace('_', " "),
             run: runs.first().map(|run| Line::of(run, world.env.now)),
         });
     }

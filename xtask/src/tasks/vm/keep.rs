@@ -1,13 +1,12 @@
 //! `--keep`: the machine runs on, and a person can go in.
 
+use host::process;
+use host::process::Invocation;
+use image_build::gather::World;
+use machine::vm::{machine::CONSOLE_SOCKET, run::Booted, trial::Trial};
 use serde_json::{Value, json};
 
 use crate::error::Error;
-use crate::gather::World;
-use crate::process::{self, Invocation};
-use crate::vm::machine::CONSOLE_SOCKET;
-use crate::vm::run::Booted;
-use crate::vm::trial::Trial;
 
 /// The private half of the key for this one machine.
 const KEY: &str = "key";
@@ -33,11 +32,11 @@ pub fn door(world: &World<'_>, trial: &mut Trial<'_>) -> Result<Value, Error> {
     if world.env.program("ssh-keygen").is_none() {
         return Ok(door);
     }
-    let sh = crate::apply::shell(trial.folder())?;
+    let sh = process::shell(trial.folder())?;
     let words = ["-q", "-t", "ed25519", "-N", "", "-C", "vm", "-f", KEY];
     process::read(&sh, &Invocation::new("ssh-keygen", words))?;
     let path = trial.folder().join("key.pub");
-    let public = std::fs::read_to_string(&path).map_err(|source| Error::File {
+    let public = std::fs::read_to_string(&path).map_err(|source| host::Error::File {
         verb: "read",
         path,
         source,

@@ -1,18 +1,20 @@
 //! `--switch`: from stock Fedora CoreOS to the image, and back.
 
+use image_build::gather::World;
+use image_build::lock::ZFS_VERSION_LABEL;
+use image_publish::{control_image, public_key};
+use machine::vm::{
+    expect::expectations,
+    judge::Judgement,
+    switch::{Switch, judge},
+    trial::Trial,
+};
 use registry_compat::{Answer, ImageRef};
 use serde_json::Value;
 use version_discovery::Arch;
 
 use super::went_wrong;
 use crate::error::Error;
-use crate::gather::World;
-use crate::plan::ZFS_VERSION_LABEL;
-use crate::publish::{control_image, public_key};
-use crate::vm::expect::expectations;
-use crate::vm::judge::Judgement;
-use crate::vm::switch::{Switch, judge};
-use crate::vm::trial::Trial;
 
 /// The guest's name for this machine, in QEMU's user network.
 const THIS_MACHINE: &str = "10.0.2.2";

@@ -167,7 +167,7 @@ fn page_of(id: u64) -> String {
 }
 
 fn wire(contract: &Contract, run: &Stored) -> Value {
-    let seconds = i64::try_from(xtask::env::epoch_seconds()).unwrap() - run.hours * 3_600;
+    let seconds = i64::try_from(host::env::epoch_seconds()).unwrap() - run.hours * 3_600;
     let at = |seconds: i64| {
         let moment = retention::Timestamp::from_unix_seconds(seconds).unwrap();
         json!(moment.to_string())

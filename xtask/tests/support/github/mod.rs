@@ -12,9 +12,9 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard};
 
+use registry_compat::Digest;
 use remote::loopback::{Loopback, Reply, Request};
 use serde_json::{Value, json};
-use xtask::lock::digest_of;
 
 use crate::contract::Contract;
 
@@ -166,8 +166,8 @@ impl Github {
     /// A version with a manifest; its digest. Numbers begin at 1.
     pub fn add(&self, days: i64, tags: &[&str], manifest: &Value) -> String {
         let body = serde_json::to_vec(manifest).unwrap();
-        let digest = digest_of(&body).unwrap().to_string();
-        let seconds = i64::try_from(xtask::env::epoch_seconds()).unwrap() - days * 86_400;
+        let digest = Digest::of(&body).to_string();
+        let seconds = i64::try_from(host::env::epoch_seconds()).unwrap() - days * 86_400;
         let at = retention::Timestamp::from_unix_seconds(seconds).unwrap();
         let mut state = self.state();
         let id = state.versions.len() as u64 + 1;
@@ -190,11 +190,11 @@ impl Github {
 
     /// The registry has an image under `stable` that is so old.
     pub fn publish(&self, days: i64) {
-        let seconds = i64::try_from(xtask::env::epoch_seconds()).unwrap() - days * 86_400;
+        let seconds = i64::try_from(host::env::epoch_seconds()).unwrap() - days * 86_400;
         let at = retention::Timestamp::from_unix_seconds(seconds).unwrap();
         let config = json!({"architecture": "amd64", "os": "linux", "created": at.to_string()});
         let config = config.to_string().into_bytes();
-        let digest = digest_of(&config).unwrap().to_string();
+        let digest = Digest::of(&config).to_string();
         let manifest = json!({
             "schemaVersion": 2, "mediaType": IMAGE, "layers": [],
             "config": {

@@ -3,9 +3,9 @@
 
 use clap::Parser as _;
 use clap::error::ErrorKind;
+use custom_coreos::cli::Cli;
 use serde_json::{Map, Value, json};
 use xshell::{Shell, cmd};
-use xtask::cli::Cli;
 
 use crate::expressions::{Scope, filled, string};
 

@@ -3,9 +3,9 @@
 
 use std::collections::BTreeSet;
 
+use image_config::{Config, SecretSource};
 use serde_json::{Value, json};
 use wildmatch::WildMatch;
-use xtask::config::{Config, SecretSource};
 
 use super::{documents, steps};
 use crate::expressions::{Scope, condition, string};

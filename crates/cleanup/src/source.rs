@@ -1,0 +1,132 @@
+//! One package, whoever lists and deletes its versions.
+
+use host::Secret;
+use image_config::{BackEnd, Package};
+use registry_compat::{Digest, Repository, Tag};
+use remote::{Agent, Credential, Deletion, Pace, Packages, Registries, RepositoryClient};
+use retention::Version;
+
+use crate::error::Error;
+use crate::parallel::parallel;
+
+/// What both back ends need.
+pub struct Tools<'a> {
+    /// For GitHub.
+    pub agent: Agent,
+    /// The registries as this machine's container tools see them.
+    pub registries: &'a Registries,
+    /// The root of GitHub's REST API.
+    pub github_api: &'a str,
+    /// For GitHub.
+    pub token: Option<&'a Secret>,
+    /// How fast GitHub may be asked.
+    pub github: Pace,
+    /// How fast another registry may be asked.
+    pub registry: Pace,
+}
+
+/// One package.
+pub struct Source<'a> {
+    /// Its name.
+    pub repository: Repository,
+    /// GitHub's packages API, where it is the one that lists and deletes.
+    packages: Option<Packages>,
+    /// Where the manifests are.
+    pub client: RepositoryClient<'a>,
+}
+
+impl<'a> Source<'a> {
+    /// Finds the package at its back end.
+    ///
+    /// # Errors
+    /// If it is not there, or could not be asked for.
+    pub fn open(tools: &Tools<'a>, package: &Package) -> Result<Self, Error> {
+        let packages = match package.back_end() {
+            BackEnd::Registry => None,
+            BackEnd::Github => {
+                let (owner, name) = package.owner_and_name();
+                if let Some(token) = tools.token {
+                    // The manifests of a private package; any user name will do.
+                    let credential = Credential::new(owner, token.clone());
+                    let registry = package.image.registry();
+                    tools.registries.lend(registry, credential);
+                }
+                Some(Packages::open(
+                    &tools.agent,
+                    tools.github_api,
+                    owner,
+                    name,
+                    tools.token,
+                    tools.github,
+                )?)
+            }
+        };
+        let client = tools
+            .registries
+            .repository(&package.image, tools.registry)?;
+        Ok(Self {
+            repository: package.image.clone(),
+            packages,
+            client,
+        })
+    }
+
+    /// GitHub's side, if it is the one.
+    pub fn packages(&self) -> Option<&Packages> {
+        self.packages.as_ref()
+    }
+
+    /// Which of the two it is.
+    pub fn back_end(&self) -> BackEnd {
+        match self.packages {
+            Some(_) => BackEnd::Github,
+            None => BackEnd::Registry,
+        }
+    }
+
+    /// A version as it is now; `None` if it is gone.
+    ///
+    /// # Errors
+    /// If that could not be found out.
+    pub fn read_again(&self, version: &Version) -> Result<Option<Version>, Error> {
+        match (&self.packages, version.id, version.name.digest()) {
+            (Some(packages), Some(id), _) => Ok(packages.version(id)?),
+            (None, _, Some(digest)) => self.in_registry(version, &digest),
+            _ => Ok(None),
+        }
+    }
+
+    /// With the distribution API alone a tag can only be asked what it names.
+    /// A tag that has moved here since may be any of them (a rollback moves the
+    /// most important one onto an old image), so each is asked.
+    fn in_registry(&self, version: &Version, digest: &Digest) -> Result<Option<Version>, Error> {
+        if self.client.digest(digest.as_str())?.is_none() {
+            return Ok(None);
+        }
+        let tags = self.client.tags()?.unwrap_or_default();
+        let named = parallel(&tags, |tag| self.client.digest(tag.as_str()), |_| ());
+        let mut here: Vec<Tag> = Vec::new();
+        for (tag, named) in tags.into_iter().zip(named) {
+            if named?.as_ref() == Some(digest) {
+                here.push(tag);
+            }
+        }
+        Ok(Some(Version {
+            tags: Some(here),
+            ..version.clone()
+        }))
+    }
+
+    /// Deletes a version.
+    ///
+    /// # Errors
+    /// If it is not known whether that worked, or it can't for a reason that
+    /// holds for every version.
+    pub fn delete(&self, version: &Version) -> Result<Deletion, Error> {
+        match (&self.packages, version.id, version.name.digest()) {
+            (Some(packages), Some(id), _) => Ok(packages.delete(id)?),
+            (None, _, Some(digest)) => Ok(self.client.delete(&digest)?),
+            _ => Ok(Deletion::Never("its name is no digest".to_owned())),
+        }
+    }
+}

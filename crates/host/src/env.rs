@@ -1,0 +1,344 @@
+//! The door to the environment, the clock and standard input: the only module
+//! that reads them. Everything is read once, into plain values.
+#![expect(
+    clippy::disallowed_methods,
+    reason = "this module is the door to the environment and the clock"
+)]
+
+use std::io::{IsTerminal, Read};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant, SystemTime};
+
+use jiff::Timestamp;
+
+use crate::error::Error;
+use crate::secret::Secret;
+
+/// What the environment says. None of it reaches a plan.
+#[derive(Debug, Clone)]
+pub struct Env {
+    /// The checkout: the nearest folder upwards that holds `image.yaml` and
+    /// `containerfiles`.
+    pub root: PathBuf,
+    /// The running program.
+    pub exe: PathBuf,
+    /// `PATH`, for programs and credential helpers.
+    pub path: Vec<PathBuf>,
+    /// `HOME`.
+    pub home: Option<PathBuf>,
+    /// What may be forgotten: `XDG_CACHE_HOME`, else `~/.cache`, and our folder
+    /// in it. An empty or relative path counts for none, as the XDG Base
+    /// Directory Specification says.
+    pub cache_dir: Option<PathBuf>,
+    /// The time at the start.
+    pub now: Timestamp,
+    /// A number that is another one each time.
+    pub seed: u64,
+    /// `CONTAINERS_REGISTRIES_CONF`.
+    pub registries_conf: Option<PathBuf>,
+    /// `CONTAINERS_CONF` is set: the person has configured the engine.
+    pub containers_conf: bool,
+    /// Where registry credentials are.
+    pub auth: AuthVariables,
+    /// `GITHUB_TOKEN`, else `GH_TOKEN`.
+    pub github_token: Option<Secret>,
+    /// `GITHUB_REPOSITORY_OWNER`: whose CI this is.
+    pub ci_owner: Option<String>,
+    /// The run of a workflow that this is.
+    pub run: CiRun,
+    /// The user's cache: `XDG_CACHE_HOME`, else `~/.cache`.
+    pub cache: Option<PathBuf>,
+    /// The file that `GITHUB_OUTPUT` names.
+    pub github_output: Option<PathBuf>,
+    /// The file that `GITHUB_STEP_SUMMARY` names.
+    pub github_summary: Option<PathBuf>,
+    /// Standard error is a terminal.
+    pub terminal: bool,
+    /// Colours are wanted: a terminal, and no `NO_COLOR`.
+    pub color: bool,
+    /// Characters beyond ASCII are shown as what they are: the locale says UTF-8.
+    pub unicode: bool,
+    /// The person is root.
+    pub root_user: bool,
+    /// The machine was booted by systemd, as sd_booted(3) finds out.
+    pub systemd: bool,
+}
+
+/// Where the container tools look for registry credentials, as the environment
+/// has it, with the defaults filled in.
+/// Source: containers-auth.json(5).
+#[derive(Debug, Clone, Default)]
+pub struct AuthVariables {
+    /// `REGISTRY_AUTH_FILE`; where it is set, nothing else counts.
+    pub explicit: Option<PathBuf>,
+    /// `XDG_RUNTIME_DIR`, else `/run/containers/UID`.
+    pub runtime_dir: Option<PathBuf>,
+    /// `XDG_CONFIG_HOME`, else `~/.config`.
+    pub config_home: Option<PathBuf>,
+    /// `DOCKER_CONFIG`, else `~/.docker`.
+    pub docker_config: Option<PathBuf>,
+}
+
+/// Which run of a workflow this is: for whom a result is written down, where an
+/// alarm leads to, and whose repository it is. No build depends on it.
+/// Source: GitHub Actions, "Variables reference".
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct CiRun {
+    /// `GITHUB_REPOSITORY`.
+    pub repository: Option<String>,
+    /// `GITHUB_SERVER_URL`.
+    pub server: Option<String>,
+    /// `GITHUB_RUN_ID`.
+    pub id: Option<u64>,
+    /// `GITHUB_RUN_ATTEMPT`.
+    pub attempt: Option<u64>,
+    /// `GITHUB_JOB`.
+    pub job: Option<String>,
+    /// `RUNNER_NAME`.
+    pub runner: Option<String>,
+}
+
+impl CiRun {
+    fn read() -> Self {
+        let number = |name: &str| var(name)?.parse().ok();
+        Self {
+            repository: var("GITHUB_REPOSITORY"),
+            server: var("GITHUB_SERVER_URL"),
+            id: number("GITHUB_RUN_ID"),
+            attempt: number("GITHUB_RUN_ATTEMPT"),
+            job: var("GITHUB_JOB"),
+            runner: var("RUNNER_NAME"),
+        }
+    }
+
+    /// The same text for all that one job of one attempt does; `None` outside
+    /// of CI.
+    pub fn name(&self) -> Option<String> {
+        let job = self.job.as_deref().unwrap_or_default();
+        Some(format!("{}/{}/{job}", self.id?, self.attempt.unwrap_or(1)))
+    }
+}
+
+/// A variable that is set and not empty: CI runners set unused ones to "".
+fn var(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+fn path(name: &str) -> Option<PathBuf> {
+    var(name).map(PathBuf::from)
+}
+
+impl Env {
+    /// Reads the environment.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] outside a checkout.
+    pub fn read() -> Result<Self, Error> {
+        let here = std::env::current_dir()
+            .map_err(|error| Error::Usage(format!("there is no current folder: {error}")))?;
+        let home = path("HOME");
+        let config_home = path("XDG_CONFIG_HOME").or_else(|| Some(home.as_ref()?.join(".config")));
+        let terminal = std::io::stderr().is_terminal();
+        Ok(Self {
+            root: checkout(&here)?,
+            exe: std::env::current_exe().map_err(|error| {
+                Error::Usage(format!("the program does not know itself: {error}"))
+            })?,
+            path: var("PATH")
+                .map(|path| std::env::split_paths(&path).collect())
+                .unwrap_or_default(),
+            cache_dir: path("XDG_CACHE_HOME")
+                .or_else(|| Some(home.as_ref()?.join(".cache")))
+                .filter(|dir| dir.is_absolute())
+                .map(|dir| dir.join("custom-coreos")),
+            now: now()?,
+            seed: seed(),
+            registries_conf: path("CONTAINERS_REGISTRIES_CONF"),
+            containers_conf: var("CONTAINERS_CONF").is_some(),
+            auth: AuthVariables {
+                explicit: path("REGISTRY_AUTH_FILE"),
+                runtime_dir: path("XDG_RUNTIME_DIR").or_else(runtime_dir),
+                config_home,
+                docker_config: path("DOCKER_CONFIG")
+                    .or_else(|| Some(home.as_ref()?.join(".docker"))),
+            },
+            // A relative path there is invalid, says the XDG specification.
+            cache: path("XDG_CACHE_HOME")
+                .filter(|path| path.is_absolute())
+                .or_else(|| Some(home.as_ref()?.join(".cache"))),
+            home,
+            github_token: var("GITHUB_TOKEN")
+                .or_else(|| var("GH_TOKEN"))
+                .map(Secret::new),
+            ci_owner: var("GITHUB_REPOSITORY_OWNER"),
+            run: CiRun::read(),
+            github_output: path("GITHUB_OUTPUT"),
+            github_summary: path("GITHUB_STEP_SUMMARY"),
+            terminal,
+            color: terminal && var("NO_COLOR").is_none(),
+            unicode: unicode(),
+            root_user: uid() == Some(0),
+            systemd: Path::new("/run/systemd/system").is_dir(),
+        })
+    }
+
+    /// The first file of this name on `PATH` that can be run.
+    pub fn program(&self, name: &str) -> Option<PathBuf> {
+        use std::os::unix::fs::PermissionsExt;
+        let runs = |path: &PathBuf| {
+            std::fs::metadata(path)
+                .is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
+        };
+        self.path.iter().map(|dir| dir.join(name)).find(runs)
+    }
+}
+
+/// The time, to the second.
+fn now() -> Result<Timestamp, Error> {
+    let wrong = || Error::Usage("the clock of this machine shows no time".to_owned());
+    let since = SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .map_err(|_| wrong())?;
+    let seconds = i64::try_from(since.as_secs()).map_err(|_| wrong())?;
+    Timestamp::from_second(seconds).map_err(|_| wrong())
+}
+
+/// For what is left to chance; nothing secret hangs on it.
+fn seed() -> u64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    let nanoseconds = since.map_or(0, |since| since.subsec_nanos());
+    u64::from(nanoseconds) << 32 | u64::from(std::process::id())
+}
+
+/// The first of these that is set decides, as setlocale(3) has it.
+fn unicode() -> bool {
+    let locale = var("LC_ALL")
+        .or_else(|| var("LC_CTYPE"))
+        .or_else(|| var("LANG"));
+    let locale = locale.unwrap_or_default().to_ascii_lowercase();
+    locale.contains("utf-8") || locale.contains("utf8")
+}
+
+fn uid() -> Option<u32> {
+    use std::os::unix::fs::MetadataExt;
+    Some(std::fs::metadata("/proc/self").ok()?.uid())
+}
+
+/// Where `podman` keeps credentials if `XDG_RUNTIME_DIR` is not set:
+/// `/run/containers/UID`.
+fn runtime_dir() -> Option<PathBuf> {
+    Some(PathBuf::from(format!("/run/containers/{}", uid()?)))
+}
+
+fn checkout(here: &Path) -> Result<PathBuf, Error> {
+    here.ancestors()
+        .find(|dir| dir.join("image.yaml").is_file() && dir.join("containerfiles").is_dir())
+        .map(Path::to_owned)
+        .ok_or_else(|| {
+            Error::Usage(format!(
+                "{} is not in a checkout: no folder upwards has image.yaml and containerfiles",
+                here.display()
+            ))
+        })
+}
+
+/// The value of a variable that `image.yaml` names for a secret; one that is
+/// set but empty is none.
+pub fn secret(name: &str) -> Option<Secret> {
+    var(name).map(Secret::new)
+}
+
+/// Standard input, to its end.
+///
+/// # Errors
+/// If it cannot be read or is not UTF-8.
+pub fn stdin() -> Result<String, Error> {
+    let mut text = String::new();
+    std::io::stdin()
+        .read_to_string(&mut text)
+        .map_err(|source| Error::File {
+            verb: "read",
+            path: PathBuf::from("standard input"),
+            source,
+        })?;
+    Ok(text)
+}
+
+/// Standard input, to its end, whatever it holds.
+///
+/// # Errors
+/// If it cannot be read.
+pub fn stdin_bytes() -> std::io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    std::io::stdin().read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// What follows `cargo xtask butane`, if that is the task. clap never sees it:
+/// the grammar is another program's, down to its `--`.
+pub fn butane_arguments() -> Option<Vec<String>> {
+    let mut words = std::env::args_os().skip(1);
+    (words.next()? == "butane").then(|| {
+        words
+            .map(|word| word.to_string_lossy().into_owned())
+            .collect()
+    })
+}
+
+/// Whether standard error takes colours: a terminal, and no `NO_COLOR`.
+pub fn colors() -> bool {
+    std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none()
+}
+
+/// The clock: seconds since 1970-01-01T00:00:00Z; 0 before that.
+pub fn epoch_seconds() -> u64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    since.map_or(0, |since| since.as_secs())
+}
+
+/// What no other run on this machine has while this one lasts.
+pub fn run_id() -> String {
+    format!("{}-{}", epoch_seconds(), std::process::id())
+}
+
+/// The day in UTC, as `20260721`.
+pub fn today() -> String {
+    let seconds = i64::try_from(epoch_seconds()).unwrap_or_default();
+    let moment = Timestamp::from_second(seconds).unwrap_or_default();
+    moment
+        .to_zoned(jiff::tz::TimeZone::UTC)
+        .strftime("%Y%m%d")
+        .to_string()
+}
+
+/// Measures how long something takes.
+#[derive(Debug, Clone, Copy)]
+pub struct Stopwatch(Instant);
+
+impl Stopwatch {
+    /// Starts it.
+    pub fn start() -> Self {
+        Self(Instant::now())
+    }
+
+    /// The time since the start.
+    pub fn elapsed(&self) -> Duration {
+        self.0.elapsed()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_checkout_is_found_from_below_and_not_from_outside() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("../..")
+            .canonicalize()
+            .unwrap();
+        assert_eq!(checkout(&root.join("xtask/src")).unwrap(), root);
+        let error = checkout(Path::new("/")).unwrap_err().to_string();
+        assert!(error.contains("not in a checkout"), "{error}");
+    }
+}

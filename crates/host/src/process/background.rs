@@ -1,0 +1,216 @@
+//! Programs that run beside this one.
+#![expect(
+    clippy::disallowed_methods,
+    reason = "this module is a part of the door to processes"
+)]
+
+use std::os::unix::process::CommandExt as _;
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::thread;
+use std::time::Duration;
+
+use xshell::Shell;
+
+use super::{Invocation, interrupted};
+use crate::env::Stopwatch;
+use crate::error::Error;
+
+/// How long a service may take to be ready.
+const START: Duration = Duration::from_secs(60);
+
+/// How often is looked.
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// A service that runs beside this program and ends with it.
+pub struct Background {
+    /// `None` once it was left to itself.
+    child: Option<Child>,
+    program: String,
+}
+
+impl Background {
+    /// Starts a program whose output goes to a file.
+    ///
+    /// # Errors
+    /// [`Error::Program`] if it cannot be started.
+    pub fn start(sh: &Shell, invocation: &Invocation, log: &Path) -> Result<Self, Error> {
+        spawn(invocation, log, Command::from(command(sh, invocation)))
+    }
+
+    /// The same, in a process group of its own: Ctrl-C reaches this program
+    /// only, which then ends the other in its own time, or has left it.
+    ///
+    /// # Errors
+    /// [`Error::Program`] if it cannot be started.
+    pub fn start_apart(sh: &Shell, invocation: &Invocation, log: &Path) -> Result<Self, Error> {
+        let mut command = Command::from(command(sh, invocation));
+        command.process_group(0);
+        spawn(invocation, log, command)
+    }
+
+    /// Waits until a line of the log says what is wanted.
+    ///
+    /// # Errors
+    /// [`Error::Program`] with the log if the service ends first, or does not
+    /// say it within [`START`].
+    pub fn wait_for(
+        &mut self,
+        log: &Path,
+        wanted: impl Fn(&str) -> Option<String>,
+    ) -> Result<String, Error> {
+        let read = || std::fs::read_to_string(log).unwrap_or_default();
+        let watch = Stopwatch::start();
+        loop {
+            if let Some(found) = read().lines().find_map(&wanted) {
+                return Ok(found);
+            }
+            let ended = self.has_ended();
+            if interrupted() {
+                return Err(Error::Interrupted);
+            }
+            if ended || watch.elapsed() > START {
+                let why = if ended { "it ended" } else { "it is not ready" };
+                return Err(Error::Program {
+                    program: self.program.clone(),
+                    detail: format!("{why}; {}", crate::text::one_line(&read())),
+                });
+            }
+            thread::sleep(PAUSE);
+        }
+    }
+
+    /// Asks `done` again and again until it has an answer. It is told whether
+    /// the program has ended, and how long this has taken.
+    ///
+    /// # Errors
+    /// [`Error::Interrupted`] after SIGINT or SIGTERM.
+    pub fn attend<T>(
+        &mut self,
+        mut done: impl FnMut(bool, Duration) -> Option<T>,
+    ) -> Result<T, Error> {
+        let watch = Stopwatch::start();
+        loop {
+            let ended = self.has_ended();
+            if let Some(answer) = done(ended, watch.elapsed()) {
+                return Ok(answer);
+            }
+            if interrupted() {
+                return Err(Error::Interrupted);
+            }
+            thread::sleep(PAUSE);
+        }
+    }
+
+    /// Whether it runs no more.
+    pub fn has_ended(&mut self) -> bool {
+        match &mut self.child {
+            Some(child) => !matches!(child.try_wait(), Ok(None)),
+            None => false,
+        }
+    }
+
+    /// Its exit status, once it has ended.
+    pub fn status(&mut self) -> Option<ExitStatus> {
+        self.child.as_mut()?.try_wait().ok()?
+    }
+
+    /// Its process id, which goes on after this program: from now on the person
+    /// is its master.
+    pub fn leave(mut self) -> u32 {
+        self.child.take().map_or(0, |child| child.id())
+    }
+}
+
+/// Asks again and again until it is so, or for that long: what the kernel does
+/// after a kill is done soon, but not at once.
+pub fn soon(limit: Duration, mut done: impl FnMut() -> bool) -> bool {
+    let watch = Stopwatch::start();
+    loop {
+        if done() {
+            return true;
+        }
+        if watch.elapsed() > limit {
+            return false;
+        }
+        thread::sleep(PAUSE);
+    }
+}
+
+fn command<'sh>(sh: &'sh Shell, invocation: &Invocation) -> xshell::Cmd<'sh> {
+    sh.cmd(&invocation.program).args(&invocation.args)
+}
+
+fn spawn(invocation: &Invocation, log: &Path, mut command: Command) -> Result<Background, Error> {
+    let cannot = |error: std::io::Error| Error::Program {
+        program: invocation.program.clone(),
+        detail: error.to_string(),
+    };
+    let log = std::fs::File::create(log).map_err(cannot)?;
+    let child = command
+        .stdin(Stdio::null())
+        .stdout(log.try_clone().map_err(cannot)?)
+        .stderr(log)
+        .spawn()
+        .map_err(cannot)?;
+    Ok(Background {
+        child: Some(child),
+        program: invocation.program.clone(),
+    })
+}
+
+impl Drop for Background {
+    fn drop(&mut self) {
+        if let Some(child) = &mut self.child {
+            // It keeps nothing that is worth a clean end.
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rustix::process::{Pid, Signal, kill_process};
+
+    use super::*;
+
+    #[test]
+    fn it_ends_with_its_value_unless_it_is_left() {
+        let sh = Shell::new().unwrap();
+        let dir = sh.create_temp_dir().unwrap();
+        let log = dir.path().join("log");
+        let invocation = Invocation::new("sh", ["-c", "echo $$; exec sleep 1000"]);
+        let alive = |pid: &str| Path::new("/proc").join(pid).exists();
+        let mut service = Background::start_apart(&sh, &invocation, &log).unwrap();
+        let pid = service
+            .wait_for(&log, |line| Some(line.to_owned()))
+            .unwrap();
+        assert!(alive(&pid) && !service.has_ended());
+        drop(service);
+        assert!(!alive(&pid));
+        let invocation = Invocation::new("sh", ["-c", "exec sleep 1000"]);
+        let pid = Background::start_apart(&sh, &invocation, &log)
+            .unwrap()
+            .leave();
+        assert!(alive(&pid.to_string()));
+        let pid = Pid::from_raw(pid.try_into().unwrap()).unwrap();
+        kill_process(pid, Signal::KILL).unwrap();
+    }
+
+    #[test]
+    fn its_end_is_seen() {
+        let sh = Shell::new().unwrap();
+        let dir = sh.create_temp_dir().unwrap();
+        let log = dir.path().join("log");
+        let mut service = Background::start(&sh, &Invocation::new("true", [""; 0]), &log).unwrap();
+        service.attend(|ended, _| ended.then_some(())).unwrap();
+        assert!(service.status().unwrap().success());
+        let mut asked = 0;
+        let third = service.attend(|_, _| {
+            asked += 1;
+            (asked == 3).then_some(())
+        });
+        assert!(third.is_ok());
+    }
+}

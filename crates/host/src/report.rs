@@ -1,0 +1,373 @@
+//! The door to the terminal and to CI's files: the only printer.
+//!
+//! stdout is the answer, stderr the story. With `--json` stdout is exactly one
+//! document. Verbs stand right-aligned in twelve columns, as cargo's do.
+#![expect(
+    clippy::disallowed_methods,
+    reason = "this module is the door to the terminal"
+)]
+
+mod progress;
+
+use std::fmt::Write as _;
+use std::fs::OpenOptions;
+use std::io::Write as _;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+
+use serde::Serialize;
+
+pub use progress::Progress;
+
+use crate::env::Env;
+use crate::error::Error;
+use crate::failure::Failure;
+
+/// Where the answers go, and in which form.
+#[derive(Debug, Clone)]
+pub struct Report {
+    json: bool,
+    color: bool,
+    /// Standard error is a terminal.
+    terminal: bool,
+    github_output: Option<std::path::PathBuf>,
+    github_summary: Option<std::path::PathBuf>,
+    /// For tests: both streams, in place of the terminal.
+    captured: Option<Arc<Mutex<[String; 2]>>>,
+    /// For whoever is called about a failure.
+    notes: Arc<Mutex<Notes>>,
+}
+
+/// What a task noted on its way to its end, for the alarm that is called after
+/// it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Notes {
+    /// The step of its plan that failed.
+    pub step: Option<String>,
+    /// Why, in its last words.
+    pub why: Option<String>,
+    /// It found that nothing can be built yet. That may be an answer, and is
+    /// still the reason why the published image grows old.
+    pub not_yet: bool,
+}
+
+/// Makes a line harmless: CI runners take a line that begins with `::` (after
+/// white space) or holds `##[` for a command, on either stream.
+/// Source: GitHub Actions, "Workflow commands".
+pub fn calm(line: &str) -> String {
+    let line: String = line
+        .chars()
+        .filter(|c| !c.is_control() || *c == '\t')
+        .collect();
+    let command = line.trim_start().starts_with("::") || line.contains("##[");
+    if command {
+        format!("| {}", line.replace("##[", "## ["))
+    } else {
+        line
+    }
+}
+
+impl Report {
+    /// For the terminal and CI files of this environment.
+    pub fn new(env: &Env, json: bool) -> Self {
+        Self {
+            json,
+            color: env.color,
+            terminal: env.terminal,
+            github_output: env.github_output.clone(),
+            github_summary: env.github_summary.clone(),
+            captured: None,
+            notes: Arc::default(),
+        }
+    }
+
+    /// For when the environment could not be read.
+    pub fn plain(json: bool) -> Self {
+        Self {
+            json,
+            color: false,
+            terminal: false,
+            github_output: None,
+            github_summary: None,
+            captured: None,
+            notes: Arc::default(),
+        }
+    }
+
+    /// For tests: nothing reaches the terminal.
+    pub fn capturing(json: bool) -> Self {
+        Self {
+            captured: Some(Arc::default()),
+            ..Self::plain(json)
+        }
+    }
+
+    /// What a [`Report::capturing`] was notes: standard output, standard error.
+    pub fn captured(&self) -> [String; 2] {
+        let lock = self.captured.as_ref().map(|captured| captured.lock());
+        match lock {
+            Some(Ok(captured)) => captured.clone(),
+            Some(Err(poisoned)) => poisoned.into_inner().clone(),
+            None => Default::default(),
+        }
+    }
+
+    fn write(&self, stream: usize, line: &str) {
+        match &self.captured {
+            Some(captured) => {
+                if let Ok(mut captured) = captured.lock() {
+                    captured[stream].push_str(line);
+                    captured[stream].push('\n');
+                }
+            }
+            // A closed pipe (`| head`) is no reason to fail or to panic.
+            None if stream == 0 => drop(writeln!(std::io::stdout().lock(), "{line}")),
+            None => drop(writeln!(std::io::stderr().lock(), "{line}")),
+        }
+    }
+
+    fn out(&self, line: &str) {
+        self.write(0, line);
+    }
+
+    fn err(&self, line: &str) {
+        self.write(1, line);
+    }
+
+    /// Tells an error; under `--json` it is the document as well.
+    pub fn failure(&self, error: &dyn Failure) {
+        self.error(&error.to_string());
+        // Without a document a reader of JSON would see an empty stream.
+        let document = serde_json::json!({
+            "error": error.to_string(),
+            "exit-code": error.exit_code(),
+        });
+        let _ = self.document(&document);
+    }
+
+    /// Whether the answer is to be one JSON document.
+    pub fn json(&self) -> bool {
+        self.json
+    }
+
+    /// A line of the answer. Silent under `--json`.
+    pub fn answer(&self, line: &str) {
+        if !self.json {
+            self.out(line);
+        }
+    }
+
+    /// The answer as one document, under `--json` only.
+    ///
+    /// # Errors
+    /// Never for the types of this crate.
+    pub fn document(&self, value: &impl Serialize) -> Result<(), Error> {
+        if self.json {
+            let text = serde_json::to_string_pretty(value)
+                .map_err(|error| Error::Usage(format!("no JSON for this: {error}")))?;
+            self.out(&text);
+        }
+        Ok(())
+    }
+
+    /// Rows of columns, the answer of a task that lists things.
+    pub fn table(&self, rows: &[Vec<String>]) {
+        for line in columns(rows) {
+            self.answer(&calm(&line));
+        }
+    }
+
+    /// A step of the story: `     Pushing ghcr.io/…`.
+    pub fn status(&self, verb: &str, text: &str) {
+        self.verb("\u{1b}[1;32m", verb, text);
+    }
+
+    /// Something a person should know but that does not end the task.
+    pub fn warning(&self, text: &str) {
+        self.verb("\u{1b}[1;33m", "Warning", text);
+    }
+
+    /// The step of a plan that failed.
+    pub fn failed_step(&self, step: &str) {
+        self.take_note(|notes| {
+            notes.step.get_or_insert_with(|| step.to_owned());
+        });
+    }
+
+    /// That nothing can be built yet, and why, for whoever is called about an
+    /// old image. It is not printed.
+    pub fn not_yet(&self, why: &str) {
+        self.take_note(|notes| (notes.not_yet, notes.why) = (true, Some(why.to_owned())));
+    }
+
+    fn take_note(&self, note: impl FnOnce(&mut Notes)) {
+        if let Ok(mut notes) = self.notes.lock() {
+            note(&mut notes);
+        }
+    }
+
+    /// What was noted for the alarm so far.
+    pub fn notes(&self) -> Notes {
+        let mut notes = Notes::default();
+        self.take_note(|noted| notes = noted.clone());
+        notes
+    }
+
+    /// Why the task ended.
+    pub fn error(&self, text: &str) {
+        self.take_note(|notes| notes.why = Some(text.to_owned()));
+        let mut lines = text.lines();
+        let first = lines.next().unwrap_or_default();
+        let paint = if self.color {
+            ("\u{1b}[1;31m", "\u{1b}[0m")
+        } else {
+            ("", "")
+        };
+        self.err(&format!("{}error:{} {}", paint.0, paint.1, calm(first)));
+        for line in lines {
+            self.err(&format!("  {}", calm(line)));
+        }
+    }
+
+    /// A line that another program wrote.
+    pub fn foreign(&self, line: &str) {
+        self.err(&calm(line));
+    }
+
+    /// A line of the story without a verb.
+    pub fn note(&self, line: &str) {
+        self.err(&calm(line));
+    }
+
+    fn verb(&self, color: &str, verb: &str, text: &str) {
+        let text = calm(text);
+        if self.color {
+            self.err(&format!("{color}{verb:>12}\u{1b}[0m {text}"));
+        } else {
+            self.err(&format!("{verb:>12} {text}"));
+        }
+    }
+
+    /// Values for the steps that follow in a workflow, if there is one.
+    ///
+    /// The heredoc form with a delimiter that the value does not contain, so
+    /// that no value can end it early and set another.
+    /// Source: GitHub Actions, "Setting an output parameter".
+    ///
+    /// # Errors
+    /// [`Error::File`] if the runner's file cannot be written.
+    pub fn outputs(&self, values: &[(&str, String)]) -> Result<(), Error> {
+        let Some(path) = &self.github_output else {
+            return Ok(());
+        };
+        let mut text = String::new();
+        for (key, value) in values {
+            let delimiter = delimiter(value);
+            let _ = write!(text, "{key}<<{delimiter}\n{value}\n{delimiter}\n");
+        }
+        append(path, &text)
+    }
+
+    /// Markdown for the page of the run, if there is one.
+    ///
+    /// # Errors
+    /// [`Error::File`] if the runner's file cannot be written.
+    pub fn summary(&self, markdown: &str) -> Result<(), Error> {
+        match &self.github_summary {
+            Some(path) => append(path, markdown),
+            None => Ok(()),
+        }
+    }
+}
+
+fn delimiter(value: &str) -> String {
+    let mut number = 0u32;
+    loop {
+        let candidate = format!("END_{number}");
+        if !value.contains(&candidate) {
+            return candidate;
+        }
+        number += 1;
+    }
+}
+
+fn append(path: &Path, text: &str) -> Result<(), Error> {
+    OpenOptions::new()
+        .append(true)
+        .create(true)
+        .open(path)
+        .and_then(|mut file| file.write_all(text.as_bytes()))
+        .map_err(|source| Error::File {
+            verb: "write",
+            path: path.to_owned(),
+            source,
+        })
+}
+
+/// Bytes to standard output as they are, for a task with a form of its own.
+///
+/// # Errors
+/// If they cannot be written. A closed pipe is no error.
+pub fn exactly_out(bytes: &[u8]) -> std::io::Result<()> {
+    let mut stdout = std::io::stdout().lock();
+    match stdout.write_all(bytes).and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        done => done,
+    }
+}
+
+/// Bytes to standard error as they are.
+pub fn exactly_err(bytes: &[u8]) {
+    let _ = std::io::stderr().lock().write_all(bytes);
+}
+
+/// Rows padded to columns, without white space at the end of a line.
+pub fn columns(rows: &[Vec<String>]) -> Vec<String> {
+    let mut widths: Vec<usize> = Vec::new();
+    for row in rows {
+        for (column, cell) in row.iter().enumerate() {
+            let width = cell.chars().count();
+            match widths.get_mut(column) {
+                Some(known) => *known = (*known).max(width),
+                None => widths.push(width),
+            }
+        }
+    }
+    let line = |row: &Vec<String>| {
+        let mut line = String::new();
+        for (cell, width) in row.iter().zip(&widths) {
+            let _ = write!(line, "{cell:<width$}  ");
+        }
+        line.trim_end().to_owned()
+    };
+    rows.iter().map(line).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn foreign_lines_start_no_command() {
+        assert_eq!(calm("::error::x"), "| ::error::x");
+        assert_eq!(calm("  ::set-output x"), "|   ::set-output x");
+        assert_eq!(calm("x ##[error]y"), "| x ## [error]y");
+        assert_eq!(calm("a::b\u{1b}[2J"), "a::b[2J");
+    }
+
+    #[test]
+    fn no_value_ends_its_heredoc() {
+        let value = "x\nEND_0\nevil=1";
+        assert_eq!(delimiter(value), "END_1");
+        assert_eq!(delimiter("plain"), "END_0");
+    }
+
+    #[test]
+    fn columns_line_up() {
+        let rows = [
+            vec!["a".to_owned(), "bb".to_owned()],
+            vec!["ccc".to_owned(), "d".to_owned()],
+        ];
+        assert_eq!(columns(&rows), ["a    bb", "ccc  d"]);
+    }
+}

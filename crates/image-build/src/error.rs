@@ -1,0 +1,154 @@
+//! What keeps an image from being resolved or built.
+
+use host::failure::{Failure, Kind};
+use jiff::Timestamp;
+use registry_compat::{ImageRef, Unknown};
+use version_discovery::{NotKnown, Question};
+
+/// Everything that ends a build without its answer. Negative verdicts ("no kmods
+/// yet") are answers, not errors; they have exit codes of their own.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// This machine: a file, a program, the environment, Ctrl-C.
+    #[error(transparent)]
+    Host(#[from] host::Error),
+    /// `image.yaml` cannot be used.
+    #[error(transparent)]
+    Config(#[from] image_config::Error),
+    /// A key, a signature or a policy is not what it must be.
+    #[error(transparent)]
+    Signatures(#[from] signatures::Error),
+    /// A value from outside is not what it must be.
+    #[error(transparent)]
+    Malformed(#[from] registry_compat::Error),
+    /// The same, of versions.
+    #[error(transparent)]
+    Version(#[from] version_discovery::Error),
+    /// The network door.
+    #[error(transparent)]
+    Remote(remote::Error),
+    /// The command line asks for something impossible. Exit code 2.
+    #[error("{0}")]
+    Usage(String),
+    /// Nothing could be found out. Exit code 3.
+    #[error("could not find out: {0}")]
+    Unknown(Unknown),
+    /// The choice depends on something that could not be asked. Exit code 3.
+    #[error("could not find out: {}", gaps_text(.0))]
+    Undecided(Box<NotKnown>),
+    /// Going on could lose something. Exit code 4.
+    #[error("refused: {0}")]
+    Refused(String),
+    /// A transfer failed for a reason that passes, but has not passed.
+    #[error(
+        "{last}\ngave up after {attempts} attempts: {trouble}{}",
+        if *spent { "; this run has waited enough" } else { "" }
+    )]
+    GaveUp {
+        /// How often it was tried.
+        attempts: u32,
+        /// Of what kind the trouble was.
+        trouble: &'static str,
+        /// The run's budget is used up.
+        spent: bool,
+        /// What was said the last time.
+        last: Box<host::Error>,
+    },
+    /// A step of a plan did not hold.
+    #[error("{step}: {detail}")]
+    Step {
+        /// Which one.
+        step: String,
+        /// What was found.
+        detail: String,
+    },
+    /// An input of a lock is not there any more. Nothing brings it back, and
+    /// there may be a newer one: exit code 1.
+    #[error(
+        "the {what} {image} is no longer in its registry{}; sources of kmods delete old images \
+         (ublue's after 90 days), Fedora its releases later; `cargo xtask build` takes what \
+         there is today",
+        seen_text(*seen)
+    )]
+    Gone {
+        /// `base image` or `kmods image`.
+        what: &'static str,
+        /// Which.
+        image: Box<ImageRef>,
+        /// When it was certainly there.
+        seen: Option<Timestamp>,
+    },
+}
+
+impl Failure for Error {
+    fn exit_code(&self) -> u8 {
+        match self {
+            Self::Host(error) => error.exit_code(),
+            Self::Config(error) => error.exit_code(),
+            Self::Signatures(error) => error.exit_code(),
+            Self::Remote(error) => error.exit_code(),
+            Self::Usage(_) => 2,
+            Self::Unknown(_) | Self::Undecided(_) => 3,
+            Self::Refused(_) => 4,
+            Self::Malformed(_)
+            | Self::Version(_)
+            | Self::GaveUp { .. }
+            | Self::Step { .. }
+            | Self::Gone { .. } => 1,
+        }
+    }
+
+    fn kind(&self) -> Kind<'_> {
+        match self {
+            Self::Host(error) => error.kind(),
+            Self::Config(error) => error.kind(),
+            Self::Signatures(error) => error.kind(),
+            Self::Usage(_) | Self::Refused(_) => Kind::Configuration,
+            Self::Unknown(why) => Kind::Unanswered(why),
+            Self::Undecided(unknown) => {
+                let registry = unknown
+                    .gaps
+                    .iter()
+                    .any(|gap| matches!(gap.question, Question::Kmods(_) | Question::ZfsOf { .. }));
+                match registry {
+                    true => Kind::Registry,
+                    false => Kind::Network,
+                }
+            }
+            Self::Remote(error) => error.kind(),
+            Self::GaveUp { .. } | Self::Gone { .. } => Kind::Registry,
+            Self::Step { step, .. } => Kind::Step(step),
+            Self::Malformed(_) | Self::Version(_) => Kind::Other,
+        }
+    }
+}
+
+impl From<remote::Error> for Error {
+    fn from(error: remote::Error) -> Self {
+        match error {
+            remote::Error::Unknown(why) => Self::Unknown(why),
+            remote::Error::Interrupted => Self::Host(host::Error::Interrupted),
+            other => Self::Remote(other),
+        }
+    }
+}
+
+fn gaps_text(unknown: &NotKnown) -> String {
+    let gaps: Vec<String> = unknown.gaps.iter().map(ToString::to_string).collect();
+    let mut text = gaps.join("; ");
+    if let Some(pick) = &unknown.otherwise {
+        text.push_str(&format!(
+            "\n{} with ZFS {} could be built whatever the answer is; it is not, \
+             since a newer one may be possible",
+            pick.base, pick.zfs
+        ));
+    }
+    text
+}
+
+fn seen_text(seen: Option<Timestamp>) -> String {
+    seen.map_or_else(String::new, |seen| {
+        let date = jiff::tz::Offset::UTC.to_datetime(seen).date();
+        format!(", where it still was on {date}, when this was built of it")
+    })
+}

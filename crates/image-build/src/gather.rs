@@ -1,0 +1,203 @@
+//! Reads the world into facts. It writes nothing and decides nothing, except
+//! what has to be asked next.
+
+mod forecast;
+mod kernel;
+mod kmods;
+mod project;
+mod published;
+mod tree;
+mod upstream;
+
+use std::path::Path;
+use std::sync::OnceLock;
+
+use registry_compat::Digest;
+use remote::{Agent, AuthFiles, Limits, Registries, RegistriesConf, sleeping};
+use version_discovery::{Arch, ZfsRelease};
+use xshell::Shell;
+
+pub(crate) use kmods::{KERNEL_LABEL, LINUX_LABEL, ZFS_LABEL};
+pub use upstream::Scope;
+
+use host::env::Env;
+use host::process;
+use host::process::Invocation;
+use host::report::Report;
+use image_config::Config;
+use tree::tree;
+
+use crate::cache::Cache;
+use crate::engine::Engine;
+use crate::error::Error;
+use crate::facts::Local;
+
+/// What the registries' manners are filed under.
+const MANNERS: &str = "what each registry asks of strangers";
+
+/// Everything that is needed to ask.
+pub struct World<'a> {
+    /// The environment.
+    pub env: &'a Env,
+    /// The policy.
+    pub config: &'a Config,
+    /// For the story.
+    pub report: &'a Report,
+    /// What was learnt before.
+    pub cache: Cache,
+    agent: Agent,
+    registries: OnceLock<Registries>,
+}
+
+impl<'a> World<'a> {
+    /// Nothing is asked yet.
+    pub fn new(env: &'a Env, config: &'a Config, report: &'a Report) -> Self {
+        let waiter = sleeping(process::interrupted);
+        let retries = config.retries.budget(env.seed, waiter);
+        let retries = std::sync::Arc::new(retries);
+        Self {
+            env,
+            config,
+            report,
+            cache: Cache::new(env.cache_dir.as_deref()),
+            agent: Agent::sharing(Limits::default(), retries),
+            registries: OnceLock::new(),
+        }
+    }
+
+    /// The registries as this machine's container tools see them.
+    ///
+    /// # Errors
+    /// If `registries.conf` cannot be used.
+    pub fn registries(&self) -> Result<&Registries, Error> {
+        if let Some(known) = self.registries.get() {
+            return Ok(known);
+        }
+        let conf = RegistriesConf::load(
+            self.env.registries_conf.as_deref(),
+            self.env.home.as_deref(),
+            Path::new("/etc"),
+        )?;
+        let made = Registries::new(
+            self.agent.clone(),
+            conf,
+            auth_files(self.env),
+            Box::new(process::credential_helper),
+            Limits::default(),
+        )?;
+        if let Some(manners) = self.cache.get("manners", MANNERS) {
+            made.remember(manners);
+        }
+        Ok(self.registries.get_or_init(|| made))
+    }
+
+    /// What asks over HTTP, with this run's budget of retries.
+    pub fn agent(&self) -> &Agent {
+        &self.agent
+    }
+
+    /// All releases of OpenZFS.
+    ///
+    /// # Errors
+    /// If any page could not be read.
+    pub fn zfs_releases(&self) -> Result<Vec<ZfsRelease>, Error> {
+        let repository = self.config.zfs.repository.as_str();
+        self.report
+            .status("Reading", &format!("releases of {repository}"));
+        Ok(remote::github::releases(
+            &self.agent,
+            self.config.urls.github_api.as_str(),
+            repository,
+            self.env.github_token.as_ref(),
+        )?)
+    }
+
+    /// The first architecture of `image.yaml`.
+    ///
+    /// # Errors
+    /// Never for a config that was parsed.
+    pub fn first_arch(&self) -> Result<Arch, Error> {
+        self.config
+            .architectures
+            .first()
+            .copied()
+            .ok_or_else(|| Error::Usage("image.yaml lists no architecture".to_owned()))
+    }
+
+    /// The engine: the one asked for, else the first that is installed.
+    ///
+    /// # Errors
+    /// [`host::Error::Program`] if there is none.
+    pub fn engine(&self, wanted: Option<Engine>) -> Result<Engine, Error> {
+        let installed = |engine: &Engine| self.env.program(engine.program()).is_some();
+        Ok(match wanted {
+            Some(engine) => Some(engine).filter(installed),
+            None => Engine::ALL.into_iter().find(installed),
+        }
+        .ok_or_else(|| host::Error::Program {
+            program: wanted.unwrap_or(Engine::Podman).program().to_owned(),
+            detail: "it is not installed".to_owned(),
+        })?)
+    }
+
+    /// The checkout and this machine.
+    ///
+    /// # Errors
+    /// If files cannot be read, or there is no engine.
+    pub fn local(&self, engine: Option<Engine>) -> Result<Local, Error> {
+        self.local_with(self.engine(engine)?)
+    }
+
+    /// The same with an engine that need not be there: nothing is to be run.
+    ///
+    /// # Errors
+    /// If files cannot be read.
+    pub fn local_with(&self, engine: Engine) -> Result<Local, Error> {
+        let repository = self.config.repository()?;
+        let published = repository.tagged(self.config.image.candidate.clone());
+        let home = self.registries()?.home_of(&published)?;
+        let folder = |path: &str| tree(&self.env.root.join(path));
+        let sh = process::shell(&self.env.root)?;
+        Ok(Local {
+            arch: std::env::consts::ARCH.parse()?,
+            commit: commit(&sh),
+            containerfiles: Digest::of(&folder(crate::engine::CONTEXT)?),
+            ignition: Digest::of(&folder(self.config.ignition.sources.as_str())?),
+            engine,
+            engine_version: version(&sh, engine),
+            destination: home.image,
+            insecure: home.insecure,
+            today: Some(host::env::today()),
+        })
+    }
+}
+
+/// Where the container tools look for credentials in this environment.
+pub fn auth_files(env: &Env) -> AuthFiles {
+    let auth = &env.auth;
+    AuthFiles::locate(
+        auth.explicit.clone(),
+        auth.runtime_dir.clone(),
+        auth.config_home.clone(),
+        auth.docker_config.clone(),
+    )
+}
+
+/// The version number in what an engine says of itself (`podman version 5.2.0`,
+/// `Docker version 27.1, build …`).
+fn version(sh: &Shell, engine: Engine) -> Option<String> {
+    let text = process::read(sh, &engine.version()).ok()?;
+    let number = |word: &&str| word.starts_with(|c: char| c.is_ascii_digit());
+    let word = text.split([' ', ',', '\n']).find(number)?;
+    Some(host::one_line(word))
+}
+
+/// The commit of a clean tree. A dirty one, or no git at all, has none.
+fn commit(sh: &Shell) -> Option<String> {
+    let git = |args: &[&str]| process::read(sh, &Invocation::new("git", args.iter().copied())).ok();
+    let changes = git(&["status", "--porcelain"])?;
+    let head = git(&["rev-parse", "--verify", "HEAD"])?;
+    let sha = head.trim();
+    let clean = changes.trim().is_empty() && sha.len() == 40;
+    clean.then(|| sha.to_owned())
+}

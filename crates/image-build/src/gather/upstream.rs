@@ -1,0 +1,484 @@
+//! The questions of the choice, asked until there are none left.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use image_config::Kmods;
+use registry_compat::{Answer, KmodTag};
+use version_discovery::fcos_metadata::{join, parse_releases, parse_updates};
+use version_discovery::{
+    Arch, Choice, Fact, FcosRelease, KernelVersion, KmodsSource, Outcome, Pick, Question, Rule,
+    Stream, ZfsRelease, ZfsVersion, newest_in_series,
+};
+
+use super::World;
+use crate::error::Error;
+use crate::facts::{KmodsImage, Upstream};
+use crate::lock::{LOCK_LABEL, Lock};
+use crate::resolve::decide;
+
+/// How much is wanted besides the choice.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Scope {
+    /// The whole lists, fresh, for a person to read; and not only what the
+    /// choice depends on.
+    pub lists: bool,
+    /// The published image, whatever the choice is.
+    pub published: bool,
+}
+
+/// More rounds than there are releases with a kernel of their own; each answers
+/// a question that was not answered before.
+const MOST_ROUNDS: usize = 200;
+
+/// Days for which a release index may be old that knows every release that the
+/// update metadata speaks of. Nothing in it changes but its end.
+const INDEX_DAYS: i64 = 7;
+
+impl World<'_> {
+    /// What the choice depends on.
+    ///
+    /// # Errors
+    /// If something does not exist that has to, such as the stream. What could
+    /// not be asked is no error here: the choice says if it matters.
+    pub fn upstream(&self, scope: Scope) -> Result<Upstream, Error> {
+        self.upstream_beside(scope, None)
+    }
+
+    /// The same for one who has asked for the published image already, and goes
+    /// on whatever came of it.
+    ///
+    /// # Errors
+    /// As [`Self::upstream`].
+    pub fn upstream_beside(
+        &self,
+        scope: Scope,
+        published: Option<Answer<remote::Inspected>>,
+    ) -> Result<Upstream, Error> {
+        let mut asking = self.begin(scope)?;
+        if let Some(published) = published {
+            asking.published(published);
+        }
+        for _ in 0..MOST_ROUNDS {
+            let choice = decide(self.config, &asking.facts);
+            if !self.round(&mut asking, &choice)? {
+                break;
+            }
+        }
+        if let Some(registries) = self.registries.get() {
+            let manners = registries.manners();
+            if self.cache.get("manners", super::MANNERS).as_ref() != Some(&manners) {
+                self.cache.put("manners", super::MANNERS, &manners);
+            }
+        }
+        Ok(asking.facts)
+    }
+
+    /// Whatever is asked in any case, and does not depend on each other.
+    fn begin(&self, scope: Scope) -> Result<Asking, Error> {
+        let config = self.config;
+        let first = config.kmods.first();
+        // Where tags do not say the ZFS, there is nothing to guess.
+        let guess = first.is_some_and(|source| source.flavor().is_none());
+        let probe = guess && !scope.lists && !matches!(self.rule(), Rule::Pin(_));
+        // Before the threads, so that they share one.
+        let registries = self.registries()?;
+        let pinned = config.policy.kmods_digest().cloned();
+        let (releases, zfs, kmods, published) = std::thread::scope(|scope_| {
+            let zfs = scope_.spawn(|| self.zfs_fact());
+            let kmods = scope_.spawn(|| match (first, &pinned) {
+                (_, Some(digest)) => config
+                    .kmods
+                    .iter()
+                    .map(|source| self.kmods_pinned(source, digest))
+                    .collect(),
+                (Some(source), _) if probe => {
+                    let any = source.image.tagged(config.image.candidate.clone());
+                    registries.prepare(&any);
+                    Ok(self.unasked().map(|source| (source, None)).collect())
+                }
+                _ => config
+                    .kmods
+                    .iter()
+                    .map(|source| Ok((self.kmods_list(source)?, None)))
+                    .collect(),
+            });
+            let published = scope_.spawn(|| match scope.published {
+                true => self.published().map(Some),
+                false => Ok(None),
+            });
+            let releases = self.releases(&config.base.stream, scope.lists);
+            (releases, zfs.join(), kmods.join(), published.join())
+        });
+        let ended = |_| Error::Step {
+            step: "gather".to_owned(),
+            detail: "a reader came to an unexpected end".to_owned(),
+        };
+        let kmods: Result<Vec<(KmodsSource, Option<KmodsImage>)>, Error> = kmods.map_err(ended)?;
+        let (kmods, images): (Vec<_>, Vec<_>) = kmods?.into_iter().unzip();
+        let discovery = version_discovery::Upstream {
+            stream: config.base.stream.clone(),
+            arches: config.architectures.iter().copied().collect(),
+            releases: releases?,
+            kmods,
+            zfs: zfs.map_err(ended)??,
+            published: None,
+        };
+        let mut asking = Asking {
+            facts: Upstream {
+                now: self.env.now,
+                discovery,
+                images: images.into_iter().flatten().collect(),
+                published: None,
+            },
+            probe,
+            scope,
+        };
+        if let Some(published) = published.map_err(ended)?? {
+            asking.published(published);
+        }
+        Ok(asking)
+    }
+
+    fn rule(&self) -> Rule {
+        self.config.policy.of(self.config.zfs.series).rule
+    }
+
+    fn unasked(&self) -> impl Iterator<Item = KmodsSource> {
+        self.config.kmods.iter().map(|source| KmodsSource {
+            name: source.image.to_string(),
+            digest: None,
+            kernels: Fact::NotAsked,
+        })
+    }
+
+    /// Answers what the choice asks. `false` when there is nothing left to ask.
+    fn round(&self, asking: &mut Asking, choice: &Choice) -> Result<bool, Error> {
+        let questions: Vec<Question> = choice.questions().into_iter().cloned().collect();
+        let kernels: Vec<_> = questions
+            .iter()
+            .filter_map(|question| match question {
+                Question::Kernel { version, arch } => Some((*version, *arch)),
+                _ => None,
+            })
+            .collect();
+        if !kernels.is_empty() {
+            for (version, arch) in kernels {
+                self.learn_kernel(asking, &version, arch);
+            }
+            return Ok(true);
+        }
+        let lists: BTreeSet<&str> = questions
+            .iter()
+            .filter_map(|question| match question {
+                Question::Kmods(name) => Some(name.as_str()),
+                _ => None,
+            })
+            .collect();
+        if !lists.is_empty() {
+            if asking.probe {
+                asking.probe = false;
+                if self.probe(asking, choice)? {
+                    return Ok(true);
+                }
+            }
+            return self.learn_lists(asking, &lists);
+        }
+        let inside: Vec<_> = questions
+            .iter()
+            .filter_map(|question| match question {
+                Question::ZfsOf { source, kernel } => Some((source.as_str(), kernel)),
+                _ => None,
+            })
+            .collect();
+        if !inside.is_empty() {
+            return self.learn_zfs(asking, &inside);
+        }
+        match choice.pick() {
+            None => Ok(false),
+            Some(pick) => self.learn_pick(asking, choice, pick),
+        }
+    }
+
+    fn learn_kernel(
+        &self,
+        asking: &mut Asking,
+        version: &version_discovery::FcosVersion,
+        arch: Arch,
+    ) {
+        let stream = asking.facts.discovery.stream.clone();
+        let Fact::Known(releases) = &mut asking.facts.discovery.releases else {
+            return;
+        };
+        for release in releases.iter_mut().filter(|r| r.version == *version) {
+            let kernel = self.kernel_of(&stream, release, arch, true);
+            release.kernels.insert(arch, kernel);
+        }
+    }
+
+    /// The best that there could be: the newest ZFS of the series for the newest
+    /// base, from the first source. If it is there, nothing that a list could
+    /// say makes another choice, and a list is as long as the project is old.
+    fn probe(&self, asking: &mut Asking, choice: &Choice) -> Result<bool, Error> {
+        let releases = asking.facts.discovery.zfs.known();
+        let newest = releases.and_then(|list| newest_in_series(list, self.config.zfs.series).ok());
+        let arches = self.config.architectures.len();
+        let (Some(newest), Some(source)) = (newest, self.config.kmods.first()) else {
+            return Ok(false);
+        };
+        if choice.zfs_kernels.len() != arches {
+            return Ok(false);
+        }
+        let mut images = Vec::new();
+        for kernel in &choice.zfs_kernels {
+            let wanted = KmodTag {
+                kernel: kernel.clone(),
+                zfs: newest,
+            };
+            let image = self.kmods_image(source, wanted)?;
+            let there = matches!(image.answer, Answer::Present(_));
+            images.push(image);
+            if !there {
+                return Ok(false);
+            }
+        }
+        let pairs = images
+            .iter()
+            .map(|image| (image.wanted.kernel.clone(), image.wanted.zfs));
+        let name = source.image.to_string();
+        let probed = KmodsSource::listed(name.clone(), pairs);
+        let mut tried = asking.facts.clone();
+        for listed in &mut tried.discovery.kmods {
+            if listed.name == name {
+                *listed = probed.clone();
+            }
+        }
+        let choice = decide(self.config, &tried);
+        let best = matches!(&choice.outcome, Outcome::Go(pick) if pick.kmods == name && pick.zfs == newest);
+        if best {
+            asking.facts = tried;
+        }
+        asking.facts.images = images;
+        Ok(best)
+    }
+
+    fn learn_lists(&self, asking: &mut Asking, names: &BTreeSet<&str>) -> Result<bool, Error> {
+        let wanted = self
+            .config
+            .kmods
+            .iter()
+            .filter(|source| names.contains(source.image.to_string().as_str()));
+        let lists: Vec<Result<KmodsSource, Error>> = std::thread::scope(|scope| {
+            let readers: Vec<_> = wanted
+                .map(|source| scope.spawn(|| self.kmods_list(source)))
+                .collect();
+            readers.into_iter().filter_map(|r| r.join().ok()).collect()
+        });
+        let mut learnt = false;
+        for list in lists {
+            let list = list?;
+            for known in &mut asking.facts.discovery.kmods {
+                if known.name == list.name {
+                    *known = list.clone();
+                    learnt = true;
+                }
+            }
+        }
+        Ok(learnt)
+    }
+
+    /// Looks into images, one after the other: each fills the line by itself.
+    fn learn_zfs(
+        &self,
+        asking: &mut Asking,
+        inside: &[(&str, &KernelVersion)],
+    ) -> Result<bool, Error> {
+        let mut learnt = false;
+        for (name, kernel) in inside {
+            let named = |source: &&Kmods| source.image.to_string() == *name;
+            let Some(source) = self.config.kmods.iter().find(named) else {
+                continue;
+            };
+            let (zfs, image) = self.zfs_of(source, kernel)?;
+            asking.facts.images.extend(image);
+            for known in &mut asking.facts.discovery.kmods {
+                if let Fact::Known(kernels) = &mut known.kernels
+                    && known.name == *name
+                {
+                    kernels.insert((*kernel).clone(), zfs.clone());
+                    learnt = true;
+                }
+            }
+        }
+        Ok(learnt)
+    }
+
+    /// What the choice does not depend on but a build does: the kmods images by
+    /// digest, the base by digest where the index names none, and the published
+    /// image, which may turn out to be newer.
+    fn learn_pick(&self, asking: &mut Asking, choice: &Choice, pick: &Pick) -> Result<bool, Error> {
+        // Nobody can have published a newer base than the newest there is.
+        let newest = choice
+            .bases
+            .first()
+            .is_none_or(|base| base.version == pick.base);
+        if asking.facts.published.is_none() && (asking.scope.published || !newest) {
+            asking.published(self.published()?);
+            return Ok(true);
+        }
+        let source = self
+            .config
+            .kmods
+            .iter()
+            .find(|source| source.image.to_string() == pick.kmods);
+        let Some(source) = source else {
+            return Ok(false);
+        };
+        for (arch, target) in &pick.targets {
+            let wanted = KmodTag {
+                kernel: target.kernel.clone(),
+                zfs: pick.zfs,
+            };
+            let known = |image: &KmodsImage| image.source == pick.kmods && image.wanted == wanted;
+            if !asking.facts.images.iter().any(known) {
+                let image = self.kmods_image(source, wanted.clone())?;
+                if image.answer == Answer::Absent {
+                    // Listed, and gone by now.
+                    asking.forget(&pick.kmods, &wanted);
+                } else {
+                    asking.facts.images.push(image);
+                }
+                return Ok(true);
+            }
+            if target.image.is_none() {
+                let tag = pick.base.to_string().parse()?;
+                let image = self.config.base.image.tagged(tag);
+                self.report.status("Reading", &image.to_string());
+                return match self.inspect(&image, *arch)? {
+                    Answer::Present(found) => {
+                        let at = self.config.base.image.at(found.manifest);
+                        asking.base_image(pick, *arch, &at.to_string())?;
+                        Ok(true)
+                    }
+                    Answer::Absent => Err(Error::Step {
+                        step: "base image".to_owned(),
+                        detail: format!("{image} is not there for {arch}"),
+                    }),
+                    Answer::Unknown(why) => Err(Error::Unknown(why)),
+                };
+            }
+        }
+        asking
+            .facts
+            .images
+            .retain(|image| image.source == pick.kmods && image.wanted.zfs == pick.zfs);
+        Ok(false)
+    }
+
+    fn zfs_fact(&self) -> Result<Fact<Vec<ZfsRelease>>, Error> {
+        match self.zfs_releases() {
+            Ok(list) => Ok(Fact::Known(list)),
+            Err(Error::Unknown(why)) => Ok(Fact::Unknown(why.to_string())),
+            Err(other) => Err(other),
+        }
+    }
+
+    /// The releases of a stream, from both documents. `fresh`: an index of an
+    /// earlier day will not do.
+    pub(crate) fn releases(
+        &self,
+        stream: &Stream,
+        fresh: bool,
+    ) -> Result<Fact<Vec<FcosRelease>>, Error> {
+        let root = self.config.urls.fcos_builds.as_str();
+        let of = format!("{root} {stream}");
+        self.report
+            .status("Reading", &format!("releases of {stream}"));
+        let known: Option<(jiff::Timestamp, String)> = self
+            .cache
+            .get("index", &of)
+            .filter(|(at, _): &(jiff::Timestamp, String)| !fresh && self.recent(*at));
+        let fetch = || remote::fcos::release_index(&self.agent, root, stream);
+        let (fetched, updates) = std::thread::scope(|scope| {
+            let fetched = known.is_none().then(|| scope.spawn(fetch));
+            let updates = remote::fcos::updates(&self.agent, root, stream);
+            (fetched.map(|reader| reader.join()), updates)
+        });
+        let joined = (|| {
+            let updates = parse_updates(&updates?, stream)?;
+            if let Some((_, text)) = &known
+                && let Ok(index) = parse_releases(text.as_bytes(), stream)
+            {
+                let listed: BTreeSet<_> = index.releases.iter().map(|r| r.version).collect();
+                if updates
+                    .releases
+                    .keys()
+                    .all(|version| listed.contains(version))
+                {
+                    return Ok(join(&index, &updates)?);
+                }
+            }
+            let bytes = match fetched {
+                Some(Ok(bytes)) => bytes?,
+                Some(Err(_)) | None => fetch()?,
+            };
+            let index = parse_releases(&bytes, stream)?;
+            let text = String::from_utf8_lossy(&bytes);
+            self.cache.put("index", &of, &(self.env.now, text));
+            Ok(join(&index, &updates)?)
+        })();
+        match joined {
+            Ok(releases) => Ok(Fact::Known(releases)),
+            Err(Error::Unknown(why)) => Ok(Fact::Unknown(why.to_string())),
+            // Not the document that it should be: a proxy's page, a mirror's.
+            Err(Error::Version(why)) => Ok(Fact::Unknown(why.to_string())),
+            Err(other) => Err(other),
+        }
+    }
+
+    fn recent(&self, at: jiff::Timestamp) -> bool {
+        let age = self.env.now.as_second() - at.as_second();
+        (0..INDEX_DAYS * 86_400).contains(&age)
+    }
+}
+
+/// Facts in the making.
+struct Asking {
+    facts: Upstream,
+    /// The best image was not looked for yet.
+    probe: bool,
+    scope: Scope,
+}
+
+impl Asking {
+    /// Takes note of the published image, and of its base, which is in its lock.
+    fn published(&mut self, answer: Answer<remote::Inspected>) {
+        if let Answer::Present(found) = &answer {
+            let text = found.labels.get(LOCK_LABEL);
+            self.facts.discovery.published = text.and_then(|text| Lock::base_version_in(text));
+        }
+        self.facts.published = Some(answer);
+    }
+
+    /// A pair that a list had is not there.
+    fn forget(&mut self, source: &str, pair: &KmodTag) {
+        for known in &mut self.facts.discovery.kmods {
+            let kernels: Option<&mut BTreeMap<_, Fact<BTreeSet<ZfsVersion>>>> =
+                match &mut known.kernels {
+                    Fact::Known(kernels) if known.name == source => Some(kernels),
+                    _ => None,
+                };
+            if let Some(Fact::Known(versions)) = kernels.and_then(|k| k.get_mut(&pair.kernel)) {
+                versions.remove(&pair.zfs);
+            }
+        }
+    }
+
+    fn base_image(&mut self, pick: &Pick, arch: Arch, image: &str) -> Result<(), Error> {
+        if let Fact::Known(releases) = &mut self.facts.discovery.releases {
+            for release in releases.iter_mut().filter(|r| r.version == pick.base) {
+                release.images.insert(arch, Some(image.parse()?));
+            }
+        }
+        Ok(())
+    }
+}

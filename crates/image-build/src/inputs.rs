@@ -1,0 +1,151 @@
+//! Where the inputs of a task come from: the world, saved facts, or a lock.
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use version_discovery::Choice;
+
+use crate::engine::Engine;
+use crate::error::Error;
+use crate::facts::{Local, Upstream};
+use crate::gather::{Scope, World};
+use crate::lock::Lock;
+use crate::resolve::{Resolution, decide, resolve as resolve_lock};
+
+/// Where facts come from, and go to.
+#[derive(Debug, Clone, Default)]
+pub struct FactsFiles {
+    /// Use facts that were saved in this file, and ask nobody.
+    pub facts: Option<PathBuf>,
+    /// Save what was found out in this file.
+    pub save_facts: Option<PathBuf>,
+}
+
+/// What `--save-facts` writes and `--facts` reads.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Saved {
+    /// Upstream.
+    pub upstream: Upstream,
+    /// Checkout and machine.
+    pub local: Local,
+}
+
+/// Facts and what follows from them.
+pub struct Resolved {
+    /// What was found out.
+    pub facts: Saved,
+    /// How everything was judged.
+    pub choice: Choice,
+    /// The verdict.
+    pub resolution: Resolution,
+}
+
+/// Which facts about the checkout and the machine a replay takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Here {
+    /// The saved ones: an answer is wanted, and nothing is done.
+    Saved,
+    /// Those of now: a lock must not claim files that are not built.
+    Now,
+}
+
+/// Gathers, or replays.
+///
+/// # Errors
+/// If something that has to exist does not.
+pub fn gathered(
+    world: &World<'_>,
+    args: &FactsFiles,
+    engine: Option<Engine>,
+    here: Here,
+    scope: Scope,
+) -> Result<Saved, Error> {
+    let facts = match &args.facts {
+        Some(path) => {
+            let mut saved: Saved = read_json(path)?;
+            if here == Here::Now {
+                saved.local = world.local(engine)?;
+            }
+            saved.local.engine = engine.unwrap_or(saved.local.engine);
+            saved
+        }
+        None => Saved {
+            local: world.local(engine)?,
+            upstream: world.upstream(scope)?,
+        },
+    };
+    if let Some(path) = &args.save_facts {
+        let text = serde_json::to_string_pretty(&facts).map_err(|e| Error::Usage(e.to_string()))?;
+        write(path, &format!("{text}\n"))?;
+    }
+    Ok(facts)
+}
+
+/// Gathers, or replays, and decides.
+///
+/// # Errors
+/// If anything that the verdict depends on could not be found out.
+pub fn resolved(
+    world: &World<'_>,
+    args: &FactsFiles,
+    engine: Option<Engine>,
+    here: Here,
+    scope: Scope,
+) -> Result<Resolved, Error> {
+    let facts = gathered(world, args, engine, here, scope)?;
+    let choice = decide(world.config, &facts.upstream);
+    for warning in &choice.warnings {
+        world.report.warning(&warning.to_string());
+    }
+    let resolution = resolve_lock(world.config, &facts.upstream, &facts.local, &choice)?;
+    Ok(Resolved {
+        facts,
+        choice,
+        resolution,
+    })
+}
+
+fn read_json<T: serde::de::DeserializeOwned>(path: &Path) -> Result<T, Error> {
+    let text = read(path)?;
+    serde_json::from_str(&text).map_err(|error| Error::Step {
+        step: path.display().to_string(),
+        detail: error.to_string(),
+    })
+}
+
+/// Reads a text file.
+///
+/// # Errors
+/// [`host::Error::File`].
+pub fn read(path: &Path) -> Result<String, Error> {
+    Ok(
+        std::fs::read_to_string(path).map_err(|source| host::Error::File {
+            verb: "read",
+            path: path.to_owned(),
+            source,
+        })?,
+    )
+}
+
+/// Writes a file beside its place and renames it, so that a failure leaves the
+/// old one whole.
+///
+/// # Errors
+/// [`host::Error::File`].
+pub fn write(path: &Path, text: &str) -> Result<(), Error> {
+    Ok(
+        host::files::write(path, text.as_bytes()).map_err(|source| host::Error::File {
+            verb: "write",
+            path: path.to_owned(),
+            source,
+        })?,
+    )
+}
+
+/// Reads a lock from a file.
+///
+/// # Errors
+/// If it cannot be read or is not a lock of this version.
+pub fn read_lock(path: &Path) -> Result<Lock, Error> {
+    Lock::parse(&read(path)?, &path.display().to_string())
+}

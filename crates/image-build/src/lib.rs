@@ -1,0 +1,30 @@
+//! From the world to a verified image on this machine.
+//!
+//! [`gather`] asks Fedora, OpenZFS, GitHub and the registries, and pins every
+//! answer by digest: plain [`facts`]. [`resolve`] makes of them the [`lock`], the
+//! whole list of a build's inputs, or says why nothing can be built yet.
+//! [`skip`] compares it with what is published. [`engine`] writes the command
+//! lines of `podman`, `buildah` and `docker`; [`contract`] reads what the built
+//! image says of itself.
+//!
+//! Everything but [`gather`] and [`transfer`] is pure. May import: `host`,
+//! `image-config`, `remote`, `signatures`, and the named crates but
+//! `ignition-gen` and `retention`.
+
+pub mod cache;
+pub mod containerfile_lint;
+pub mod contract;
+pub mod engine;
+mod error;
+pub mod facts;
+pub mod gather;
+pub mod inputs;
+pub mod lock;
+pub mod resolve;
+pub mod skip;
+#[doc(hidden)]
+pub mod testing;
+pub mod transfer;
+pub mod verdict;
+
+pub use error::Error;

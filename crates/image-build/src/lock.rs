@@ -1,0 +1,308 @@
+//! The lock: every input of a build, resolved once and pinned by digest. What
+//! CI's `resolve` writes and `build` consumes, and what a laptop's `build`
+//! makes for itself on the way.
+
+use image_config::{Config, Folder, LintSkip, Packages, Reason, Units, root};
+use jiff::civil::Date;
+use registry_compat::{Digest, ImageRef};
+use serde::{Deserialize, Serialize};
+use version_discovery::{Arch, FcosVersion, KernelSource, KernelVersion, ZfsVersion};
+
+use crate::engine::Engine;
+use crate::error::Error;
+
+/// The version of the document below. A reader refuses any other.
+pub const SCHEMA: u32 = 2;
+
+/// All inputs. Deterministic: the same facts give the same bytes, and neither
+/// the hour nor the machine is in it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Lock {
+    /// [`SCHEMA`].
+    pub schema: u32,
+    /// The base image.
+    pub base: LockedBase,
+    /// OpenZFS, one for all architectures.
+    pub zfs: ZfsVersion,
+    /// One entry for each architecture of `image.yaml`, in its order.
+    pub targets: Vec<Target>,
+    /// Every other image that the Containerfile builds on, by digest. There is
+    /// none; a test holds that.
+    pub other_images: Vec<ImageRef>,
+    /// Digest over the files of `containerfiles/custom-coreos`.
+    pub containerfiles: Digest,
+    /// Digest over the files of the Ignition sources' folder.
+    pub ignition: Digest,
+    /// The parts of `image.yaml` that reach into the image.
+    pub policy: Policy,
+    /// Why these inputs. No part of the fingerprint.
+    pub judgement: Judgement,
+    /// With what it is built. No part of the fingerprint.
+    pub tools: Tools,
+}
+
+/// The base, the same release for all architectures.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct LockedBase {
+    /// The moving tag of its stream, for people.
+    pub image: ImageRef,
+    /// The release.
+    pub version: FcosVersion,
+}
+
+/// What differs by architecture.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Target {
+    /// The architecture.
+    pub arch: Arch,
+    /// Its image of the base, as Fedora's release index names it.
+    pub base: Digest,
+    /// Its kernel.
+    pub kernel: KernelVersion,
+    /// How the kernel was learnt. No part of the fingerprint.
+    pub kernel_source: KernelSource,
+    /// The kmods image, by tag.
+    pub kmods: ImageRef,
+    /// What the tag named.
+    pub kmods_digest: Digest,
+    /// The folder of the RPMs in it. The root is not written, as in the locks of
+    /// before there was a choice.
+    #[serde(default = "root", skip_serializing_if = "Folder::is_root")]
+    pub kmods_path: Folder,
+}
+
+/// The parts of `image.yaml` that reach into the image.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Policy {
+    /// `org.opencontainers.image.title`.
+    pub title: Reason,
+    /// `org.opencontainers.image.description`.
+    pub description: Reason,
+    /// Packages.
+    pub packages: Packages,
+    /// Units.
+    pub units: Units,
+    /// Lints that are not made.
+    pub lint_skips: Vec<LintSkip>,
+}
+
+/// Why these inputs and no newer ones.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Judgement {
+    /// The policy in force.
+    pub policy: version_discovery::Policy,
+    /// The verdict.
+    pub verdict: Verdict,
+    /// Newer releases of the stream, the newest first.
+    pub bases_passed_over: Vec<PassedOver>,
+    /// Newer releases of the series, the newest first.
+    pub zfs_passed_over: Vec<PassedOver>,
+    /// Why it is built though nothing changed (`--force`).
+    pub forced: Option<Reason>,
+}
+
+/// The verdict, without what is another every day.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Verdict {
+    /// No newer base came into question.
+    Go,
+    /// The base is held back.
+    Hold {
+        /// The day on which the first newer base came out.
+        since: Date,
+        /// Whether that day is an estimate.
+        estimated: bool,
+        /// The newest base.
+        newest: FcosVersion,
+        /// What it lacks.
+        why: String,
+    },
+}
+
+/// A version that was not taken.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct PassedOver {
+    /// The version.
+    pub version: String,
+    /// Why not.
+    pub why: String,
+}
+
+/// The programs that build.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Tools {
+    /// This program's version.
+    pub xtask: String,
+    /// The engine.
+    pub engine: Engine,
+    /// Its version, as it says it.
+    pub engine_version: Option<String>,
+}
+
+impl Policy {
+    /// Those of a config.
+    pub fn of(config: &Config) -> Self {
+        Self {
+            title: config.image.title.clone(),
+            description: config.image.description.clone(),
+            packages: config.packages.clone(),
+            units: config.units.clone(),
+            lint_skips: config.lint_skips.clone(),
+        }
+    }
+}
+
+impl Target {
+    /// The kmods image by digest.
+    pub fn kmods_pinned(&self) -> ImageRef {
+        self.kmods.repository().at(self.kmods_digest.clone())
+    }
+}
+
+impl Lock {
+    /// The base image of an architecture by digest.
+    pub fn base_pinned(&self, target: &Target) -> ImageRef {
+        self.base.image.repository().at(target.base.clone())
+    }
+
+    /// The entry of an architecture.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] if the lock has none.
+    pub fn target(&self, arch: Arch) -> Result<&Target, Error> {
+        self.targets
+            .iter()
+            .find(|target| target.arch == arch)
+            .ok_or_else(|| {
+                Error::Usage(format!(
+                    "the lock has nothing for {arch}; list it under `architectures` in image.yaml"
+                ))
+            })
+    }
+
+    /// One line of JSON, for a label.
+    ///
+    /// # Errors
+    /// Never for this type.
+    pub fn to_line(&self) -> Result<String, Error> {
+        serde_json::to_string(self).map_err(|error| Error::Usage(error.to_string()))
+    }
+
+    /// Reads a lock.
+    ///
+    /// # Errors
+    /// [`Error::Step`] with what is wrong and where it stood.
+    pub fn parse(text: &str, place: &str) -> Result<Self, Error> {
+        let wrong = |detail: String| Error::Step {
+            step: format!("lock in {place}"),
+            detail,
+        };
+        /// Read first, so that a newer document is called just that.
+        #[derive(Deserialize)]
+        struct Version {
+            schema: u32,
+        }
+        let version: Version =
+            serde_json::from_str(text).map_err(|error| wrong(format!("not a lock: {error}")))?;
+        if version.schema != SCHEMA {
+            let found = version.schema;
+            return Err(wrong(format!(
+                "schema {found}, this program knows {SCHEMA}; use the commit that wrote it"
+            )));
+        }
+        serde_json::from_str(text).map_err(|error| wrong(error.to_string()))
+    }
+
+    /// The release in a lock of any schema, if it says one.
+    pub fn base_version_in(text: &str) -> Option<FcosVersion> {
+        #[derive(Deserialize)]
+        struct Base {
+            version: Option<FcosVersion>,
+        }
+        #[derive(Deserialize)]
+        struct Any {
+            base: Base,
+        }
+        serde_json::from_str::<Any>(text).ok()?.base.version
+    }
+
+    /// A digest over the inputs: two builds of the same fingerprint have the
+    /// same. How they came to be chosen, and what they are built with, is not
+    /// in it, or the same image would be built again each time that Fedora
+    /// lists a release which is not taken anyway.
+    ///
+    /// # Errors
+    /// As [`Self::to_line`].
+    pub fn fingerprint(&self) -> Result<Digest, Error> {
+        let targets = self.targets.iter().map(|target| {
+            let Target {
+                arch,
+                base,
+                kernel,
+                kernel_source: _,
+                kmods,
+                kmods_digest,
+                kmods_path,
+            } = target;
+            let kmods = (kmods.repository(), kmods_digest, kmods_path);
+            (arch, base, kernel, kmods)
+        });
+        let Self {
+            schema,
+            base,
+            zfs,
+            targets: _,
+            other_images,
+            containerfiles,
+            ignition,
+            policy,
+            judgement: _,
+            tools: _,
+        } = self;
+        let targets: Vec<_> = targets.collect();
+        let inputs = (
+            schema,
+            base,
+            zfs,
+            targets,
+            other_images,
+            containerfiles,
+            ignition,
+            policy,
+        );
+        let text = serde_json::to_string(&inputs).map_err(|e| Error::Usage(e.to_string()))?;
+        Ok(Digest::of(text.as_bytes()))
+    }
+}
+
+/// Label that holds the lock, as one line of JSON.
+pub const LOCK_LABEL: &str = "custom-coreos.lock";
+
+/// The label with the version of ZFS.
+pub const ZFS_VERSION_LABEL: &str = "custom-coreos.zfs-version";
+
+/// The version of an image, `44.20260707.3.1-zfs2.4.4`.
+pub fn image_version(lock: &Lock) -> String {
+    format!("{}-zfs{}", lock.base.version, lock.zfs)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_newer_lock_is_called_that() {
+        let error = Lock::parse(r#"{"schema": 3, "news": 1}"#, "x.json").unwrap_err();
+        assert!(error.to_string().contains("schema 3"), "{error}");
+        let error = Lock::parse("{", "x.json").unwrap_err();
+        assert!(error.to_string().contains("x.json"), "{error}");
+    }
+}

@@ -1,0 +1,344 @@
+//! From facts to the lock, or to the answer why there is none. Pure.
+
+use std::collections::BTreeSet;
+
+use image_config::{Config, Kmods as Source};
+use registry_compat::{Answer, Digest, ImageRef, Judgement as Kmods, KmodTag, Missing, judge};
+use serde::Serialize;
+use version_discovery::{
+    BaseVerdict, Choice, Held, KernelVersion, Obstacle, Outcome, Pick, Waiting, ZfsVerdict, choose,
+    newest_in_series,
+};
+
+use crate::error::Error;
+use crate::facts::{KmodsImage, Local, Upstream};
+use crate::gather::{KERNEL_LABEL, LINUX_LABEL, ZFS_LABEL};
+use crate::lock::{
+    Judgement, Lock, LockedBase, PassedOver, Policy, SCHEMA, Target, Tools, Verdict,
+};
+
+/// The answer to "what is to be built".
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Resolution {
+    /// This, pinned.
+    Lock(Box<Lock>),
+    /// Nothing can be built yet. Exit code 10.
+    NotYet(Box<NotYet>),
+}
+
+/// Why nothing can be built yet.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct NotYet {
+    /// What is waited for.
+    pub waiting: Waiting,
+    /// If it is kmods: what is missing, and what exists instead.
+    #[serde(flatten)]
+    pub missing: Option<Missing>,
+    /// The image that was wanted, of the first source.
+    pub image: Option<String>,
+    /// Where the makers of each source can be found.
+    pub projects: Vec<String>,
+}
+
+/// The choice that follows from the facts.
+pub fn decide(config: &Config, upstream: &Upstream) -> Choice {
+    let policy = config.policy.of(config.zfs.series);
+    choose(&upstream.discovery, &policy, upstream.now)
+}
+
+/// Makes a choice into a lock, or says why there is none.
+///
+/// # Errors
+/// [`Error::Undecided`] if something could not be asked: that is never "no
+/// kmods". [`Error::Refused`] if the configuration has to be edited first.
+/// [`Error::Step`] if a kmods image does not say of itself what its tag says.
+pub fn resolve(
+    config: &Config,
+    upstream: &Upstream,
+    local: &Local,
+    choice: &Choice,
+) -> Result<Resolution, Error> {
+    let (pick, held) = match &choice.outcome {
+        Outcome::Go(pick) => (pick, None),
+        Outcome::Hold(pick, held) => (pick, Some(held)),
+        Outcome::Wait(waiting) => {
+            return Ok(Resolution::NotYet(Box::new(not_yet(
+                config, upstream, waiting,
+            ))));
+        }
+        Outcome::Unknown(unknown) => return Err(Error::Undecided(Box::new(unknown.clone()))),
+        Outcome::Refused(refusal) => return Err(Error::Refused(refusal.to_string())),
+    };
+    Ok(Resolution::Lock(Box::new(Lock {
+        schema: SCHEMA,
+        base: LockedBase {
+            image: config.base_tag()?,
+            version: pick.base,
+        },
+        zfs: pick.zfs,
+        targets: targets(config, upstream, pick)?,
+        other_images: Vec::new(),
+        containerfiles: local.containerfiles.clone(),
+        ignition: local.ignition.clone(),
+        policy: Policy::of(config),
+        judgement: judgement(config, choice, pick, held),
+        tools: Tools {
+            xtask: env!("CARGO_PKG_VERSION").to_owned(),
+            engine: local.engine,
+            engine_version: local.engine_version.clone(),
+        },
+    })))
+}
+
+fn judgement(config: &Config, choice: &Choice, pick: &Pick, held: Option<&Held>) -> Judgement {
+    let bases = choice
+        .bases
+        .iter()
+        .filter(|base| base.version > pick.base && base.verdict != BaseVerdict::NotNeeded);
+    let zfs = choice.zfs.iter().filter(|candidate| {
+        candidate.version > pick.zfs && candidate.verdict != ZfsVerdict::OtherSeries
+    });
+    Judgement {
+        policy: config.policy.of(config.zfs.series),
+        verdict: held.map_or(Verdict::Go, |held| Verdict::Hold {
+            since: held.since,
+            estimated: held.estimated,
+            newest: held.newest,
+            why: held.obstacle.to_string(),
+        }),
+        bases_passed_over: bases
+            .map(|base| PassedOver {
+                version: base.version.to_string(),
+                why: base.verdict.to_string(),
+            })
+            .collect(),
+        zfs_passed_over: zfs
+            .map(|candidate| PassedOver {
+                version: candidate.version.to_string(),
+                why: candidate.verdict.to_string(),
+            })
+            .collect(),
+        forced: None,
+    }
+}
+
+fn targets(config: &Config, upstream: &Upstream, pick: &Pick) -> Result<Vec<Target>, Error> {
+    let mut targets = Vec::new();
+    for arch in config.architectures.iter() {
+        let lacks = |what: &str| Error::Step {
+            step: "facts".to_owned(),
+            detail: format!("they do not say {what} of {} for {arch}", pick.base),
+        };
+        let found = pick.targets.get(arch).ok_or_else(|| lacks("the kernel"))?;
+        let base = found.image.as_ref().ok_or_else(|| lacks("the image"))?;
+        let base: Digest = base.digest().parse()?;
+        let facts = upstream
+            .images
+            .iter()
+            .find(|image| {
+                image.arch == *arch
+                    && image.source == pick.kmods
+                    && image.wanted.kernel == found.kernel
+                    && image.wanted.zfs == pick.zfs
+            })
+            .ok_or_else(|| lacks("the kmods image"))?;
+        let inspected = match &facts.answer {
+            Answer::Present(inspected) => inspected,
+            Answer::Unknown(why) => return Err(Error::Unknown(why.clone())),
+            Answer::Absent => return Err(lacks("a kmods image that is still there")),
+        };
+        let source = config
+            .kmods
+            .iter()
+            .find(|source| source.image.to_string() == pick.kmods)
+            .ok_or_else(|| lacks("the source of kmods"))?;
+        labels_agree(source, facts, &inspected.labels)?;
+        targets.push(Target {
+            arch: *arch,
+            base,
+            kernel: found.kernel.clone(),
+            kernel_source: found.kernel_source,
+            kmods: facts.image.clone(),
+            kmods_digest: inspected.digest.clone(),
+            kmods_path: source.path.clone(),
+        });
+    }
+    Ok(targets)
+}
+
+fn not_yet(config: &Config, upstream: &Upstream, waiting: &Waiting) -> NotYet {
+    let missing = obstacle(waiting).and_then(|obstacle| missing(config, upstream, obstacle));
+    let image = missing.as_ref().and_then(|missing| {
+        let first = config.kmods.first()?;
+        let tag = first.tag(&missing.wanted).ok()?;
+        Some(first.image.tagged(tag).to_string())
+    });
+    NotYet {
+        waiting: waiting.clone(),
+        missing,
+        image,
+        projects: config
+            .kmods
+            .iter()
+            .map(|source| source.project.to_string())
+            .collect(),
+    }
+}
+
+/// What the newest base lacks, if that is why nothing is built.
+fn obstacle(waiting: &Waiting) -> Option<&Obstacle> {
+    match waiting {
+        Waiting::NewestNotBuildable { held, .. }
+        | Waiting::HoldExceeded { held, .. }
+        | Waiting::NothingBuildable { held } => Some(&held.obstacle),
+        Waiting::WouldGoBack { held, .. } => held.as_ref().map(|held| &held.obstacle),
+        Waiting::NoRelease | Waiting::PinnedBaseMissing(_) | Waiting::NoZfsRelease { .. } => None,
+    }
+}
+
+fn missing(config: &Config, upstream: &Upstream, obstacle: &Obstacle) -> Option<Missing> {
+    let (kernel, wanted) = match obstacle {
+        Obstacle::NoKmods { kernel } => (kernel, None),
+        Obstacle::NoZfs { kernel, wanted, .. } => (kernel, *wanted),
+    };
+    let releases = upstream.discovery.zfs.known()?;
+    let newest = newest_in_series(releases, config.zfs.series).ok();
+    let wanted = KmodTag {
+        kernel: kernel.clone(),
+        zfs: wanted.or(newest)?,
+    };
+    let mut tags = BTreeSet::new();
+    for source in &upstream.discovery.kmods {
+        for (kernel, versions) in source.kernels.known().into_iter().flatten() {
+            let tag = |zfs: &_| KmodTag {
+                kernel: kernel.clone(),
+                zfs: *zfs,
+            };
+            tags.extend(versions.known().into_iter().flatten().map(tag));
+        }
+    }
+    match judge(&wanted, &tags) {
+        Kmods::Missing(missing) => Some(missing),
+        // It exists, for one architecture of several, or against a pin.
+        Kmods::Compatible(_) => None,
+    }
+}
+
+fn labels_agree(
+    source: &Source,
+    facts: &KmodsImage,
+    labels: &std::collections::BTreeMap<String, String>,
+) -> Result<(), Error> {
+    let kernel = facts.wanted.kernel.to_string();
+    let zfs = facts.wanted.zfs.to_string();
+    let pairs = [
+        (
+            KERNEL_LABEL,
+            kernel.as_str(),
+            labels.get(KERNEL_LABEL).map(String::as_str),
+        ),
+        (
+            ZFS_LABEL,
+            zfs.as_str(),
+            labels
+                .get(ZFS_LABEL)
+                .map(|l| l.strip_prefix("zfs-").unwrap_or(l)),
+        ),
+    ];
+    if source.flavor().is_some() {
+        return kernel_agrees(&facts.image, &facts.wanted.kernel, labels);
+    }
+    for (label, wanted, found) in pairs {
+        if let Some(found) = found.filter(|found| *found != wanted) {
+            return Err(Error::Step {
+                step: format!("kmods image {}", facts.image),
+                detail: format!(
+                    "its label {label} says `{}`, its tag says `{wanted}`: \
+                     it is not to be trusted; tell its makers",
+                    host::one_line(found)
+                ),
+            });
+        }
+    }
+    Ok(())
+}
+
+/// Whether an image of ublue's is for the kernel that its tag says. All of them
+/// have this label, so one without it is something else.
+///
+/// # Errors
+/// [`Error::Step`] if it is not, or does not say.
+pub(crate) fn kernel_agrees(
+    image: &ImageRef,
+    kernel: &KernelVersion,
+    labels: &std::collections::BTreeMap<String, String>,
+) -> Result<(), Error> {
+    let wanted = kernel.to_string();
+    let found = labels.get(LINUX_LABEL);
+    if found == Some(&wanted) {
+        return Ok(());
+    }
+    let says = found.map_or_else(
+        || "is missing".to_owned(),
+        |found| format!("says `{}`", host::one_line(found)),
+    );
+    Err(Error::Step {
+        step: format!("kmods image {image}"),
+        detail: format!(
+            "its label {LINUX_LABEL} {says}, its tag says `{wanted}`: \
+             it is not to be trusted; tell its makers"
+        ),
+    })
+}
+
+/// The text of "not yet", for people: what was wanted, what is nearest, the
+/// likely reasons, and where to look.
+pub fn explain(not_yet: &NotYet) -> Vec<String> {
+    let Some(missing) = &not_yet.missing else {
+        return vec![format!("not yet: {}", not_yet.waiting)];
+    };
+    let wanted = &missing.wanted;
+    let mut lines = vec![format!(
+        "no ZFS kernel modules for kernel {} with ZFS {}",
+        wanted.kernel, wanted.zfs
+    )];
+    if let Some(image) = &not_yet.image {
+        lines.push(format!("  wanted        {image}"));
+    }
+    let list = |title: &str, found: Vec<String>| {
+        let found = if found.is_empty() {
+            "none".to_owned()
+        } else {
+            found.join(", ")
+        };
+        format!("  {title:<13} {found}")
+    };
+    let zfs = missing.same_kernel.iter().map(|t| format!("ZFS {}", t.zfs));
+    let kernels = missing
+        .same_zfs
+        .iter()
+        .map(|t| format!("kernel {}", t.kernel));
+    lines.push(list("this kernel", zfs.collect()));
+    lines.push(list("this ZFS", kernels.collect()));
+    lines.push(format!("  {}", not_yet.waiting));
+    lines.push("likely reasons, the commonest first:".to_owned());
+    lines.push("  1. the kmods build of today has not run yet: wait some hours".to_owned());
+    lines.push(format!(
+        "  2. ZFS {} does not support kernel {} yet: wait for OpenZFS",
+        wanted.zfs,
+        wanted.kernel.major_minor()
+    ));
+    lines.push("  3. the kmods build failed: see its project".to_owned());
+    lines.extend(
+        not_yet
+            .projects
+            .iter()
+            .map(|project| format!("  {project}")),
+    );
+    lines
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,133 @@
+//! Whether there is anything to build: the inputs of today against those of the
+//! published image. Pure.
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+use registry_compat::{Answer, Digest};
+use remote::Inspected;
+use serde::Serialize;
+
+use crate::error::Error;
+use crate::lock::{LOCK_LABEL, Lock};
+
+/// A published image that is what would be built.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct UpToDate {
+    /// The day on which it was built.
+    pub since: Date,
+    /// Its digest.
+    pub digest: Digest,
+    /// The fingerprint of its inputs, and of today's.
+    pub fingerprint: Digest,
+}
+
+/// What is published, seen from what would be built.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Published {
+    /// The same, and young enough.
+    UpToDate(UpToDate),
+    /// The same, but so many days old that its packages want an update; `None`
+    /// if the image does not say how old it is.
+    Old(Option<i64>),
+    /// Of other inputs, not by this project, or not there.
+    Other,
+}
+
+/// Compares. `rebuild_after` is a number of days.
+///
+/// # Errors
+/// As [`Lock::fingerprint`].
+pub fn published(
+    lock: &Lock,
+    found: Option<&Answer<Inspected>>,
+    rebuild_after: u32,
+    now: Timestamp,
+) -> Result<Published, Error> {
+    let Some(Answer::Present(found)) = found else {
+        return Ok(Published::Other);
+    };
+    let label = found.labels.get(LOCK_LABEL);
+    // A lock of another schema is one of other inputs.
+    let theirs = label.and_then(|text| Lock::parse(text, LOCK_LABEL).ok());
+    let fingerprint = lock.fingerprint()?;
+    match theirs {
+        Some(theirs) if theirs.fingerprint()? == fingerprint => {}
+        _ => return Ok(Published::Other),
+    }
+    let Some(created) = found.created else {
+        return Ok(Published::Old(None));
+    };
+    let age = (now.as_second() - created.as_second()).div_euclid(86_400);
+    // A date in the future is a wrong clock there or here, and no reason to
+    // wait until it is true.
+    if !(0..i64::from(rebuild_after)).contains(&age) {
+        return Ok(Published::Old(Some(age)));
+    }
+    Ok(Published::UpToDate(UpToDate {
+        since: jiff::tz::Offset::UTC.to_datetime(created).date(),
+        digest: found.digest.clone(),
+        fingerprint,
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing;
+
+    const CREATED: &str = "2026-07-28T06:00:00Z";
+
+    fn judged(edit: impl FnOnce(&mut Lock, &mut Inspected), now: &str) -> Published {
+        let (config, lock, _) = testing::locked();
+        let image = testing::kmods_image(&config, "2.4.4", "7.1.4-200.fc44.x86_64");
+        let Answer::Present(mut found) = image.answer else {
+            panic!("it is there");
+        };
+        let mut theirs = lock.clone();
+        found.created = Some(CREATED.parse().unwrap());
+        edit(&mut theirs, &mut found);
+        found
+            .labels
+            .entry(LOCK_LABEL.to_owned())
+            .or_insert(theirs.to_line().unwrap());
+        let found = Answer::Present(found);
+        published(&lock, Some(&found), 7, now.parse().unwrap()).unwrap()
+    }
+
+    #[test]
+    fn the_same_inputs_are_not_built_again_for_a_week() {
+        let Published::UpToDate(found) = judged(|_, _| {}, "2026-08-04T05:59:59Z") else {
+            panic!("it is the same");
+        };
+        assert_eq!(found.since.to_string(), "2026-07-28");
+        assert_eq!(
+            judged(|_, _| {}, "2026-08-04T06:00:00Z"),
+            Published::Old(Some(7))
+        );
+        assert_eq!(
+            judged(|_, _| {}, "2026-07-27T06:00:00Z"),
+            Published::Old(Some(-1))
+        );
+        let undated = judged(|_, found| found.created = None, CREATED);
+        assert_eq!(undated, Published::Old(None));
+    }
+
+    #[test]
+    fn other_inputs_are() {
+        let other = judged(|theirs, _| theirs.zfs = "2.4.3".parse().unwrap(), CREATED);
+        assert_eq!(other, Published::Other);
+        let foreign = judged(
+            |_, found| {
+                found.labels.insert(LOCK_LABEL.to_owned(), "{}".to_owned());
+            },
+            CREATED,
+        );
+        assert_eq!(foreign, Published::Other);
+        let (_, lock, _) = testing::locked();
+        let now = CREATED.parse().unwrap();
+        for none in [None, Some(&Answer::Absent)] {
+            assert_eq!(published(&lock, none, 7, now).unwrap(), Published::Other);
+        }
+    }
+}

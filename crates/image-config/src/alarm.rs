@@ -1,0 +1,141 @@
+//! Sections `github` and `alarm`: whose repository it is, and when a person is
+//! called.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+use version_discovery::Error;
+
+use crate::defaults::parsed;
+use crate::{Label, Project, SecretSource, Url};
+
+/// The repository at GitHub.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Github {
+    /// Without one it is the repository whose workflow runs, or the remote
+    /// `origin` of the checkout: a fork has nothing to edit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repository: Option<Project>,
+}
+
+/// When a person is called, and how.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Alarm {
+    /// The published image may be so old; 0 asks for no age.
+    #[serde(default = "image_age_days")]
+    pub image_age_days: u32,
+    /// The label of the issue.
+    #[serde(default = "label")]
+    pub label: Label,
+    /// Where a message goes besides.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub webhook: Option<Webhook>,
+}
+
+impl Default for Alarm {
+    fn default() -> Self {
+        Self {
+            image_age_days: image_age_days(),
+            label: label(),
+            webhook: None,
+        }
+    }
+}
+
+/// Two weeks: an image of unchanged inputs is built again after one.
+fn image_age_days() -> u32 {
+    14
+}
+
+fn label() -> Label {
+    parsed("alarm")
+}
+
+impl Alarm {
+    /// What does not go with an image that is built again every so many days.
+    pub(super) fn contradiction(&self, rebuild_after_days: u32) -> Option<String> {
+        let days = self.image_age_days;
+        (1..=rebuild_after_days).contains(&days).then(|| {
+            format!(
+                "an image of the same inputs is built again after {rebuild_after_days} days \
+                 (`policy.rebuild-after-days`): it would be called too old at {days} in every \
+                 quiet week"
+            )
+        })
+    }
+}
+
+/// An address that takes messages: itself, or where it is kept, since whoever
+/// knows it may write there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Webhook {
+    /// Written in `image.yaml`.
+    Address(Url),
+    /// Kept elsewhere.
+    Secret(SecretSource),
+}
+
+impl fmt::Display for Webhook {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Address(url) => url.fmt(f),
+            Self::Secret(source) => source.fmt(f),
+        }
+    }
+}
+
+impl FromStr for Webhook {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        if let Ok(source) = text.parse() {
+            return Ok(Self::Secret(source));
+        }
+        // The text is not shown: it could be the secret itself.
+        text.parse().map(Self::Address).map_err(|_: Error| {
+            Error::malformed(
+                "a webhook",
+                "…",
+                "https://HOST/TOPIC without a query, env:NAME or file:PATH",
+            )
+        })
+    }
+}
+
+version_discovery::serde_as_text!(Webhook);
+
+#[cfg(test)]
+mod tests {
+    use crate::*;
+
+    #[test]
+    fn a_webhook_is_an_address_or_where_it_is_kept() {
+        for good in [
+            "https://ntfy.sh/topic",
+            "http://127.0.0.1:8080/x",
+            "env:ALARM_WEBHOOK",
+            "file:webhook.url",
+        ] {
+            assert_eq!(good.parse::<Webhook>().unwrap().to_string(), good);
+        }
+        for bad in ["", "hunter2", "env:", "https://u:hunter2@host/x", "ftp://x"] {
+            let error = bad.parse::<Webhook>().unwrap_err().to_string();
+            assert!(!error.contains("hunter2"), "{error}");
+        }
+    }
+
+    #[test]
+    fn an_age_that_a_quiet_week_reaches_is_refused() {
+        let alarm = |image_age_days| Alarm {
+            image_age_days,
+            ..Alarm::default()
+        };
+        assert!(alarm(7).contradiction(7).is_some());
+        assert!(alarm(8).contradiction(7).is_none());
+        assert!(alarm(0).contradiction(7).is_none(), "it is switched off");
+        assert!(alarm(1).contradiction(0).is_none());
+    }
+}

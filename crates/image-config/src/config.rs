@@ -1,0 +1,370 @@
+//! `image.yaml`: all policy, as written and as validated in one step.
+//!
+//! Every value is parsed into its type while the document is read, so that an
+//! error has the line and column of the value itself. Unknown keys are errors.
+
+use std::path::{Path, PathBuf};
+
+use registry_compat::{ImageRef, Repository, Tag};
+use serde::{Deserialize, Serialize};
+use version_discovery::{Arch, Series, Stream};
+
+use crate::alarm::{Alarm, Github};
+use crate::ci::Ci;
+use crate::defaults;
+use crate::error::Error;
+use crate::ignition::Ignition;
+use crate::input_signatures::BaseSignature;
+use crate::kmods::Kmods;
+use crate::policy::Policy;
+use crate::retention::Retention;
+use crate::retries::Retries;
+use crate::signing::{Inputs, Signing};
+use crate::types::{Name, Owner, PackageName, Reason, Unique, UnitName, Url};
+
+/// The tag of the history of publications. Fixed, so that it is found, and that
+/// the clean-up knows it: neither a name for good nor one that hosts follow may
+/// be this.
+pub const HISTORY_TAG: &str = "history";
+
+/// The whole of `image.yaml`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Config {
+    /// What is published.
+    pub image: Image,
+    /// What it is built on.
+    #[serde(default)]
+    pub base: Base,
+    /// Which ZFS.
+    pub zfs: Zfs,
+    /// How versions are chosen.
+    #[serde(default)]
+    pub policy: Policy,
+    /// Where the kernel modules come from, in the order of preference.
+    pub kmods: Vec<Kmods>,
+    /// Architectures to build for.
+    #[serde(default = "defaults::architectures")]
+    pub architectures: Unique<Arch>,
+    /// Packages on top of the base.
+    #[serde(default)]
+    pub packages: Packages,
+    /// systemd units.
+    #[serde(default)]
+    pub units: Units,
+    /// Checks of `bootc container lint` that are not made.
+    #[serde(default)]
+    pub lint_skips: Vec<LintSkip>,
+    /// What is asked of base and kmods.
+    #[serde(default)]
+    pub inputs: Inputs,
+    /// With which key a publication is signed.
+    #[serde(default)]
+    pub signing: Signing,
+    /// What the clean-up keeps.
+    #[serde(default)]
+    pub retention: Retention,
+    /// How often transfers are tried.
+    #[serde(default)]
+    pub retries: Retries,
+    /// Where the Butane sources are.
+    #[serde(default)]
+    pub ignition: Ignition,
+    /// The repository at GitHub.
+    #[serde(default)]
+    pub github: Github,
+    /// When a person is called.
+    #[serde(default)]
+    pub alarm: Alarm,
+    /// The machines that build.
+    #[serde(default)]
+    pub ci: Ci,
+    /// Services that are asked.
+    #[serde(default)]
+    pub urls: Urls,
+}
+
+/// What is published, and under which names.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Image {
+    /// Registry host.
+    #[serde(default = "defaults::registry")]
+    pub registry: Name,
+    /// Account or organisation.
+    pub owner: Owner,
+    /// Image name below the owner.
+    pub name: Name,
+    /// `org.opencontainers.image.title`.
+    pub title: Reason,
+    /// `org.opencontainers.image.description`.
+    pub description: Reason,
+    /// The tags that a publication moves.
+    #[serde(default = "defaults::tags")]
+    pub tags: Unique<Tag>,
+    /// The tag that an image is pushed under before it is proven. It moves with
+    /// every attempt, so that a failed one leaves no litter.
+    #[serde(default = "defaults::candidate")]
+    pub candidate: Tag,
+}
+
+/// The base image.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Base {
+    /// Repository of Fedora CoreOS.
+    #[serde(default = "defaults::base")]
+    pub image: Repository,
+    /// Stream, which is also the tag.
+    #[serde(default = "defaults::stream")]
+    pub stream: Stream,
+    /// Its OpenPGP signatures, beside the registry.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signature: Option<BaseSignature>,
+    /// Public key of its cosign signature, a file of the checkout.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<Name>,
+}
+
+/// The ZFS line.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Zfs {
+    /// `X.Y`.
+    pub series: Series,
+    /// Repository on GitHub whose releases are read.
+    #[serde(default = "defaults::zfs")]
+    pub repository: Name,
+}
+
+/// Packages on top of the base.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Packages {
+    /// To install, with `dnf` or `rpm-ostree`.
+    #[serde(default)]
+    pub install: Unique<PackageName>,
+    /// To remove where they are installed.
+    #[serde(default)]
+    pub remove: Unique<PackageName>,
+}
+
+/// systemd units of the image.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Units {
+    /// Enabled.
+    #[serde(default)]
+    pub enable: Unique<UnitName>,
+    /// Disabled.
+    #[serde(default)]
+    pub disable: Unique<UnitName>,
+}
+
+/// A check that `bootc container lint` does not make, and why.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct LintSkip {
+    /// The lint's name, as `bootc container lint --list` has it.
+    pub lint: Name,
+    /// Why it does not apply here.
+    pub reason: Reason,
+}
+
+/// Services that are asked, for mirrors and rehearsals.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Urls {
+    /// GitHub's REST API.
+    #[serde(default = "defaults::github")]
+    pub github_api: Url,
+    /// Fedora CoreOS metadata: `prod/streams/…` and `updates/…` are below it.
+    #[serde(default = "defaults::fcos")]
+    pub fcos_builds: Url,
+}
+
+impl Default for Base {
+    fn default() -> Self {
+        Self {
+            image: defaults::base(),
+            stream: defaults::stream(),
+            signature: None,
+            key: None,
+        }
+    }
+}
+
+impl Default for Urls {
+    fn default() -> Self {
+        Self {
+            github_api: defaults::github(),
+            fcos_builds: defaults::fcos(),
+        }
+    }
+}
+
+impl Config {
+    /// Reads and validates a file.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] with file, line and column.
+    pub fn load(path: &Path) -> Result<Self, Error> {
+        let text = std::fs::read_to_string(path).map_err(|error| Error::Invalid {
+            path: path.to_owned(),
+            place: None,
+            detail: format!("cannot be read: {error}"),
+        })?;
+        Self::parse(&text, path)
+    }
+
+    /// Validates a text; `path` is for the message.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] with line and column where there are any.
+    pub fn parse(text: &str, path: &Path) -> Result<Self, Error> {
+        let wrong = |place: Option<(usize, usize)>, detail: String| Error::Invalid {
+            path: PathBuf::from(path),
+            place,
+            detail,
+        };
+        let config: Self = serde_yaml::from_str(text).map_err(|error| {
+            let place = error.location().map(|l| (l.line(), l.column()));
+            // The library writes the place at the end; it stands in front here.
+            let mut detail = error.to_string();
+            if let Some((line, column)) = place {
+                let tail = format!(" at line {line} column {column}");
+                detail = detail.replace(&tail, "");
+            }
+            wrong(place, detail)
+        })?;
+        config
+            .contradictions()
+            .map_or(Ok(config.clone()), |(key, detail)| {
+                Err(wrong(place_of(text, key), detail))
+            })
+    }
+
+    /// Values that are each fine but not together: the key at fault, and why.
+    fn contradictions(&self) -> Option<(&'static str, String)> {
+        if self.architectures.is_empty() {
+            return Some(("architectures", "at least one architecture".into()));
+        }
+        if let Some(signature) = &self.base.signature
+            && signature.keys.is_empty()
+        {
+            return Some(("keys", "at least one key that is trusted".into()));
+        }
+        if self.kmods.is_empty() {
+            return Some(("kmods", "at least one source of kernel modules".into()));
+        }
+        let mut images = self.kmods.iter().map(|source| &source.image);
+        while let Some(image) = images.next() {
+            if images.clone().any(|other| other == image) {
+                return Some(("kmods", format!("`{image}` is listed twice")));
+            }
+        }
+        if let Some(found) = self.policy.contradiction(self.zfs.series) {
+            return Some(found);
+        }
+        let rebuild = self.policy.rebuild_after_days;
+        if let Some(detail) = self.alarm.contradiction(rebuild) {
+            return Some(("image-age-days", detail));
+        }
+        if self.image.tags.is_empty() {
+            return Some(("tags", "at least one tag to publish under".into()));
+        }
+        let candidate = self.image.candidate.as_str();
+        let moves = |tag: &&Tag| {
+            let rest = tag.as_str().strip_prefix(candidate);
+            rest.is_some_and(|rest| ["", "-x86_64", "-aarch64"].contains(&rest))
+        };
+        if let Some(tag) = self.image.tags.iter().find(moves) {
+            return Some((
+                "tags",
+                format!("`{tag}` is the candidate tag, which moves before an image is proven"),
+            ));
+        }
+        if let Some(tag) = self
+            .image
+            .tags
+            .iter()
+            .find(|tag| tag.as_str() == HISTORY_TAG)
+        {
+            return Some((
+                "tags",
+                format!("`{tag}` is where the measured history lies"),
+            ));
+        }
+        if self.image.candidate.as_str() == HISTORY_TAG {
+            let tag = &self.image.candidate;
+            return Some((
+                "candidate",
+                format!("`{tag}` is where the measured history lies"),
+            ));
+        }
+        if let Some(unit) = self
+            .units
+            .enable
+            .iter()
+            .find(|u| self.units.disable.contains(u))
+        {
+            return Some(("units", format!("`{unit}` is both enabled and disabled")));
+        }
+        if let Some(name) = self
+            .packages
+            .install
+            .iter()
+            .find(|p| self.packages.remove.contains(p))
+        {
+            return Some((
+                "packages",
+                format!("`{name}` is both installed and removed"),
+            ));
+        }
+        let whole = format!(
+            "{}/{}/{}",
+            self.image.registry, self.image.owner, self.image.name
+        );
+        if let Err(error) = whole.parse::<Repository>() {
+            return Some(("image", error.to_string()));
+        }
+        let stream = self.base.stream.as_str().parse::<Tag>();
+        stream.err().map(|error| ("stream", error.to_string()))
+    }
+
+    /// The repository that is published to.
+    ///
+    /// # Errors
+    /// Never for a config that was parsed: [`Config::parse`] has held it.
+    pub fn repository(&self) -> Result<Repository, Error> {
+        let Image {
+            registry,
+            owner,
+            name,
+            ..
+        } = &self.image;
+        Ok(format!("{registry}/{owner}/{name}").parse()?)
+    }
+
+    /// The moving tag of the base.
+    ///
+    /// # Errors
+    /// As [`Config::repository`].
+    pub fn base_tag(&self) -> Result<ImageRef, Error> {
+        Ok(self.base.image.tagged(self.base.stream.as_str().parse()?))
+    }
+}
+
+/// Line and column of a key in the document, for contradictions, which the
+/// YAML library cannot place. The first line that begins with it will do: our
+/// keys are unique but for `image`, which comes first.
+fn place_of(text: &str, key: &str) -> Option<(usize, usize)> {
+    text.lines().enumerate().find_map(|(number, line)| {
+        let rest = line.trim_start();
+        rest.starts_with(&format!("{key}:"))
+            .then(|| (number + 1, line.len() - rest.len() + 1))
+    })
+}
+
+#[cfg(test)]
+mod tests;

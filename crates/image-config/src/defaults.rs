@@ -1,0 +1,51 @@
+//! The values that the stock `image.yaml` need not write. Each parses; a
+//! test builds a config of them.
+#![expect(clippy::expect_used, reason = "constants, held by a test")]
+
+use registry_compat::{Repository, Tag, TagForm};
+use version_discovery::{Arch, Stream};
+
+use crate::types::{Folder, Name, Unique, Url};
+
+pub fn parsed<T: std::str::FromStr>(text: &str) -> T {
+    text.parse().ok().expect("a default is a valid value")
+}
+
+pub fn registry() -> Name {
+    parsed("ghcr.io")
+}
+pub fn tags() -> Unique<Tag> {
+    Unique::one(parsed("stable"))
+}
+pub fn candidate() -> Tag {
+    parsed("candidate")
+}
+pub fn base() -> Repository {
+    parsed("quay.io/fedora/fedora-coreos")
+}
+pub fn stream() -> Stream {
+    parsed("stable")
+}
+pub fn zfs() -> Name {
+    parsed("openzfs/zfs")
+}
+pub fn tag_form() -> TagForm {
+    parsed("zfs-{zfs}_kernel-{kernel}")
+}
+/// Where fedora-zfs-kmods has its RPMs.
+pub fn root() -> Folder {
+    parsed("/")
+}
+/// Where ublue's `akmods-zfs` has them.
+pub fn akmods() -> Folder {
+    parsed("/rpms/kmods/zfs")
+}
+pub fn architectures() -> Unique<Arch> {
+    Unique::one(Arch::X86_64)
+}
+pub fn github() -> Url {
+    parsed("https://api.github.com")
+}
+pub fn fcos() -> Url {
+    parsed("https://builds.coreos.fedoraproject.org")
+}

@@ -1,0 +1,115 @@
+//! Where kernel modules come from.
+
+use std::fmt;
+
+use registry_compat::{AkmodsFlavor, KmodTag, Repository, Tag, TagForm};
+use serde::de::{Error as _, MapAccess, Visitor, value::MapAccessDeserializer};
+use serde::{Deserialize, Deserializer, Serialize};
+
+use crate::error::Error;
+use crate::{Folder, Name, Url, defaults};
+
+/// A source of kernel modules.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Kmods {
+    /// Repository.
+    pub image: Repository,
+    /// What its tags say.
+    #[serde(flatten)]
+    pub naming: Naming,
+    /// The folder of the RPMs in its images.
+    pub path: Folder,
+    /// Where to look when there are none.
+    pub project: Url,
+    /// Public key of its cosign signatures, a file of the checkout.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key: Option<Name>,
+}
+
+/// What the tags of a source say.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Naming {
+    /// Both versions, in this form.
+    Tag(TagForm),
+    /// The kernel only, as those of ublue's `akmods-zfs`; which ZFS it is, only
+    /// the image itself says.
+    Flavor(AkmodsFlavor),
+}
+
+impl Kmods {
+    /// The tag of the image for this pair.
+    ///
+    /// # Errors
+    /// If there can be none: a kernel that is of no Fedora, a very long one.
+    pub fn tag(&self, wanted: &KmodTag) -> Result<Tag, Error> {
+        match &self.naming {
+            Naming::Tag(form) => Ok(form.render(wanted)?),
+            Naming::Flavor(flavor) => {
+                let kernel = &wanted.kernel;
+                let tag = flavor.tag_of(kernel).ok_or_else(|| Error::NoFedora {
+                    image: Box::new(self.image.clone()),
+                    kernel: kernel.to_string(),
+                })?;
+                Ok(tag.parse()?)
+            }
+        }
+    }
+
+    /// The flavor, if it is a source of that kind.
+    pub fn flavor(&self) -> Option<&AkmodsFlavor> {
+        match &self.naming {
+            Naming::Flavor(flavor) => Some(flavor),
+            Naming::Tag(_) => None,
+        }
+    }
+}
+
+/// As it is written.
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+struct Written {
+    image: Repository,
+    tag: Option<TagForm>,
+    flavor: Option<AkmodsFlavor>,
+    path: Option<Folder>,
+    project: Url,
+    key: Option<Name>,
+}
+
+impl<'de> Deserialize<'de> for Kmods {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        // Judged inside the visitor: only there does a deserializer still know
+        // the line and column to put on the error.
+        struct Source;
+        impl<'de> Visitor<'de> for Source {
+            type Value = Kmods;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a source of kernel modules")
+            }
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Kmods, A::Error> {
+                let written = Written::deserialize(MapAccessDeserializer::new(map))?;
+                let (naming, path) = match (written.tag, written.flavor) {
+                    (Some(_), Some(_)) => {
+                        return Err(A::Error::custom(
+                            "`tag` and `flavor` exclude one another: tags say both versions, \
+                             or the kernel only",
+                        ));
+                    }
+                    (None, Some(flavor)) => (Naming::Flavor(flavor), defaults::akmods()),
+                    (Some(form), None) => (Naming::Tag(form), defaults::root()),
+                    (None, None) => (Naming::Tag(defaults::tag_form()), defaults::root()),
+                };
+                Ok(Kmods {
+                    image: written.image,
+                    naming,
+                    path: written.path.unwrap_or(path),
+                    project: written.project,
+                    key: written.key,
+                })
+            }
+        }
+        deserializer.deserialize_map(Source)
+    }
+}

@@ -1,0 +1,42 @@
+//! `image.yaml`: all policy of an image, and the only file that a fork changes.
+//!
+//! [`Config::load`] reads the file into types that are valid by construction:
+//! every value is parsed while the document is read, so that an error has the
+//! line and the column of the value itself, and unknown keys are errors. Main
+//! types: [`Config`], and below it one module for each part of the file.
+//! [`Lint`] names the findings that the file may allow.
+//!
+//! May import: `host` (files, errors), `remote` (the budget of retries), and the
+//! named crates whose values stand in the file. It knows nothing of builds.
+
+mod alarm;
+mod ci;
+mod config;
+mod defaults;
+mod error;
+mod ignition;
+mod input_signatures;
+mod kmods;
+mod lint;
+mod policy;
+mod retention;
+mod retries;
+mod signing;
+mod types;
+
+pub use alarm::{Alarm, Github, Webhook};
+pub use ci::{Ci, Runners};
+pub use config::{Base, Config, HISTORY_TAG, Image, LintSkip, Packages, Units, Urls, Zfs};
+pub use defaults::root;
+pub use error::Error;
+pub use ignition::{Allow, Ignition};
+pub use input_signatures::{BaseSignature, Fingerprint, Keyring};
+pub use kmods::{Kmods, Naming};
+pub use lint::Lint;
+pub use policy::{Pin, Policy, RuleName};
+pub use retention::{BackEnd, Package, Percent, Retention};
+pub use retries::Retries;
+pub use signing::{Inputs, Judge, SecretSource, Signing, Unverified};
+pub use types::{
+    Folder, Label, Name, Owner, PackageName, Project, Reason, SshKey, Unique, UnitName, Url,
+};

@@ -1,0 +1,138 @@
+//! How the versions are chosen: the section `policy` of `image.yaml`.
+
+use jiff::civil::Date;
+use registry_compat::Digest;
+use serde::{Deserialize, Serialize};
+use version_discovery::{DEFAULT_HOLD_DAYS, FcosVersion, KernelCeiling, Rule, Series, ZfsVersion};
+
+use crate::types::Reason;
+
+/// The section.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Policy {
+    /// How to choose.
+    #[serde(default)]
+    pub rule: RuleName,
+    /// Days for which `hold` holds a base back.
+    #[serde(default = "hold_days")]
+    pub hold_days: u32,
+    /// Days after which an image is built again though no input changed, for
+    /// the packages that are installed on top.
+    #[serde(default = "rebuild_after_days")]
+    pub rebuild_after_days: u32,
+    /// The limits of `rule: pin`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pin: Option<Pin>,
+}
+
+/// The names of the rules.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RuleName {
+    /// The newest base with the newest ZFS of the series, or nothing.
+    Newest,
+    /// The newest base that has kmods.
+    #[default]
+    Hold,
+    /// The same, within limits that a person set for a while.
+    Pin,
+}
+
+/// Limits, why they are there, and until when. At least one of the first four.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Pin {
+    /// This base and no other.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub base: Option<FcosVersion>,
+    /// No newer kernel.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kernel_ceiling: Option<KernelCeiling>,
+    /// This ZFS version and no other.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub zfs: Option<ZfsVersion>,
+    /// This kmods image and no other.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kmods_digest: Option<Digest>,
+    /// Why, for whoever reads it later.
+    pub reason: Reason,
+    /// The last day on which it holds.
+    pub expires: Date,
+}
+
+fn hold_days() -> u32 {
+    DEFAULT_HOLD_DAYS
+}
+
+fn rebuild_after_days() -> u32 {
+    7
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self {
+            rule: RuleName::default(),
+            hold_days: hold_days(),
+            rebuild_after_days: rebuild_after_days(),
+            pin: None,
+        }
+    }
+}
+
+impl Policy {
+    /// The policy as it is judged by.
+    pub fn of(&self, series: Series) -> version_discovery::Policy {
+        let hold = Rule::Hold {
+            max_days: self.hold_days,
+        };
+        let rule = match (self.rule, &self.pin) {
+            (RuleName::Newest, _) => Rule::Newest,
+            (RuleName::Pin, Some(pin)) => Rule::Pin(version_discovery::Pin {
+                base: pin.base,
+                kernel_ceiling: pin.kernel_ceiling,
+                zfs: pin.zfs,
+                kmods_digest: pin.kmods_digest.as_ref().map(ToString::to_string),
+                reason: pin.reason.to_string(),
+                expires: pin.expires,
+            }),
+            (RuleName::Hold | RuleName::Pin, _) => hold,
+        };
+        version_discovery::Policy { series, rule }
+    }
+
+    /// The kmods image that is pinned.
+    pub fn kmods_digest(&self) -> Option<&Digest> {
+        let pin = self.pin.as_ref().filter(|_| self.rule == RuleName::Pin);
+        pin.and_then(|pin| pin.kmods_digest.as_ref())
+    }
+
+    /// Values that are each fine but not together: the key at fault, and why.
+    pub(super) fn contradiction(&self, series: Series) -> Option<(&'static str, String)> {
+        match (&self.pin, self.rule) {
+            (None, RuleName::Pin) => {
+                Some(("rule", "`pin` needs the section `pin` below it".into()))
+            }
+            // It would lie there, seem to hold, and run out unseen.
+            (Some(_), RuleName::Newest | RuleName::Hold) => {
+                Some(("pin", "it has no effect without `rule: pin`".into()))
+            }
+            (Some(pin), RuleName::Pin) => {
+                let nothing = pin.base.is_none()
+                    && pin.kernel_ceiling.is_none()
+                    && pin.zfs.is_none()
+                    && pin.kmods_digest.is_none();
+                if nothing {
+                    let any = "at least one of base, kernel-ceiling, zfs and kmods-digest";
+                    return Some(("pin", any.into()));
+                }
+                let other = pin.zfs.filter(|version| !series.contains(version))?;
+                Some((
+                    "pin",
+                    format!("ZFS {other} is not of the series {series} above"),
+                ))
+            }
+            (None, RuleName::Newest | RuleName::Hold) => None,
+        }
+    }
+}

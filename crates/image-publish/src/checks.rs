@@ -1,0 +1,166 @@
+//! What `verify` asks of a published image's signature.
+
+use std::path::Path;
+
+use host::process;
+use host::process::Capture;
+use image_build::contract::Check;
+use image_config::{Judge, Signing};
+use registry_compat::{Digest, Repository};
+use remote::Registries;
+use serde::Serialize;
+use signatures::signing::signature_tag;
+use signatures::trust::Trust;
+
+use super::perform::{family, is_signed, known, refusal};
+use super::sigstore_bundle::hint;
+use super::{PUSHED, Seen, host_copy, rootfs};
+use crate::apply::Live;
+use crate::error::Error;
+
+/// What is known of a signature.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case", tag = "state", content = "detail")]
+pub enum Signature {
+    /// There, and of the policy's key.
+    Good,
+    /// There, but not of the policy's key.
+    Foreign,
+    /// There, and the checkout has no key to try it with.
+    Untried,
+    /// None.
+    Absent,
+    /// None is demanded, and why.
+    NotDemanded(String),
+    /// Nobody knows, and why; or there is no image.
+    Unknown(String),
+}
+
+/// The image's own policy, the signature, and the copy that a host would make,
+/// as rows with what was expected and found. Where `image.yaml` says that nothing
+/// is signed, one row says so.
+///
+/// # Errors
+/// If one of them could not be found out: that is no verdict.
+pub fn checks(
+    live: &Live<'_>,
+    seen: Seen<'_>,
+    digest: &Digest,
+    signing: &Signing,
+) -> Result<Vec<Check>, Error> {
+    if let Some(reason) = &signing.unsigned {
+        let found = Ok(format!("unsigned: {reason}"));
+        return Ok(vec![check("signature", "none", found)]);
+    }
+    let report = live.report;
+    let mut show = |line: &str| report.foreign(line);
+    let mut calls = seen.engine.script(seen.image, "trust.sh", &[]);
+    let mut printed = String::new();
+    // Under buildah the first call makes the container.
+    let last = calls.pop();
+    for call in &calls {
+        process::run(&live.sh, &live.filled(call), Capture::Show, &mut show)?;
+    }
+    if let Some(script) = &last {
+        printed = process::run(&live.sh, &live.filled(script), Capture::Stdout, &mut show)?.stdout;
+    }
+    let trust = Trust::parse(&printed)?;
+    let outcome = judge(live, seen, digest, signing, &trust);
+    if let Some(call) = seen.engine.contract_cleanup() {
+        process::tidying(|| process::run(&live.sh, &live.filled(&call), Capture::Show, &mut show))?;
+    }
+    outcome
+}
+
+/// Whether hosts find a signature of a digest, by the policy in the checkout.
+///
+/// # Errors
+/// If that could not be found out.
+pub fn signature(
+    root: &Path,
+    registries: &Registries,
+    repository: &Repository,
+    digest: &Digest,
+) -> Result<Signature, Error> {
+    // A host looks at the index, and at the image that it takes out of it.
+    let family = family(registries, repository, digest)?;
+    for digest in &family {
+        let tag = repository.tagged(signature_tag(digest)?);
+        if known(registries.artefact(&tag))?.is_none() {
+            return Ok(Signature::Absent);
+        }
+    }
+    let trust = Trust::of_rootfs(&root.join(rootfs()));
+    let Ok(Some(key)) = trust.and_then(|trust| trust.key(repository)) else {
+        return Ok(Signature::Untried);
+    };
+    for digest in &family {
+        if !is_signed(registries, &key, repository, digest)? {
+            return Ok(Signature::Foreign);
+        }
+    }
+    Ok(Signature::Good)
+}
+
+fn check(name: &str, expected: &str, found: Result<String, String>) -> Check {
+    Check {
+        ok: found.is_ok(),
+        name: name.to_owned(),
+        expected: expected.to_owned(),
+        found: match found {
+            Ok(text) | Err(text) => text,
+        },
+    }
+}
+
+fn judge(
+    live: &Live<'_>,
+    seen: Seen<'_>,
+    digest: &Digest,
+    signing: &Signing,
+    trust: &Trust,
+) -> Result<Vec<Check>, Error> {
+    let repository = seen.repository;
+    let key = match trust.key(repository) {
+        Ok(Some(key)) => key,
+        Ok(None) => {
+            let found = Err(format!("none for {repository}"));
+            return Ok(vec![check("policy:key", "a key", found)]);
+        }
+        Err(error) => {
+            return Ok(vec![check("policy:key", "a key", Err(error.to_string()))]);
+        }
+    };
+    let demands = trust.requires(repository, &key);
+    let mut all = vec![check(
+        "policy:demands",
+        "a signature",
+        demands
+            .map(|()| "a signature".to_owned())
+            .map_err(|error| error.to_string()),
+    )];
+    // Of an index, each image too: a host looks at the one that it takes.
+    for image in family(live.registries, repository, digest)? {
+        let name = match image == *digest {
+            true => "signature".to_owned(),
+            false => format!("signature {}", image.short()),
+        };
+        let expected = "of the policy's key";
+        let signed = is_signed(live.registries, &key, repository, &image)?;
+        let found = match signed {
+            true => Ok(expected.to_owned()),
+            false => {
+                let hint = hint(live.registries, repository, &image);
+                Err(format!("none under sha256-{}….sig{hint}", image.short()))
+            }
+        };
+        all.push(check(&name, expected, found));
+    }
+    let copy = host_copy(seen, PUSHED, "own");
+    if let Some(copy) = copy.filter(|_| signing.judge == Judge::Image) {
+        let refused = refusal(live, repository, digest, &copy)?;
+        let found = refused.map_or_else(|| Ok("accepted".to_owned()), Err);
+        all.push(check("host:copy", "accepted", found));
+    }
+    Ok(all)
+}

@@ -1,0 +1,86 @@
+//! What ends a task of this crate without its answer.
+
+use host::failure::{Failure, Kind};
+use registry_compat::Unknown;
+
+/// What keeps an image from being published.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// An error of the build, or of what it stands on.
+    #[error(transparent)]
+    Build(#[from] image_build::Error),
+    /// The command line asks for something impossible. Exit code 2.
+    #[error("{0}")]
+    Usage(String),
+    /// Going on could lose something. Exit code 4.
+    #[error("refused: {0}")]
+    Refused(String),
+    /// Nothing could be found out. Exit code 3.
+    #[error("could not find out: {0}")]
+    Unknown(Unknown),
+    /// A step of a plan did not hold.
+    #[error("{step}: {detail}")]
+    Step {
+        /// Which one.
+        step: String,
+        /// What was found.
+        detail: String,
+    },
+}
+
+impl Failure for Error {
+    fn exit_code(&self) -> u8 {
+        match self {
+            Self::Build(error) => error.exit_code(),
+            Self::Usage(_) => 2,
+            Self::Unknown(_) => 3,
+            Self::Refused(_) => 4,
+            Self::Step { .. } => 1,
+        }
+    }
+
+    fn kind(&self) -> Kind<'_> {
+        match self {
+            Self::Build(error) => error.kind(),
+            Self::Usage(_) | Self::Refused(_) => Kind::Configuration,
+            Self::Unknown(why) => Kind::Unanswered(why),
+            Self::Step { step, .. } => Kind::Step(step),
+        }
+    }
+}
+
+impl From<host::Error> for Error {
+    fn from(error: host::Error) -> Self {
+        Self::Build(error.into())
+    }
+}
+
+impl From<image_config::Error> for Error {
+    fn from(error: image_config::Error) -> Self {
+        Self::Build(error.into())
+    }
+}
+
+impl From<signatures::Error> for Error {
+    fn from(error: signatures::Error) -> Self {
+        Self::Build(error.into())
+    }
+}
+
+impl From<registry_compat::Error> for Error {
+    fn from(error: registry_compat::Error) -> Self {
+        Self::Build(error.into())
+    }
+}
+
+impl From<version_discovery::Error> for Error {
+    fn from(error: version_discovery::Error) -> Self {
+        Self::Build(error.into())
+    }
+}
+
+impl From<remote::Error> for Error {
+    fn from(error: remote::Error) -> Self {
+        Self::Build(error.into())
+    }
+}

@@ -1,0 +1,205 @@
+//! Writes down what a publication took: after the push beside the image, for the
+//! half that publishes; at the very end in the history, which lies in the same
+//! repository as an OCI artefact under the tag `history`.
+//!
+//! The image is published by then. Nothing here can fail a publication, and
+//! what cannot be read is not written over.
+//!
+//! Source: OCI image specification 1.1, "Guidelines for Artifact Usage".
+
+use jiff::Timestamp;
+use registry_compat::{Digest, ImageRef, Repository, Tag};
+use remote::Registries;
+use retention::HISTORY;
+use serde_json::{Value, json};
+use signatures::signing::MANIFEST;
+use version_discovery::Arch;
+
+use super::attach::{attach, attached};
+use super::perform::{known, step};
+use crate::apply::Live;
+use crate::error::Error;
+use crate::history as measured;
+use crate::history::{Entry, Half, History, MEASURED, Weight};
+
+/// Puts what was measured so far beside `PUSHED`.
+pub(super) fn measure(live: &Live<'_>, repository: &Repository) {
+    let half = Half::of(&live.timings);
+    let written = live.pushed().and_then(|digest| {
+        let document = half.to_bytes()?;
+        attach(live.registries, repository, digest, MEASURED, document)
+    });
+    if let Err(error) = written {
+        live.report.warning(&format!(
+            "what the build took will not be in the history: {error}"
+        ));
+    }
+}
+
+/// Adds the publication to the history.
+pub(super) fn record(
+    live: &mut Live<'_>,
+    repository: &Repository,
+    image: &Tag,
+    fingerprint: &Digest,
+) {
+    match add(live, repository, image, fingerprint) {
+        Ok(history) => {
+            let count = history.last(usize::MAX).len();
+            live.report
+                .status("Measured", &format!("publication {count} of the history"));
+            live.history = Some(history);
+        }
+        Err(error) => live.report.warning(&format!(
+            "the image is published, but the history got no entry of it: {error}"
+        )),
+    }
+}
+
+fn add(
+    live: &Live<'_>,
+    repository: &Repository,
+    image: &Tag,
+    fingerprint: &Digest,
+) -> Result<History, Error> {
+    let registries = live.registries;
+    let mut history = history(registries, repository)?.unwrap_or_default();
+    let digest = live.pushed()?;
+    let parts = parts(registries, &repository.at(digest.clone()), live.arch)?;
+    let mut halves = Vec::new();
+    let mut weights = Vec::new();
+    let built_here = live.timings.iter().any(|timing| timing.step == "build");
+    for (arch, part, manifest) in parts {
+        if !built_here {
+            // Without it, it would look as if the build had taken no time.
+            let document = attached(registries, repository, &part, MEASURED)?.ok_or_else(|| {
+                let lacks = "has no list beside it of what its build took";
+                step("history", format!("{part} {lacks}"))
+            })?;
+            halves.push((arch, Half::parse(&document)?));
+        }
+        weights.push(Weight {
+            arch,
+            layers: layers(&manifest),
+        });
+    }
+    let seconds = i64::try_from(host::env::epoch_seconds()).unwrap_or_default();
+    history.add(Entry {
+        date: Timestamp::from_second(seconds).unwrap_or_default(),
+        digest: digest.clone(),
+        image: image.clone(),
+        fingerprint: fingerprint.clone(),
+        program: env!("CARGO_PKG_VERSION")
+            .to_owned()
+            .try_into()
+            .map_err(|why: String| step("history", why))?,
+        steps: measured::steps(halves, &live.timings),
+        weights,
+    });
+    write(registries, repository, &history)?;
+    Ok(history)
+}
+
+/// The images behind a digest: itself, or those that it lists.
+fn parts(
+    registries: &Registries,
+    image: &ImageRef,
+    here: Arch,
+) -> Result<Vec<(Arch, Digest, Value)>, Error> {
+    let read = |image: &ImageRef| -> Result<(Digest, Value), Error> {
+        let found = known(registries.artefact(image))?
+            .ok_or_else(|| step("history", format!("{image} is gone")))?;
+        let manifest = serde_json::from_slice(&found.manifest).unwrap_or_default();
+        Ok((found.digest, manifest))
+    };
+    let (digest, manifest) = read(image)?;
+    let Some(list) = manifest.get("manifests").and_then(Value::as_array) else {
+        return Ok(vec![(here, digest, manifest)]);
+    };
+    let mut parts = Vec::new();
+    for entry in list {
+        let text = |path: &str| entry.pointer(path).and_then(Value::as_str);
+        let name = text("/platform/architecture").unwrap_or_default();
+        let arch = [Arch::X86_64, Arch::Aarch64]
+            .into_iter()
+            .find(|arch| arch.oci() == name);
+        // What else an index lists is no image of ours.
+        if let (Some(arch), Some(digest)) = (arch, text("/digest")) {
+            let (digest, manifest) = read(&image.repository().at(digest.parse()?))?;
+            parts.push((arch, digest, manifest));
+        }
+    }
+    Ok(parts)
+}
+
+fn layers(manifest: &Value) -> Vec<u64> {
+    let list = manifest.get("layers").and_then(Value::as_array);
+    let size = |layer: &Value| layer.get("size").and_then(Value::as_u64).unwrap_or(0);
+    list.into_iter().flatten().map(size).collect()
+}
+
+fn place(repository: &Repository) -> Result<ImageRef, Error> {
+    Ok(repository.tagged(image_config::HISTORY_TAG.parse()?))
+}
+
+/// The history; `None` if there is none yet.
+///
+/// # Errors
+/// If that could not be found out, or what is there is not one that this
+/// program knows.
+pub fn history(registries: &Registries, repository: &Repository) -> Result<Option<History>, Error> {
+    let place = place(repository)?;
+    let Some(found) = known(registries.artefact(&place))? else {
+        return Ok(None);
+    };
+    let manifest: Value = serde_json::from_slice(&found.manifest).unwrap_or_default();
+    let text = |path: &str| manifest.pointer(path).and_then(Value::as_str);
+    if text("/artifactType") != Some(HISTORY) {
+        return Err(step(
+            "history",
+            format!("{place} is something else; give that another tag"),
+        ));
+    }
+    let layer: Digest = text("/layers/0/digest").unwrap_or_default().parse()?;
+    let document = known(registries.blob(&place, &layer))?
+        .ok_or_else(|| step("history", format!("{place} has lost its document")))?;
+    let wrong = |error| {
+        let next = "it stays as it is; to begin a new one, remove that tag";
+        step("history", format!("{place}: {error}; {next}"))
+    };
+    History::parse(&document).map(Some).map_err(wrong)
+}
+
+fn write(registries: &Registries, repository: &Repository, history: &History) -> Result<(), Error> {
+    let empty = b"{}".to_vec();
+    let document = history.to_bytes()?;
+    let newest = history.last(1).first().map(|entry| entry.date.to_string());
+    let manifest = json!({
+        "schemaVersion": 2,
+        "mediaType": MANIFEST,
+        "artifactType": HISTORY,
+        "config": {
+            "mediaType": "application/vnd.oci.empty.v1+json",
+            "digest": Digest::of(&empty),
+            "size": empty.len(),
+        },
+        "layers": [{
+            "mediaType": "application/json",
+            "digest": Digest::of(&document),
+            "size": document.len(),
+        }],
+        // Its age, for the clean-up.
+        "annotations": {"org.opencontainers.image.created": newest},
+    })
+    .to_string();
+    let place = place(repository)?;
+    let blobs = [empty, document];
+    registries.put(&place, MANIFEST, manifest.as_bytes(), &blobs)?;
+    match known(registries.digest(&place))? {
+        Some(found) if found == Digest::of(manifest.as_bytes()) => Ok(()),
+        _ => Err(step(
+            "history",
+            format!("{place} is not what was written: does another run publish at the same time?"),
+        )),
+    }
+}

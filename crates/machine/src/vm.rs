@@ -1,0 +1,21 @@
+//! An installation tried in a virtual machine: what must hold, what asks the
+//! guest, and what judges its answer.
+
+pub mod apt;
+pub mod capabilities;
+pub mod config;
+pub mod console;
+pub mod expect;
+pub mod fcos;
+pub mod guest;
+pub mod judge;
+pub mod machine;
+pub mod mistakes;
+pub mod nights;
+pub mod probe;
+pub mod reason;
+pub mod report;
+pub mod run;
+pub mod spec;
+pub mod switch;
+pub mod trial;

@@ -1,0 +1,125 @@
+//! What the issue remembers: the troubles, in a comment of its body that people
+//! do not see. By it the issue is found again, too.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::civil::Date;
+use serde::{Deserialize, Serialize};
+
+use super::classify::Cause;
+use super::issue_text;
+
+/// The trouble of no job: the published image is too old. No job has a space in
+/// its name.
+pub const IMAGE: &str = "published image";
+
+const BEGIN: &str = "<!-- custom-coreos:alarm ";
+const END: &str = " -->";
+
+/// The troubles by job. Empty when all is well.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct State {
+    /// By the name of the job, or [`IMAGE`].
+    pub troubles: BTreeMap<String, Trouble>,
+}
+
+/// One of them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Trouble {
+    /// What kind.
+    pub cause: Cause,
+    /// The day of the first failure.
+    pub since: Date,
+    /// One line of that which failed.
+    pub said: String,
+    /// The page of the run.
+    pub run: Option<String>,
+}
+
+impl State {
+    /// All kinds of trouble.
+    pub fn causes(&self) -> BTreeSet<Cause> {
+        let troubles = self.troubles.values();
+        troubles.map(|trouble| trouble.cause).collect()
+    }
+
+    /// The jobs in trouble.
+    pub fn jobs(&self) -> impl Iterator<Item = &str> {
+        let places = self.troubles.keys().map(String::as_str);
+        places.filter(|place| *place != IMAGE)
+    }
+
+    /// Both; where both have one, the first one's.
+    #[must_use]
+    pub fn with(mut self, other: Self) -> Self {
+        for (place, trouble) in other.troubles {
+            self.troubles.entry(place).or_insert(trouble);
+        }
+        self
+    }
+
+    /// The body of an issue that remembers this.
+    pub fn body(&self) -> String {
+        // Of what JSON can have, these two could end the comment; and only
+        // strings have them.
+        let json = serde_json::to_string(self).unwrap_or_default();
+        let json = json.replace('<', "\\u003c").replace('>', "\\u003e");
+        format!("{}\n{BEGIN}{json}{END}\n", issue_text::body(self))
+    }
+}
+
+/// What an issue remembers: `None` if it has no marker, and nothing if somebody
+/// has damaged it.
+pub fn find(body: &str) -> Option<State> {
+    let line = body.lines().rev().find(|line| line.starts_with(BEGIN))?;
+    let json = line.strip_prefix(BEGIN)?.trim_end();
+    let json = json.strip_suffix(END.trim_start()).unwrap_or_default();
+    Some(serde_json::from_str(json).unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn state() -> State {
+        let trouble = |cause, said: &str| Trouble {
+            cause,
+            since: "2026-07-21".parse().unwrap(),
+            said: said.to_owned(),
+            run: Some("https://github.com/o/r/actions/runs/1".to_owned()),
+        };
+        let evil = "--> <!-- custom-coreos:alarm {} --> | `@all`";
+        State {
+            troubles: BTreeMap::from([
+                ("build".to_owned(), trouble(Cause::Registry, evil)),
+                (IMAGE.to_owned(), trouble(Cause::Stale, "20 days old")),
+            ]),
+        }
+    }
+
+    #[test]
+    fn a_body_says_what_it_was_and_is_read_back() {
+        let body = state().body();
+        assert_eq!(find(&body), Some(state()));
+        assert!(body.starts_with("**registry**: "), "{body}");
+        assert!(body.lines().next().unwrap().contains("What to do: "));
+        assert_eq!(body.matches("-->").count() - 2, 1, "{body}");
+        let markers = body.lines().filter(|line| line.starts_with("<!--"));
+        assert_eq!(markers.count(), 1, "{body}");
+        assert_eq!(
+            issue_text::title(&state()),
+            "Alarm: registry, old image (build)"
+        );
+    }
+
+    #[test]
+    fn a_damaged_marker_is_one_that_remembers_nothing() {
+        assert_eq!(find("a body of somebody"), None);
+        assert_eq!(find(&format!("we saw {BEGIN}{{}}{END}")), None);
+        for damaged in ["", "{", "{\"troubles\": 1}"] {
+            let body = format!("x\n{BEGIN}{damaged}{END}\n");
+            assert_eq!(find(&body), Some(State::default()), "{damaged}");
+        }
+        assert_eq!(find(&format!("x\n{BEGIN}{{")), Some(State::default()));
+    }
+}

@@ -1,0 +1,16 @@
+//! What happens while nobody looks, and how a person hears of it.
+//!
+//! [`workflow`] starts workflows and reads their runs; [`outcome`] is the file in
+//! which a task leaves how it ended; [`alarm`] turns that into one issue, from
+//! the first failure to the recovery; [`status`] is the whole state of things on
+//! one screen.
+//!
+//! May import: `image-publish` and all below it.
+
+pub mod alarm;
+mod error;
+pub mod outcome;
+pub mod status;
+pub mod workflow;
+
+pub use error::Error;

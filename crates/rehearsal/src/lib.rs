@@ -1,0 +1,19 @@
+//! The main job against throw-away stand-ins: for `rehearse`, and for the tests.
+//!
+//! [`standins`] makes a base image and kmods images that the unchanged
+//! Containerfile can be built of; [`checkout`] lays a checkout that points to
+//! them; [`rehearsal`] runs the commands of CI in it, night by night.
+//!
+//! [`requirements`] knows what the tasks need on a machine, and what brings it.
+//!
+//! May import: `image-publish`, `machine` and all below them.
+
+pub mod checkout;
+mod error;
+mod metadata;
+pub mod rehearsal;
+pub mod requirements;
+mod scenarios;
+pub mod standins;
+
+pub use error::Error;
