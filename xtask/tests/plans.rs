@@ -14,8 +14,9 @@ use image_build::facts::{Local, Upstream};
 use image_build::lock::Lock;
 use image_build::testing;
 use image_config::Config;
-use image_publish::plan::{Effect, Goal, Plan, plan};
-use image_publish::{Piece, arranged, second};
+use image_publish::plan::{Goal, Plan, plan};
+use image_publish::publication::{PublishSteps, publication};
+use image_publish::{Effect, PlatformImage, Steps, arranged};
 use registry_compat::Digest;
 use signatures::signing::MANIFEST;
 use version_discovery::Arch;
@@ -24,7 +25,7 @@ const REWRITE: &str = "UPDATE_SNAPSHOTS=1 cargo test -p custom-coreos --test pla
 
 /// Compares a plan with its file, one word a line where a line is long.
 #[track_caller]
-fn snapshot(name: &str, plan: &Plan) {
+fn snapshot(name: &str, plan: &(impl Steps + std::fmt::Display)) {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
         .join("tests/snapshots")
         .join(format!("{name}.txt"));
@@ -129,7 +130,7 @@ fn whoever_is_named_must_vouch_for_the_base() {
         assert_eq!(lines("trusted "), if signed == 0 { 2 } else { 1 }, "{text}");
         // Nothing is fetched before.
         let at = |verb: &str| text.find(&format!("\n{verb}"));
-        assert!(text.rfind("signed ") < at("reach "), "{text}");
+        assert!(text.rfind("signed ") < at("transfer "), "{text}");
     }
     let none = signature.replace(&format!("'{key}'"), "");
     let error = Config::parse(&yaml.replace(stream, &none), "x".as_ref()).unwrap_err();
@@ -150,7 +151,7 @@ fn signed_with_every_engine() {
             local.engine = engine;
         });
         snapshot(&format!("publish-signed-{engine}"), &plan);
-        let lines: Vec<String> = plan.effects().map(ToString::to_string).collect();
+        let lines: Vec<String> = plan.lines();
         let at = |verb: &str| lines.iter().position(|l| l.starts_with(verb)).unwrap();
         let order = [
             "key ", "check ", "read ", "sign ", "trust ", "accept ", "refuse ", "name ", "promote ",
@@ -161,13 +162,13 @@ fn signed_with_every_engine() {
 }
 
 /// The images of two architectures, as their machines pushed them.
-fn joined(edit: impl FnOnce(&mut Config, &mut Local)) -> Plan {
+fn joined(edit: impl FnOnce(&mut Config, &mut Local)) -> PublishSteps {
     let (mut config, lock, mut local) = testing::locked_for_two();
     edit(&mut config, &mut local);
     let piece = |arch: Arch| {
         let digest = Digest::of(arch.rpm().as_bytes());
         let image = config.repository().unwrap().at(digest.clone());
-        let piece = Piece {
+        let piece = PlatformImage {
             arch,
             digest,
             size: 7,
@@ -176,11 +177,8 @@ fn joined(edit: impl FnOnce(&mut Config, &mut Local)) -> Plan {
         (image, piece, lock.clone())
     };
     let images = [Arch::Aarch64, Arch::X86_64].map(piece);
-    let (lock, pieces) = arranged(&lock, &images).unwrap();
-    Plan {
-        steps: second(&config, &lock, &local, &pieces).unwrap(),
-        cleanup: Vec::new(),
-    }
+    let (lock, parts) = arranged(&lock, &images).unwrap();
+    publication(&config, &lock, &local, &parts).unwrap()
 }
 
 #[test]
@@ -194,7 +192,7 @@ fn two_architectures() {
             local.engine = engine;
         });
         snapshot(&format!("publish-two-architectures-{engine}"), &plan);
-        let lines: Vec<String> = plan.effects().map(ToString::to_string).collect();
+        let lines: Vec<String> = plan.lines();
         let at = |verb: &str| lines.iter().position(|l| l.starts_with(verb)).unwrap();
         let order = [
             "key ", "take ", "unseen ", "check ", "join ", "read ", "sign ", "trust ", "accept ",
@@ -210,7 +208,7 @@ fn two_architectures() {
             assert!(!line.contains(&other), "{line}");
         }
         assert!(
-            lines[at("reach ")].ends_with(&format!("@{ours}")),
+            lines[at("transfer ")].ends_with(&format!("@{ours}")),
             "{lines:#?}"
         );
     }
@@ -296,8 +294,9 @@ fn no_plan_pulls_by_tag() {
         key.ends_with("_IMAGE").then(|| value.to_owned())
     };
     let mut images = 0;
-    for effect in plan.effects().chain(joined(|_, _| {}).effects()) {
-        if let Effect::Run(invocation) | Effect::Reach(invocation) = effect {
+    let joined = joined(|_, _| {});
+    for effect in plan.effects().into_iter().chain(joined.effects()) {
+        if let Effect::Run(invocation) | Effect::Transfer(invocation) = effect {
             if invocation.args.first().is_some_and(|verb| verb == "pull") {
                 let image = invocation.args.last().unwrap();
                 assert!(

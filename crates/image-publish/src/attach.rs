@@ -11,11 +11,10 @@ use remote::Registries;
 use serde_json::{Value, json};
 use signatures::signing::MANIFEST;
 
-use super::perform::{known, step};
 use crate::error::Error;
-
-/// Media type of an index.
-pub(super) const INDEX: &str = "application/vnd.oci.image.index.v1+json";
+use crate::index::INDEX;
+use crate::registry::known;
+use crate::run::failed;
 
 /// Type of the lock's artefact.
 pub const LOCK: &str = "application/vnd.custom-coreos.lock.v1+json";
@@ -33,7 +32,7 @@ fn entries(registries: &Registries, tag: &ImageRef) -> Result<Vec<Value>, Error>
     match index.get("manifests").and_then(Value::as_array) {
         Some(list) => Ok(list.clone()),
         // What somebody else keeps there is not written over.
-        None => Err(step("attach", format!("{tag} is no index of referrers"))),
+        None => Err(failed("attach", format!("{tag} is no index of referrers"))),
     }
 }
 
@@ -61,7 +60,7 @@ pub fn attach(
 ) -> Result<(), Error> {
     let image = repository.at(subject.clone());
     let of = known(registries.artefact(&image))?
-        .ok_or_else(|| step("attach", format!("{image} is gone")))?;
+        .ok_or_else(|| failed("attach", format!("{image} is gone")))?;
     let wire: Value = serde_json::from_slice(&of.manifest).unwrap_or_default();
     let media = wire.get("mediaType").and_then(Value::as_str);
     let empty = b"{}".to_vec();
@@ -112,7 +111,7 @@ pub fn attach(
     if entries(registries, &tag)?.iter().any(names) {
         Ok(())
     } else {
-        Err(step(
+        Err(failed(
             "attach",
             format!("{tag} does not list what was attached"),
         ))
@@ -140,7 +139,7 @@ pub fn attached(
     };
     let image = repository.at(text(entry, "/digest")?);
     let Answer::Present(found) = registries.artefact(&image) else {
-        return Err(step(
+        return Err(failed(
             "attached",
             format!("{image} is listed, but not there"),
         ));

@@ -12,11 +12,14 @@ use serde::Serialize;
 use signatures::signing::signature_tag;
 use signatures::trust::Trust;
 
-use super::perform::{family, is_signed, known, refusal};
-use super::sigstore_bundle::hint;
-use super::{PUSHED, Seen, host_copy, rootfs};
-use crate::apply::Live;
+use crate::effect::PUSHED;
 use crate::error::Error;
+use crate::host_look::{Seen, host_copy, refusal};
+use crate::key::rootfs;
+use crate::registry::{family, known};
+use crate::run::Run;
+use crate::sign::is_signed;
+use crate::sigstore_bundle::hint;
 
 /// What is known of a signature.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -43,7 +46,7 @@ pub enum Signature {
 /// # Errors
 /// If one of them could not be found out: that is no verdict.
 pub fn checks(
-    live: &Live<'_>,
+    run: &Run<'_>,
     seen: Seen<'_>,
     digest: &Digest,
     signing: &Signing,
@@ -52,22 +55,20 @@ pub fn checks(
         let found = Ok(format!("unsigned: {reason}"));
         return Ok(vec![check("signature", "none", found)]);
     }
-    let report = live.report;
-    let mut show = |line: &str| report.foreign(line);
     let mut calls = seen.engine.script(seen.image, "trust.sh", &[]);
     let mut printed = String::new();
     // Under buildah the first call makes the container.
     let last = calls.pop();
     for call in &calls {
-        process::run(&live.sh, &live.filled(call), Capture::Show, &mut show)?;
+        run.output(call, None, Capture::Show)?;
     }
     if let Some(script) = &last {
-        printed = process::run(&live.sh, &live.filled(script), Capture::Stdout, &mut show)?.stdout;
+        printed = run.output(script, None, Capture::Stdout)?.stdout;
     }
     let trust = Trust::parse(&printed)?;
-    let outcome = judge(live, seen, digest, signing, &trust);
+    let outcome = judge(run, seen, digest, signing, &trust);
     if let Some(call) = seen.engine.contract_cleanup() {
-        process::tidying(|| process::run(&live.sh, &live.filled(&call), Capture::Show, &mut show))?;
+        process::tidying(|| run.output(&call, None, Capture::Show))?;
     }
     outcome
 }
@@ -114,7 +115,7 @@ fn check(name: &str, expected: &str, found: Result<String, String>) -> Check {
 }
 
 fn judge(
-    live: &Live<'_>,
+    run: &Run<'_>,
     seen: Seen<'_>,
     digest: &Digest,
     signing: &Signing,
@@ -140,17 +141,17 @@ fn judge(
             .map_err(|error| error.to_string()),
     )];
     // Of an index, each image too: a host looks at the one that it takes.
-    for image in family(live.registries, repository, digest)? {
+    for image in family(run.registries, repository, digest)? {
         let name = match image == *digest {
             true => "signature".to_owned(),
             false => format!("signature {}", image.short()),
         };
         let expected = "of the policy's key";
-        let signed = is_signed(live.registries, &key, repository, &image)?;
+        let signed = is_signed(run.registries, &key, repository, &image)?;
         let found = match signed {
             true => Ok(expected.to_owned()),
             false => {
-                let hint = hint(live.registries, repository, &image);
+                let hint = hint(run.registries, repository, &image);
                 Err(format!("none under sha256-{}….sig{hint}", image.short()))
             }
         };
@@ -158,7 +159,7 @@ fn judge(
     }
     let copy = host_copy(seen, PUSHED, "own");
     if let Some(copy) = copy.filter(|_| signing.judge == Judge::Image) {
-        let refused = refusal(live, repository, digest, &copy)?;
+        let refused = refusal(run, repository, (digest, digest), &copy)?;
         let found = refused.map_or_else(|| Ok("accepted".to_owned()), Err);
         all.push(check("host:copy", "accepted", found));
     }

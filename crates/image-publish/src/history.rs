@@ -15,8 +15,8 @@ use registry_compat::{Digest, Tag};
 use serde::{Deserialize, Serialize};
 use version_discovery::Arch;
 
-use crate::apply::Timing;
 use crate::error::Error;
+use crate::run::Timing;
 
 pub use charts::{charts, sparkline, table};
 

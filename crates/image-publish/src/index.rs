@@ -11,14 +11,26 @@ use serde::Serialize;
 use serde_json::json;
 use version_discovery::Arch;
 
-use super::Pieces;
-use super::attach::INDEX;
 use crate::error::Error;
+
+/// Media type of an index.
+pub(crate) const INDEX: &str = "application/vnd.oci.image.index.v1+json";
+
+/// What is to be published.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Parts {
+    /// What the first half of this run pushes.
+    Pushed,
+    /// The image of the one architecture.
+    One(PlatformImage),
+    /// One image of each architecture, under one index.
+    Several(Index),
+}
 
 /// The image of one architecture, as it lies in the registry.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub struct Piece {
+pub struct PlatformImage {
     /// What it is for, as its config says.
     pub arch: Arch,
     /// Its manifest.
@@ -34,7 +46,7 @@ pub struct Piece {
 #[serde(rename_all = "kebab-case")]
 pub struct Index {
     /// In the order in which they stand in it.
-    pub pieces: Vec<Piece>,
+    pub parts: Vec<PlatformImage>,
     /// Its digest.
     pub digest: Digest,
     /// Its bytes.
@@ -47,8 +59,8 @@ impl Index {
     ///
     /// # Errors
     /// [`Error::Usage`] if there is none.
-    pub fn here(&self, arch: Arch) -> Result<&Piece, Error> {
-        let here = self.pieces.iter().find(|piece| piece.arch == arch);
+    pub fn here(&self, arch: Arch) -> Result<&PlatformImage, Error> {
+        let here = self.parts.iter().find(|part| part.arch == arch);
         here.ok_or_else(|| {
             Error::Usage(format!("none of the images is for {arch}, this machine's"))
         })
@@ -58,14 +70,14 @@ impl Index {
     ///
     /// # Errors
     /// As [`digest_of`].
-    fn of(mut pieces: Vec<Piece>, lock: &Lock) -> Result<Self, Error> {
-        pieces.sort_by_key(|piece| piece.arch.oci());
-        let manifests = pieces.iter().map(|piece| {
+    fn of(mut parts: Vec<PlatformImage>, lock: &Lock) -> Result<Self, Error> {
+        parts.sort_by_key(|part| part.arch.oci());
+        let manifests = parts.iter().map(|part| {
             json!({
-                "mediaType": piece.media_type,
-                "digest": piece.digest,
-                "size": piece.size,
-                "platform": {"architecture": piece.arch.oci(), "os": "linux"},
+                "mediaType": part.media_type,
+                "digest": part.digest,
+                "size": part.size,
+                "platform": {"architecture": part.arch.oci(), "os": "linux"},
             })
         });
         let manifest = json!({
@@ -82,7 +94,7 @@ impl Index {
         .to_string()
         .into_bytes();
         Ok(Self {
-            pieces,
+            parts,
             digest: Digest::of(&manifest),
             manifest,
         })
@@ -95,7 +107,10 @@ impl Index {
 ///
 /// # Errors
 /// [`Error::Refused`] if one is missing, is there twice, or has another lock.
-pub fn arranged(given: &Lock, found: &[(ImageRef, Piece, Lock)]) -> Result<(Lock, Pieces), Error> {
+pub fn arranged(
+    given: &Lock,
+    found: &[(ImageRef, PlatformImage, Lock)],
+) -> Result<(Lock, Parts), Error> {
     let plain = |lock: &Lock| {
         let mut lock = lock.clone();
         lock.judgement.forced = None;
@@ -123,7 +138,7 @@ pub fn arranged(given: &Lock, found: &[(ImageRef, Piece, Lock)]) -> Result<(Lock
     for target in &lock.targets {
         let of: Vec<String> = found
             .iter()
-            .filter(|(_, piece, _)| piece.arch == target.arch)
+            .filter(|(_, part, _)| part.arch == target.arch)
             .map(|(image, ..)| image.to_string())
             .collect();
         match of.len() {
@@ -146,21 +161,21 @@ pub fn arranged(given: &Lock, found: &[(ImageRef, Piece, Lock)]) -> Result<(Lock
         }
     }
     let listed = |arch| lock.targets.iter().any(|target| target.arch == arch);
-    if let Some((image, piece, _)) = found.iter().find(|(_, piece, _)| !listed(piece.arch)) {
+    if let Some((image, part, _)) = found.iter().find(|(_, part, _)| !listed(part.arch)) {
         return Err(Error::Refused(format!(
             "{image} is for {}, which the lock does not list",
-            piece.arch
+            part.arch
         )));
     }
-    let mut pieces: Vec<Piece> = found.iter().map(|(_, piece, _)| piece.clone()).collect();
-    let pieces = match (pieces.len(), pieces.pop()) {
-        (1, Some(one)) => Pieces::One(one),
+    let mut parts: Vec<PlatformImage> = found.iter().map(|(_, part, _)| part.clone()).collect();
+    let parts = match (parts.len(), parts.pop()) {
+        (1, Some(one)) => Parts::One(one),
         (_, last) => {
-            pieces.extend(last);
-            Pieces::Several(Index::of(pieces, &lock)?)
+            parts.extend(last);
+            Parts::Several(Index::of(parts, &lock)?)
         }
     };
-    Ok((lock, pieces))
+    Ok((lock, parts))
 }
 
 #[cfg(test)]
@@ -169,16 +184,16 @@ mod tests {
     use host::failure::Failure as _;
     use image_build::testing;
 
-    fn found(name: &str, arch: Arch, lock: &Lock) -> (ImageRef, Piece, Lock) {
+    fn found(name: &str, arch: Arch, lock: &Lock) -> (ImageRef, PlatformImage, Lock) {
         let digest = Digest::of(name.as_bytes());
         let image = format!("ghcr.io/someone/custom-coreos@{digest}");
-        let piece = Piece {
+        let part = PlatformImage {
             arch,
             digest,
             size: name.len(),
             media_type: signatures::signing::MANIFEST.to_owned(),
         };
-        (image.parse().unwrap(), piece, lock.clone())
+        (image.parse().unwrap(), part, lock.clone())
     }
 
     #[test]
@@ -189,7 +204,7 @@ mod tests {
         let (_, there) = arranged(&lock, &[ours.clone(), other.clone()]).unwrap();
         let (_, back) = arranged(&lock, &[other, ours.clone()]).unwrap();
         assert_eq!(there, back);
-        let Pieces::Several(index) = there else {
+        let Parts::Several(index) = there else {
             panic!("an index");
         };
         let wire: serde_json::Value = serde_json::from_slice(&index.manifest).unwrap();
@@ -213,8 +228,8 @@ mod tests {
     fn one_architecture_has_no_index() {
         let (_, lock, _) = testing::locked();
         let ours = found("ours", Arch::X86_64, &lock);
-        let (theirs, pieces) = arranged(&lock, std::slice::from_ref(&ours)).unwrap();
-        assert_eq!((theirs, pieces), (lock.clone(), Pieces::One(ours.1)));
+        let (theirs, parts) = arranged(&lock, std::slice::from_ref(&ours)).unwrap();
+        assert_eq!((theirs, parts), (lock.clone(), Parts::One(ours.1)));
         // That it was forced stands in the image only.
         let mut forced = lock.clone();
         forced.judgement.forced = Some("why".parse().unwrap());

@@ -1,44 +1,65 @@
-//! From an image on this machine to the tag that hosts follow.
+//! From a lock to the tag that hosts follow: build, push, prove, promote.
 //!
-//! May import: `image-build` and all below it, and `retention` for the names of
-//! what lies beside an image.
+//! [`plan::plan`] makes of a goal and a lock a [`plan::Plan`]: steps, each a list
+//! of [`Effect`]s, printed by a dry run and performed by a [`run::Run`]. What one
+//! step makes is a value that the next one needs, so that the order is held by
+//! types: `Built` -> [`Pushed`] -> `Tried` -> `Candidate` -> `Signed` -> `Proven`
+//! -> `Named` -> [`Promoted`]. [`publication`] is the second half, which may run
+//! on another machine; [`lineage`] and [`history`] are what was published before.
+//!
+//! May import: `image-build` and all below it, and `retention` for the name of
+//! the history's artefact.
 
-mod act;
-pub mod apply;
 mod attach;
+mod attach_step;
+pub mod build;
+pub mod build_inputs;
+mod candidate;
+pub mod changes;
 mod checks;
+mod contract_step;
 mod control;
+mod effect;
 mod error;
+pub mod given_images;
 pub mod history;
+mod host_look;
 mod index;
-mod index_push;
-mod inputs;
+mod input_signatures;
+mod key;
 pub mod lineage;
 mod moving_tag;
-mod perform;
+mod names;
 pub mod plan;
-mod promotion;
+mod platform_image;
+mod promote;
+pub mod publication;
+mod push;
 mod record;
+mod registry;
+pub mod republish;
+pub mod run;
 pub mod sbom;
+mod sign;
 mod sigstore_bundle;
-mod steps;
+mod step;
+pub mod verification;
 
-pub use act::Act;
 pub use attach::{LOCK, attach, attached};
+pub use candidate::Candidate;
 pub use checks::{Signature, checks, signature};
+pub use contract_step::{arguments, contract, try_contract};
 pub use control::{Control, control_image};
+pub use effect::{Effect, PUSHED, RETRACTED, UNSIGNED};
 pub use error::Error;
-pub use index::{Index, Piece, arranged};
-pub use index_push::{Platform, piece, platforms};
-pub use inputs::inputs;
-pub use moving_tag::noted;
-pub(crate) use moving_tag::{not_overtaken, note, overtaken, still_so};
-pub(crate) use perform::perform;
-pub use perform::{public_key, secret};
-pub use promotion::{Pieces, alone, second};
-pub use record::history as read_history;
-pub use steps::{
-    AUTH, PUSHED, RETRACTED, Seen, UNSIGNED, candidate, filled, free_name, host, host_copy, key,
-    promote, push, retracted_tag, rootfs, step,
-};
-pub(crate) use steps::{attach_step, names};
+pub use host_look::{AUTH, Proven, Seen, host_copy};
+pub use index::{Index, Parts, PlatformImage, arranged};
+pub use key::{public_key, rootfs, secret};
+pub use moving_tag::MovingTags;
+pub use names::free_name;
+pub use platform_image::{Platform, platforms, read_part};
+pub use promote::Promoted;
+pub use push::Pushed;
+pub use record::read_history;
+pub use registry::retracted_tag;
+pub use step::{Step, Steps};

@@ -15,66 +15,81 @@ use serde_json::{Value, json};
 use signatures::signing::MANIFEST;
 use version_discovery::Arch;
 
-use super::attach::{attach, attached};
-use super::perform::{known, step};
-use crate::apply::Live;
+use crate::attach::{attach, attached};
+use crate::effect::Effect;
 use crate::error::Error;
 use crate::history as measured;
 use crate::history::{Entry, Half, History, MEASURED, Weight};
+use crate::promote::Promoted;
+use crate::registry::known;
+use crate::run::{Run, failed, misplaced};
+use crate::step::Step;
 
-/// Puts what was measured so far beside `PUSHED`.
-pub(super) fn measure(live: &Live<'_>, repository: &Repository) {
-    let half = Half::of(&live.timings);
-    let written = live.pushed().and_then(|digest| {
-        let document = half.to_bytes()?;
-        attach(live.registries, repository, digest, MEASURED, document)
-    });
+/// Puts how long the steps took so far beside an image, for the half that
+/// publishes.
+pub(crate) fn attach_durations(run: &Run<'_>, repository: &Repository, digest: &Digest) {
+    let written = Half::of(&run.timings())
+        .to_bytes()
+        .and_then(|document| attach(run.registries, repository, digest, MEASURED, document));
     if let Err(error) = written {
-        live.report.warning(&format!(
+        run.report.warning(&format!(
             "what the build took will not be in the history: {error}"
         ));
     }
 }
 
-/// Adds the publication to the history.
-pub(super) fn record(
-    live: &mut Live<'_>,
-    repository: &Repository,
-    image: &Tag,
-    fingerprint: &Digest,
-) {
-    match add(live, repository, image, fingerprint) {
-        Ok(history) => {
-            let count = history.last(usize::MAX).len();
-            live.report
-                .status("Measured", &format!("publication {count} of the history"));
-            live.history = Some(history);
+/// Performs the step that adds a publication to the history; `None` if that did
+/// not work, which is a warning.
+pub(crate) fn record(
+    run: &Run<'_>,
+    step: &Step,
+    promoted: &Promoted,
+) -> Result<Option<History>, Error> {
+    let mut history = None;
+    run.step(step, Some(promoted.digest()), |effect| {
+        let Effect::AddToHistory {
+            repository,
+            image,
+            fingerprint,
+        } = effect
+        else {
+            return Err(misplaced(step.name, effect));
+        };
+        match add(run, promoted.digest(), repository, (image, fingerprint)) {
+            Ok(added) => {
+                let count = added.last(usize::MAX).len();
+                run.report
+                    .status("Measured", &format!("publication {count} of the history"));
+                history = Some(added);
+            }
+            Err(error) => run.report.warning(&format!(
+                "the image is published, but the history got no entry of it: {error}"
+            )),
         }
-        Err(error) => live.report.warning(&format!(
-            "the image is published, but the history got no entry of it: {error}"
-        )),
-    }
+        Ok(())
+    })?;
+    Ok(history)
 }
 
 fn add(
-    live: &Live<'_>,
+    run: &Run<'_>,
+    digest: &Digest,
     repository: &Repository,
-    image: &Tag,
-    fingerprint: &Digest,
+    (image, fingerprint): (&Tag, &Digest),
 ) -> Result<History, Error> {
-    let registries = live.registries;
-    let mut history = history(registries, repository)?.unwrap_or_default();
-    let digest = live.pushed()?;
-    let parts = parts(registries, &repository.at(digest.clone()), live.arch)?;
+    let registries = run.registries;
+    let mut history = read_history(registries, repository)?.unwrap_or_default();
+    let timings = run.timings();
+    let parts = parts(registries, &repository.at(digest.clone()), run.arch)?;
     let mut halves = Vec::new();
     let mut weights = Vec::new();
-    let built_here = live.timings.iter().any(|timing| timing.step == "build");
+    let built_here = timings.iter().any(|timing| timing.step == "build");
     for (arch, part, manifest) in parts {
         if !built_here {
             // Without it, it would look as if the build had taken no time.
             let document = attached(registries, repository, &part, MEASURED)?.ok_or_else(|| {
                 let lacks = "has no list beside it of what its build took";
-                step("history", format!("{part} {lacks}"))
+                failed("history", format!("{part} {lacks}"))
             })?;
             halves.push((arch, Half::parse(&document)?));
         }
@@ -92,8 +107,8 @@ fn add(
         program: env!("CARGO_PKG_VERSION")
             .to_owned()
             .try_into()
-            .map_err(|why: String| step("history", why))?,
-        steps: measured::steps(halves, &live.timings),
+            .map_err(|why: String| failed("history", why))?,
+        steps: measured::steps(halves, &timings),
         weights,
     });
     write(registries, repository, &history)?;
@@ -108,7 +123,7 @@ fn parts(
 ) -> Result<Vec<(Arch, Digest, Value)>, Error> {
     let read = |image: &ImageRef| -> Result<(Digest, Value), Error> {
         let found = known(registries.artefact(image))?
-            .ok_or_else(|| step("history", format!("{image} is gone")))?;
+            .ok_or_else(|| failed("history", format!("{image} is gone")))?;
         let manifest = serde_json::from_slice(&found.manifest).unwrap_or_default();
         Ok((found.digest, manifest))
     };
@@ -147,7 +162,10 @@ fn place(repository: &Repository) -> Result<ImageRef, Error> {
 /// # Errors
 /// If that could not be found out, or what is there is not one that this
 /// program knows.
-pub fn history(registries: &Registries, repository: &Repository) -> Result<Option<History>, Error> {
+pub fn read_history(
+    registries: &Registries,
+    repository: &Repository,
+) -> Result<Option<History>, Error> {
     let place = place(repository)?;
     let Some(found) = known(registries.artefact(&place))? else {
         return Ok(None);
@@ -155,17 +173,17 @@ pub fn history(registries: &Registries, repository: &Repository) -> Result<Optio
     let manifest: Value = serde_json::from_slice(&found.manifest).unwrap_or_default();
     let text = |path: &str| manifest.pointer(path).and_then(Value::as_str);
     if text("/artifactType") != Some(HISTORY) {
-        return Err(step(
+        return Err(failed(
             "history",
             format!("{place} is something else; give that another tag"),
         ));
     }
     let layer: Digest = text("/layers/0/digest").unwrap_or_default().parse()?;
     let document = known(registries.blob(&place, &layer))?
-        .ok_or_else(|| step("history", format!("{place} has lost its document")))?;
+        .ok_or_else(|| failed("history", format!("{place} has lost its document")))?;
     let wrong = |error| {
         let next = "it stays as it is; to begin a new one, remove that tag";
-        step("history", format!("{place}: {error}; {next}"))
+        failed("history", format!("{place}: {error}; {next}"))
     };
     History::parse(&document).map(Some).map_err(wrong)
 }
@@ -197,7 +215,7 @@ fn write(registries: &Registries, repository: &Repository, history: &History) ->
     registries.put(&place, MANIFEST, manifest.as_bytes(), &blobs)?;
     match known(registries.digest(&place))? {
         Some(found) if found == Digest::of(manifest.as_bytes()) => Ok(()),
-        _ => Err(step(
+        _ => Err(failed(
             "history",
             format!("{place} is not what was written: does another run publish at the same time?"),
         )),

@@ -10,7 +10,7 @@ use registry_compat::{Answer, Digest, Repository};
 use remote::Registries;
 use serde_json::Value;
 
-use super::attach::listed;
+use crate::attach::listed;
 
 /// Beginning of the kind of all versions.
 const KIND: &str = "application/vnd.dev.sigstore.bundle";

@@ -4,7 +4,10 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use image_build::engine::Engine;
+use image_build::inputs::FactsFiles;
 use image_config::Reason;
+use image_publish::build_inputs::Wanted;
+use image_publish::plan::Goal;
 use registry_compat::ImageRef;
 
 use super::FactsArgs;
@@ -24,6 +27,21 @@ pub struct Inputs {
     /// Facts.
     #[command(flatten)]
     pub facts: FactsArgs,
+}
+
+impl Inputs {
+    /// What is wanted to be built, of these.
+    pub fn wanted<'a>(&'a self, goal: Goal, facts: &'a FactsFiles) -> Wanted<'a> {
+        Wanted {
+            goal,
+            engine: self.engine,
+            facts,
+            locked: self.locked.as_deref(),
+            like: None,
+            force: None,
+            dry_run: self.dry_run,
+        }
+    }
 }
 
 /// `build`.

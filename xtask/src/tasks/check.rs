@@ -4,35 +4,32 @@
 use host::Done;
 use host::process::Invocation;
 use image_build::gather::World;
-use image_publish::apply::{Live, Timing, apply};
-use image_publish::plan::{Effect, Plan, Step};
+use image_publish::run::Run;
+use image_publish::{Effect, Step};
 
 use crate::error::Error;
 
 /// The steps.
-fn plan() -> Plan {
+fn plan() -> [Step; 3] {
     let cargo = |name: &'static str, args: &[&str]| {
         let run = Invocation::new("cargo", args.iter().copied());
-        Step::new(name, vec![Effect::Run(run)])
+        Step::new(name, [Effect::Run(run)])
     };
-    Plan {
-        steps: vec![
-            cargo("format", &["fmt", "--check"]),
-            cargo(
+    [
+        cargo("format", &["fmt", "--check"]),
+        cargo(
+            "clippy",
+            &[
                 "clippy",
-                &[
-                    "clippy",
-                    "--locked",
-                    "--workspace",
-                    "--all-targets",
-                    "--",
-                    "--deny=warnings",
-                ],
-            ),
-            cargo("test", &["test", "--locked", "--workspace"]),
-        ],
-        cleanup: Vec::new(),
-    }
+                "--locked",
+                "--workspace",
+                "--all-targets",
+                "--",
+                "--deny=warnings",
+            ],
+        ),
+        cargo("test", &["test", "--locked", "--workspace"]),
+    ]
 }
 
 /// Runs them.
@@ -41,13 +38,14 @@ fn plan() -> Plan {
 /// The first that fails.
 pub fn run(world: &World<'_>) -> Result<Done, Error> {
     let arch = world.first_arch()?;
-    let mut live = Live::new(&world.env.root, world.registries()?, world.report, arch)?;
-    let mut timings: Vec<Timing> = Vec::new();
-    let outcome = apply(&plan(), &mut live, &mut timings);
+    let run = Run::new(&world.env.root, world.registries()?, world.report, arch)?;
+    let outcome = run.programs(&plan());
+    let timings = run.timings();
     for timing in &timings {
         let line = format!("{:7.1} s  {}", timing.seconds, timing.step);
         world.report.status("Took", &line);
     }
     world.report.document(&timings)?;
-    Ok(outcome.map(|()| Done::Well)?)
+    outcome?;
+    Ok(Done::Well)
 }

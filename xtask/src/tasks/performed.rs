@@ -1,15 +1,19 @@
-//! What `build` and `publish` tell when a plan was performed.
+//! What `build` and `publish` say when a plan was performed.
 
 use host::Done;
 use image_build::gather::World;
 use image_build::lock::{Lock, image_version};
 use image_build::verdict;
-use image_publish::apply::{Live, Timing, apply};
-use image_publish::plan::Plan;
+use image_publish::Steps;
+use image_publish::changes::since_followed;
+use image_publish::plan::Outcome;
+use image_publish::run::{Run, Timing};
+use registry_compat::Digest;
 use serde::Serialize;
+use version_discovery::Arch;
 
 use crate::error::Error;
-use crate::tasks::{diff, status};
+use crate::tasks::status;
 
 /// The document of `--json`.
 #[derive(Serialize)]
@@ -26,78 +30,84 @@ struct Document<'a> {
     timings: Vec<Timing>,
 }
 
-/// Performs a plan, and says how long each step took, whatever came of it.
-pub fn timed(
-    world: &World<'_>,
-    plan: &Plan,
-    live: &mut Live<'_>,
-) -> (Vec<Timing>, Result<(), Error>) {
-    let mut timings = Vec::new();
-    let outcome = apply(plan, live, &mut timings);
-    for timing in &timings {
+/// Says how long each step took, whatever came of it.
+pub fn say_timings(world: &World<'_>, run: &Run<'_>) {
+    for timing in run.timings() {
         let line = format!("{:7.1} s  {}", timing.seconds, timing.step);
         world.report.status("Took", &line);
     }
-    (timings, outcome.map_err(Error::from))
 }
 
-/// What was performed.
-pub struct Made<'a> {
-    /// `Pushed` or `Published`.
-    pub verb: &'static str,
-    /// The plan.
-    pub plan: &'a Plan,
-    /// Its lock.
-    pub lock: &'a Lock,
+/// Digest and size of what an outcome left in the registry.
+fn in_registry(outcome: &Outcome) -> Option<(&Digest, u64)> {
+    match outcome {
+        Outcome::Built => None,
+        Outcome::Pushed(pushed) => Some((pushed.digest(), pushed.size())),
+        Outcome::Published(done) => Some((done.promoted.digest(), done.promoted.size())),
+    }
 }
 
 /// Says what came of it, to people and to CI.
 ///
 /// # Errors
 /// If CI's files cannot be written.
-pub fn tell(
+pub fn say_outcome(
     world: &World<'_>,
-    made: &Made<'_>,
-    live: &Live<'_>,
-    timings: Vec<Timing>,
+    plan: &impl Steps,
+    lock: &Lock,
+    run: &Run<'_>,
+    outcome: &Outcome,
     mut outputs: Vec<(&'static str, String)>,
 ) -> Result<Done, Error> {
-    if let (Some(digest), Some(size)) = (&live.pushed, live.size) {
+    let left = in_registry(outcome);
+    if let Some((digest, size)) = left {
         let repository = world.config.repository()?;
         let image = format!("{repository}@{digest}");
+        let verb = match outcome {
+            Outcome::Published(_) => "Published",
+            Outcome::Built | Outcome::Pushed(_) => "Pushed",
+        };
         let megabytes = size as f64 / 1e6;
         let line = format!("{image} ({megabytes:.1} MB compressed)");
-        world.report.status(made.verb, &line);
+        world.report.status(verb, &line);
         outputs.extend([
             ("digest", digest.to_string()),
             ("image", repository.to_string()),
-            ("fingerprint", made.lock.fingerprint()?.to_string()),
+            ("fingerprint", lock.fingerprint()?.to_string()),
         ]);
-        if made.verb == "Pushed" {
+        if matches!(outcome, Outcome::Pushed(_)) {
             // Jobs of one matrix write their outputs into one another's, but
             // for those of different names.
-            let name = match live.arch {
-                version_discovery::Arch::X86_64 => "pushed-x86_64",
-                version_discovery::Arch::Aarch64 => "pushed-aarch64",
+            let name = match run.arch {
+                Arch::X86_64 => "pushed-x86_64",
+                Arch::Aarch64 => "pushed-aarch64",
             };
             outputs.push((name, image.clone()));
         }
         let row = |name: &str, value: String| vec![name.to_owned(), value];
         let mut rows = vec![
             row("image", image),
-            row("version", image_version(made.lock)),
+            row("version", image_version(lock)),
             row("size", format!("{megabytes:.1} MB")),
         ];
-        let took = timings.iter();
-        rows.extend(took.map(|t| row(t.step, format!("{:.1} s", t.seconds))));
-        verdict::summary(world, made.verb, &rows)?;
-        if made.verb == "Published" {
-            diff::page(world, live)?;
+        let took = run.timings();
+        rows.extend(
+            took.iter()
+                .map(|t| row(t.step, format!("{:.1} s", t.seconds))),
+        );
+        verdict::summary(world, verb, &rows)?;
+        let mut history = None;
+        if let Outcome::Published(published) = outcome {
+            if let Some(changes) = since_followed(world, published)? {
+                let page = format!("{}\n", changes.markdown());
+                world.report.summary(&page)?;
+            }
+            history = published.history.as_ref();
         }
-        status::chart(world, live.history.as_ref())?;
+        status::chart(world, history)?;
     }
     world.report.outputs(&outputs)?;
-    document(world, made.plan, made.lock, Some(live), timings)?;
+    say_document(world, plan, lock, left, run.timings())?;
     Ok(Done::Well)
 }
 
@@ -105,21 +115,20 @@ pub fn tell(
 ///
 /// # Errors
 /// Never for a config that was parsed.
-pub fn document(
+pub fn say_document(
     world: &World<'_>,
-    plan: &Plan,
+    plan: &impl Steps,
     lock: &Lock,
-    live: Option<&Live<'_>>,
+    left: Option<(&Digest, u64)>,
     timings: Vec<Timing>,
 ) -> Result<(), Error> {
     let repository = world.config.repository()?;
-    let digest = live.and_then(|live| live.pushed.clone());
     Ok(world.report.document(&Document {
         fingerprint: lock.fingerprint()?.to_string(),
-        effects: plan.effects().map(ToString::to_string).collect(),
+        effects: plan.lines(),
         lock,
-        image: digest.map(|digest| repository.at(digest).to_string()),
-        size: live.and_then(|live| live.size),
+        image: left.map(|(digest, _)| repository.at(digest.clone()).to_string()),
+        size: left.map(|(_, size)| size),
         timings,
     })?)
 }

@@ -71,7 +71,7 @@ struct Document<'a> {
 /// If anything could not be found out, or the file cannot be written.
 pub fn run(world: &World<'_>, args: &ResolveArgs) -> Result<Done, Error> {
     if args.decide {
-        build::own_house(world)?;
+        image_publish::build_inputs::check_owner(world)?;
     }
     let scope = Scope {
         published: args.decide,

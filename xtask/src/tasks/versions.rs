@@ -11,7 +11,6 @@ use version_discovery::{KernelVersion, Outcome, newest_in_series};
 
 use crate::cli::FactsArgs;
 use crate::error::Error;
-use crate::tasks::performed::tell;
 
 /// The document of `versions --json`.
 #[derive(Serialize)]

@@ -69,7 +69,7 @@ fn the_dry_run_shows_what_the_real_run_performs() {
             let line = line
                 .strip_prefix("run      ")
                 .or(line.strip_prefix("remove   "))
-                .or(line.strip_prefix("reach    "))
+                .or(line.strip_prefix("transfer "))
                 .or(line.strip_prefix("check    "))
                 .or(line.strip_prefix("attach   the packages by "))?;
             Some(plain(line.split(" < ").next().unwrap()))

@@ -11,8 +11,8 @@ use host::failure::{Failure as _, Kind};
 use host::process::Invocation;
 use host::report::Report;
 use image_publish::Error;
-use image_publish::apply::{Live, apply};
-use image_publish::plan::{Effect, Plan, Step};
+use image_publish::run::Run;
+use image_publish::{Effect, Step};
 use registry_compat::Digest;
 use remote::loopback::{Loopback, Manner, Reply};
 use remote::{Agent, Allowance, AuthFiles, Limits, Registries, RegistriesConf, Retries, Tries};
@@ -123,13 +123,10 @@ fn fetch_with(storage: &TempDir, sick: &Sick, allowance: Allowance, tries: Tries
             image,
         ],
     );
-    let plan = Plan {
-        steps: vec![Step::new("fetch", vec![Effect::Reach(call)])],
-        cleanup: Vec::new(),
-    };
+    let fetch = Step::new("fetch", [Effect::Transfer(call)]);
     let arch = std::env::consts::ARCH.parse().unwrap();
-    let mut live = Live::new(storage.path(), &registries, &report, arch).unwrap();
-    let outcome = apply(&plan, &mut live, &mut Vec::new());
+    let run = Run::new(storage.path(), &registries, &report, arch).unwrap();
+    let outcome = run.programs(&[fetch]);
     let pauses = pauses.lock().unwrap().clone();
     Fetched {
         outcome,

@@ -15,7 +15,6 @@ use std::path::{Path, PathBuf};
 use clap::CommandFactory;
 use custom_coreos::cli::Cli;
 use image_build::{containerfile_lint, testing};
-use image_publish::plan;
 use xshell::{Shell, cmd};
 
 const CONTEXT: &str = "containerfiles/custom-coreos";
@@ -105,7 +104,7 @@ fn arguments(containerfile: &str) -> BTreeSet<&str> {
 fn the_containerfile_takes_what_the_plan_gives() {
     let text = read(&format!("{CONTEXT}/Containerfile"));
     let (_, lock, local) = testing::locked();
-    let given = plan::arguments(&lock, lock.target(local.arch).unwrap());
+    let given = image_publish::arguments(&lock, lock.target(local.arch).unwrap());
     let given: BTreeSet<&str> = given.iter().map(|(name, _)| *name).collect();
     assert_eq!(
         arguments(&text),

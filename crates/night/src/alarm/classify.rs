@@ -151,6 +151,7 @@ mod tests {
     use std::path::PathBuf;
 
     use image_build::Error;
+    use image_publish::Steps as _;
     use image_publish::plan::{Goal, plan};
     use version_discovery::{Gap, NotKnown, Question};
 
@@ -271,8 +272,8 @@ mod tests {
         for unsigned in [config.signing.unsigned.take(), None] {
             config.signing.unsigned = unsigned;
             let plan = plan(Goal::Publish, &config, &lock, &local).unwrap();
-            assert!(plan.steps.len() > 5);
-            for step in &plan.steps {
+            assert!(plan.steps().len() > 5);
+            for step in plan.steps() {
                 assert!(of_step(step.name).is_some(), "{}", step.name);
             }
         }

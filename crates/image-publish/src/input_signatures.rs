@@ -11,12 +11,13 @@ use registry_compat::ImageRef;
 use signatures::signing::PublicKey;
 use signatures::simple_signing::{MOST, keyring, message, place, signer, speaks_of};
 
-use super::perform::{digest_in, is_signed, step as wrong};
-use super::sigstore_bundle::hint;
-use super::{Act, step};
-use crate::apply::Live;
+use crate::effect::Effect;
 use crate::error::Error;
-use crate::plan::Step;
+use crate::registry::digest_in;
+use crate::run::{Run, failed, misplaced};
+use crate::sign::is_signed;
+use crate::sigstore_bundle::hint;
+use crate::step::Step;
 
 /// The step of the plan.
 ///
@@ -24,25 +25,29 @@ use crate::plan::Step;
 /// [`Error::Refused`] if something has nothing but its digest, and `image.yaml`
 /// does not allow that.
 pub fn inputs(config: &Config, lock: &Lock, target: &Target) -> Result<Step, Error> {
-    let mut acts = base(&config.base, lock.base_pinned(target));
+    let mut effects = base(&config.base, lock.base_pinned(target));
     let image = target.kmods_pinned();
     let source = config
         .kmods
         .iter()
         .find(|source| source.image == *target.kmods.repository());
-    acts.push(match source.and_then(|source| source.key.as_ref()) {
-        Some(key) => Act::InputSigned {
+    effects.push(match source.and_then(|source| source.key.as_ref()) {
+        Some(key) => Effect::InputSigned {
             image,
             key: PathBuf::from(key.as_str()),
         },
-        None => Act::Unverified {
+        None => Effect::DigestOnly {
             image,
             reason: "no `key` of this kmods source in image.yaml".to_owned(),
         },
     });
     if config.inputs.unverified == Unverified::Refuse {
-        let bare = |act: &&Act| matches!(act, Act::Unverified { .. });
-        let bare: Vec<String> = acts.iter().filter(bare).map(ToString::to_string).collect();
+        let bare = |effect: &&Effect| matches!(effect, Effect::DigestOnly { .. });
+        let bare: Vec<String> = effects
+            .iter()
+            .filter(bare)
+            .map(ToString::to_string)
+            .collect();
         if !bare.is_empty() {
             return Err(Error::Refused(format!(
                 "`inputs.unverified: refuse` in image.yaml, and pinned by digest only are:\n{}",
@@ -50,49 +55,60 @@ pub fn inputs(config: &Config, lock: &Lock, target: &Target) -> Result<Step, Err
             )));
         }
     }
-    Ok(step("inputs", acts))
+    Ok(Step::new("inputs", effects))
 }
 
 /// Whoever is named for the base must have signed it, each of them.
-fn base(base: &Base, image: ImageRef) -> Vec<Act> {
-    let mut acts = Vec::new();
+fn base(base: &Base, image: ImageRef) -> Vec<Effect> {
+    let mut effects = Vec::new();
     // A pin may name an image of elsewhere; it is asked for all the same.
     if let Some(signature) = &base.signature {
-        acts.push(Act::BaseSigned {
+        effects.push(Effect::BaseSigned {
             image: image.clone(),
             signature: signature.clone(),
         });
     }
     if let Some(key) = &base.key {
-        acts.push(Act::InputSigned {
+        effects.push(Effect::InputSigned {
             image: image.clone(),
             key: PathBuf::from(key.as_str()),
         });
     }
-    if acts.is_empty() {
-        acts.push(Act::Unverified {
+    if effects.is_empty() {
+        effects.push(Effect::DigestOnly {
             image,
             reason: "no `base.signature` and no `base.key` in image.yaml".to_owned(),
         });
     }
-    acts
+    effects
+}
+
+/// Performs the step.
+pub(crate) fn look(run: &Run<'_>, step: &Step) -> Result<(), Error> {
+    run.step(step, None, |effect| match effect {
+        // Nothing to do: the plan already shows it.
+        Effect::DigestOnly { .. } => Ok(()),
+        Effect::InputSigned { image, key } => input_signed(run, image, key),
+        Effect::BaseSigned { image, signature } => base_signed(run, image, signature),
+        other => Err(misplaced(step.name, other)),
+    })
 }
 
 /// Looks for a cosign signature.
-pub(super) fn input_signed(live: &Live<'_>, image: &ImageRef, key: &Path) -> Result<(), Error> {
-    let path = live.root().join(key);
+fn input_signed(run: &Run<'_>, image: &ImageRef, key: &Path) -> Result<(), Error> {
+    let path = run.root().join(key);
     let text = std::fs::read_to_string(&path).map_err(|source| host::Error::File {
         verb: "read",
         path,
         source,
     })?;
     let public = PublicKey::parse(&text)?;
-    let (registries, repository) = (live.registries, image.repository());
+    let (registries, repository) = (run.registries, image.repository());
     if is_signed(registries, &public, repository, digest_in(image)?)? {
-        live.report.status("Verified", &image.to_string());
+        run.report.status("Verified", &image.to_string());
         return Ok(());
     }
-    Err(wrong(
+    Err(failed(
         "inputs",
         format!(
             "{image} has no signature of {}{}",
@@ -104,12 +120,8 @@ pub(super) fn input_signed(live: &Live<'_>, image: &ImageRef, key: &Path) -> Res
 
 /// Looks for a simple signature: the first good one is enough, as to the
 /// container tools.
-pub(super) fn base_signed(
-    live: &Live<'_>,
-    image: &ImageRef,
-    signature: &BaseSignature,
-) -> Result<(), Error> {
-    let agent = live.registries.agent();
+fn base_signed(run: &Run<'_>, image: &ImageRef, signature: &BaseSignature) -> Result<(), Error> {
+    let agent = run.registries.agent();
     let digest = digest_in(image)?;
     let mut reasons = Vec::new();
     let mut gpgv = None;
@@ -120,12 +132,12 @@ pub(super) fn base_signed(
         };
         let gpgv = match &gpgv {
             Some(made) => made,
-            None => gpgv.insert(Gpgv::new(live, &signature.keyring)?),
+            None => gpgv.insert(Gpgv::new(run, &signature.keyring)?),
         };
-        match gpgv.verify(live, &file, image, &signature.keys)? {
+        match gpgv.verify(run, &file, image, &signature.keys)? {
             Ok((key, name)) => {
                 let what = format!("{image}, signed as {name} by {key}");
-                live.report.status("Verified", &what);
+                run.report.status("Verified", &what);
                 return Ok(());
             }
             Err(why) => reasons.push(format!("{url}: {why}")),
@@ -133,7 +145,7 @@ pub(super) fn base_signed(
     }
     if reasons.is_empty() {
         let url = place(&signature.lookaside, image.repository(), digest, 1);
-        return Err(wrong(
+        return Err(failed(
             "inputs",
             format!(
                 "{image} has no signature: {url} is not there. Fedora signs since September \
@@ -142,7 +154,7 @@ pub(super) fn base_signed(
         ));
     }
     let keyring = &signature.keyring;
-    Err(wrong(
+    Err(failed(
         "inputs",
         format!(
             "{image} has no good signature: {}. Each Fedora has a key of its own: \
@@ -159,12 +171,12 @@ struct Gpgv {
 }
 
 impl Gpgv {
-    fn new(live: &Live<'_>, from: &Keyring) -> Result<Self, Error> {
+    fn new(run: &Run<'_>, from: &Keyring) -> Result<Self, Error> {
         let bytes = match from {
-            Keyring::Url(url) => remote::fetch::bytes(live.registries.agent(), url.as_str())?
-                .ok_or_else(|| wrong("inputs", format!("{url} is not there")))?,
+            Keyring::Url(url) => remote::fetch::bytes(run.registries.agent(), url.as_str())?
+                .ok_or_else(|| failed("inputs", format!("{url} is not there")))?,
             Keyring::File(path) => {
-                let path = live.root().join(path.as_str());
+                let path = run.root().join(path.as_str());
                 std::fs::read(&path).map_err(|source| host::Error::File {
                     verb: "read",
                     path,
@@ -172,10 +184,10 @@ impl Gpgv {
                 })?
             }
         };
-        let keys = keyring(&bytes).map_err(|why| wrong("inputs", format!("{from}: {why}")))?;
-        let folder = live.sh.create_temp_dir().map_err(|error| {
+        let keys = keyring(&bytes).map_err(|why| failed("inputs", format!("{from}: {why}")))?;
+        let folder = run.sh.create_temp_dir().map_err(|error| {
             // It names the folder of temporary files, and why.
-            wrong("inputs", host::one_line(&error.to_string()))
+            failed("inputs", host::one_line(&error.to_string()))
         })?;
         signatures::trust::write(&folder.path().join("keys"), &keys)?;
         Ok(Self { folder })
@@ -184,7 +196,7 @@ impl Gpgv {
     /// Who signed a file, and as what, or why it does not count.
     fn verify(
         &self,
-        live: &Live<'_>,
+        run: &Run<'_>,
         file: &[u8],
         image: &ImageRef,
         keys: &[Fingerprint],
@@ -212,7 +224,7 @@ impl Gpgv {
             ],
         );
         // Its prose is in the language of the person.
-        let done = process::run(&live.sh, &invocation, Capture::StdoutAnyStatus, &mut |_| {})?;
+        let done = process::run(&run.sh, &invocation, Capture::StdoutAnyStatus, &mut |_| {})?;
         let judged = signer(&done.stdout, keys).and_then(|key| {
             if !done.success {
                 return Err("gpgv does not take it".to_owned());

@@ -1,21 +1,67 @@
-//! The effects of a publication, and how they are printed.
+//! The effects of a plan: each is one change to the world, or one look at it that
+//! a later step stands on. A dry run prints the very values that a real run
+//! performs.
+//!
+//! Who performs an effect is in the file of its subject: `key.rs`, `push.rs`,
+//! `take.rs`, `sign.rs`, `host_look.rs`, and so on; programs in `run.rs`.
 
 use std::fmt;
 use std::path::PathBuf;
 
 use host::process::Invocation;
-use image_build::engine::CONTEXT;
+use image_build::engine::{CONTEXT, Engine};
 use image_config::{BaseSignature, HISTORY_TAG, Reason, SecretSource};
 use registry_compat::{Digest, ImageRef, Repository, Tag};
-use serde::Serialize;
 use version_discovery::Arch;
 
-use super::{Index, PUSHED, Piece, RETRACTED, UNSIGNED};
+use crate::index::{Index, PlatformImage};
 
-/// An effect of publishing, printed and performed from this value.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Act {
+/// What stands in a plan for the digest of the image that is published. No plan
+/// knows it: it is read back after the push.
+pub const PUSHED: &str = "PUSHED";
+
+/// What stands in a plan for the unsigned image that hosts must refuse.
+pub const UNSIGNED: &str = "UNSIGNED";
+
+/// What a tag that marks a bad image begins with; 12 digits of its digest
+/// follow.
+pub const RETRACTED: &str = "retracted-";
+
+/// An effect, printed and performed from this value.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Effect {
+    /// Run a program; its output streams through.
+    Run(Invocation),
+    /// Run a program that transfers over the network; try again if it fails for a
+    /// reason that passes.
+    Transfer(Invocation),
+    /// Run a program whose standard output is a contract's report.
+    Contract(Invocation),
+    /// Run a program that removes what is of no use any more. A failure is a
+    /// warning: what was done before stays done.
+    Remove(Invocation),
+    /// Read what a tag names now, which becomes `PUSHED`; its image must be the
+    /// one built here.
+    ReadBack {
+        /// The tag that was pushed.
+        candidate: ImageRef,
+        /// The local image.
+        local: ImageRef,
+        /// The program that knows the local image.
+        engine: Engine,
+    },
+    /// Move a tag to `PUSHED`, by copying the manifest.
+    Promote {
+        /// A name in the repository.
+        candidate: ImageRef,
+        /// The tag that moves.
+        tag: Tag,
+    },
+    /// Read a tag and compare it with `PUSHED`.
+    Confirm {
+        /// The tag.
+        image: ImageRef,
+    },
     /// Open the private key; its public half must be the one that the image's
     /// policy names.
     OpenKey {
@@ -32,7 +78,7 @@ pub enum Act {
         reason: Reason,
     },
     /// An input has nothing but its digest, and why.
-    Unverified {
+    DigestOnly {
         /// The image by digest.
         image: ImageRef,
         /// Why.
@@ -53,7 +99,7 @@ pub enum Act {
         signature: BaseSignature,
     },
     /// Remember what a tag that hosts follow names now.
-    Note {
+    NoteTag {
         /// The tag.
         image: ImageRef,
     },
@@ -66,13 +112,13 @@ pub enum Act {
         digest: Option<Digest>,
     },
     /// Take a digest as `PUSHED`; it must be there.
-    Take {
+    ReadImage {
         /// The image.
         image: ImageRef,
     },
     /// An image must be of the lock, for its architecture, and not marked as
     /// bad.
-    Piece {
+    TakePart {
         /// Where.
         repository: Repository,
         /// Which; without it `PUSHED`.
@@ -84,19 +130,18 @@ pub enum Act {
         /// Of the lock.
         fingerprint: Digest,
         /// The lock, as one line.
-        #[serde(skip)]
         lock: String,
     },
     /// An image of another architecture than this machine's, which nobody can
     /// run here. It is only said.
-    Elsewhere {
+    OtherPlatform {
         /// The image by digest.
         image: ImageRef,
         /// What it is for.
         arch: Arch,
     },
     /// Write the index of several images under the candidate tag.
-    Join {
+    PushIndex {
         /// The tag.
         candidate: ImageRef,
         /// The index.
@@ -110,7 +155,7 @@ pub enum Act {
         digest: Digest,
     },
     /// The list of packages must lie beside an image.
-    Beside {
+    PackagesAttached {
         /// The image by digest.
         image: ImageRef,
     },
@@ -119,7 +164,6 @@ pub enum Act {
         /// Where.
         repository: Repository,
         /// The lock, as one line.
-        #[serde(skip)]
         lock: String,
     },
     /// Sign `PUSHED`, and each image of it if it is an index.
@@ -127,7 +171,6 @@ pub enum Act {
         /// The name that is signed for.
         repository: Repository,
         /// Those images.
-        #[serde(skip_serializing_if = "Vec::is_empty")]
         images: Vec<Digest>,
     },
     /// Read the host's files out of the image.
@@ -142,7 +185,6 @@ pub enum Act {
         /// The name that a host follows.
         repository: Repository,
         /// Makes the copy; without it this program judges alone.
-        #[serde(skip_serializing_if = "Option::is_none")]
         copy: Option<Invocation>,
     },
     /// Put an unsigned image beside it, and see it refused.
@@ -150,11 +192,9 @@ pub enum Act {
         /// The name that a host follows.
         repository: Repository,
         /// Tries to copy it.
-        #[serde(skip_serializing_if = "Option::is_none")]
         copy: Option<Invocation>,
         /// Copies it without the policy, which must succeed: the policy refused
         /// it, and nothing else.
-        #[serde(skip_serializing_if = "Option::is_none")]
         control: Option<Invocation>,
     },
     /// Put the list of packages and the lock beside `PUSHED`.
@@ -164,26 +204,25 @@ pub enum Act {
         /// Lists the packages.
         packages: Invocation,
         /// The lock, as one line.
-        #[serde(skip)]
         lock: String,
         /// The day that stands in the list.
         day: Option<String>,
     },
     /// Give `PUSHED` a name that never moves; where another image has it, the
     /// next free one of `TAG-1`, `TAG-2`, ….
-    Name {
+    NameForGood {
         /// Where.
         repository: Repository,
         /// The wanted name.
         tag: Tag,
     },
     /// Put the durations so far beside `PUSHED`, for the half that publishes.
-    Measure {
+    AttachDurations {
         /// Where.
         repository: Repository,
     },
     /// Add the publication of `PUSHED` to the history.
-    Record {
+    AddToHistory {
         /// Where.
         repository: Repository,
         /// The image's version.
@@ -203,15 +242,28 @@ pub enum Act {
     },
     /// The key must have signed this digest for this name, and each image of it
     /// if it is an index.
-    Signed {
+    AlreadySigned {
         /// The image by digest.
         image: ImageRef,
     },
 }
 
-impl fmt::Display for Act {
+impl fmt::Display for Effect {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Run(invocation) => write!(f, "run      {invocation}"),
+            Self::Transfer(invocation) => write!(f, "transfer {invocation}"),
+            Self::Contract(invocation) => write!(f, "check    {invocation}"),
+            Self::Remove(invocation) => write!(f, "remove   {invocation}"),
+            Self::ReadBack {
+                candidate, local, ..
+            } => {
+                write!(f, "read     {candidate} as PUSHED; it must be {local}")
+            }
+            Self::Promote { candidate, tag } => {
+                write!(f, "promote  {}:{tag} to PUSHED", candidate.repository())
+            }
+            Self::Confirm { image } => write!(f, "confirm  {image} is PUSHED"),
             Self::OpenKey {
                 key,
                 password,
@@ -221,7 +273,7 @@ impl fmt::Display for Act {
                 "key      {key} (password {password}) must be the one that the policy in {CONTEXT}/rootfs demands for {repository}"
             ),
             Self::Unsigned { reason } => write!(f, "unsigned {reason}"),
-            Self::Unverified { image, reason } => write!(f, "trusted  {image}: {reason}"),
+            Self::DigestOnly { image, reason } => write!(f, "trusted  {image}: {reason}"),
             Self::InputSigned { image, key } => {
                 write!(f, "signed   {image} must be, by {}", key.display())
             }
@@ -235,7 +287,7 @@ impl fmt::Display for Act {
                     signature.keyring
                 )
             }
-            Self::Note { image } => {
+            Self::NoteTag { image } => {
                 write!(
                     f,
                     "note     what {image} names; it moves only if it still does"
@@ -245,8 +297,8 @@ impl fmt::Display for Act {
                 let digest = digest.as_ref().map_or(PUSHED, Digest::as_str);
                 write!(f, "order    {followed} must not be newer than {digest}")
             }
-            Self::Take { image } => write!(f, "read     {image} as PUSHED"),
-            Self::Piece {
+            Self::ReadImage { image } => write!(f, "read     {image} as PUSHED"),
+            Self::TakePart {
                 repository,
                 digest,
                 arch,
@@ -262,19 +314,19 @@ impl fmt::Display for Act {
                     fingerprint.short()
                 )
             }
-            Self::Elsewhere { image, arch } => write!(
+            Self::OtherPlatform { image, arch } => write!(
                 f,
                 "unseen   {image} cannot be run here: its contract was seen where it was built, on {arch}"
             ),
-            Self::Join { candidate, index } => {
-                let one = |piece: &Piece| format!("{} for {}", piece.digest, piece.arch);
-                let all: Vec<String> = index.pieces.iter().map(one).collect();
+            Self::PushIndex { candidate, index } => {
+                let one = |part: &PlatformImage| format!("{} for {}", part.digest, part.arch);
+                let all: Vec<String> = index.parts.iter().map(one).collect();
                 write!(f, "join     {} as {candidate}", all.join(" and "))
             }
             Self::ReadIndex { candidate, digest } => {
                 write!(f, "read     {candidate} as PUSHED; it must be {digest}")
             }
-            Self::Beside { image } => {
+            Self::PackagesAttached { image } => {
                 write!(f, "beside   {image} must lie the list of its packages")
             }
             Self::AttachLock { .. } => write!(f, "attach   the lock, to PUSHED"),
@@ -315,14 +367,14 @@ impl fmt::Display for Act {
                     "attach   the packages by {packages}, and the lock, to PUSHED"
                 )
             }
-            Self::Name { repository, tag } => write!(
+            Self::NameForGood { repository, tag } => write!(
                 f,
                 "name     {repository}:{tag} is PUSHED for good, or {tag}-1, -2, … if it names another"
             ),
-            Self::Measure { .. } => {
+            Self::AttachDurations { .. } => {
                 write!(f, "measure  what it took so far, as an artefact of PUSHED")
             }
-            Self::Record {
+            Self::AddToHistory {
                 repository,
                 image,
                 fingerprint,
@@ -335,7 +387,7 @@ impl fmt::Display for Act {
             Self::Retract { image } => {
                 write!(f, "retract  {image}, by the tag {RETRACTED}…")
             }
-            Self::Signed { image } => write!(f, "signed   {image} must be"),
+            Self::AlreadySigned { image } => write!(f, "signed   {image} must be"),
         }
     }
 }

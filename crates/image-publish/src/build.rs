@@ -1,0 +1,102 @@
+//! From a lock to a verified image on this machine: what vouches for the inputs,
+//! fetch them, build of what was fetched, try the contract.
+
+use image_build::engine::Engine;
+use image_build::facts::Local;
+use image_build::lock::{Lock, Target};
+use image_config::Config;
+use registry_compat::ImageRef;
+
+use crate::contract_step::{Held, arguments, contract, hold, labels};
+use crate::effect::Effect;
+use crate::error::Error;
+use crate::input_signatures;
+use crate::input_signatures::inputs;
+use crate::run::{Run, misplaced};
+use crate::step::{Step, Steps};
+
+/// The steps of a build.
+#[derive(Debug, Clone, PartialEq)]
+pub struct BuildSteps {
+    inputs: Step,
+    fetch: Step,
+    build: Step,
+    contract: Step,
+}
+
+/// An image on this machine in which the contract held. Only
+/// [`BuildSteps::perform`] makes it.
+#[derive(Debug)]
+pub struct Built(Held);
+
+impl BuildSteps {
+    /// The steps that build an image of a lock under a local name.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] if the lock has nothing for this machine's architecture;
+    /// [`Error::Refused`] if it was made from other files than the checkout has,
+    /// or an input is vouched for by nobody.
+    pub(crate) fn new(
+        config: &Config,
+        lock: &Lock,
+        local: &Local,
+        name: &ImageRef,
+    ) -> Result<Self, Error> {
+        let target = lock.target(local.arch)?;
+        same_files(lock, local)?;
+        let build = local.engine.build(
+            name,
+            &arguments(lock, target),
+            &labels(lock, target, local)?,
+        );
+        Ok(Self {
+            inputs: inputs(config, lock, target)?,
+            fetch: fetch(local.engine, lock, target),
+            build: Step::new("build", [Effect::Run(build)]),
+            contract: contract(local.engine, &name.to_string(), target, lock),
+        })
+    }
+
+    /// Builds.
+    ///
+    /// # Errors
+    /// The first thing that does not hold.
+    pub(crate) fn perform(&self, run: &Run<'_>) -> Result<Built, Error> {
+        input_signatures::look(run, &self.inputs)?;
+        for step in [&self.fetch, &self.build] {
+            run.step(step, None, |effect| Err(misplaced(step.name, effect)))?;
+        }
+        Ok(Built(hold(run, &self.contract, None)?))
+    }
+}
+
+impl Steps for BuildSteps {
+    fn steps(&self) -> Vec<&Step> {
+        vec![&self.inputs, &self.fetch, &self.build, &self.contract]
+    }
+}
+
+/// The step that fetches what the build stands on: a transfer can be repeated,
+/// a build cannot.
+fn fetch(engine: Engine, lock: &Lock, target: &Target) -> Step {
+    let images = [lock.base_pinned(target), target.kmods_pinned()];
+    let pull = |image: &ImageRef| Effect::Transfer(engine.pull(&image.to_string(), false));
+    Step::new("fetch", images.iter().map(pull))
+}
+
+/// What runs in an image, and what is held against it, comes from the checkout.
+///
+/// # Errors
+/// [`Error::Refused`] if the lock was made from other files.
+pub fn same_files(lock: &Lock, local: &Local) -> Result<(), Error> {
+    if lock.containerfiles == local.containerfiles {
+        return Ok(());
+    }
+    Err(Error::Refused(format!(
+        "the lock was made from {} in another state ({}, now {}); \
+         check out the commit it was made from, or resolve again",
+        image_build::engine::CONTEXT,
+        lock.containerfiles.short(),
+        local.containerfiles.short()
+    )))
+}

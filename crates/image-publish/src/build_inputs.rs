@@ -1,0 +1,191 @@
+//! Where the inputs of `build` come from.
+
+use std::path::Path;
+
+use image_build::engine::Engine;
+use image_build::facts::Local;
+use image_build::gather::{Scope, World};
+use image_build::inputs::{FactsFiles, Here, read_lock, resolved};
+use image_build::lock::{LOCK_LABEL, Lock};
+use image_build::resolve::Resolution;
+use image_build::verdict;
+use image_config::Reason;
+use jiff::Timestamp;
+use registry_compat::{Answer, ImageRef};
+use remote::Inspected;
+use version_discovery::Arch;
+
+use crate::error::Error;
+use crate::plan::Goal;
+
+/// What a person wants to be built.
+#[derive(Debug, Clone, Copy)]
+pub struct Wanted<'a> {
+    /// How far the build goes on.
+    pub goal: Goal,
+    /// The engine; the first that is installed without one.
+    pub engine: Option<Engine>,
+    /// Where facts come from, and go to.
+    pub facts: &'a FactsFiles,
+    /// Build from this lock.
+    pub locked: Option<&'a Path>,
+    /// Build exactly what this image was built of.
+    pub like: Option<&'a ImageRef>,
+    /// Build though nothing changed, and why.
+    pub force: Option<&'a Reason>,
+    /// Nothing is done: the saved facts about this machine count, too.
+    pub dry_run: bool,
+}
+
+/// In CI, a fork that still names somebody else's account is stopped before it
+/// builds: it would fail at the push, after half an hour, or worse, succeed.
+///
+/// # Errors
+/// [`Error::Usage`] with the key of `image.yaml` to set.
+pub fn check_owner(world: &World<'_>) -> Result<(), Error> {
+    let image = &world.config.image;
+    match &world.env.ci_owner {
+        Some(owner) if !owner.eq_ignore_ascii_case(image.owner.as_str()) => {
+            Err(Error::Usage(format!(
+                "this is a repository of `{}`, but image.yaml publishes to `{}/{}`; \
+                 set `image.owner` in image.yaml to the account of this repository",
+                host::one_line(owner),
+                image.registry,
+                image.owner
+            )))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The inputs of a build, and what CI is told of them at the end.
+#[derive(Debug)]
+pub struct Found {
+    /// Every input.
+    pub lock: Lock,
+    /// This machine.
+    pub local: Local,
+    /// What the first moving tag names; `None` if nobody had to know.
+    pub published: Option<Answer<Inspected>>,
+    /// The moment that all of this is of.
+    pub now: Timestamp,
+    /// Outputs for the steps that follow in a workflow.
+    pub outputs: Vec<(&'static str, String)>,
+}
+
+/// Finds the inputs: in a published image, in a lock, or else in the world. `None`
+/// if nothing can be built yet, which was said.
+///
+/// # Errors
+/// If anything that the build depends on could not be found out.
+pub fn find(world: &World<'_>, wanted: &Wanted<'_>) -> Result<Option<Found>, Error> {
+    if let Some(image) = wanted.like {
+        let local = world.local(wanted.engine)?;
+        let lock = like(world, image, &local)?;
+        return Ok(Some(Found {
+            lock,
+            local,
+            published: None,
+            now: world.env.now,
+            outputs: Vec::new(),
+        }));
+    }
+    if let Some(path) = wanted.locked {
+        let lock = read_lock(path)?;
+        let forced = wanted.force.is_some() || lock.judgement.forced.is_some();
+        // Without a publication, nobody needs to be asked for anything; and
+        // where it comes in halves, whoever made the lock has asked.
+        let published = if wanted.goal == Goal::Publish && !forced {
+            Some(world.published()?)
+        } else {
+            None
+        };
+        return Ok(Some(Found {
+            lock,
+            local: world.local(wanted.engine)?,
+            published,
+            now: world.env.now,
+            outputs: Vec::new(),
+        }));
+    }
+    let here = if wanted.dry_run {
+        Here::Saved
+    } else {
+        Here::Now
+    };
+    let scope = Scope {
+        published: wanted.goal != Goal::TestBuild,
+        ..Scope::default()
+    };
+    let resolved = resolved(world, wanted.facts, wanted.engine, here, scope)?;
+    verdict::hold(world, &resolved.choice.outcome)?;
+    let outputs = verdict::outputs(&resolved);
+    match resolved.resolution {
+        Resolution::Lock(lock) => Ok(Some(Found {
+            lock: *lock,
+            local: resolved.facts.local,
+            published: resolved.facts.upstream.published,
+            now: resolved.facts.upstream.now,
+            outputs,
+        })),
+        Resolution::NotYet(not_yet) => {
+            verdict::not_yet(world, &not_yet)?;
+            world.report.document(&not_yet)?;
+            Ok(None)
+        }
+    }
+}
+
+/// The lock of a published image, if all that it names is still there.
+fn like(world: &World<'_>, image: &ImageRef, local: &Local) -> Result<Lock, Error> {
+    let step = |detail: String| Error::Step {
+        step: format!("inputs of {image}"),
+        detail,
+    };
+    if image.digest().is_none() {
+        return Err(Error::Usage(format!(
+            "--like {image}: a tag may be another image tomorrow; give the digest, NAME@sha256:…"
+        )));
+    }
+    world.report.status("Reading", &image.to_string());
+    let found = match world.inspect(image, local.arch)? {
+        Answer::Present(found) => found,
+        Answer::Absent => return Err(step(format!("it is not there for {}", local.arch))),
+        Answer::Unknown(why) => return Err(Error::Unknown(why)),
+    };
+    let text = found.labels.get(LOCK_LABEL).ok_or_else(|| {
+        step(format!(
+            "it has no label {LOCK_LABEL}, so it was not built by this project"
+        ))
+    })?;
+    let mut lock = Lock::parse(text, &format!("label {LOCK_LABEL} of {image}"))?;
+    // Why it was built then is not why it is built now.
+    lock.judgement.forced = None;
+    still_there(world, &lock, local.arch, found.created)?;
+    Ok(lock)
+}
+
+/// Whether the images of a lock are still there.
+///
+/// # Errors
+/// [`image_build::Error::Gone`] if one is certainly not. Trouble is none here: the engine
+/// will say.
+pub fn still_there(
+    world: &World<'_>,
+    lock: &Lock,
+    arch: Arch,
+    seen: Option<Timestamp>,
+) -> Result<(), Error> {
+    let target = lock.target(arch)?;
+    let images = [
+        ("base image", lock.base_pinned(target)),
+        ("kmods image", target.kmods_pinned()),
+    ];
+    for (what, image) in images {
+        if world.registries()?.digest(&image) == Answer::Absent {
+            let image = Box::new(image);
+            return Err(image_build::Error::Gone { what, image, seen }.into());
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,154 @@
+//! The step that tries an image against its contract, and what the contract is
+//! held against.
+
+use std::fmt;
+
+use host::process::Capture;
+use image_build::contract;
+use image_build::contract::Check;
+use image_build::engine::Engine;
+use image_build::facts::Local;
+use image_build::lock::{LOCK_LABEL, Lock, Policy, Target, ZFS_VERSION_LABEL, image_version};
+use image_config::LintSkip;
+use registry_compat::Digest;
+
+use crate::effect::Effect;
+use crate::error::Error;
+use crate::run::{Run, failed, misplaced};
+use crate::step::Step;
+
+/// The contract held in an image. Only [`hold`] makes it.
+#[derive(Debug)]
+pub(crate) struct Held(());
+
+/// The step that tries an image against its contract.
+pub fn contract(engine: Engine, image: &str, target: &Target, lock: &Lock) -> Step {
+    let mut calls = engine.contract(image, &variables(lock, target));
+    let report = calls.pop().map(Effect::Contract);
+    let effects = calls.into_iter().map(Effect::Run).chain(report);
+    Step::new("contract", effects).cleaned(engine.contract_cleanup())
+}
+
+/// Performs the step; a check that does not hold is an error.
+pub(crate) fn hold(run: &Run<'_>, step: &Step, pushed: Option<&Digest>) -> Result<Held, Error> {
+    let mut checks = Vec::new();
+    try_contract(run, step, pushed, &mut checks)?;
+    Ok(Held(()))
+}
+
+/// The same for who wants the checks, whatever came of them.
+pub fn try_contract(
+    run: &Run<'_>,
+    step: &Step,
+    pushed: Option<&Digest>,
+    checks: &mut Vec<Check>,
+) -> Result<(), Error> {
+    run.step(step, pushed, |effect| {
+        let Effect::Contract(call) = effect else {
+            return Err(misplaced(step.name, effect));
+        };
+        let done = run.output(call, pushed, Capture::StdoutAnyStatus)?;
+        *checks = contract::parse(&done.stdout)?;
+        if run.prints() {
+            for line in host::report::columns(&contract::rows(checks)) {
+                run.report.note(&line);
+            }
+        }
+        if let Some(failures) = contract::failures(checks) {
+            return Err(failed("contract", failures));
+        }
+        if !done.success {
+            return Err(failed(
+                "contract",
+                "every check holds, but its exit status is not 0",
+            ));
+        }
+        Ok(())
+    })
+}
+
+fn words<T: fmt::Display>(list: &[T]) -> String {
+    list.iter().map(T::to_string).collect::<Vec<_>>().join(" ")
+}
+
+fn lint_skips(skips: &[LintSkip]) -> String {
+    skips
+        .iter()
+        .map(|skip| skip.lint.as_str())
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
+/// The build arguments: exactly the `ARG`s of the Containerfile, which a test
+/// holds.
+pub fn arguments(lock: &Lock, target: &Target) -> Vec<(&'static str, String)> {
+    let Policy { packages, .. } = &lock.policy;
+    let mut all = vec![
+        ("KMODS_IMAGE", target.kmods_pinned().to_string()),
+        ("BASE_IMAGE", lock.base_pinned(target).to_string()),
+        ("KMODS_PATH", target.kmods_path.to_string()),
+    ];
+    all.extend(variables(lock, target));
+    all.push(("CONFLICTING_PACKAGES", words(&packages.remove)));
+    all
+}
+
+/// What the contract is held against.
+fn variables(lock: &Lock, target: &Target) -> Vec<(&'static str, String)> {
+    let Policy {
+        packages,
+        units,
+        lint_skips: skips,
+        ..
+    } = &lock.policy;
+    vec![
+        ("KERNEL_VERSION", target.kernel.to_string()),
+        ("ZFS_VERSION", lock.zfs.to_string()),
+        ("PACKAGES", words(&packages.install)),
+        ("ENABLE_UNITS", words(&units.enable)),
+        ("DISABLE_UNITS", words(&units.disable)),
+        ("LINT_SKIPS", lint_skips(skips)),
+    ]
+}
+
+/// The labels of the built image.
+///
+/// # Errors
+/// Never for a lock that was parsed.
+pub(crate) fn labels(
+    lock: &Lock,
+    target: &Target,
+    local: &Local,
+) -> Result<Vec<(&'static str, String)>, Error> {
+    let mut labels = vec![
+        (
+            "org.opencontainers.image.title",
+            lock.policy.title.to_string(),
+        ),
+        (
+            "org.opencontainers.image.description",
+            lock.policy.description.to_string(),
+        ),
+        ("org.opencontainers.image.version", image_version(lock)),
+        (
+            "org.opencontainers.image.base.name",
+            lock.base.image.to_string(),
+        ),
+        (
+            "org.opencontainers.image.base.digest",
+            target.base.to_string(),
+        ),
+        // The name that other tools of this field read the kernel from.
+        ("ostree.linux", target.kernel.to_string()),
+        ("custom-coreos.kernel-version", target.kernel.to_string()),
+        (ZFS_VERSION_LABEL, lock.zfs.to_string()),
+        (LOCK_LABEL, lock.to_line()?),
+    ];
+    if let Some(reason) = &lock.judgement.forced {
+        labels.push(("custom-coreos.forced", reason.to_string()));
+    }
+    if let Some(commit) = &local.commit {
+        labels.push(("org.opencontainers.image.revision", commit.clone()));
+    }
+    Ok(labels)
+}

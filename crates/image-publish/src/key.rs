@@ -1,0 +1,139 @@
+//! The key that signs, and the key that the checkout's policy demands.
+
+use std::path::{Path, PathBuf};
+
+use host::Secret;
+use image_build::engine::CONTEXT;
+use image_config::{Config, SecretSource};
+use registry_compat::Repository;
+use signatures::signing::{PrivateKey, PublicKey};
+use signatures::trust::Trust;
+
+use crate::effect::Effect;
+use crate::error::Error;
+use crate::moving_tag::{MovingTags, note_tags};
+use crate::run::{Run, failed, misplaced};
+use crate::step::Step;
+
+/// With what a publication is signed. Only [`open`] makes it.
+pub struct SigningKey(Option<PrivateKey>);
+
+impl SigningKey {
+    /// The private key; `None` where `image.yaml` says that nothing is signed.
+    pub(crate) fn private(&self) -> Option<&PrivateKey> {
+        self.0.as_ref()
+    }
+}
+
+/// The first step of everything that publishes, so that it is not in vain: open
+/// the key, and note what the moving tags name now.
+///
+/// # Errors
+/// Never for a config that was parsed.
+pub(crate) fn key_step(config: &Config) -> Result<Step, Error> {
+    let signing = &config.signing;
+    let key = match &signing.unsigned {
+        Some(reason) => Effect::Unsigned {
+            reason: reason.clone(),
+        },
+        None => Effect::OpenKey {
+            key: signing.private_key.clone(),
+            password: signing.password.clone(),
+            repository: config.repository()?,
+        },
+    };
+    let notes = note_tags(config)?;
+    Ok(Step::new("key", std::iter::once(key).chain(notes)))
+}
+
+/// Performs [`key_step`]. What a tag named at the first look of a run counts.
+pub(crate) fn open(run: &Run<'_>, step: &Step, tags: &mut MovingTags) -> Result<SigningKey, Error> {
+    let mut opened = None;
+    run.step(step, None, |effect| {
+        match effect {
+            Effect::OpenKey {
+                key,
+                password,
+                repository,
+            } => opened = Some(SigningKey(Some(open_key(run, key, password, repository)?))),
+            Effect::Unsigned { reason } => {
+                run.report
+                    .warning(&format!("the image will not be signed: {reason}"));
+                opened = Some(SigningKey(None));
+            }
+            Effect::NoteTag { image } => tags.note(run, image)?,
+            other => return Err(misplaced(step.name, other)),
+        }
+        Ok(())
+    })?;
+    opened.ok_or_else(|| {
+        failed(
+            "key",
+            "the plan says neither a key nor that nothing is signed",
+        )
+    })
+}
+
+/// The folder of the files that are laid over the image.
+pub fn rootfs() -> PathBuf {
+    PathBuf::from(CONTEXT).join("rootfs")
+}
+
+/// The value of a secret; `None` if there is none.
+///
+/// # Errors
+/// If its file cannot be read.
+pub fn secret(root: &Path, source: &SecretSource) -> Result<Option<Secret>, Error> {
+    match source {
+        SecretSource::Env(name) => Ok(host::env::secret(name)),
+        SecretSource::File(path) => {
+            let path = root.join(path);
+            match std::fs::read_to_string(&path) {
+                // An editor's newline is no part of a password.
+                Ok(text) => Ok(Some(Secret::new(text.trim_end_matches(['\r', '\n'])))),
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+                Err(error) => Err(host::Error::read(&path)(error).into()),
+            }
+        }
+    }
+}
+
+fn open_key(
+    run: &Run<'_>,
+    key: &SecretSource,
+    password: &SecretSource,
+    repository: &Repository,
+) -> Result<PrivateKey, Error> {
+    let root = run.root();
+    let text = secret(&root, key)?.ok_or_else(|| {
+        failed(
+            "signing key",
+            format!(
+                "{key} is not there; set it, make a pair with `cargo xtask keys new`, \
+                 or say in image.yaml why not: `signing: {{unsigned: REASON}}`"
+            ),
+        )
+    })?;
+    let password = secret(&root, password)?;
+    let opened = PrivateKey::open(&text, password.as_ref())?;
+    let trust = Trust::of_rootfs(&root.join(rootfs()))?;
+    trust.requires(repository, &opened.public())?;
+    Ok(opened)
+}
+
+/// The public key that the checkout's policy names for a repository.
+///
+/// # Errors
+/// If it names none.
+pub fn public_key(root: &Path, repository: &Repository) -> Result<PublicKey, Error> {
+    let trust = Trust::of_rootfs(&root.join(rootfs()))?;
+    trust.key(repository)?.ok_or_else(|| {
+        failed(
+            "signed",
+            format!(
+                "the policy in {} names no key for {repository}",
+                rootfs().display()
+            ),
+        )
+    })
+}

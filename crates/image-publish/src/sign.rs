@@ -1,0 +1,147 @@
+//! Signatures of what is published, as `podman`, `skopeo` and `bootc` look for
+//! them: cosign's legacy form, under the tag `sha256-….sig`.
+
+use registry_compat::{Digest, ImageRef, Repository};
+use remote::Registries;
+use signatures::signing;
+use signatures::signing::{MANIFEST, PublicKey};
+
+use crate::candidate::Candidate;
+use crate::effect::Effect;
+use crate::error::Error;
+use crate::key::{SigningKey, public_key, rootfs};
+use crate::registry::{digest_in, family, known};
+use crate::run::{Run, failed, misplaced};
+use crate::sigstore_bundle::hint;
+use crate::step::Step;
+
+/// A candidate that is signed as `image.yaml` says: by the key, or not at all
+/// with a reason. Only [`sign`] and [`already_signed`] make it.
+#[derive(Debug)]
+pub struct Signed(Candidate);
+
+impl Signed {
+    /// What is signed.
+    pub fn candidate(&self) -> &Candidate {
+        &self.0
+    }
+}
+
+/// Signs the candidate, and each image of it if it is an index. Without a step,
+/// `image.yaml` gave a reason why nothing is signed, and the key step said it.
+pub(crate) fn sign(
+    run: &Run<'_>,
+    step: Option<&Step>,
+    key: &SigningKey,
+    candidate: Candidate,
+) -> Result<Signed, Error> {
+    if let Some(step) = step {
+        run.step(step, Some(candidate.digest()), |effect| match effect {
+            Effect::Sign { repository, images } => {
+                let all = images.iter().chain([candidate.digest()]);
+                sign_each(run, key, repository, all)
+            }
+            other => Err(misplaced(step.name, other)),
+        })?;
+    }
+    Ok(Signed(candidate))
+}
+
+/// Looks for the signatures of a candidate that was published before.
+pub(crate) fn already_signed(
+    run: &Run<'_>,
+    step: &Step,
+    candidate: Candidate,
+) -> Result<Signed, Error> {
+    run.step(step, Some(candidate.digest()), |effect| {
+        must_be_signed(run, step.name, effect)
+    })?;
+    Ok(Signed(candidate))
+}
+
+/// Performs the effects of a step that looks for signatures.
+pub(crate) fn must_be_signed(
+    run: &Run<'_>,
+    step: &'static str,
+    effect: &Effect,
+) -> Result<(), Error> {
+    match effect {
+        Effect::AlreadySigned { image } => signed(run, image),
+        Effect::Unsigned { reason } => {
+            run.report
+                .warning(&format!("the image will not be signed: {reason}"));
+            Ok(())
+        }
+        other => Err(misplaced(step, other)),
+    }
+}
+
+fn sign_each<'d>(
+    run: &Run<'_>,
+    key: &SigningKey,
+    repository: &Repository,
+    images: impl Iterator<Item = &'d Digest>,
+) -> Result<(), Error> {
+    let key = key
+        .private()
+        .ok_or_else(|| failed("sign", "the plan signs, and its key step opened no key"))?;
+    for digest in images {
+        let registries = run.registries;
+        if is_signed(registries, &key.public(), repository, digest)? {
+            continue;
+        }
+        let image = repository.tagged(signing::signature_tag(digest)?);
+        let existing = known(registries.artefact(&image))?;
+        let existing = existing.as_ref().map(|found| found.manifest.as_slice());
+        let signed = signing::sign(key, repository, digest, existing)?;
+        registries.put(&image, MANIFEST, &signed.manifest, &signed.blobs)?;
+        // What counts is what is there, not what was sent.
+        if !is_signed(registries, &key.public(), repository, digest)? {
+            return Err(failed(
+                "sign",
+                format!("{image} does not hold the signature after it was written"),
+            ));
+        }
+        run.report
+            .status("Signed", &format!("{repository}@{digest}"));
+    }
+    Ok(())
+}
+
+fn signed(run: &Run<'_>, image: &ImageRef) -> Result<(), Error> {
+    let repository = image.repository();
+    let key = public_key(&run.root(), repository)?;
+    for digest in family(run.registries, repository, digest_in(image)?)? {
+        if !is_signed(run.registries, &key, repository, &digest)? {
+            return Err(failed(
+                "signed",
+                format!(
+                    "{repository}@{digest} has no signature of the key in {}{}",
+                    rootfs().display(),
+                    hint(run.registries, repository, &digest)
+                ),
+            ));
+        }
+    }
+    run.report.status("Signed", &image.to_string());
+    Ok(())
+}
+
+/// Whether a signature of this key is where the container tools look for it.
+///
+/// # Errors
+/// If that could not be found out.
+pub(crate) fn is_signed(
+    registries: &Registries,
+    key: &PublicKey,
+    repository: &Repository,
+    digest: &Digest,
+) -> Result<bool, Error> {
+    let image = repository.tagged(signing::signature_tag(digest)?);
+    let Some(found) = known(registries.artefact(&image))? else {
+        return Ok(false);
+    };
+    signing::verify(key, repository, digest, &found.manifest, |blob| {
+        known(registries.blob(&image, blob))
+    })
+}
