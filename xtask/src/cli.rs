@@ -3,6 +3,7 @@
 
 mod alarm;
 mod cleanup;
+mod facts;
 mod ignition;
 mod image;
 mod resolve;
@@ -24,8 +25,8 @@ pub use image::{
 pub use resolve::{Force, ResolveArgs};
 
 use image_build::engine::Engine;
-use image_build::inputs::FactsFiles;
 
+pub use facts::FactsArgs;
 pub use ignition::{ButaneArgs, CompareArgs, IgnitionArgs, IgnitionTask, ServeArgs, SiteArgs};
 pub use status::StateArgs;
 pub use vm::{Base, VmArgs};
@@ -132,26 +133,6 @@ pub struct Global {
     /// Use another file instead of image.yaml
     #[arg(long, global = true, value_name = "FILE")]
     pub config: Option<PathBuf>,
-}
-
-/// Where facts come from and go to.
-#[derive(Debug, Clone, Default, Args)]
-pub struct FactsArgs {
-    /// Use facts that were saved, and ask nobody
-    #[arg(long, value_name = "FILE")]
-    pub facts: Option<PathBuf>,
-    /// Save what was found out
-    #[arg(long, value_name = "FILE", conflicts_with = "facts")]
-    pub save_facts: Option<PathBuf>,
-}
-
-impl From<&FactsArgs> for FactsFiles {
-    fn from(args: &FactsArgs) -> Self {
-        Self {
-            facts: args.facts.clone(),
-            save_facts: args.save_facts.clone(),
-        }
-    }
 }
 
 /// The tasks.

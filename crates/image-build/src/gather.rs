@@ -17,7 +17,6 @@ use remote::{Agent, AuthFiles, Limits, Registries, RegistriesConf, sleeping};
 use version_discovery::{Arch, ZfsRelease};
 use xshell::Shell;
 
-pub(crate) use kmods::{KERNEL_LABEL, LINUX_LABEL, ZFS_LABEL};
 pub use upstream::Scope;
 
 use host::env::Env;

@@ -19,6 +19,7 @@ mod error;
 pub mod facts;
 pub mod gather;
 pub mod inputs;
+mod kmods_labels;
 pub mod lock;
 pub mod resolve;
 pub mod skip;

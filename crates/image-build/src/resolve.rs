@@ -12,7 +12,7 @@ use version_discovery::{
 
 use crate::error::Error;
 use crate::facts::{KmodsImage, Local, Upstream};
-use crate::gather::{KERNEL_LABEL, LINUX_LABEL, ZFS_LABEL};
+use crate::kmods_labels::{KERNEL_LABEL, LINUX_LABEL, ZFS_LABEL};
 use crate::lock::{
     Judgement, Lock, LockedBase, PassedOver, Policy, SCHEMA, Target, Tools, Verdict,
 };

@@ -18,7 +18,7 @@ use crate::host_look::{Seen, host_copy, refusal};
 use crate::key::rootfs;
 use crate::registry::{family, known};
 use crate::run::Run;
-use crate::sign::is_signed;
+use crate::signature_lookup::is_signed;
 use crate::sigstore_bundle::hint;
 
 /// What is known of a signature.

@@ -16,7 +16,8 @@ use crate::effect::{Effect, PUSHED, UNSIGNED};
 use crate::error::Error;
 use crate::key::public_key;
 use crate::run::{Run, failed};
-use crate::sign::{Signed, is_signed, must_be_signed};
+use crate::sign::{Signed, must_be_signed};
+use crate::signature_lookup::is_signed;
 use crate::step::Step;
 
 /// The variable through which credentials reach `host.sh`.

@@ -15,7 +15,7 @@ use crate::effect::Effect;
 use crate::error::Error;
 use crate::registry::digest_in;
 use crate::run::{Run, failed, misplaced};
-use crate::sign::is_signed;
+use crate::signature_lookup::is_signed;
 use crate::sigstore_bundle::hint;
 use crate::step::Step;
 

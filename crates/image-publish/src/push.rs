@@ -12,9 +12,9 @@ use version_discovery::Arch;
 use crate::attach_step;
 use crate::attach_step::packages_and_lock;
 use crate::build::Built;
+use crate::durations::attach_durations;
 use crate::effect::Effect;
 use crate::error::Error;
-use crate::record::attach_durations;
 use crate::run::{Run, failed, misplaced};
 use crate::step::{Step, Steps};
 

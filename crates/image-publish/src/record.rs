@@ -25,19 +25,6 @@ use crate::registry::known;
 use crate::run::{Run, failed, misplaced};
 use crate::step::Step;
 
-/// Puts how long the steps took so far beside an image, for the half that
-/// publishes.
-pub(crate) fn attach_durations(run: &Run<'_>, repository: &Repository, digest: &Digest) {
-    let written = Half::of(&run.timings())
-        .to_bytes()
-        .and_then(|document| attach(run.registries, repository, digest, MEASURED, document));
-    if let Err(error) = written {
-        run.report.warning(&format!(
-            "what the build took will not be in the history: {error}"
-        ));
-    }
-}
-
 /// Performs the step that adds a publication to the history; `None` if that did
 /// not work, which is a warning.
 pub(crate) fn record(

@@ -2,7 +2,6 @@
 //! them: cosign's legacy form, under the tag `sha256-….sig`.
 
 use registry_compat::{Digest, ImageRef, Repository};
-use remote::Registries;
 use signatures::signing;
 use signatures::signing::{MANIFEST, PublicKey};
 
@@ -12,6 +11,7 @@ use crate::error::Error;
 use crate::key::{SigningKey, public_key, rootfs};
 use crate::registry::{digest_in, family, known};
 use crate::run::{Run, failed, misplaced};
+use crate::signature_lookup::is_signed;
 use crate::sigstore_bundle::hint;
 use crate::step::Step;
 
@@ -125,23 +125,4 @@ fn signed(run: &Run<'_>, image: &ImageRef) -> Result<(), Error> {
     }
     run.report.status("Signed", &image.to_string());
     Ok(())
-}
-
-/// Whether a signature of this key is where the container tools look for it.
-///
-/// # Errors
-/// If that could not be found out.
-pub(crate) fn is_signed(
-    registries: &Registries,
-    key: &PublicKey,
-    repository: &Repository,
-    digest: &Digest,
-) -> Result<bool, Error> {
-    let image = repository.tagged(signing::signature_tag(digest)?);
-    let Some(found) = known(registries.artefact(&image))? else {
-        return Ok(false);
-    };
-    signing::verify(key, repository, digest, &found.manifest, |blob| {
-        known(registries.blob(&image, blob))
-    })
 }

@@ -12,6 +12,7 @@
 //! `pkg/cosign/keys.go` and go-securesystemslib `encrypted` for the private
 //! key: scrypt, then NaCl's secretbox, in JSON, in PEM.
 
+mod broken;
 mod sealed;
 
 use base64::Engine as _;
@@ -27,6 +28,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::error::Error;
+use broken::broken;
 
 /// What cosign writes before version 2 and reads ever since; podman 4 knows no
 /// other.
@@ -51,13 +53,6 @@ const CONFIG: &str = "application/vnd.oci.image.config.v1+json";
 const PAYLOAD: &str = "application/vnd.dev.cosign.simplesigning.v1+json";
 /// Annotation of the payload's layer that holds the signature.
 const SIGNATURE: &str = "dev.cosignproject.cosign/signature";
-
-fn broken(detail: impl Into<String>) -> Error {
-    Error::Step {
-        step: "signing key".to_owned(),
-        detail: detail.into(),
-    }
-}
 
 /// A private key that was opened. It shows nothing of itself.
 pub struct PrivateKey {

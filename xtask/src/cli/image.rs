@@ -10,7 +10,7 @@ use image_publish::build_inputs::Wanted;
 use image_publish::plan::Goal;
 use registry_compat::ImageRef;
 
-use super::FactsArgs;
+use super::facts::FactsArgs;
 
 /// What `build` and `test-build` share.
 #[derive(Debug, Clone, Default, Args)]

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use clap::Args;
 use image_config::Reason;
 
-use super::FactsArgs;
+use super::facts::FactsArgs;
 
 /// `resolve`.
 #[derive(Debug, Clone, Args)]

@@ -2,6 +2,7 @@
 //! them go; `cleanup --audit`; `cleanup restore`.
 
 mod audit;
+mod clock;
 mod undo;
 
 use std::path::PathBuf;
@@ -96,7 +97,7 @@ pub fn run_at(world: &World<'_>, args: &CleanupArgs, paces: Paces) -> Result<Don
     if args.audit {
         return audit::audit(world, &gathered);
     }
-    let now = now()?;
+    let now = clock::now()?;
     let rules = Retention {
         days: args.days.unwrap_or(world.config.retention.days),
         keep: args.keep.unwrap_or(world.config.retention.keep),
@@ -131,16 +132,8 @@ pub fn run_at(world: &World<'_>, args: &CleanupArgs, paces: Paces) -> Result<Don
     }
 }
 
-fn now() -> Result<Timestamp, cleanup::Error> {
-    let seconds = i64::try_from(env::epoch_seconds()).ok();
-    seconds
-        .filter(|seconds| *seconds > 0)
-        .and_then(Timestamp::from_unix_seconds)
-        .ok_or_else(|| cleanup::Error::Usage("this machine's clock says nothing".to_owned()))
-}
-
 fn default_log(world: &World<'_>) -> Result<PathBuf, Error> {
-    let name = now()?.to_string().replace(':', "");
+    let name = clock::now()?.to_string().replace(':', "");
     let folder = world.env.root.join("target/cleanup");
     let mut path = folder.join(format!("{name}.json"));
     let mut number = 1;
@@ -309,7 +302,7 @@ fn execute(
                     source,
                     report: world.report,
                     log,
-                    now,
+                    now: clock::now,
                     progress: Progress::new(world.report, "Deleting", planned.effects().len()),
                 };
                 apply(planned, &mut live)

@@ -1,6 +1,7 @@
 //! `ignition`: the machines' configs, from source to page.
 
 mod compare;
+mod findings;
 mod serve;
 mod site;
 
@@ -68,7 +69,7 @@ fn translate(world: &World<'_>, args: &IgnitionArgs) -> Result<Done, Error> {
         .map(|machine| Path::new(RESULTS).join(machine.file()))
         .collect();
     for (machine, file) in machines.iter().zip(&files) {
-        tell(world.report, machine);
+        findings::tell(world.report, machine);
         let state = settle(world, machine, file, args.check)?;
         match state {
             State::Written => world.report.status("Wrote", &file.display().to_string()),
@@ -134,24 +135,6 @@ fn settle(world: &World<'_>, machine: &Machine, file: &Path, check: bool) -> Res
     }
     files::write(&path, text.as_bytes()).map_err(|error| wrong("write", error))?;
     Ok(State::Written)
-}
-
-/// Says what compiler and lints have found.
-fn tell(report: &Report, machine: &Machine) {
-    for message in &machine.messages {
-        report.error(message);
-    }
-    for finding in &machine.findings {
-        let Finding {
-            lint, path, detail, ..
-        } = finding;
-        let text = format!("{} {path}: {detail} [{lint}]", machine.source.display());
-        match &finding.allowed {
-            Some(reason) => report.status("Allowed", &format!("{text}: {reason}")),
-            None if lint.fails() => report.error(&text),
-            None => report.warning(&text),
-        }
-    }
 }
 
 /// An allowance that allows nothing is a mistake, or a finding that is gone.

@@ -1,6 +1,7 @@
 //! `vm`: an installation, tried in a virtual machine.
 
 mod keep;
+mod reason;
 mod switch;
 
 use std::path::PathBuf;
@@ -30,9 +31,6 @@ use serde_json::Value;
 
 use crate::cli::{Base, VmArgs};
 use crate::error::Error;
-
-/// How many of the console's last lines are shown when a boot went wrong.
-const TAIL: usize = 25;
 
 /// What installs, and what shows that it lasts.
 const BOOTS: usize = 2;
@@ -218,7 +216,7 @@ fn install<'a>(
         trial: None,
     };
     if installed.findings.is_none() {
-        went_wrong(parts.world, &booted);
+        reason::went_wrong(parts.world, &booted);
         return Ok(installed);
     }
     let booted = trial.boot(Boot::Second, "Boot 2", args.keep)?;
@@ -226,20 +224,11 @@ fn install<'a>(
     let (second, findings) = trial.judge(Boot::Second, &booted, earlier);
     installed.judgements.push(second);
     if findings.is_none() {
-        went_wrong(parts.world, &booted);
+        reason::went_wrong(parts.world, &booted);
     }
     installed.running = Some(booted);
     installed.trial = Some(trial);
     Ok(installed)
-}
-
-/// The reason, and what stood on the console at last.
-fn went_wrong(world: &World<'_>, booted: &Booted) {
-    world.report.error(&booted.told());
-    world.report.note("  the console's last lines:");
-    for line in booted.console.tail(TAIL) {
-        world.report.note(&format!("  | {line}"));
-    }
 }
 
 /// What was expected, and what each boot has shown of it.

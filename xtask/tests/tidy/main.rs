@@ -310,28 +310,37 @@ fn dependencies(manifest: &str) -> Vec<String> {
     names
 }
 
-/// Who may import whom (ARCHITECTURE.md).
+/// The four named crates take data, not clients: none of them opens a door, and
+/// each imports only what its types are made of. `rings` holds the layers of all
+/// crates.
 #[test]
-fn imports_go_one_way() {
+fn the_named_crates_are_pure() {
     let ours = [
         ("version-discovery", &[][..]),
         ("registry-compat", &["version-discovery"]),
         ("ignition-gen", &[]),
         ("retention", &["registry-compat", "version-discovery"]),
-        (
-            "remote",
-            &[
-                "ignition-gen",
-                "registry-compat",
-                "retention",
-                "version-discovery",
-            ],
-        ),
     ];
+    let all: BTreeSet<String> = manifests()
+        .iter()
+        .filter_map(|path| {
+            let name = path.strip_prefix("crates/")?.strip_suffix("/Cargo.toml")?;
+            Some(name.to_owned())
+        })
+        .collect();
     let mut wrong = Vec::new();
     for (name, may) in ours {
+        assert!(all.contains(name), "{name} is gone");
         for other in dependencies(&read(&format!("crates/{name}/Cargo.toml"))) {
-            let is_ours = other == "xtask" || ours.iter().any(|(name, _)| *name == other);
+            let door = [
+                "ureq",
+                "oci-client",
+                "tokio",
+                "xshell",
+                "rustix",
+                "signal-hook",
+            ];
+            let is_ours = all.contains(&other) || door.contains(&other.as_str());
             if is_ours && !may.contains(&other.as_str()) {
                 wrong.push(format!("{name} imports {other}"));
             }
@@ -340,21 +349,6 @@ fn imports_go_one_way() {
     assert_none(
         &wrong,
         "give the crate data instead of an import, or change ARCHITECTURE.md",
-    );
-    let known: BTreeSet<String> = ours.iter().map(|(name, _)| (*name).to_owned()).collect();
-    let found: BTreeSet<String> = manifests()
-        .iter()
-        .filter_map(|path| {
-            Some(
-                path.strip_prefix("crates/")?
-                    .strip_suffix("/Cargo.toml")?
-                    .to_owned(),
-            )
-        })
-        .collect();
-    assert_eq!(
-        found, known,
-        "say in this test whom the new crate may import"
     );
     let manifest =
         "[dependencies]\na = 1\nb.workspace = true\n[lib]\nc = 1\n[dev-dependencies.d]\n";

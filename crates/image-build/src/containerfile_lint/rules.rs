@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::parse::{Instruction, words};
+use super::rule::{Rule, Violation};
 use super::shell::{Command, INTERPRETERS, Script, expansions, script};
-use super::{Rule, Violation};
 
 /// Instructions of the Dockerfile reference. `MAINTAINER` is gone from it.
 const KNOWN: [&str; 17] = [

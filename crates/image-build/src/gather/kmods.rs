@@ -12,15 +12,8 @@ use version_discovery::{Arch, Fact, KernelVersion, KmodsSource, ZfsVersion};
 use super::World;
 use crate::error::Error;
 use crate::facts::KmodsImage;
+use crate::kmods_labels::{KERNEL_LABEL, LINUX_LABEL, ZFS_LABEL};
 use crate::resolve::kernel_agrees;
-
-/// Labels of fedora-zfs-kmods. Images of before 2025-10-18 have none; the ZFS
-/// label carries the tag's prefix (`zfs-2.4.2`).
-pub(crate) const KERNEL_LABEL: &str = "io.github.samhclark.fedora-zfs-kmods.kernel.version";
-/// The kernel in images of ublue's `akmods-zfs`.
-pub(crate) const LINUX_LABEL: &str = "ostree.linux";
-/// See [`KERNEL_LABEL`].
-pub(crate) const ZFS_LABEL: &str = "io.github.samhclark.fedora-zfs-kmods.zfs.tag";
 
 impl World<'_> {
     /// An image's digest and labels. What was read of a digest is remembered.

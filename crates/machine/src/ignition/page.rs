@@ -1,10 +1,11 @@
 //! The page: plain HTML with its style inside, nothing loaded from elsewhere,
 //! no script.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use super::facts::Fact;
-use super::site::{Commit, Published, Site};
+use super::site::{Commit, HTML, IGNITION, PAGE, Published, Site};
 
 const STYLE: &str = include_str!("page.css");
 
@@ -35,6 +36,22 @@ pub fn html(site: &Site) -> String {
     }
     page.push_str("</main>\n</body>\n</html>\n");
     page
+}
+
+/// Every file of a site by its name: its type and its bytes.
+pub fn files(site: &Site) -> BTreeMap<String, (&'static str, Vec<u8>)> {
+    let mut files: BTreeMap<String, (&'static str, Vec<u8>)> = site
+        .machines
+        .iter()
+        .map(|machine| {
+            (
+                machine.file.clone(),
+                (IGNITION, machine.text.clone().into_bytes()),
+            )
+        })
+        .collect();
+    files.insert(PAGE.to_owned(), (HTML, html(site).into_bytes()));
+    files
 }
 
 fn section(page: &mut String, machine: &Published, commit: Option<&Commit>) {

@@ -7,7 +7,6 @@ use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
 use super::facts::{Fact, facts};
-use super::page;
 use super::sources::Machine;
 use super::view::View;
 use crate::error::Error;
@@ -125,22 +124,6 @@ impl Site {
             commit,
             machines: published,
         })
-    }
-
-    /// Every file of it by its name: its type and its bytes.
-    pub fn files(&self) -> BTreeMap<String, (&'static str, Vec<u8>)> {
-        let mut files: BTreeMap<String, (&'static str, Vec<u8>)> = self
-            .machines
-            .iter()
-            .map(|machine| {
-                (
-                    machine.file.clone(),
-                    (IGNITION, machine.text.clone().into_bytes()),
-                )
-            })
-            .collect();
-        files.insert(PAGE.to_owned(), (HTML, page::html(self).into_bytes()));
-        files
     }
 }
 

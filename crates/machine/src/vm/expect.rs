@@ -5,6 +5,7 @@
 //! key that cannot be judged is an expectation, too: one that is never green.
 
 mod disks;
+mod expectation;
 mod files;
 mod keys;
 mod people;
@@ -13,155 +14,9 @@ mod units;
 use serde_json::Value;
 
 use super::config::rendered;
-
-/// Which boot of the machine.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Boot {
-    /// Ignition ran.
-    First,
-    /// Any one after it.
-    Second,
-    /// Stock Fedora CoreOS, which switches to the image. This and the next two
-    /// are `switch`'s.
-    Switch,
-    /// The image.
-    Image,
-    /// Stock Fedora CoreOS again.
-    Back,
-}
-
-impl std::fmt::Display for Boot {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Self::First => "first boot",
-            Self::Second => "second boot",
-            Self::Switch => "stock, before the image",
-            Self::Image => "the image",
-            Self::Back => "stock, after the rollback",
-        })
-    }
-}
-
-/// What the guest is asked about: a function of `probe.sh` and its arguments.
-/// The first argument names the thing.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Question {
-    /// The function, without `ask_`.
-    pub kind: &'static str,
-    /// Its arguments.
-    pub args: Vec<String>,
-}
-
-impl Question {
-    /// Asks about one thing.
-    pub fn about(kind: &'static str, args: &[&str]) -> Self {
-        Self {
-            kind,
-            args: args.iter().map(ToString::to_string).collect(),
-        }
-    }
-
-    /// How findings and tables name it: `file /etc/hostname`.
-    pub fn subject(&self) -> String {
-        match self.args.first() {
-            Some(name) => format!("{} {name}", self.kind),
-            None => self.kind.to_owned(),
-        }
-    }
-}
-
-/// How an answer is held against the config.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Check {
-    /// A field is exactly this.
-    Is(&'static str, String),
-    /// As [`Check::Is`] with a SHA-256 that is shown shortened.
-    Digest(&'static str, String),
-    /// A field is one of these.
-    OneOf(&'static str, &'static [&'static str]),
-    /// A field, a list of words, has this one.
-    Word(&'static str, String),
-    /// A field, a list of words, has none.
-    None(&'static str),
-    /// A field of a partition of the disk, which is found by number or label.
-    Partition {
-        /// Its number, or 0.
-        number: u64,
-        /// Its label, or nothing.
-        label: String,
-        /// As `blkid` names it.
-        field: &'static str,
-        /// What it must be.
-        value: String,
-    },
-    /// The disk has partitions of these numbers and labels, and no others.
-    OnlyPartitions(Vec<(u64, String)>),
-    /// The device of one question (by subject) backs the mapping.
-    OpenOn,
-    /// The clevis tokens of the header: pins and their configs.
-    Clevis(Pins),
-    /// On a later boot: it is open, and no slot is outside the clevis token.
-    OpenedByClevis,
-    /// What is mounted is this, whatever the kernel calls it.
-    MountedFrom(String),
-    /// Mount options that the kernel shows.
-    Options(Vec<String>),
-    /// The unit runs, ran to its end, or waits, as its type has it.
-    Active,
-    /// Ignition ran at this boot.
-    IgnitionRan,
-    /// Ignition ran at an earlier boot only.
-    IgnitionDidNotRun,
-    /// The file that the probe wrote on the first boot; `true` where the config
-    /// itself has it mounted.
-    Canary(bool),
-    /// A field is one of these.
-    Among(&'static str, Vec<String>),
-    /// A field begins with this version, and not in the midst of a number.
-    Begins(&'static str, String),
-    /// A field is not empty.
-    Something(&'static str),
-    /// A field is the id of the boot.
-    ThisBoot(&'static str),
-    /// A field is what it was at the earlier boot.
-    AsBefore(&'static str),
-    /// A command's exit code is 0.
-    Ran(&'static str),
-    /// A command failed because of a signature, and for no other reason.
-    RefusedUnsigned,
-    /// It is not judged, and why.
-    NotJudged(String),
-}
-
-/// What unlocks an encrypted disk.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Pins {
-    /// The TPM.
-    pub tpm2: bool,
-    /// URLs of Tang servers.
-    pub tang: Vec<String>,
-    /// How many of them are needed.
-    pub threshold: u64,
-}
-
-/// One thing that must hold.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Expectation {
-    /// Whom it is asked of.
-    pub question: Question,
-    /// What of it, for people: `mode`, `content`.
-    pub aspect: String,
-    /// How it is judged.
-    pub check: Check,
-    /// At which boot; `None` for each.
-    pub only: Option<Boot>,
-}
-
-/// The question about the machine as a whole.
-pub(super) fn system() -> Question {
-    Question::about("system", &[])
-}
+use expectation::List;
+pub use expectation::{Boot, Check, Expectation, Pins, Question};
+pub(super) use expectation::{sha256, system};
 
 /// Everything that a config says of a machine, those inside it included.
 pub fn expectations(config: &Value) -> Vec<Expectation> {
@@ -184,64 +39,6 @@ pub fn expectations(config: &Value) -> Vec<Expectation> {
     }
     keys::add(&rendered.config, &mut list);
     list.0
-}
-
-/// The list while it is made.
-#[derive(Debug, Default)]
-struct List(Vec<Expectation>);
-
-impl List {
-    fn add(&mut self, question: &Question, aspect: &str, check: Check) {
-        self.push(question, aspect, check, None);
-    }
-
-    fn at(&mut self, boot: Boot, question: &Question, aspect: &str, check: Check) {
-        self.push(question, aspect, check, Some(boot));
-    }
-
-    fn push(&mut self, question: &Question, aspect: &str, check: Check, only: Option<Boot>) {
-        // A name with a line break or a tab cannot be asked about over lines
-        // and fields; nobody has one.
-        let odd = question
-            .args
-            .iter()
-            .any(|arg| arg.contains(|c: char| c.is_control()));
-        if odd {
-            let path = question.subject().escape_debug().to_string();
-            self.not_judged(&path, "its name has control characters");
-            return;
-        }
-        self.0.push(Expectation {
-            question: question.clone(),
-            aspect: aspect.to_owned(),
-            check,
-            only,
-        });
-    }
-
-    fn not_judged(&mut self, path: &str, why: &str) {
-        let expectation = Expectation {
-            question: Question::about("config", &[path]),
-            aspect: String::new(),
-            check: Check::NotJudged(why.to_owned()),
-            only: None,
-        };
-        if !self.0.contains(&expectation) {
-            self.0.push(expectation);
-        }
-    }
-}
-
-/// A text of a config; empty where there is none.
-fn text<'a>(value: &'a Value, key: &str) -> &'a str {
-    value[key].as_str().unwrap_or_default()
-}
-
-/// SHA-256 in hex.
-pub(super) fn sha256(bytes: &[u8]) -> String {
-    use sha2::Digest as _;
-    let hash = sha2::Sha256::digest(bytes);
-    hash.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

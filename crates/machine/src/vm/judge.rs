@@ -4,24 +4,15 @@
 //! verdict, and [`Judgement`] keeps it.
 
 mod luks;
+mod said;
 mod special;
 
 use serde::Serialize;
 
 use super::expect::{Boot, Check, Expectation};
 use super::report::{Findings, NoReport};
-
-/// How an expectation fares.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Verdict {
-    /// It holds.
-    Holds,
-    /// It does not.
-    Broken,
-    /// Nobody knows; the row says why.
-    NotJudged,
-}
+pub use said::Verdict;
+use said::{Here, SILENT, Said};
 
 /// One line of the table.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -136,44 +127,6 @@ pub fn judge(
         .map(|expectation| here.row(expectation))
         .collect()
 }
-
-/// Words for the two columns, and the verdict.
-struct Said {
-    expected: String,
-    found: String,
-    verdict: Verdict,
-}
-
-impl Said {
-    fn new(expected: impl Into<String>, found: impl Into<String>, holds: bool) -> Self {
-        Self {
-            expected: expected.into(),
-            found: found.into(),
-            verdict: if holds {
-                Verdict::Holds
-            } else {
-                Verdict::Broken
-            },
-        }
-    }
-
-    fn unknown(expected: impl Into<String>, found: impl Into<String>) -> Self {
-        Self {
-            expected: expected.into(),
-            found: found.into(),
-            verdict: Verdict::NotJudged,
-        }
-    }
-}
-
-/// What there is to judge by.
-struct Here<'a> {
-    findings: &'a Findings,
-    earlier: Option<&'a Findings>,
-}
-
-/// What stands in the place of a missing answer.
-const SILENT: &str = "(the guest does not say)";
 
 impl Here<'_> {
     fn row(&self, expectation: &Expectation) -> Row {

@@ -115,14 +115,15 @@ fn code(text: &str) -> String {
     }
 }
 
-/// The body, but for the marker.
+/// The body of an issue that remembers this state.
 pub fn body(state: &State) -> String {
     format!(
         "{}\n\n{}\n`cargo xtask alarm` keeps this issue: it comments when the cause changes, \
          closes the issue when all is well, and opens it again when it is not. Closed as *not \
-         planned*, it stays closed until there is another cause.\n",
+         planned*, it stays closed until there is another cause.\n\n{}\n",
         headline(state),
-        table(state)
+        table(state),
+        state.marker()
     )
 }
 

@@ -238,7 +238,7 @@ pub fn plan(facts: &Facts) -> Plan {
     } else if verdict == Verdict::Raised {
         effects.push(Effect::Open {
             title: issue_text::title(&state),
-            body: state.body(),
+            body: issue_text::body(&state),
             label: facts.label.clone(),
         });
     }
@@ -267,7 +267,7 @@ fn of_known(
         number,
         change: Change {
             title: (!state.troubles.is_empty()).then(|| issue_text::title(state)),
-            body: Some(state.body()),
+            body: Some(issue_text::body(&state)),
             state: what,
         },
     };

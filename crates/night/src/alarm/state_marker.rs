@@ -7,7 +7,6 @@ use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
 use super::classify::Cause;
-use super::issue_text;
 
 /// The trouble of no job: the published image is too old. No job has a space in
 /// its name.
@@ -58,13 +57,13 @@ impl State {
         self
     }
 
-    /// The body of an issue that remembers this.
-    pub fn body(&self) -> String {
+    /// The comment that remembers this, below the text of the issue.
+    pub fn marker(&self) -> String {
         // Of what JSON can have, these two could end the comment; and only
         // strings have them.
         let json = serde_json::to_string(self).unwrap_or_default();
         let json = json.replace('<', "\\u003c").replace('>', "\\u003e");
-        format!("{}\n{BEGIN}{json}{END}\n", issue_text::body(self))
+        format!("{BEGIN}{json}{END}")
     }
 }
 
@@ -80,6 +79,7 @@ pub fn find(body: &str) -> Option<State> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::alarm::issue_text;
 
     fn state() -> State {
         let trouble = |cause, said: &str| Trouble {
@@ -99,7 +99,7 @@ mod tests {
 
     #[test]
     fn a_body_says_what_it_was_and_is_read_back() {
-        let body = state().body();
+        let body = issue_text::body(&state());
         assert_eq!(find(&body), Some(state()));
         assert!(body.starts_with("**registry**: "), "{body}");
         assert!(body.lines().next().unwrap().contains("What to do: "));

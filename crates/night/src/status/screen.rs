@@ -2,8 +2,9 @@
 
 use jiff::Timestamp;
 
-use super::{Inputs, Published, Signature, Status, Verdict, Word, Workflows};
+use super::state::{Inputs, Published, Status, Verdict, Word, Workflows};
 use crate::workflow::span;
+use image_publish::Signature;
 
 fn row(name: &str, value: impl Into<String>) -> Vec<String> {
     vec![name.to_owned(), value.into()]

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use xshell::Shell;
 
 use super::rpms::BaseRpms;
-use super::{Error, StandIn, copy, file_error, link, list, make_dir, run, text, write};
+use super::scratch::{Error, StandIn, copy, file_error, link, list, make_dir, run, text, write};
 
 /// What `install.sh`, `contract.sh`, scriptlets and the two stand-in scripts
 /// call, and a little for whoever looks around in the image.

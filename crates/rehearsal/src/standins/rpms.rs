@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use xshell::Shell;
 
-use super::{Error, StandIn, copy, file_error, list, make_dir, run, text, write};
+use super::scratch::{Error, StandIn, copy, file_error, list, make_dir, run, text, write};
 
 const BASE_SPEC: &str = include_str!("../assets/base.spec");
 const KMODS_SPEC: &str = include_str!("../assets/kmods.spec");

@@ -15,7 +15,7 @@ use salsa20::cipher::{KeyIvInit as _, StreamCipher as _};
 use scrypt::Params;
 use serde::{Deserialize, Serialize};
 
-use super::broken;
+use super::broken::broken;
 use crate::error::Error;
 
 /// The oldest parameters of the format, which every reader accepts; newer ones

@@ -41,7 +41,7 @@ pub(super) fn restore_log(
         let source = Source::open(tools, &package)?;
         let active = active(&source, entry)?;
         let packages: Option<&Packages> = source.packages();
-        let lines = restore_entry(entry, packages, &active, super::now()?, world.report)?;
+        let lines = restore_entry(entry, packages, &active, super::clock::now()?, world.report)?;
         for line in &lines {
             let text = format!("{}: {}", line.version, line.outcome);
             match &line.outcome {

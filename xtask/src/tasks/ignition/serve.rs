@@ -30,13 +30,15 @@ pub fn run(world: &World<'_>, args: &ServeArgs) -> Result<Done, Error> {
     let Some(site) = site(world, &url)? else {
         return Ok(Done::Badly);
     };
-    let pages = site.files().into_iter().map(|(name, (kind, bytes))| {
-        let tag = Sha256::digest(&bytes)
-            .iter()
-            .map(|b| format!("{b:02x}"))
-            .collect();
-        (format!("/{name}"), Page { kind, bytes, tag })
-    });
+    let pages = machine::ignition::page::files(&site)
+        .into_iter()
+        .map(|(name, (kind, bytes))| {
+            let tag = Sha256::digest(&bytes)
+                .iter()
+                .map(|b| format!("{b:02x}"))
+                .collect();
+            (format!("/{name}"), Page { kind, bytes, tag })
+        });
     let (log, served) = channel();
     let _server = bound.serve(pages.collect(), log);
     let report = world.report;

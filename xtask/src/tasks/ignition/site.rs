@@ -23,7 +23,7 @@ pub fn site(world: &World<'_>, url: &str) -> Result<Option<Site>, Error> {
     let machines = translate_all(&world.env.root, world.config, &[])?;
     let mut well = true;
     for machine in machines.iter().filter(|machine| !machine.is_example()) {
-        super::tell(world.report, machine);
+        super::findings::tell(world.report, machine);
         well &= machine.is_well();
     }
     if !well {
@@ -59,7 +59,7 @@ pub fn run(world: &World<'_>, args: &SiteArgs) -> Result<Done, Error> {
         return Ok(Done::Badly);
     };
     let folder = world.env.root.join(&args.output);
-    let files = site.files();
+    let files = machine::ignition::page::files(&site);
     write(&folder, &files)?;
     for name in files.keys() {
         let path = args.output.join(name).display().to_string();

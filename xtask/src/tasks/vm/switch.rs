@@ -13,7 +13,7 @@ use registry_compat::{Answer, ImageRef};
 use serde_json::Value;
 use version_discovery::Arch;
 
-use super::went_wrong;
+use super::reason::went_wrong;
 use crate::error::Error;
 
 /// The guest's name for this machine, in QEMU's user network.

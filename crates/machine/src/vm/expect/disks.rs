@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 
-use super::{Boot, Check, List, Pins, Question, text};
+use super::expectation::{Boot, Check, List, Pins, Question, text};
 use crate::ignition::{unit::settings, view::list};
 
 /// Sectors of 512 bytes in a MiB; `blkid` counts in them whatever the disk does.

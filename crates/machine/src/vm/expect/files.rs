@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{Check, List, Question, sha256, text};
+use super::expectation::{Check, List, Question, sha256, text};
 use crate::ignition::view::{Contents, decode, list};
 
 pub(super) fn add(config: &Value, out: &mut List) {

@@ -4,7 +4,7 @@
 
 use serde_json::Value;
 
-use super::{List, text};
+use super::expectation::{List, text};
 use crate::ignition::view::list;
 
 /// Of one kind of struct: what is judged, what shows in what is judged, and what

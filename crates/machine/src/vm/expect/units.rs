@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::disks::mount;
-use super::{Check, List, Question, sha256, text};
+use super::expectation::{Check, List, Question, sha256, text};
 use crate::ignition::view::list;
 
 /// Where Ignition lays units.

@@ -9,7 +9,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::Value;
 
-use super::{SILENT, Said};
+use super::said::{SILENT, Said};
 use crate::ignition::view::list;
 use crate::vm::expect::Pins;
 

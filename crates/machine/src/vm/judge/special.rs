@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Here, SILENT, Said};
+use super::said::{Here, SILENT, Said};
 
 /// Options that a mount tool reads and the kernel never shows. Source:
 /// mount(8), systemd.mount(5).

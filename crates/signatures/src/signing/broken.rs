@@ -1,0 +1,10 @@
+//! The error of a key or signature that cannot be used.
+
+use crate::error::Error;
+
+pub(super) fn broken(detail: impl Into<String>) -> Error {
+    Error::Step {
+        step: "signing key".to_owned(),
+        detail: detail.into(),
+    }
+}

@@ -1,0 +1,26 @@
+//! Options of every task that asks upstream.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use image_build::inputs::FactsFiles;
+
+/// Where facts come from and go to.
+#[derive(Debug, Clone, Default, Args)]
+pub struct FactsArgs {
+    /// Use facts that were saved, and ask nobody
+    #[arg(long, value_name = "FILE")]
+    pub facts: Option<PathBuf>,
+    /// Save what was found out
+    #[arg(long, value_name = "FILE", conflicts_with = "facts")]
+    pub save_facts: Option<PathBuf>,
+}
+
+impl From<&FactsArgs> for FactsFiles {
+    fn from(args: &FactsArgs) -> Self {
+        Self {
+            facts: args.facts.clone(),
+            save_facts: args.save_facts.clone(),
+        }
+    }
+}
