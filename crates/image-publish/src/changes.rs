@@ -150,11 +150,9 @@ fn beside(world: &World<'_>, image: &ImageRef) -> Result<Option<Packages>, Error
     let Some(digest) = image.digest() else {
         return Ok(None);
     };
-    Ok(
-        attached(world.registries()?, image.repository(), digest, SPDX)?
-            .map(|found| sbom::read(&found))
-            .transpose()?,
-    )
+    attached(world.registries()?, image.repository(), digest, SPDX)?
+        .map(|found| sbom::read(&found))
+        .transpose()
 }
 
 /// The image by digest, so that a tag that moves meanwhile changes nothing. Of

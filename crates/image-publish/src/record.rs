@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use signatures::signing::MANIFEST;
 use version_discovery::Arch;
 
-use crate::attach::{attach, attached};
+use crate::attach::attached;
 use crate::effect::Effect;
 use crate::error::Error;
 use crate::history as measured;

@@ -3,7 +3,7 @@
 
 use registry_compat::{Digest, ImageRef, Repository};
 use signatures::signing;
-use signatures::signing::{MANIFEST, PublicKey};
+use signatures::signing::MANIFEST;
 
 use crate::candidate::Candidate;
 use crate::effect::Effect;

@@ -40,7 +40,7 @@ pub fn verify(
 ) -> Result<Verification, Error> {
     let arch: version_discovery::Arch = std::env::consts::ARCH.parse()?;
     let step = |detail: String| Error::Step {
-        step: format!("verify {}", image),
+        step: format!("verify {image}"),
         detail,
     };
     world.report.status("Reading", &image.to_string());
@@ -55,7 +55,7 @@ pub fn verify(
             "it has no label {LOCK_LABEL}, so it was not built by this project"
         ))
     })?;
-    let lock = Lock::parse(text, &format!("label {LOCK_LABEL} of {}", image))?;
+    let lock = Lock::parse(text, &format!("label {LOCK_LABEL} of {image}"))?;
     let target = lock.target(arch)?;
     let engine = world.engine(engine)?;
     let pinned = image.repository().at(found.digest.clone());

@@ -4,7 +4,7 @@
 mod screen;
 mod state;
 
-use image_build::facts::{Local, Upstream};
+use image_build::facts::Upstream;
 use image_build::lock::{Lock, Target};
 use image_build::resolve::{NotYet, Resolution, decide, explain, resolve};
 use image_build::skip;
@@ -12,13 +12,10 @@ use image_build::verdict::{newest_base, newest_zfs, sentence};
 use image_config::Config;
 use image_publish::Signature;
 use jiff::Timestamp;
-use registry_compat::{Answer, Digest, ImageRef};
-use remote::Inspected;
-use serde::Serialize;
-use version_discovery::{FcosVersion, Outcome};
+use registry_compat::{Answer, Digest};
+use version_discovery::Outcome;
 
 use crate::error::Error;
-use crate::workflow::Line;
 
 pub use screen::{age, rows};
 pub use state::{

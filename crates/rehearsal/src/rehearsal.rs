@@ -424,7 +424,7 @@ impl Stage<'_> {
             night.options.join(" ")
         ));
         Ok(process::status(&self.sh, &invocation, &mut |line| {
-            report.foreign(line)
+            report.foreign(line);
         })?)
     }
 

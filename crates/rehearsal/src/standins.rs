@@ -12,7 +12,7 @@ mod base;
 mod rpms;
 mod scratch;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use xshell::Shell;
 

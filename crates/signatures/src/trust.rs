@@ -279,6 +279,10 @@ fn each_key_path(value: &mut Value, act: &mut dyn FnMut(&mut String)) {
     }
 }
 
+/// Writes a file whole.
+///
+/// # Errors
+/// [`host::Error::File`].
 pub fn write(path: &PathBuf, bytes: &[u8]) -> Result<(), Error> {
     if let Some(parent) = path.parent() {
         make_dir(parent)?;

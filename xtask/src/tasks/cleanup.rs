@@ -18,10 +18,9 @@ use host::report::Progress;
 use host::{Done, env};
 use image_build::gather::World;
 use image_config::{Package, Retention};
-use image_publish::history as measured;
 use registry_compat::{Tag, Trouble};
 use remote::{Agent, Limits, Pace};
-use retention::{Glob, Policy, Timestamp};
+use retention::{Glob, Policy};
 use serde::Serialize;
 
 use crate::cli::{CleanupArgs, CleanupCommand};

@@ -7,13 +7,9 @@ mod site;
 
 use std::path::{Path, PathBuf};
 
-use host::report::Report;
 use host::{Done, files};
 use image_build::gather::World;
-use machine::ignition::{
-    lints::Finding,
-    sources::{Machine, Summary, translate_all},
-};
+use machine::ignition::sources::{Machine, Summary, translate_all};
 use serde::Serialize;
 
 use crate::cli::{IgnitionArgs, IgnitionTask};

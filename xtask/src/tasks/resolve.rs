@@ -15,7 +15,6 @@ use version_discovery::Arch;
 
 use crate::cli::ResolveArgs;
 use crate::error::Error;
-use crate::tasks::build;
 
 /// What a night comes to, in the word that a workflow reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]

@@ -19,7 +19,6 @@ use night::status::{Asked, Word, judge, rows};
 
 use crate::cli::StateArgs;
 use crate::error::Error;
-use crate::tasks::publish;
 
 /// `status`.
 ///

@@ -13,7 +13,7 @@ use host::env::Env;
 use host::report::Report;
 use image_build::gather::World;
 use image_config::Config;
-use remote::{AuthFiles, Pace};
+use remote::Pace;
 use xshell::{Shell, TempDir};
 
 use crate::github::Github;

@@ -17,7 +17,7 @@ use image_build::gather::World;
 use image_config::Config;
 use night::alarm::classify::Cause;
 use night::outcome::{Mark, Outcome, keep};
-use remote::{AuthFiles, Pace, Polls};
+use remote::{Pace, Polls};
 use xshell::{Shell, TempDir};
 
 use crate::github::Github;

@@ -1,7 +1,5 @@
 //! What is published: the Ignition files and one page about them.
 
-use std::collections::BTreeMap;
-
 use image_config::Config;
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};

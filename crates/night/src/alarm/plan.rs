@@ -267,7 +267,7 @@ fn of_known(
         number,
         change: Change {
             title: (!state.troubles.is_empty()).then(|| issue_text::title(state)),
-            body: Some(issue_text::body(&state)),
+            body: Some(issue_text::body(state)),
             state: what,
         },
     };

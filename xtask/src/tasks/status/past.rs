@@ -7,7 +7,6 @@ use image_publish::history::{Entry, History};
 use serde::Serialize;
 
 use crate::error::Error;
-use crate::tasks::publish;
 
 /// How many publications the chart of a run shows.
 const CHARTED: usize = 30;
