@@ -15,7 +15,7 @@ use std::path::PathBuf;
 
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
-pub use alarm::{AlarmArgs, JobName, JobStatus};
+pub use alarm::{AlarmArgs, JobName};
 pub use cleanup::{CleanupArgs, CleanupCommand, Mode, RestoreArgs};
 pub use image::{
     BuildArgs, DiffArgs, Images, Inputs, KeysArgs, KeysTask, NewKeyArgs, PromoteArgs, PublishArgs,
@@ -29,7 +29,7 @@ use image_build::engine::Engine;
 pub use facts::FactsArgs;
 pub use ignition::{ButaneArgs, CompareArgs, IgnitionArgs, IgnitionTask, ServeArgs, SiteArgs};
 pub use status::StateArgs;
-pub use vm::{Base, VmArgs};
+pub use vm::VmArgs;
 pub use workflow::{Branch, RunArgs, StatusArgs, WorkflowArgs, WorkflowFile, WorkflowTask};
 
 /// Builds, verifies and publishes a custom Fedora CoreOS image

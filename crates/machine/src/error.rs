@@ -5,12 +5,15 @@ use host::failure::{Failure, Kind};
 /// What keeps a machine from being configured or tried.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// An error of the build, or of what it stands on.
+    /// An error of publishing, or of what it stands on.
     #[error(transparent)]
-    Build(#[from] image_build::Error),
+    Publish(#[from] image_publish::Error),
     /// The command line asks for something impossible. Exit code 2.
     #[error("{0}")]
     Usage(String),
+    /// Going on could lose something. Exit code 4.
+    #[error("refused: {0}")]
+    Refused(String),
     /// A step of a plan did not hold.
     #[error("{step}: {detail}")]
     Step {
@@ -24,16 +27,17 @@ pub enum Error {
 impl Failure for Error {
     fn exit_code(&self) -> u8 {
         match self {
-            Self::Build(error) => error.exit_code(),
+            Self::Publish(error) => error.exit_code(),
             Self::Usage(_) => 2,
+            Self::Refused(_) => 4,
             Self::Step { .. } => 1,
         }
     }
 
     fn kind(&self) -> Kind<'_> {
         match self {
-            Self::Build(error) => error.kind(),
-            Self::Usage(_) => Kind::Configuration,
+            Self::Publish(error) => error.kind(),
+            Self::Usage(_) | Self::Refused(_) => Kind::Configuration,
             Self::Step { step, .. } => Kind::Step(step),
         }
     }
@@ -41,30 +45,36 @@ impl Failure for Error {
 
 impl From<host::Error> for Error {
     fn from(error: host::Error) -> Self {
-        Self::Build(error.into())
+        Self::Publish(error.into())
     }
 }
 
 impl From<image_config::Error> for Error {
     fn from(error: image_config::Error) -> Self {
-        Self::Build(error.into())
+        Self::Publish(error.into())
     }
 }
 
 impl From<registry_compat::Error> for Error {
     fn from(error: registry_compat::Error) -> Self {
-        Self::Build(error.into())
+        Self::Publish(error.into())
     }
 }
 
 impl From<version_discovery::Error> for Error {
     fn from(error: version_discovery::Error) -> Self {
-        Self::Build(error.into())
+        Self::Publish(error.into())
     }
 }
 
 impl From<remote::Error> for Error {
     fn from(error: remote::Error) -> Self {
-        Self::Build(error.into())
+        Self::Publish(error.into())
+    }
+}
+
+impl From<image_build::Error> for Error {
+    fn from(error: image_build::Error) -> Self {
+        Self::Publish(error.into())
     }
 }

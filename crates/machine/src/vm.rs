@@ -2,6 +2,7 @@
 //! guest, and what judges its answer.
 
 pub mod apt;
+pub mod attempt;
 pub mod capabilities;
 pub mod config;
 pub mod console;
@@ -9,6 +10,7 @@ pub mod expect;
 pub mod fcos;
 pub mod guest;
 pub mod judge;
+pub mod keep;
 pub mod machine;
 pub mod mistakes;
 pub mod nights;
@@ -18,4 +20,6 @@ pub mod report;
 pub mod run;
 pub mod spec;
 pub mod switch;
+pub mod switch_plan;
 pub mod trial;
+mod wrong_boot;

@@ -3,5 +3,6 @@
 
 pub mod classify;
 mod issue_text;
+pub mod keep;
 pub mod plan;
 pub mod state_marker;

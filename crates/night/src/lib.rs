@@ -12,5 +12,6 @@ mod error;
 pub mod outcome;
 pub mod status;
 pub mod workflow;
+pub mod workflow_runs;
 
 pub use error::Error;

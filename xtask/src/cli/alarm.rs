@@ -2,7 +2,8 @@
 
 use std::str::FromStr;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
+use night::alarm::keep::{Call, JobStatus};
 
 /// `alarm`.
 #[derive(Debug, Clone, Args)]
@@ -41,15 +42,13 @@ impl FromStr for JobName {
     }
 }
 
-/// What GitHub Actions calls the end of a job.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum JobStatus {
-    /// All its steps did.
-    Success,
-    /// One of them did not.
-    Failure,
-    /// It was stopped: by a person, or because it took too long.
-    Cancelled,
-    /// It had nothing to do.
-    Skipped,
+impl AlarmArgs {
+    /// How a job calls the alarm.
+    pub fn call(&self) -> Call<'_> {
+        Call {
+            job: self.job.as_str(),
+            status: self.status,
+            dry_run: self.dry_run,
+        }
+    }
 }

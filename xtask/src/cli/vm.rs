@@ -2,27 +2,9 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
+use machine::vm::attempt::{Base, Options};
 use registry_compat::ImageRef;
-
-/// What the machine is before its config makes something of it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, serde::Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Base {
-    /// A Debian with Ignition, clevis and cryptsetup, made here.
-    Debian,
-    /// Fedora CoreOS of the stream of image.yaml, downloaded once.
-    Fcos,
-}
-
-impl std::fmt::Display for Base {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Self::Debian => "debian",
-            Self::Fcos => "fcos",
-        })
-    }
-}
 
 /// `vm`.
 #[derive(Debug, Clone, Args)]
@@ -55,4 +37,21 @@ pub struct VmArgs {
     /// Have nights that go badly instead: each must say why
     #[arg(long, conflicts_with_all = ["keep", "mistakes"])]
     pub nights: bool,
+}
+
+impl VmArgs {
+    /// The attempt that is wanted.
+    pub fn options(&self) -> Options {
+        Options {
+            name: self.name.clone(),
+            base: self.base,
+            serial: self.serial,
+            keep: self.keep,
+            emulate: self.emulate,
+            logs: self.logs.clone(),
+            switch: self.switch.clone(),
+            mistakes: self.mistakes,
+            nights: self.nights,
+        }
+    }
 }

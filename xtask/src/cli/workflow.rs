@@ -5,6 +5,7 @@ use std::str::FromStr;
 use clap::{Args, Subcommand};
 use image_config::Reason;
 use night::workflow::{Start, Startable};
+use night::workflow_runs::Request;
 
 /// `workflow`.
 #[derive(Debug, Clone, Args)]
@@ -13,6 +14,29 @@ pub struct WorkflowArgs {
     /// What is done.
     #[command(subcommand)]
     pub task: WorkflowTask,
+}
+
+impl WorkflowArgs {
+    /// What is asked.
+    pub fn request(&self) -> Request {
+        match &self.task {
+            WorkflowTask::Run(args) => Request::Run {
+                start: Start {
+                    workflow: args.workflow,
+                    execute: args.execute,
+                    force: args.force.clone(),
+                    dry_run: args.dry_run,
+                },
+                branch: args.branch.as_ref().map(|name| name.as_str().to_owned()),
+                watch: args.watch,
+            },
+            WorkflowTask::Status(args) if args.all => Request::All,
+            WorkflowTask::Status(args) => Request::Status {
+                file: args.name.as_str().to_owned(),
+                watch: args.watch,
+            },
+        }
+    }
 }
 
 /// What is below `workflow`.
@@ -48,18 +72,6 @@ pub struct RunArgs {
     /// Follow the run to its end; the exit code says how it ended
     #[arg(long)]
     pub watch: bool,
-}
-
-impl RunArgs {
-    /// What is started, without where and how it is followed.
-    pub fn start(&self) -> Start {
-        Start {
-            workflow: self.workflow,
-            execute: self.execute,
-            force: self.force.clone(),
-            dry_run: self.dry_run,
-        }
-    }
 }
 
 /// `workflow status`.

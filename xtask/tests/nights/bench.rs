@@ -1,15 +1,13 @@
 //! The tasks in this process, between a GitHub on loopback and a throw-away
 //! folder.
 
+use night::workflow_runs::{self, Tempo};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Parser;
 use custom_coreos::cli::{Cli, Task};
-use custom_coreos::tasks::{
-    alarm, status,
-    workflow::{self, Tempo},
-};
+use custom_coreos::tasks::status;
 use host::Secret;
 use host::env::{CiRun, Env};
 use host::report::Report;
@@ -100,9 +98,13 @@ impl Bench {
             follow: polls,
         };
         let done = match &cli.task {
-            Some(Task::Alarm(args)) => alarm::run_at(&world, args, pace),
+            Some(Task::Alarm(args)) => {
+                night::alarm::keep::run_at(&world, args.call(), pace).map_err(Into::into)
+            }
             Some(Task::Status(args)) => status::run(&world, args),
-            Some(Task::Workflow(args)) => workflow::run_at(&world, args, tempo),
+            Some(Task::Workflow(args)) => {
+                workflow_runs::run_at(&world, &args.request(), tempo).map_err(Into::into)
+            }
             other => panic!("{other:?}"),
         };
         Ran::of(&report, done)

@@ -1,11 +1,11 @@
 //! Each verdict, and what is said of it.
 
+use host::failure::Failure as _;
 use registry_compat::{Trouble, Unknown};
 use version_discovery::{Fact, KmodsSource};
 
 use super::*;
 use crate::testing;
-use host::failure::Failure as _;
 
 fn resolved((config, upstream, local): &(Config, Upstream, Local)) -> Result<Resolution, Error> {
     resolve(config, upstream, local, &decide(config, upstream))

@@ -11,10 +11,10 @@ mod keys;
 mod people;
 mod units;
 
+use expectation::List;
 use serde_json::Value;
 
 use super::config::rendered;
-use expectation::List;
 pub use expectation::{Boot, Check, Expectation, Pins, Question};
 pub(super) use expectation::{sha256, system};
 

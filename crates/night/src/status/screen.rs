@@ -1,10 +1,10 @@
 //! One screen of it.
 
+use image_publish::Signature;
 use jiff::Timestamp;
 
 use super::state::{Inputs, Published, Status, Verdict, Word, Workflows};
 use crate::workflow::span;
-use image_publish::Signature;
 
 fn row(name: &str, value: impl Into<String>) -> Vec<String> {
     vec![name.to_owned(), value.into()]

@@ -1,9 +1,9 @@
 use super::*;
-use host::failure::Failure as _;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use host::failure::Failure as _;
 use remote::loopback::{Loopback, Manner, Reply, Request};
 use remote::{Agent, Limits};
 use serde_json::json;

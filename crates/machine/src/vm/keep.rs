@@ -3,10 +3,10 @@
 use host::process;
 use host::process::Invocation;
 use image_build::gather::World;
-use machine::vm::{machine::CONSOLE_SOCKET, run::Booted, trial::Trial};
 use serde_json::{Value, json};
 
 use crate::error::Error;
+use crate::vm::{machine::CONSOLE_SOCKET, run::Booted, trial::Trial};
 
 /// The private half of the key for this one machine.
 const KEY: &str = "key";

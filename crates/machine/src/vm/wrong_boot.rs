@@ -1,7 +1,8 @@
 //! Why a boot went wrong, for a person.
 
 use image_build::gather::World;
-use machine::vm::run::Booted;
+
+use crate::vm::run::Booted;
 
 /// How many of the console's last lines are shown when a boot went wrong.
 const TAIL: usize = 25;

@@ -6,15 +6,14 @@ use std::time::Duration;
 
 use host::{Done, process};
 use image_build::gather::World;
-use machine::ignition::page::install;
 use qrcode::QrCode;
 use qrcode::render::unicode::Dense1x2;
 use remote::serve::{Bound, Page, Served};
 use sha2::{Digest as _, Sha256};
 
-use super::site::site;
-use crate::cli::ServeArgs;
+use super::site_folder::site;
 use crate::error::Error;
+use crate::ignition::page::install;
 
 /// The port if only an address is given.
 const PORT: u16 = 8000;
@@ -23,14 +22,14 @@ const PORT: u16 = 8000;
 ///
 /// # Errors
 /// If the address is none, or cannot be listened on.
-pub fn run(world: &World<'_>, args: &ServeArgs) -> Result<Done, Error> {
-    let address = address(&args.address)?;
+pub fn run(world: &World<'_>, listen: &str) -> Result<Done, Error> {
+    let address = address(listen)?;
     let bound = Bound::to(address)?;
     let url = bound.url();
     let Some(site) = site(world, &url)? else {
         return Ok(Done::Badly);
     };
-    let pages = machine::ignition::page::files(&site)
+    let pages = crate::ignition::page::files(&site)
         .into_iter()
         .map(|(name, (kind, bytes))| {
             let tag = Sha256::digest(&bytes)

@@ -1,8 +1,8 @@
 //! What the lints found in a machine, for a person.
 
 use host::report::Report;
-use machine::ignition::lints::Finding;
-use machine::ignition::sources::Machine;
+
+use crate::ignition::{lints::Finding, sources::Machine};
 
 /// Says what compiler and lints have found.
 pub(super) fn tell(report: &Report, machine: &Machine) {

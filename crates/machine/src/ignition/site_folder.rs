@@ -6,13 +6,12 @@ use std::path::Path;
 use host::process::{Invocation, read, shell};
 use host::{Done, files as disk};
 use image_build::gather::World;
-use machine::ignition::{
+
+use crate::error::Error;
+use crate::ignition::{
     site::{Commit, PAGE, Site, home},
     sources::translate_all,
 };
-
-use crate::cli::SiteArgs;
-use crate::error::Error;
 
 /// Translates, and makes the site; `None` if a config is not well, which is
 /// told.
@@ -30,7 +29,7 @@ pub fn site(world: &World<'_>, url: &str) -> Result<Option<Site>, Error> {
         return Ok(None);
     }
     let commit = commit(world);
-    Ok(Site::new(world.config, &machines, url, commit).map(Some)?)
+    Site::new(world.config, &machines, url, commit).map(Some)
 }
 
 /// The last commit of what the configs are made of.
@@ -54,22 +53,22 @@ fn commit(world: &World<'_>) -> Option<Commit> {
 ///
 /// # Errors
 /// [`Error::Refused`] if the folder holds anything else.
-pub fn run(world: &World<'_>, args: &SiteArgs) -> Result<Done, Error> {
+pub fn run(world: &World<'_>, output: &Path) -> Result<Done, Error> {
     let Some(site) = site(world, &home(world.config))? else {
         return Ok(Done::Badly);
     };
-    let folder = world.env.root.join(&args.output);
-    let files = machine::ignition::page::files(&site);
+    let folder = world.env.root.join(output);
+    let files = crate::ignition::page::files(&site);
     write(&folder, &files)?;
     for name in files.keys() {
-        let path = args.output.join(name).display().to_string();
+        let path = output.join(name).display().to_string();
         world.report.status("Wrote", &path);
         world.report.answer(&path);
     }
     world.report.document(&site)?;
     world
         .report
-        .outputs(&[("site", args.output.display().to_string())])?;
+        .outputs(&[("site", output.display().to_string())])?;
     Ok(Done::Well)
 }
 

@@ -2,16 +2,16 @@
 
 use host::Done;
 use image_build::gather::World;
-use machine::ignition::{
-    diff::differences,
-    site::{Published, home},
-};
+use image_config::Url;
 use remote::{Agent, Limits};
 use serde::Serialize;
 
-use super::site::site;
-use crate::cli::CompareArgs;
+use super::site_folder::site;
 use crate::error::Error;
+use crate::ignition::{
+    diff::differences,
+    site::{Published, home},
+};
 
 /// What was found at a URL.
 #[derive(Debug, Clone, Serialize)]
@@ -43,8 +43,8 @@ enum Verdict {
 ///
 /// # Errors
 /// [`Error::Unknown`] if the server could not be asked.
-pub fn run(world: &World<'_>, args: &CompareArgs) -> Result<Done, Error> {
-    let url = match &args.url {
+pub fn run(world: &World<'_>, url: Option<&Url>) -> Result<Done, Error> {
+    let url = match url {
         Some(url) => url.to_string(),
         None => home(world.config),
     };

@@ -3,18 +3,18 @@
 use image_build::gather::World;
 use image_build::lock::ZFS_VERSION_LABEL;
 use image_publish::{control_image, public_key};
-use machine::vm::{
+use registry_compat::{Answer, ImageRef};
+use serde_json::Value;
+use version_discovery::Arch;
+
+use super::wrong_boot::went_wrong;
+use crate::error::Error;
+use crate::vm::{
     expect::expectations,
     judge::Judgement,
     switch::{Switch, judge},
     trial::Trial,
 };
-use registry_compat::{Answer, ImageRef};
-use serde_json::Value;
-use version_discovery::Arch;
-
-use super::reason::went_wrong;
-use crate::error::Error;
 
 /// The guest's name for this machine, in QEMU's user network.
 const THIS_MACHINE: &str = "10.0.2.2";
@@ -42,7 +42,7 @@ pub fn plan(world: &World<'_>, image: Option<&ImageRef>, config: &Value) -> Resu
     let found = match registries.inspect(&image, arch) {
         Answer::Present(found) => found,
         Answer::Absent => return Err(wrong(format!("{image} is not there for {arch}"))),
-        Answer::Unknown(why) => return Err(Error::Unknown(why)),
+        Answer::Unknown(why) => return Err(image_build::Error::Unknown(why).into()),
     };
     let zfs = found
         .labels
@@ -53,7 +53,7 @@ pub fn plan(world: &World<'_>, image: Option<&ImageRef>, config: &Value) -> Resu
     let control = match registries.digest(&control) {
         Answer::Present(_) => Some(control),
         Answer::Absent => None,
-        Answer::Unknown(why) => return Err(Error::Unknown(why)),
+        Answer::Unknown(why) => return Err(image_build::Error::Unknown(why).into()),
     };
     let has_key = expectations(config).iter().any(|expectation| {
         expectation

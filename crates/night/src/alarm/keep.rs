@@ -1,0 +1,296 @@
+//! Keeps the issue: what a job's end means for it, and doing that.
+
+use host::process::interrupted;
+use host::{Done, Secret, env};
+use image_build::gather::World;
+use image_config::{SecretSource, Webhook};
+use registry_compat::Answer;
+use remote::{Access, Agent, Change, Issue, Limits, Pace, Project};
+use serde::Serialize;
+
+use crate::alarm::{
+    classify::{Cause, of_foreign_step},
+    plan::{Age, Effect, Ended, Facts, Verdict, plan},
+    state_marker::State,
+};
+use crate::error::Error;
+use crate::outcome;
+
+/// What GitHub Actions calls the end of a job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum JobStatus {
+    /// All its steps did.
+    Success,
+    /// One of them did not.
+    Failure,
+    /// It was stopped: by a person, or because it took too long.
+    Cancelled,
+    /// It had nothing to do.
+    Skipped,
+}
+
+/// How a job calls the alarm.
+#[derive(Debug, Clone, Copy)]
+pub struct Call<'a> {
+    /// The job's name.
+    pub job: &'a str,
+    /// How it ended, so far.
+    pub status: JobStatus,
+    /// Only print what would be done.
+    pub dry_run: bool,
+}
+
+/// `alarm`. Whatever is wrong with the image, this task has done its own: the
+/// exit code says only if the alarm could be kept.
+///
+/// # Errors
+/// If GitHub could not be asked or does not let it.
+pub fn run(world: &World<'_>, args: Call<'_>) -> Result<Done, Error> {
+    run_at(world, args, Pace::github(env::epoch_seconds, interrupted))
+}
+
+/// The same, at another pace.
+///
+/// # Errors
+/// As [`run`].
+pub fn run_at(world: &World<'_>, args: Call<'_>, pace: Pace) -> Result<Done, Error> {
+    let project = world.project(Access::Issues, pace)?;
+    let mut facts = gather(world, args, &project)?;
+    let mut planned = plan(&facts);
+    for number in &planned.foreign {
+        world.report.warning(&format!(
+            "#{number} has the alarm's mark, and was opened by somebody who may not change this \
+             repository: it is left alone"
+        ));
+    }
+    let mut sink: Box<dyn Sink> = match args.dry_run {
+        true => Box::new(Dry),
+        false => Box::new(Live {
+            world,
+            project: &project,
+        }),
+    };
+    let verdict = planned.verdict;
+    let state = planned.state.clone();
+    let mut number = planned.issue;
+    let mut done: Vec<String> = Vec::new();
+    // Whoever opens an issue looks again: another run may have done so at the
+    // same time. Then the first one stays, and the other is closed as the same.
+    for _ in 0..2 {
+        let mut opened = None;
+        for effect in &planned.effects {
+            let text = effect.to_string();
+            world.report.answer(&text);
+            done.push(text);
+            opened = sink.perform(effect)?.or(opened);
+        }
+        let Some(issue) = opened else { break };
+        number = Some(issue.number);
+        facts.issues = with(project.issues(&facts.label)?, issue);
+        facts.webhook = false;
+        planned = plan(&facts);
+        number = planned.issue.or(number);
+    }
+    tell(world, verdict, number)?;
+    world.report.document(&Document {
+        verdict,
+        issue: number,
+        troubles: &state,
+        effects: &done,
+    })?;
+    Ok(Done::Well)
+}
+
+/// The document of `alarm --json`.
+#[derive(Serialize)]
+#[serde(rename_all = "kebab-case")]
+struct Document<'a> {
+    verdict: Verdict,
+    issue: Option<u64>,
+    #[serde(flatten)]
+    troubles: &'a State,
+    effects: &'a [String],
+}
+
+/// A list may not have yet what was opened a moment ago.
+fn with(mut issues: Vec<Issue>, opened: Issue) -> Vec<Issue> {
+    if issues.iter().all(|issue| issue.number != opened.number) {
+        issues.push(opened);
+    }
+    issues
+}
+
+fn tell(world: &World<'_>, verdict: Verdict, issue: Option<u64>) -> Result<(), Error> {
+    let words = match verdict {
+        Verdict::Quiet => "all is well",
+        Verdict::Raised => "raised",
+        Verdict::Changed => "another cause",
+        Verdict::Known => "nothing new",
+        Verdict::Muted => "nothing new, and closed as not planned",
+        Verdict::Recovered => "all is well again",
+    };
+    let issue = issue.map(|number| format!(" (#{number})"));
+    let issue = issue.unwrap_or_default();
+    world.report.status("Alarm", &format!("{words}{issue}"));
+    Ok(world
+        .report
+        .summary(&format!("\nAlarm: {words}{issue}\n"))?)
+}
+
+fn gather(world: &World<'_>, args: Call<'_>, project: &Project) -> Result<Facts, Error> {
+    let env = world.env;
+    let left = outcome::read(&env.root, env.run.name().as_deref());
+    let ended = match (args.status, &left) {
+        (JobStatus::Success, _) => Ended::Well,
+        (JobStatus::Cancelled | JobStatus::Skipped, _) => Ended::Otherwise,
+        (JobStatus::Failure, Some(left)) => {
+            Ended::Badly(left.cause, format!("{}: {}", left.task, left.message))
+        }
+        (JobStatus::Failure, None) => foreign(world, project),
+    };
+    let alarm = &world.config.alarm;
+    let server = env.run.server.as_deref().unwrap_or("https://github.com");
+    let page = |id: u64| format!("{server}/{}/actions/runs/{id}", project.name());
+    world
+        .report
+        .status("Reading", &format!("issues of {}", project.name()));
+    Ok(Facts {
+        job: args.job.to_owned(),
+        ended,
+        not_yet: left.is_some_and(|left| left.is_not_yet()),
+        age: age(world)?,
+        most_days: alarm.image_age_days,
+        issues: project.issues(alarm.label.as_str())?,
+        label: alarm.label.as_str().to_owned(),
+        today: jiff::tz::Offset::UTC.to_datetime(env.now).date(),
+        run: env.run.id.map(page),
+        webhook: alarm.webhook.is_some(),
+    })
+}
+
+/// A step failed that is none of this program's, or that did not come to its
+/// end. GitHub may know its name.
+fn foreign(world: &World<'_>, project: &Project) -> Ended {
+    let run = &world.env.run;
+    let name = match (run.id, run.attempt, &run.runner) {
+        (Some(id), Some(attempt), Some(runner)) => project.failed_step(id, attempt, runner),
+        _ => Ok(None),
+    };
+    match name {
+        Ok(Some(name)) => Ended::Badly(of_foreign_step(&name), format!("step `{name}` failed")),
+        Ok(None) => Ended::Badly(Cause::Unknown, "unknown step: see the run".to_owned()),
+        Err(error) => {
+            world
+                .report
+                .note(&format!("which step failed, GitHub does not say: {error}"));
+            Ended::Badly(Cause::Unknown, "unknown step: see the run".to_owned())
+        }
+    }
+}
+
+/// The age of the published image. No answer is no verdict.
+fn age(world: &World<'_>) -> Result<Age, Error> {
+    let tag = world.config.image.tags.first();
+    let (Some(tag), true) = (tag, world.config.alarm.image_age_days > 0) else {
+        return Ok(Age::Unknown);
+    };
+    let image = world.config.repository()?.tagged(tag.clone());
+    world.report.status("Reading", &format!("{image}"));
+    let created = match world.registries()?.inspect(&image, world.first_arch()?) {
+        Answer::Present(found) => found.created,
+        Answer::Absent => {
+            world.report.note("nothing is published yet");
+            None
+        }
+        Answer::Unknown(why) => {
+            world.report.warning(&format!(
+                "how old the published image is, is not known: {why}"
+            ));
+            None
+        }
+    };
+    let days =
+        created.map(|created| (world.env.now.as_second() - created.as_second()).div_euclid(86_400));
+    // A date in the future is a wrong clock, and no verdict.
+    let days = days.and_then(|days| u32::try_from(days).ok());
+    Ok(days.map_or(Age::Unknown, Age::Days))
+}
+
+/// Where effects go. What is opened comes back.
+trait Sink {
+    fn perform(&mut self, effect: &Effect) -> Result<Option<Issue>, Error>;
+}
+
+/// They were printed, and that is all.
+struct Dry;
+
+impl Sink for Dry {
+    fn perform(&mut self, _effect: &Effect) -> Result<Option<Issue>, Error> {
+        Ok(None)
+    }
+}
+
+struct Live<'a> {
+    world: &'a World<'a>,
+    project: &'a Project,
+}
+
+impl Sink for Live<'_> {
+    fn perform(&mut self, effect: &Effect) -> Result<Option<Issue>, Error> {
+        match effect {
+            Effect::Open { title, body, label } => {
+                let issue = self.project.open_issue(title, body, label)?;
+                if issue.labels.iter().all(|name| name != label) {
+                    // It would not be found again, and each night open another.
+                    let close = Change {
+                        state: Some(("closed", "not_planned")),
+                        ..Change::default()
+                    };
+                    self.project.change_issue(issue.number, &close)?;
+                    return Err(Error::Step {
+                        step: format!("issue #{}", issue.number),
+                        detail: format!(
+                            "closed again: GitHub has not given it the label `{label}`, without \
+                             which it is not found again; let the token set labels: {}",
+                            Access::Issues.wanted()
+                        ),
+                    });
+                }
+                return Ok(Some(issue));
+            }
+            Effect::Change { number, change } => self.project.change_issue(*number, change)?,
+            Effect::Comment { number, body } => self.project.comment(*number, body)?,
+            Effect::Notify(message) => {
+                let Some(webhook) = &self.world.config.alarm.webhook else {
+                    return Ok(None);
+                };
+                // The issue is the alarm; this only hurries.
+                let sent = address(self.world, webhook).and_then(|address| {
+                    let agent = Agent::new(Limits::default());
+                    remote::webhook::post(&agent, &address, message)
+                });
+                if let Err(why) = sent {
+                    self.world
+                        .report
+                        .warning(&format!("the webhook was not told: {why}"));
+                }
+            }
+        }
+        Ok(None)
+    }
+}
+
+fn address(world: &World<'_>, webhook: &Webhook) -> Result<Secret, String> {
+    match webhook {
+        Webhook::Address(url) => Ok(Secret::new(url.as_str())),
+        Webhook::Secret(SecretSource::Env(name)) => {
+            env::secret(name).ok_or_else(|| format!("{name} is not set"))
+        }
+        Webhook::Secret(SecretSource::File(path)) => {
+            let path = world.env.root.join(path);
+            let text = std::fs::read_to_string(&path)
+                .map_err(|error| format!("{}: {error}", path.display()))?;
+            Ok(Secret::new(text.trim()))
+        }
+    }
+}
