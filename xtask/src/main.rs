@@ -3,5 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    custom_coreos::main()
+    custom_coreos::tasks().run()
 }

@@ -1,4 +1,6 @@
-//! One module for each task, or family of tasks.
+//! The list of tasks: a module, an entry in [`Task`] with its help, a place in a
+//! group, and the call. A task is added here, in a file of its own below
+//! `tasks/`, and in README's table; nowhere else.
 
 pub mod alarm;
 pub mod build;
@@ -10,7 +12,6 @@ pub mod diff;
 pub mod doctor;
 pub mod explain;
 pub mod forecast;
-pub mod help;
 pub mod ignition;
 pub mod keys;
 pub mod performed;
@@ -23,3 +24,233 @@ pub mod verify;
 pub mod versions;
 pub mod vm;
 pub mod workflow;
+
+use clap::Subcommand;
+use host::Done;
+use host::process::minding;
+use image_build::gather::World;
+
+use crate::cli::{
+    AlarmArgs, BuildArgs, ButaneArgs, CleanupArgs, DiffArgs, DoctorArgs, FactsArgs, HelpArgs,
+    IgnitionArgs, KeysArgs, PromoteArgs, PublishArgs, RehearseArgs, ResolveArgs, RetractArgs,
+    RollbackArgs, StateArgs, TestBuildArgs, VerifyArgs, VmArgs, WorkflowArgs,
+};
+use crate::error::Error;
+
+/// The tasks in groups, in the order of the list that `cargo xtask` prints. A
+/// test holds that each task is in exactly one.
+pub(crate) const GROUPS: [(&str, &[&str]); 5] = [
+    (
+        "What there is",
+        &[
+            "versions",
+            "zfs-version",
+            "kernel-version",
+            "kernel-major-minor",
+            "check-zfs-available",
+            "explain",
+            "forecast",
+            "status",
+        ],
+    ),
+    (
+        "The image",
+        &[
+            "resolve",
+            "build",
+            "test-build",
+            "publish",
+            "verify",
+            "diff",
+            "promote",
+            "rollback",
+            "retract",
+            "keys",
+            "cleanup",
+        ],
+    ),
+    ("The machine", &["ignition", "butane", "vm"]),
+    ("The nights", &["workflow", "alarm"]),
+    (
+        "This checkout",
+        &["rehearse", "check", "config", "doctor", "help"],
+    ),
+];
+
+/// The tasks.
+#[derive(Debug, Subcommand)]
+pub enum Task {
+    /// Show what upstream has, and if an image can be built
+    ///
+    /// Example: cargo xtask versions --json
+    Versions(FactsArgs),
+    /// Print the newest OpenZFS tag of the series
+    ///
+    /// Example: cargo xtask zfs-version
+    ZfsVersion,
+    /// Print the kernel of the base image
+    ///
+    /// Example: cargo xtask kernel-version
+    KernelVersion,
+    /// Print the kernel's major and minor version
+    ///
+    /// Example: cargo xtask kernel-major-minor
+    KernelMajorMinor,
+    /// Print the kmods image, or why there is none
+    ///
+    /// Example: cargo xtask check-zfs-available || echo "exit code $?"
+    CheckZfsAvailable(FactsArgs),
+    /// Say why this base and this ZFS, and why none newer
+    ///
+    /// Example: cargo xtask explain
+    Explain(FactsArgs),
+    /// Say what the streams ahead will bring, and when
+    ///
+    /// Example: cargo xtask forecast
+    Forecast,
+    /// Show what is published, what upstream has, and how CI is
+    ///
+    /// Exit code 0: all was asked, whatever the answers are; but 10 and 4 as in
+    /// `explain`, where nothing can be built. 3: a row says what could not be
+    /// asked, and the others stand all the same.
+    ///
+    /// Example: cargo xtask status --history
+    Status(StateArgs),
+    /// Write the lock: every input, pinned by digest
+    ///
+    /// Example: cargo xtask resolve -o lock.json
+    Resolve(ResolveArgs),
+    /// Build and verify the image, and publish it if asked
+    ///
+    /// Example: cargo xtask build --publish --dry-run
+    Build(BuildArgs),
+    /// Build the image, verify it, and remove it again
+    ///
+    /// Example: cargo xtask test-build
+    TestBuild(TestBuildArgs),
+    /// Sign, prove and name what `build --push` pushed
+    ///
+    /// With several architectures the images are joined into one index.
+    ///
+    /// Example: cargo xtask publish ghcr.io/o/i@sha256:… --locked lock.json
+    Publish(PublishArgs),
+    /// Check a published image against its own lock
+    ///
+    /// Example: cargo xtask verify ghcr.io/owner/custom-coreos:stable
+    Verify(VerifyArgs),
+    /// List packages and labels that changed between images
+    ///
+    /// Example: cargo xtask diff ghcr.io/o/i:20260720 ghcr.io/o/i:stable
+    Diff(DiffArgs),
+    /// Move the followed tags to an image, once it is proven
+    ///
+    /// Example: cargo xtask promote ghcr.io/owner/custom-coreos@sha256:…
+    Promote(PromoteArgs),
+    /// Move the followed tags back to the image before
+    ///
+    /// Example: cargo xtask rollback --to 20260720
+    Rollback(RollbackArgs),
+    /// Mark an image as bad, and say what hosts must do
+    ///
+    /// Example: cargo xtask retract 20260721
+    Retract(RetractArgs),
+    /// Make the key pair that signs what is published
+    ///
+    /// Example: cargo xtask keys new
+    Keys(KeysArgs),
+    /// Translate the machines' Butane configs to Ignition
+    ///
+    /// Every ignition/*.bu and ignition/examples/*.bu becomes a file below
+    /// target/ignition, strictly, and the lints look at the result.
+    ///
+    /// Example: cargo xtask ignition nas --check
+    Ignition(IgnitionArgs),
+    /// Be the Butane compiler, flag for flag
+    ///
+    /// Example: cargo xtask butane --strict --pretty < nas.bu > nas.ign
+    Butane(ButaneArgs),
+    /// Try an installation in a virtual machine
+    ///
+    /// Installs a config of ignition/ with the real Ignition, on a machine with
+    /// a TPM, boots twice, and judges what came of it.
+    ///
+    /// Example: cargo xtask vm nas --serial
+    Vm(VmArgs),
+    /// Plan which old versions go, and delete them if asked
+    ///
+    /// What a kept image needs stays: platforms, signatures, attestations.
+    ///
+    /// Example: cargo xtask cleanup --days 30
+    Cleanup(CleanupArgs),
+    /// Start the workflows at GitHub, and see how they went
+    ///
+    /// Example: cargo xtask workflow status
+    Workflow(WorkflowArgs),
+    /// Open, change or close the issue that says what is wrong
+    ///
+    /// Each job of a workflow calls it as its last step.
+    ///
+    /// Example: cargo xtask alarm --job build --status failure --dry-run
+    Alarm(AlarmArgs),
+    /// Print image.yaml with every default filled in
+    ///
+    /// Example: cargo xtask config
+    Config,
+    /// Say what is missing here, and what brings it
+    ///
+    /// Example: cargo xtask doctor
+    Doctor(DoctorArgs),
+    /// Check format, lints and tests, as CI does
+    ///
+    /// Example: cargo xtask check
+    Check,
+    /// Run the main job against throw-away stand-ins
+    ///
+    /// No account and no upstream is needed. Shows nights that go well, and
+    /// nights that do not.
+    ///
+    /// Example: cargo xtask rehearse
+    Rehearse(RehearseArgs),
+    /// List the tasks, or explain one
+    ///
+    /// Example: cargo xtask help build
+    Help(HelpArgs),
+}
+
+/// Does a task that needs a valid `image.yaml`.
+///
+/// # Errors
+/// Whatever ends the task without its answer.
+pub(crate) fn run(task: &Task, world: &World<'_>) -> Result<Done, Error> {
+    match task {
+        Task::Versions(facts) => versions::table(world, facts),
+        Task::ZfsVersion => versions::zfs(world),
+        Task::KernelVersion => versions::kernel(world),
+        Task::KernelMajorMinor => versions::kernel_major_minor(world),
+        Task::CheckZfsAvailable(facts) => versions::check(world, facts),
+        Task::Explain(facts) => explain::run(world, facts),
+        Task::Status(args) => status::run(world, args),
+        Task::Forecast => forecast::run(world),
+        Task::Resolve(args) => resolve::run(world, args),
+        Task::Build(args) => build::build(world, args),
+        Task::TestBuild(args) => build::test_build(world, args),
+        Task::Publish(args) => publish::run(world, args),
+        Task::Verify(args) => verify::run(world, args),
+        Task::Promote(args) => promote::promote(world, args),
+        Task::Rollback(args) => promote::rollback(world, args),
+        Task::Retract(args) => promote::retract(world, args),
+        Task::Diff(args) => diff::run(world, args),
+        Task::Keys(args) => keys::run(world, args),
+        Task::Cleanup(args) => minding(|| cleanup::run(world, args)),
+        Task::Rehearse(args) => minding(|| rehearse::run(world, args)),
+        Task::Ignition(args) => ignition::run(world, args),
+        Task::Workflow(args) => minding(|| workflow::run(world, args)),
+        Task::Alarm(args) => minding(|| alarm::run(world, args)),
+        Task::Vm(args) => minding(|| vm::run(world, args)),
+        Task::Config => config::run(world.config, world.report),
+        Task::Check => check::run(world),
+        // They have something to say without a valid image.yaml, and were called
+        // before it was read.
+        Task::Help(_) | Task::Butane(_) | Task::Doctor(_) => Ok(Done::Well),
+    }
+}

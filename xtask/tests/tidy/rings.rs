@@ -354,6 +354,7 @@ fn a_crate_imports_what_lies_below_it() {
     packages.retain(|(name, _)| name != "host");
     packages.push(("new".to_owned(), Vec::new()));
     let wrong = [
+        "retention -> host does not go downwards",
         "remote -> machine does not go downwards",
         "new has no layer",
         "host has a layer and does not exist",

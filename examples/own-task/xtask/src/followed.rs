@@ -1,0 +1,49 @@
+//! `followed`: which names hosts follow, as `image.yaml` has them.
+
+use custom_coreos::OwnTask;
+use custom_coreos::error::Error;
+use host::Done;
+use image_build::gather::World;
+use serde_json::json;
+
+/// Print the names that hosts follow
+///
+/// Example: cargo xtask followed --tag stable
+#[derive(clap::Args)]
+struct Followed {
+    /// Only this tag; it must be one of image.yaml's
+    #[arg(long, value_name = "TAG")]
+    tag: Option<String>,
+}
+
+/// What can go wrong here and nowhere else.
+#[derive(Debug, thiserror::Error)]
+enum Wrong {
+    /// Hosts cannot follow it.
+    #[error("image.yaml moves no tag `{0}`; `image.tags` lists those that it moves")]
+    NoSuchTag(String),
+}
+
+/// The task.
+pub fn task() -> OwnTask {
+    OwnTask::new("followed", followed)
+}
+
+fn followed(world: &World<'_>, args: &Followed) -> Result<Done, Error> {
+    let repository = world.config.repository()?;
+    let wanted = |tag: &&String| args.tag.as_ref().is_none_or(|only| only == *tag);
+    let tags: Vec<String> = world.config.image.tags.iter().map(ToString::to_string).collect();
+    let names: Vec<String> = tags
+        .iter()
+        .filter(wanted)
+        .map(|tag| format!("{repository}:{tag}"))
+        .collect();
+    if let (Some(tag), true) = (&args.tag, names.is_empty()) {
+        return Err(Error::own(Wrong::NoSuchTag(tag.clone())));
+    }
+    for name in &names {
+        world.report.answer(name);
+    }
+    world.report.document(&json!({ "followed": names }))?;
+    Ok(Done::Well)
+}
