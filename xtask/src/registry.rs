@@ -31,8 +31,7 @@ use image_config::Config;
 
 use crate::cli::{Cli, EXIT_CODES, Global, HelpArgs};
 use crate::error::Error;
-use crate::tasks;
-use crate::tasks::{GROUPS, Task};
+use crate::tasks::{GROUPS, Task, butane, doctor, perform};
 
 /// What a task does, with its arguments still as clap has them.
 type Call = Box<dyn Fn(&World<'_>, &ArgMatches) -> Result<Done, Error>>;
@@ -102,7 +101,7 @@ impl Tasks {
     /// code.
     pub fn run(&self) -> ExitCode {
         if let Some(arguments) = env::butane_arguments() {
-            return ExitCode::from(tasks::butane::run(arguments));
+            return ExitCode::from(butane::run(arguments));
         }
         if let Err(error) = self.names_are_free() {
             return fail(&Report::plain(false), &error);
@@ -165,12 +164,12 @@ impl Tasks {
         // These have something to say about a file that is not valid.
         match &task {
             Task::Help(args) => return self.help(report, args),
-            Task::Butane(args) => return Ok(Done::Code(tasks::butane::run(args.words()))),
-            Task::Doctor(args) => return tasks::doctor::run(env, report, &path, args),
+            Task::Butane(args) => return Ok(Done::Code(butane::run(args.words()))),
+            Task::Doctor(args) => return doctor::run(env, report, &path, args),
             _ => {}
         }
         let config = Config::load(&path)?;
-        tasks::run(&task, &World::new(env, &config, report))
+        perform(&task, &World::new(env, &config, report))
     }
 
     /// The list of tasks, one line each, in groups.

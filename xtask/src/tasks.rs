@@ -221,7 +221,7 @@ pub enum Task {
 ///
 /// # Errors
 /// Whatever ends the task without its answer.
-pub(crate) fn run(task: &Task, world: &World<'_>) -> Result<Done, Error> {
+pub(crate) fn perform(task: &Task, world: &World<'_>) -> Result<Done, Error> {
     match task {
         Task::Versions(facts) => versions::table(world, facts),
         Task::ZfsVersion => versions::zfs(world),

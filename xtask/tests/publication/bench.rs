@@ -5,7 +5,8 @@ use std::cell::{Cell, RefCell};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::{Mutex, MutexGuard, OnceLock};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError, TryLockError};
 
 use host::process::{Background, Invocation};
 use image_config::Config;
@@ -26,16 +27,37 @@ pub const FCOS: &str = "44.20260720.3.1";
 const PASSWORD: &str = "correct horse battery staple";
 const NEEDED: [&str; 3] = ["podman", "docker-registry", "base64"];
 
-/// One storage of the engine for all tests of a run, and its base image.
+/// A storage of the engine, and its base image, for the tests that take turns on
+/// it.
 struct Stage {
     folder: PathBuf,
     /// The base has a `skopeo` that reads signatures.
     skopeo: bool,
 }
 
-/// The tests share the engine's storage and the name of the built image.
-static TURN: Mutex<()> = Mutex::new(());
-static STAGE: OnceLock<Option<Stage>> = OnceLock::new();
+/// Tests on one stage share the engine's storage and the name of the built image,
+/// so they take turns. There are two stages, so that two tests run at a time: each
+/// waits for programs and for the disk most of its time.
+static TURNS: [Mutex<()>; 2] = [Mutex::new(()), Mutex::new(())];
+static STAGES: [OnceLock<Option<Stage>>; 2] = [OnceLock::new(), OnceLock::new()];
+/// Where the stages are; what earlier runs left was removed before.
+static PARENT: OnceLock<PathBuf> = OnceLock::new();
+/// So many tests have asked for a turn.
+static ASKED: AtomicUsize = AtomicUsize::new(0);
+
+/// A turn on the stage that is free, or else on the next one in order.
+fn turn() -> (usize, MutexGuard<'static, ()>) {
+    for (lane, turn) in TURNS.iter().enumerate() {
+        match turn.try_lock() {
+            Ok(guard) => return (lane, guard),
+            Err(TryLockError::Poisoned(poisoned)) => return (lane, poisoned.into_inner()),
+            Err(TryLockError::WouldBlock) => {}
+        }
+    }
+    let lane = ASKED.fetch_add(1, Ordering::Relaxed) % TURNS.len();
+    let guard = TURNS[lane].lock();
+    (lane, guard.unwrap_or_else(PoisonError::into_inner))
+}
 
 pub struct Bench {
     _turn: MutexGuard<'static, ()>,
@@ -75,7 +97,7 @@ fn shell(folder: &Path) -> Shell {
 
 /// The base: what the three scripts call, and `skopeo` where there is a good
 /// one. Made once, out of this machine's own programs.
-fn stage() -> Option<Stage> {
+fn stage(lane: usize) -> Option<Stage> {
     let found = |name: &&str| {
         std::env::var_os("PATH")
             .is_some_and(|path| std::env::split_paths(&path).any(|dir| dir.join(name).is_file()))
@@ -90,16 +112,19 @@ fn stage() -> Option<Stage> {
     }
     // Of its own for each run: the engine leaves a mount in its storage, which
     // holds on to a part of it. What went before is removed as far as it goes.
-    let parent = Path::new(env!("CARGO_TARGET_TMPDIR")).join("publication");
     let sh = Shell::new().unwrap();
-    cmd!(sh, "rm -rf {parent}")
-        .quiet()
-        .ignore_status()
-        .ignore_stderr()
-        .run()
-        .unwrap();
-    super::litter::sweep(&sh);
-    let folder = parent.join(std::process::id().to_string());
+    let parent = PARENT.get_or_init(|| {
+        let parent = Path::new(env!("CARGO_TARGET_TMPDIR")).join("publication");
+        cmd!(sh, "rm -rf {parent}")
+            .quiet()
+            .ignore_status()
+            .ignore_stderr()
+            .run()
+            .unwrap();
+        super::litter::sweep(&sh);
+        parent.join(std::process::id().to_string())
+    });
+    let folder = parent.join(format!("stage-{lane}"));
     std::fs::create_dir_all(folder.join("root/usr/bin")).unwrap();
     let format = "--format={{.Store.GraphDriverName}}";
     let driver = cmd!(sh, "podman info {format}");
@@ -108,7 +133,7 @@ fn stage() -> Option<Stage> {
     let storage = format!(
         "[storage]\ndriver = \"{driver}\"\ngraphroot = \"{}\"\nrunroot = \"{}\"\n",
         place("storage"),
-        super::litter::running(0).display()
+        super::litter::running(&folder, 0).display()
     );
     std::fs::write(folder.join("storage.conf"), storage).unwrap();
     let runtime = if found(&"runc") {
@@ -190,10 +215,8 @@ impl Bench {
     /// Everything in place, and one image published; `None` where a program is
     /// missing.
     pub fn new() -> Option<Self> {
-        let turn = TURN
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
-        let stage = STAGE.get_or_init(stage).as_ref()?;
+        let (lane, turn) = turn();
+        let stage = STAGES[lane].get_or_init(|| stage(lane)).as_ref()?;
         let dir = Shell::new().unwrap().create_temp_dir().unwrap();
         let mut bench = Self {
             _turn: turn,

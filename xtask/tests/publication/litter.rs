@@ -18,9 +18,11 @@ const RUNNING: &str = "custom-coreos-test-";
 /// this path to what cleans up after a container, and refuses one of over 50
 /// characters there: each container would seem to end 20 s late. So it is not
 /// below the checkout.
-pub fn running(number: u32) -> PathBuf {
+pub fn running(folder: &Path, number: u32) -> PathBuf {
     let name = format!("{RUNNING}{}", std::process::id());
-    std::env::temp_dir().join(name).join(number.to_string())
+    let lane = folder.file_name().unwrap().to_string_lossy();
+    let run = std::env::temp_dir().join(name);
+    run.join(format!("{lane}-{number}"))
 }
 
 /// Removes what earlier runs left there.
@@ -44,7 +46,7 @@ fn remove(sh: &Shell, folder: &Path) {
 /// Names a storage of its own.
 pub fn prepare(folder: &Path, number: u32) {
     let text = std::fs::read_to_string(storage_conf(folder, 0)).unwrap();
-    let place = |number| running(number).display().to_string();
+    let place = |number| running(folder, number).display().to_string();
     let text = text
         .replace("/storage\"", &format!("/storage-{number}\""))
         .replace(&place(0), &place(number));
@@ -59,7 +61,7 @@ pub fn clear(sh: &Shell, folder: &Path, number: u32) {
         return;
     }
     let storage = folder.join(format!("storage-{number}"));
-    let run = running(number);
+    let run = running(folder, number);
     let _conf = sh.push_env("CONTAINERS_STORAGE_CONF", storage_conf(folder, number));
     // The machine's locks of its containers; mounts; files.
     let commands = [

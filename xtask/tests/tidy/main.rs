@@ -183,6 +183,60 @@ fn main_is_a_doorstep() {
     );
 }
 
+/// The driver is a table of contents: what a task does is in a library.
+#[test]
+fn xtask_stays_thin() {
+    let lines: usize = with_end(".rs")
+        .into_iter()
+        .filter(|path| path.starts_with("xtask/src/"))
+        .map(|path| {
+            let text = read(&path);
+            let code = text.split("#[cfg(test)]\nmod tests").next().unwrap();
+            code.lines().count()
+        })
+        .sum();
+    assert!(
+        (1000..=4000).contains(&lines),
+        "move code from xtask/src ({lines} lines without tests, 4,000 at most) into a library"
+    );
+}
+
+#[test]
+fn a_crate_says_what_it_is_for() {
+    let wrong: Vec<String> = with_end("/src/lib.rs")
+        .into_iter()
+        .filter(|path| !path.contains("/fuzz/"))
+        .filter(|path| {
+            let text = read(path);
+            let head = text.lines().take_while(|line| line.starts_with("//!"));
+            let head: Vec<&str> = head.collect();
+            let says = head.join(" ").contains("mport");
+            !(6..=30).contains(&head.len()) || !says
+        })
+        .collect();
+    assert_none(
+        &wrong,
+        "begin with about ten lines: what for, the main types, whom it may import",
+    );
+}
+
+#[test]
+fn the_map_fits_two_screens() {
+    let text = read("ARCHITECTURE.md");
+    assert!(
+        text.lines().count() <= 200,
+        "move reasons to docs/decisions.md"
+    );
+    let missing: Vec<String> = manifests()
+        .iter()
+        .filter_map(|path| path.strip_suffix("/Cargo.toml"))
+        .filter(|folder| folder.starts_with("crates/") && !folder.contains("fuzz"))
+        .filter(|folder| !text.contains(*folder))
+        .map(str::to_owned)
+        .collect();
+    assert_none(&missing, "put these crates into the map of ARCHITECTURE.md");
+}
+
 #[test]
 fn no_test_is_ignored() {
     let mark = ["#[ig", "nore"].concat();
