@@ -251,6 +251,11 @@ impl Bench {
         name.parse().unwrap()
     }
 
+    /// Where the engine keeps everything of the tests that take turns here.
+    pub fn stage_folder(&self) -> &Path {
+        &self.stage.folder
+    }
+
     pub fn second_opinion(&self) -> bool {
         self.stage.skopeo
     }

@@ -85,10 +85,9 @@ fn killed_at_a_random_moment() {
     bench.run(&PUBLISH).expect(0);
     assert_ne!(bench.invariant(&before, "the run after"), before);
     bench.renew_engine();
-    let folder = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("publication");
-    // The kernel takes a moment to bury what was killed.
+    // Those of the other stage are another test's. The kernel takes a moment to bury what was killed.
     let since = Instant::now();
-    while !litter::monitors(&folder).is_empty() {
+    while !litter::monitors(bench.stage_folder()).is_empty() {
         assert!(
             since.elapsed() < Duration::from_secs(30),
             "a test leaves no process"
