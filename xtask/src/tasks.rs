@@ -14,7 +14,7 @@ pub mod explain;
 pub mod forecast;
 pub mod ignition;
 pub mod keys;
-pub mod performed;
+pub mod outcome;
 pub mod promote;
 pub mod publish;
 pub mod rehearse;

@@ -3,7 +3,7 @@
 
 mod support;
 
-use support::Bench;
+use support::Sandbox;
 use support::upstream::PUBLISHED;
 
 /// What the runner of GitHub Actions sets, as far as it could matter.
@@ -48,13 +48,13 @@ const CI: &[(&str, &str)] = &[
 
 #[test]
 fn the_same_facts_give_the_same_bytes_here_and_in_ci() {
-    let bench = Bench::new();
-    bench
+    let sandbox = Sandbox::new();
+    sandbox
         .run(&["versions", "--save-facts", "facts.json"])
         .expect(0);
-    let asked = bench.upstream.asked("", "");
-    let output = bench.path("github-output").display().to_string();
-    let summary = bench.path("summary").display().to_string();
+    let asked = sandbox.upstream.asked("", "");
+    let output = sandbox.path("github-output").display().to_string();
+    let summary = sandbox.path("summary").display().to_string();
     let files = [
         ("GITHUB_OUTPUT", output.as_str()),
         ("GITHUB_STEP_SUMMARY", &summary),
@@ -73,52 +73,52 @@ fn the_same_facts_give_the_same_bytes_here_and_in_ci() {
     ] {
         for json in [&[][..], &["--json"]] {
             let args = [task, &["--facts", "facts.json"], json].concat();
-            let here = bench.run(&args).expect(0);
-            let there = bench.run_with(&args, &in_ci).expect(0);
+            let here = sandbox.run(&args).expect(0);
+            let there = sandbox.run_with(&args, &in_ci).expect(0);
             assert_eq!(here, there, "{args:?}");
             assert!(!here.is_empty(), "{args:?}");
         }
     }
-    let config = bench.run(&["config"]).expect(0);
-    assert_eq!(config, bench.run_with(&["config"], &in_ci).expect(0));
+    let config = sandbox.run(&["config"]).expect(0);
+    assert_eq!(config, sandbox.run_with(&["config"], &in_ci).expect(0));
     // The bytes came from the facts alone.
-    assert_eq!(bench.upstream.asked("", ""), asked);
+    assert_eq!(sandbox.upstream.asked("", ""), asked);
     // And CI was CI: it got what the steps after it read.
-    assert!(bench.exists("github-output") && bench.exists("summary"));
+    assert!(sandbox.exists("github-output") && sandbox.exists("summary"));
 }
 
 /// Both halves of a publication, of one lock and of what is in the registry.
 #[test]
 fn the_same_lock_gives_the_same_bytes_here_and_in_ci() {
-    let bench = Bench::new();
-    bench.run(&["resolve", "-o", "lock.json"]).expect(0);
+    let sandbox = Sandbox::new();
+    sandbox.run(&["resolve", "-o", "lock.json"]).expect(0);
     let push = ["build", "--push", "--locked", "lock.json"];
-    bench.run(&push).expect(0);
-    let image = format!("{PUBLISHED}@{}", bench.pushed());
+    sandbox.run(&push).expect(0);
+    let image = format!("{PUBLISHED}@{}", sandbox.pushed());
     let publish = ["publish", &image, "--locked", "lock.json"];
     for task in [&push, &publish] {
         for more in [&["--dry-run"][..], &["--dry-run", "--json"]] {
             let args = [&task[..], more].concat();
-            let here = bench.run(&args).expect(0);
-            assert_eq!(here, bench.run_with(&args, CI).expect(0), "{args:?}");
+            let here = sandbox.run(&args).expect(0);
+            assert_eq!(here, sandbox.run_with(&args, CI).expect(0), "{args:?}");
             assert!(here.contains("run") && here.contains("stable"), "{here}");
         }
     }
-    bench.assert_no_tag_moved();
+    sandbox.assert_no_tag_moved();
 }
 
 #[test]
 fn other_facts_give_other_bytes() {
-    let bench = Bench::new();
+    let sandbox = Sandbox::new();
     let args = ["build", "--dry-run", "--facts", "facts.json"];
-    bench
+    sandbox
         .run(&["versions", "--save-facts", "facts.json"])
         .expect(0);
-    let first = bench.run(&args).expect(0);
-    let facts = bench.read("facts.json");
-    bench.write(
+    let first = sandbox.run(&args).expect(0);
+    let facts = sandbox.read("facts.json");
+    sandbox.write(
         "facts.json",
         &facts.replace("44.20260720.3.1", "44.20260721.3.0"),
     );
-    assert_ne!(bench.run(&args).expect(0), first);
+    assert_ne!(sandbox.run(&args).expect(0), first);
 }

@@ -28,12 +28,12 @@ case $1 in
 esac
 "#;
 
-struct World {
+struct Fixture {
     sh: Shell,
     dir: TempDir,
 }
 
-impl World {
+impl Fixture {
     fn new(snapshots: &[&str]) -> Self {
         use std::os::unix::fs::PermissionsExt;
 
@@ -86,8 +86,8 @@ fn with_own(days: std::ops::RangeInclusive<u32>) -> Vec<String> {
     days.map(own).collect()
 }
 
-fn world(names: &[String]) -> World {
-    World::new(&names.iter().map(String::as_str).collect::<Vec<_>>())
+fn fixture(names: &[String]) -> Fixture {
+    Fixture::new(&names.iter().map(String::as_str).collect::<Vec<_>>())
 }
 
 #[test]
@@ -103,27 +103,27 @@ fn the_oldest_own_snapshots_go_and_nothing_else() {
     ];
     names.extend(others.map(str::to_owned));
     names.reverse();
-    let world = world(&names);
-    assert!(world.run("daily:tank/videos"));
+    let fixture = fixture(&names);
+    assert!(fixture.run("daily:tank/videos"));
     // 8 are kept, the new one among them.
-    assert!((1..=3).all(|day| !world.has(&own(day))));
-    assert!((4..=10).all(|day| world.has(&own(day))));
-    assert!(others.iter().all(|name| world.has(name)));
-    assert_eq!(world.lines("state").len(), 8 + others.len());
-    assert!(world.lines("calls")[0].starts_with("snapshot tank/videos@custom-coreos-daily-2"));
+    assert!((1..=3).all(|day| !fixture.has(&own(day))));
+    assert!((4..=10).all(|day| fixture.has(&own(day))));
+    assert!(others.iter().all(|name| fixture.has(name)));
+    assert_eq!(fixture.lines("state").len(), 8 + others.len());
+    assert!(fixture.lines("calls")[0].starts_with("snapshot tank/videos@custom-coreos-daily-2"));
 }
 
 #[test]
 fn a_run_that_cannot_create_or_list_deletes_nothing() {
     for verb in ["snapshot", "list"] {
-        let world = world(&with_own(1..=20));
-        world
+        let fixture = fixture(&with_own(1..=20));
+        fixture
             .sh
-            .write_file(world.path().join("fail"), verb)
+            .write_file(fixture.path().join("fail"), verb)
             .unwrap();
-        assert!(!world.run("daily:tank/videos"));
+        assert!(!fixture.run("daily:tank/videos"));
         assert!(
-            (1..=20).all(|day| world.has(&own(day))),
+            (1..=20).all(|day| fixture.has(&own(day))),
             "{verb} failed, and a snapshot is gone"
         );
     }
@@ -131,39 +131,39 @@ fn a_run_that_cannot_create_or_list_deletes_nothing() {
 
 #[test]
 fn one_that_cannot_be_deleted_does_not_save_the_others() {
-    let world = world(&with_own(1..=9));
-    world
+    let fixture = fixture(&with_own(1..=9));
+    fixture
         .sh
-        .write_file(world.path().join("held"), own(1))
+        .write_file(fixture.path().join("held"), own(1))
         .unwrap();
-    assert!(!world.run("daily:tank/videos"));
-    assert!(world.has(&own(1)));
-    assert!(!world.has(&own(2)));
-    assert!(world.has(&own(3)));
+    assert!(!fixture.run("daily:tank/videos"));
+    assert!(fixture.has(&own(1)));
+    assert!(!fixture.has(&own(2)));
+    assert!(fixture.has(&own(3)));
 }
 
 #[test]
 fn yearly_ones_are_kept_for_ever() {
-    let world = World::new(&["tank@custom-coreos-yearly-19990101T000000Z"]);
-    assert!(world.run("yearly:tank"));
-    assert_eq!(world.lines("calls").len(), 1);
-    assert_eq!(world.lines("state").len(), 2);
+    let fixture = Fixture::new(&["tank@custom-coreos-yearly-19990101T000000Z"]);
+    assert!(fixture.run("yearly:tank"));
+    assert_eq!(fixture.lines("calls").len(), 1);
+    assert_eq!(fixture.lines("state").len(), 2);
 }
 
 #[test]
 fn a_drop_in_changes_how_many_are_kept() {
-    let world = world(&with_own(1..=9));
-    world.sh.set_var("SNAPSHOT_KEEP", "2");
-    assert!(world.run("daily:tank/videos"));
-    assert_eq!(world.lines("state").len(), 2);
-    world.sh.set_var("SNAPSHOT_KEEP", "-1");
-    assert!(!world.run("daily:tank/videos"));
-    assert_eq!(world.lines("state").len(), 2);
+    let fixture = fixture(&with_own(1..=9));
+    fixture.sh.set_var("SNAPSHOT_KEEP", "2");
+    assert!(fixture.run("daily:tank/videos"));
+    assert_eq!(fixture.lines("state").len(), 2);
+    fixture.sh.set_var("SNAPSHOT_KEEP", "-1");
+    assert!(!fixture.run("daily:tank/videos"));
+    assert_eq!(fixture.lines("state").len(), 2);
 }
 
 #[test]
 fn what_is_no_instance_reaches_no_zfs() {
-    let world = World::new(&[]);
+    let fixture = Fixture::new(&[]);
     for instance in [
         "",
         "daily",
@@ -174,7 +174,7 @@ fn what_is_no_instance_reaches_no_zfs() {
         "daily:tank@x",
         "daily:a b",
     ] {
-        assert!(!world.run(instance), "{instance}");
+        assert!(!fixture.run(instance), "{instance}");
     }
-    assert!(world.lines("calls").is_empty());
+    assert!(fixture.lines("calls").is_empty());
 }

@@ -51,7 +51,7 @@ impl Sink for Dry<'_> {
 pub struct Live<'a> {
     /// The package.
     pub source: &'a Source<'a>,
-    /// For the story.
+    /// For progress lines on standard error.
     pub report: &'a Report,
     /// What is deleted is written there first.
     pub log: &'a mut Writer,

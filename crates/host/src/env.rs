@@ -32,7 +32,7 @@ pub struct Env {
     pub cache_dir: Option<PathBuf>,
     /// The time at the start.
     pub now: Timestamp,
-    /// A number that is another one each time.
+    /// A seed that differs from run to run.
     pub seed: u64,
     /// `CONTAINERS_REGISTRIES_CONF`.
     pub registries_conf: Option<PathBuf>,
@@ -203,14 +203,15 @@ fn now() -> Result<Timestamp, Error> {
     Timestamp::from_second(seconds).map_err(|_| wrong())
 }
 
-/// For what is left to chance; nothing secret hangs on it.
+/// A seed for the jitter of retries; nothing secret depends on it.
 fn seed() -> u64 {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
     let nanoseconds = since.map_or(0, |since| since.subsec_nanos());
     u64::from(nanoseconds) << 32 | u64::from(std::process::id())
 }
 
-/// The first of these that is set decides, as setlocale(3) has it.
+/// Whether the locale is UTF-8: the first variable that is set decides, as in
+/// setlocale(3).
 fn unicode() -> bool {
     let locale = var("LC_ALL")
         .or_else(|| var("LC_CTYPE"))
@@ -296,7 +297,7 @@ pub fn epoch_seconds() -> u64 {
     since.map_or(0, |since| since.as_secs())
 }
 
-/// What no other run on this machine has while this one lasts.
+/// A name that no other run on this machine has while this one lasts.
 pub fn run_id() -> String {
     format!("{}-{}", epoch_seconds(), std::process::id())
 }

@@ -1,7 +1,7 @@
 //! The door to the terminal and to CI's files: the only printer.
 //!
-//! stdout is the answer, stderr the story. With `--json` stdout is exactly one
-//! document. Verbs stand right-aligned in twelve columns, as cargo's do.
+//! Standard output is the answer, standard error shows the progress. With `--json`
+//! standard output is exactly one document. Verbs stand right-aligned in twelve columns, as cargo's do.
 #![expect(
     clippy::disallowed_methods,
     reason = "this module is the door to the terminal"
@@ -177,7 +177,8 @@ impl Report {
         }
     }
 
-    /// A step of the story: `     Pushing ghcr.io/…`.
+    /// A progress line on standard error, as cargo prints them:
+    /// `     Pushing ghcr.io/…`.
     pub fn status(&self, verb: &str, text: &str) {
         self.verb("\u{1b}[1;32m", verb, text);
     }
@@ -194,8 +195,8 @@ impl Report {
         });
     }
 
-    /// That nothing can be built yet, and why, for whoever is called about an
-    /// old image. It is not printed.
+    /// Notes that nothing can be built yet, and why, for the alarm about an old
+    /// image. Nothing is printed.
     pub fn not_yet(&self, why: &str) {
         self.take_note(|notes| (notes.not_yet, notes.why) = (true, Some(why.to_owned())));
     }
@@ -213,7 +214,7 @@ impl Report {
         notes
     }
 
-    /// Why the task ended.
+    /// Prints why the task ended, as `error: …`.
     pub fn error(&self, text: &str) {
         self.take_note(|notes| notes.why = Some(text.to_owned()));
         let mut lines = text.lines();
@@ -234,7 +235,7 @@ impl Report {
         self.err(&calm(line));
     }
 
-    /// A line of the story without a verb.
+    /// A line on standard error without a verb.
     pub fn note(&self, line: &str) {
         self.err(&calm(line));
     }

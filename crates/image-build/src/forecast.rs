@@ -25,7 +25,7 @@ pub fn run(world: &World<'_>) -> Result<Done, Error> {
         ..Scope::default()
     };
     let mut upstream = world.upstream(scope)?;
-    world.learn_own(&mut upstream)?;
+    world.resolve_own_stream(&mut upstream)?;
     let ahead = world.ahead()?;
     let ranges = world.linux_ranges(&upstream);
     let policy = world.config.policy.of(world.config.zfs.series);

@@ -1,5 +1,5 @@
-//! Reads the world into facts. It writes nothing and decides nothing, except
-//! what has to be asked next.
+//! Reads the world into facts: Fedora, OpenZFS, the registries, the checkout. It
+//! writes nothing, and decides nothing but what has to be asked next.
 
 mod forecast;
 mod kernel;
@@ -31,25 +31,26 @@ use crate::engine::Engine;
 use crate::error::Error;
 use crate::facts::Local;
 
-/// What the registries' manners are filed under.
+/// The cache entry that says how each registry wants anonymous clients to log in.
 const MANNERS: &str = "what each registry asks of strangers";
 
-/// Everything that is needed to ask.
+/// What gathering needs: the environment, the policy, the report, the cache, and
+/// the clients of the network door.
 pub struct World<'a> {
     /// The environment.
     pub env: &'a Env,
     /// The policy.
     pub config: &'a Config,
-    /// For the story.
+    /// For progress lines on standard error.
     pub report: &'a Report,
-    /// What was learnt before.
+    /// Answers of earlier runs that never change.
     pub cache: Cache,
     agent: Agent,
     registries: OnceLock<Registries>,
 }
 
 impl<'a> World<'a> {
-    /// Nothing is asked yet.
+    /// Opens no connection yet.
     pub fn new(env: &'a Env, config: &'a Config, report: &'a Report) -> Self {
         let waiter = sleeping(process::interrupted);
         let retries = config.retries.budget(env.seed, waiter);
@@ -139,7 +140,7 @@ impl<'a> World<'a> {
         })?)
     }
 
-    /// The checkout and this machine.
+    /// The facts of the checkout and this machine.
     ///
     /// # Errors
     /// If files cannot be read, or there is no engine.

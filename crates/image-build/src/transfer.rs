@@ -28,7 +28,8 @@ pub fn transfer(
         let mut show = |line: &str| report.foreign(line);
         process::run_within(sh, invocation, limit, &mut show)
     };
-    // One that stalled is not tried again: that was the patience of a night.
+    // A transfer that stalled is not tried again: it has taken its whole time limit
+    // already.
     let class = |error: &host::Error| match error {
         host::Error::Command { code, tail, .. } => passing(*code, tail),
         _ => None,

@@ -58,7 +58,7 @@ pub fn inputs(config: &Config, lock: &Lock, target: &Target) -> Result<Step, Err
     Ok(Step::new("inputs", effects))
 }
 
-/// Whoever is named for the base must have signed it, each of them.
+/// Everybody whom `image.yaml` names for the base must have signed it.
 fn base(base: &Base, image: ImageRef) -> Vec<Effect> {
     let mut effects = Vec::new();
     // A pin may name an image of elsewhere; it is asked for all the same.

@@ -7,13 +7,14 @@
 )]
 
 mod common;
-#[path = "common/world.rs"]
-mod world;
+#[path = "common/fixture.rs"]
+mod fixture;
 
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use common::{DAY, NOW, Registry, WINDOW, bare, name, now, read, recorded, tag_of};
+use fixture::Fixture;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestCaseError, TestError, TestRunner};
 use registry_compat::Tag;
@@ -21,7 +22,6 @@ use retention::{
     Dates, DeleteReason, Fate, KeepReason, Kind, ManifestRead, Name, Plan, Policy, Refusal,
     Version, audit, plan,
 };
-use world::World;
 
 /// Registries of each of the two sorts: 12,000 in each run.
 const CASES: u32 = 6_000;
@@ -214,7 +214,7 @@ fn check(registry: &Registry, choice: &Choice) -> Result<Option<usize>, TestCase
         Err(Refusal::NothingLeft { .. }) => return Ok(None),
         Err(other) => return Err(TestCaseError::fail(format!("refused: {other}"))),
     };
-    let world = World::new(registry, &planned);
+    let fixture = Fixture::new(registry, &planned);
     let count = registry.versions.len();
 
     // Every version exactly once.
@@ -222,7 +222,7 @@ fn check(registry: &Registry, choice: &Choice) -> Result<Option<usize>, TestCase
     let order = planned.deletions();
     let deleted: BTreeSet<usize> = order.iter().copied().collect();
     hold!(deleted.len() == order.len(), "none goes twice");
-    let fated = (0..count).filter(|&at| !world.stays(at));
+    let fated = (0..count).filter(|&at| !fixture.stays(at));
     hold!(deleted == fated.collect(), "what goes is what is fated to");
     let grouped: Vec<usize> = planned.groups().flatten().copied().collect();
     hold!(grouped == order, "groups are the order");
@@ -230,12 +230,12 @@ fn check(registry: &Registry, choice: &Choice) -> Result<Option<usize>, TestCase
     for at in 0..count {
         let version = &registry.versions[at];
         // Nothing kept refers to something deleted, or loses an artefact.
-        if world.stays(at) {
-            for other in world.children[at].union(&world.subject[at]) {
-                hold!(world.stays(*other), "{at} stays and refers to {other}");
+        if fixture.stays(at) {
+            for other in fixture.children[at].union(&fixture.subject[at]) {
+                hold!(fixture.stays(*other), "{at} stays and refers to {other}");
             }
-            for &other in &world.artefacts[at] {
-                hold!(world.stays(other), "{at} stays and loses {other}");
+            for &other in &fixture.artefacts[at] {
+                hold!(fixture.stays(other), "{at} stays and loses {other}");
             }
         }
         // Protected, pinned and unknown are never deleted.
@@ -247,26 +247,26 @@ fn check(registry: &Registry, choice: &Choice) -> Result<Option<usize>, TestCase
                 .digest()
                 .is_some_and(|d| policy.pinned.contains(&d))
             || registry.manifests.get(&version.name) == Some(&ManifestRead::NotFound);
-        hold!(!kept || world.stays(at), "{at} must never go");
-        reason_is_true(&world, &policy, at)?;
+        hold!(!kept || fixture.stays(at), "{at} must never go");
+        reason_is_true(&fixture, &policy, at)?;
     }
 
     // The newest roots and those within the window are never deleted.
-    for root in world.newest().into_iter().take(policy.keep_newest) {
-        hold!(world.stays(root), "{root} is among the newest");
+    for root in fixture.newest().into_iter().take(policy.keep_newest) {
+        hold!(fixture.stays(root), "{root} is among the newest");
     }
     let cutoff = now().minus_days(WINDOW);
-    for at in (0..count).filter(|&at| world.is_root(at)) {
+    for at in (0..count).filter(|&at| fixture.is_root(at)) {
         let old = planned.date(at).is_some_and(|date| date < cutoff);
-        hold!(old || world.stays(at), "{at} is not old");
+        hold!(old || fixture.stays(at), "{at} is not old");
     }
 
     // Whatever needs another goes before it, except in a ring.
     let places: BTreeMap<usize, usize> = order.iter().copied().zip(0..).collect();
     for (&at, place) in &places {
-        for other in world.children[at].union(&world.artefacts[at]) {
+        for other in fixture.children[at].union(&fixture.artefacts[at]) {
             let before = places.get(other).is_none_or(|later| place < later);
-            hold!(before || world.needs(*other, at), "{at} before {other}");
+            hold!(before || fixture.needs(*other, at), "{at} before {other}");
         }
     }
 
@@ -323,37 +323,37 @@ fn check(registry: &Registry, choice: &Choice) -> Result<Option<usize>, TestCase
 
 /// Each reason can be checked by itself: a plan that kept or deleted too much
 /// would have to lie.
-fn reason_is_true(world: &World<'_>, policy: &Policy, at: usize) -> Result<(), TestCaseError> {
-    let version = &world.registry.versions[at];
+fn reason_is_true(fixture: &Fixture<'_>, policy: &Policy, at: usize) -> Result<(), TestCaseError> {
+    let version = &fixture.registry.versions[at];
     let cutoff = now().minus_days(policy.window_days);
-    let fate = &world.plan.fates()[at];
-    let date = world.plan.date(at);
+    let fate = &fixture.plan.fates()[at];
+    let date = fixture.plan.date(at);
     let fine = match fate {
         Fate::Keep(KeepReason::NeededBy { name }) => {
-            let from = world.places[name];
-            world.stays(from) && from != at && world.needs(from, at)
+            let from = fixture.places[name];
+            fixture.stays(from) && from != at && fixture.needs(from, at)
         }
         Fate::Keep(KeepReason::Holds { name }) => {
-            let held = world.places[name];
-            world.stays(held) && held != at && world.has_part(at, held)
+            let held = fixture.places[name];
+            fixture.stays(held) && held != at && fixture.has_part(at, held)
         }
         Fate::Keep(KeepReason::WithinWindow { date }) => *date >= cutoff && *date <= now(),
         Fate::Keep(KeepReason::Future { date }) => *date > now(),
         Fate::Keep(KeepReason::Newest { rank }) => {
-            *rank <= policy.keep_newest && world.newest().get(rank - 1) == Some(&at)
+            *rank <= policy.keep_newest && fixture.newest().get(rank - 1) == Some(&at)
         }
         Fate::Keep(KeepReason::Protected { tag }) => version.known_tags().contains(tag),
         Fate::Keep(_) => true,
         Fate::Delete(DeleteReason::Expired { date: old }) => {
-            *old < cutoff && Some(*old) == date && world.is_root(at)
+            *old < cutoff && Some(*old) == date && fixture.is_root(at)
         }
         Fate::Delete(DeleteReason::Orphan { date: old }) => {
-            let images = &world.images[at];
-            *old < cutoff && images.iter().all(|&image| !world.stays(image))
+            let images = &fixture.images[at];
+            *old < cutoff && images.iter().all(|&image| !fixture.stays(image))
         }
         Fate::Delete(DeleteReason::With { root, .. }) => {
-            let root = world.places[root];
-            !world.stays(root) && root != at && world.needs(root, at)
+            let root = fixture.places[root];
+            !fixture.stays(root) && root != at && fixture.needs(root, at)
         }
     };
     hold!(fine, "{at} has an untrue reason: {fate:?}");

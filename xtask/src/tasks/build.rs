@@ -13,7 +13,7 @@ use image_publish::run::{Run, show};
 
 use crate::cli::{BuildArgs, TestBuildArgs};
 use crate::error::Error;
-use crate::tasks::performed::{say_document, say_outcome, say_timings};
+use crate::tasks::outcome::{say_document, say_outcome, say_timings};
 
 /// `build`.
 ///
@@ -44,7 +44,7 @@ pub fn build(world: &World<'_>, args: &BuildArgs) -> Result<Done, Error> {
 pub fn test_build(world: &World<'_>, args: &TestBuildArgs) -> Result<Done, Error> {
     let facts = FactsFiles::from(&args.inputs.facts);
     let done = run(world, &args.inputs.wanted(Goal::TestBuild, &facts))?;
-    // Whoever changed the checkout cannot help it.
+    // That upstream has no modules yet is not the fault of a change to the checkout.
     Ok(match done {
         Done::NotYet if args.if_possible => Done::Well,
         done => done,

@@ -15,7 +15,7 @@ use registry_compat::ImageRef;
 
 use crate::cli::PublishArgs;
 use crate::error::Error;
-use crate::tasks::performed::{say_document, say_outcome, say_timings};
+use crate::tasks::outcome::{say_document, say_outcome, say_timings};
 
 /// Reads what was pushed, and goes on from there.
 ///

@@ -1,13 +1,13 @@
 //! `status`: how things are; `status --history`: what publications took.
 
-mod past;
+mod history_table;
 mod runs;
 
 use image_build::verdict;
 use registry_compat::{Answer, Digest, ImageRef, Repository, Trouble, Unknown};
 use remote::Inspected;
 
-pub(crate) use past::chart;
+pub(crate) use history_table::chart;
 
 use host::Done;
 use host::failure::{Failure as _, Kind};
@@ -27,7 +27,7 @@ use crate::error::Error;
 /// row, and [`Done::Unknown`] in the end.
 pub fn run(world: &World<'_>, args: &StateArgs) -> Result<Done, Error> {
     if let Some(count) = args.history {
-        return past::run(world, usize::from(count));
+        return history_table::run(world, usize::from(count));
     }
     let asked = ask(world)?;
     let status = judge(world.config, &asked)?;

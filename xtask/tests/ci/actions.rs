@@ -7,8 +7,8 @@ use registry_compat::Digest;
 use serde_json::Value;
 use xshell::{Shell, cmd};
 
+use super::fixture::{OWNER, TOKEN, login};
 use super::runner::Job;
-use super::world::{OWNER, TOKEN, login};
 
 /// Does what an action is used for; whether it could.
 pub fn run(job: &mut Job<'_>, action: &str, with: &Value) -> bool {
@@ -43,17 +43,17 @@ pub fn run(job: &mut Job<'_>, action: &str, with: &Value) -> bool {
                 (OWNER.into(), TOKEN.into())
             );
             let registry = given("registry");
-            assert_eq!(registry, job.world.config.image.registry.as_str());
+            assert_eq!(registry, job.fixture.config.image.registry.as_str());
             // The engine asks where `registries.conf` leads.
-            let file = job.world.path("home/.docker/config.json");
+            let file = job.fixture.path("home/.docker/config.json");
             std::fs::create_dir_all(file.parent().unwrap()).unwrap();
-            std::fs::write(file, login(&job.world.registry)).unwrap();
+            std::fs::write(file, login(&job.fixture.registry)).unwrap();
             true
         }
         "actions/upload-artifact" => {
             let (name, path) = (given("name"), given("path"));
             let from = job.folder.join(&path);
-            let to = job.world.path("artifacts").join(name);
+            let to = job.fixture.path("artifacts").join(name);
             let there = from.is_file();
             if there {
                 std::fs::create_dir_all(&to).unwrap();
@@ -62,7 +62,7 @@ pub fn run(job: &mut Job<'_>, action: &str, with: &Value) -> bool {
             there || given("if-no-files-found") != "error"
         }
         "actions/download-artifact" => {
-            let from = job.world.path("artifacts").join(given("name"));
+            let from = job.fixture.path("artifacts").join(given("name"));
             for entry in std::fs::read_dir(from).unwrap() {
                 let path = entry.unwrap().path();
                 std::fs::copy(&path, job.folder.join(path.file_name().unwrap())).unwrap();
@@ -80,7 +80,7 @@ fn lines(text: &str) -> Vec<String> {
 
 fn checkout(job: &Job<'_>) {
     let sh = Shell::new().unwrap();
-    let (origin, folder) = (&job.world.origin, &job.folder);
+    let (origin, folder) = (&job.fixture.origin, &job.folder);
     cmd!(sh, "git clone --quiet {origin} {folder}")
         .quiet()
         .run()
@@ -92,14 +92,14 @@ fn checkout(job: &Job<'_>) {
 fn attest(job: &mut Job<'_>, with: &Value) -> bool {
     let name = job.text(&with["subject-name"]);
     let digest: Digest = job.text(&with["subject-digest"]).parse().unwrap();
-    let repository = job.world.config.repository().unwrap();
+    let repository = job.fixture.config.repository().unwrap();
     assert_eq!(name, repository.to_string());
     assert_eq!(
-        job.world.digest(&repository.at(digest.clone())),
+        job.fixture.digest(&repository.at(digest.clone())),
         Some(digest.clone())
     );
-    assert_eq!(job.world.published("candidate"), Some(digest.clone()));
-    assert_ne!(job.world.stable(), Some(digest.clone()));
+    assert_eq!(job.fixture.published("candidate"), Some(digest.clone()));
+    assert_ne!(job.fixture.stable(), Some(digest.clone()));
     assert_eq!(with["push-to-registry"], true);
     assert_eq!(with["create-storage-record"], false);
     job.run.done.push(format!("attested {digest}"));
@@ -113,12 +113,12 @@ fn here(path: &str) -> bool {
 }
 
 fn archive(job: &Job<'_>, key: &str) -> std::path::PathBuf {
-    job.world.path(&format!("cache-{key}.tar"))
+    job.fixture.path(&format!("cache-{key}.tar"))
 }
 
 fn restore(job: &mut Job<'_>, key: &str, prefixes: &[String]) {
     let exact = archive(job, key);
-    let others = std::fs::read_dir(&job.world.folder).unwrap().flatten();
+    let others = std::fs::read_dir(&job.fixture.folder).unwrap().flatten();
     let begins = |path: &Path| {
         let name = path.file_name().unwrap().to_string_lossy().into_owned();
         prefixes

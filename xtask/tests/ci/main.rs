@@ -13,6 +13,7 @@ mod cache;
 mod contract;
 #[path = "../support/expressions.rs"]
 mod expressions;
+mod fixture;
 #[path = "../support/github/mod.rs"]
 mod github;
 mod nights;
@@ -21,4 +22,3 @@ mod runner;
 mod skip;
 #[path = "../support/mod.rs"]
 mod support;
-mod world;

@@ -1,10 +1,10 @@
-//! Nights of the build workflow, one after the other, in one world.
+//! Nights of the build workflow, one after the other, in one fixture.
 
 use serde_json::json;
 
+use super::fixture::Fixture;
 use super::runner::{by_hand, run, schedule};
 use super::support::KERNEL;
-use super::world::World;
 
 const SKIPPED: [(&str, &str); 3] = [
     ("build", "skipped"),
@@ -18,33 +18,35 @@ const BUILT: [(&str, &str); 3] = [
 ];
 
 /// When the program was last made.
-fn program(world: &World) -> std::time::SystemTime {
-    let file = world.path("target/debug/xtask");
+fn program(fixture: &Fixture) -> std::time::SystemTime {
+    let file = fixture.path("target/debug/xtask");
     file.metadata().unwrap().modified().unwrap()
 }
 
 #[test]
 fn the_build_workflow_publishes_skips_and_explains() {
-    let Some(world) = World::new() else { return };
+    let Some(fixture) = Fixture::new() else {
+        return;
+    };
 
     // A dry run by hand: everything is said, nothing is done.
     let dry = run(
-        &world,
+        &fixture,
         "build.yaml",
         1,
         &by_hand(json!({"force": "no", "dry_run": true})),
     );
     dry.expect(&SKIPPED);
     assert!(dry.log.contains("podman build"), "{}", dry.log);
-    assert_eq!(world.published("candidate"), None);
-    assert_eq!(world.stable(), None);
-    let made = program(&world);
+    assert_eq!(fixture.published("candidate"), None);
+    assert_eq!(fixture.stable(), None);
+    let made = program(&fixture);
 
     // The first night: a published, promoted image.
-    let night = run(&world, "build.yaml", 2, &schedule());
+    let night = run(&fixture, "build.yaml", 2, &schedule());
     night.expect(&BUILT);
-    let first = world.stable().expect("it is published");
-    assert_eq!(world.published("candidate"), Some(first.clone()));
+    let first = fixture.stable().expect("it is published");
+    assert_eq!(fixture.published("candidate"), Some(first.clone()));
     assert!(
         night.done.contains(&format!("attested {first}")),
         "{:?}",
@@ -57,36 +59,36 @@ fn the_build_workflow_publishes_skips_and_explains() {
         "{}",
         night.log
     );
-    let repository = world.config.repository().unwrap();
+    let repository = fixture.config.repository().unwrap();
     let signature = signatures::signing::signature_tag(&first).unwrap();
-    assert!(world.digest(&repository.tagged(signature)).is_some());
+    assert!(fixture.digest(&repository.tagged(signature)).is_some());
     assert!(night.summary.contains("### Published"), "{}", night.summary);
 
     // The second: there is nothing to do.
-    let night = run(&world, "build.yaml", 3, &schedule());
+    let night = run(&fixture, "build.yaml", 3, &schedule());
     night.expect(&SKIPPED);
     assert_eq!(night.tasks(), ["resolve", "alarm"]);
     assert!(night.summary.contains("### Unchanged"), "{}", night.summary);
-    assert_eq!(world.stable(), Some(first.clone()));
+    assert_eq!(fixture.stable(), Some(first.clone()));
 
     // Somebody breaks the contract: red, nothing moves, and the alarm says so.
     let contract = "containerfiles/custom-coreos/contract.sh";
-    world.change(contract, |text| {
+    fixture.change(contract, |text| {
         text.replace(
             "    check_lint\n    printf",
             "    report FAIL planted this that\n    printf",
         )
     });
-    let night = run(&world, "build.yaml", 4, &schedule());
+    let night = run(&fixture, "build.yaml", 4, &schedule());
     night.expect(&[
         ("build", "failure"),
         ("publish", "skipped"),
         ("resolve", "success"),
     ]);
     assert_eq!(night.tasks(), ["resolve", "alarm", "build", "alarm"]);
-    assert_eq!(world.stable(), Some(first.clone()));
+    assert_eq!(fixture.stable(), Some(first.clone()));
     {
-        let mut github = world.github.state();
+        let mut github = fixture.github.state();
         let issue = github.issue(1);
         let line = issue.body.lines().find(|line| !line.starts_with("<!--"));
         assert!(line.unwrap().contains("contract"), "{}", issue.body);
@@ -94,43 +96,43 @@ fn the_build_workflow_publishes_skips_and_explains() {
     }
 
     // And mends it: the next night publishes, and the alarm ends.
-    world.change(contract, |text| {
+    fixture.change(contract, |text| {
         text.replace("report FAIL planted this that", "check_lint # mended")
     });
-    let night = run(&world, "build.yaml", 5, &schedule());
+    let night = run(&fixture, "build.yaml", 5, &schedule());
     night.expect(&BUILT);
-    let second = world.stable().unwrap();
+    let second = fixture.stable().unwrap();
     assert_ne!(second, first);
     // On the page: what has changed since the image before.
     let changes = format!("to `{repository}@{second}`");
     assert!(night.summary.contains("### Changes"), "{}", night.summary);
     assert!(night.summary.contains(&changes), "{}", night.summary);
-    assert!(!world.github.state().issue(1).open);
+    assert!(!fixture.github.state().issue(1).open);
 
     // Fedora has moved to a kernel that nobody has modules for.
-    world.upstream.fedora(|releases| {
+    fixture.upstream.fedora(|releases| {
         releases[0].version = "44.20260803.3.1".to_owned();
         releases[0].kernel = KERNEL.replace("7.1.4", "7.2.0") + "." + std::env::consts::ARCH;
     });
-    let night = run(&world, "build.yaml", 6, &schedule());
+    let night = run(&fixture, "build.yaml", 6, &schedule());
     night.expect(&SKIPPED);
     assert!(night.summary.contains("### Not yet"), "{}", night.summary);
     assert!(night.summary.contains("7.2.0"), "{}", night.summary);
-    assert_eq!(world.stable(), Some(second.clone()));
+    assert_eq!(fixture.stable(), Some(second.clone()));
 
     // Nobody's answer is none: that is red.
-    world.upstream.answer(
+    fixture.upstream.answer(
         "/fedora",
         remote::loopback::Reply::new(503, "text/plain", "later"),
     );
-    let night = run(&world, "build.yaml", 7, &schedule());
+    let night = run(&fixture, "build.yaml", 7, &schedule());
     night.expect(&[
         ("build", "skipped"),
         ("publish", "skipped"),
         ("resolve", "failure"),
     ]);
-    assert!(world.github.state().issue(1).open);
-    assert_eq!(world.github.state().issues.len(), 1);
+    assert!(fixture.github.state().issue(1).open);
+    assert_eq!(fixture.github.state().issues.len(), 1);
     // Each alarm was kept, and the program compiled once, in the very first job.
     assert!(
         !night
@@ -138,6 +140,6 @@ fn the_build_workflow_publishes_skips_and_explains() {
             .iter()
             .any(|(line, code)| line.contains("alarm") && *code != 0)
     );
-    assert_eq!(program(&world), made);
-    assert_eq!(world.stable(), Some(second));
+    assert_eq!(program(&fixture), made);
+    assert_eq!(fixture.stable(), Some(second));
 }

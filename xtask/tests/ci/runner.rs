@@ -12,8 +12,8 @@ use xshell::{Shell, cmd};
 
 use super::actions;
 use super::expressions::{Scope, condition, filled, string};
+use super::fixture::{Fixture, OWNER, PASSWORD, TOKEN};
 use super::github::PROJECT;
-use super::world::{OWNER, PASSWORD, TOKEN, World};
 
 /// What started a run.
 #[derive(Debug, Clone)]
@@ -76,7 +76,7 @@ impl Run {
 
 /// One job, or one of a matrix, while it runs.
 pub struct Job<'a> {
-    pub world: &'a World,
+    pub fixture: &'a Fixture,
     pub run: &'a mut Run,
     /// The clone.
     pub folder: PathBuf,
@@ -89,8 +89,8 @@ pub struct Job<'a> {
 }
 
 /// Runs a workflow of the fork.
-pub fn run(world: &World, workflow: &str, number: u32, event: &Event) -> Run {
-    let file = world.origin.join(".github/workflows").join(workflow);
+pub fn run(fixture: &Fixture, workflow: &str, number: u32, event: &Event) -> Run {
+    let file = fixture.origin.join(".github/workflows").join(workflow);
     let text = std::fs::read_to_string(file).unwrap();
     let document: Value = serde_yaml::from_str(&text).unwrap();
     let mut run = Run::default();
@@ -105,9 +105,9 @@ pub fn run(world: &World, workflow: &str, number: u32, event: &Event) -> Run {
         let at = left.iter().position(|(_, job)| ready(job)).unwrap();
         let (name, job) = left.remove(at);
         let contexts = github(&name, number, event);
-        one(world, &mut run, &document, &name, &job, contexts);
+        one(fixture, &mut run, &document, &name, &job, contexts);
     }
-    for secret in [world.key.as_str(), PASSWORD, TOKEN] {
+    for secret in [fixture.key.as_str(), PASSWORD, TOKEN] {
         assert!(!run.log.contains(secret), "a secret in the log");
         assert!(!run.summary.contains(secret), "a secret in the summary");
     }
@@ -145,7 +145,7 @@ fn github(job: &str, number: u32, event: &Event) -> Value {
 }
 
 fn one(
-    world: &World,
+    fixture: &Fixture,
     run: &mut Run,
     document: &Value,
     name: &str,
@@ -171,7 +171,7 @@ fn one(
     let mut result = "skipped";
     for leg in legs.into_iter().filter(|_| wanted) {
         contexts["matrix"] = leg;
-        let mut running = Job::start(world, run, document, &contexts);
+        let mut running = Job::start(fixture, run, document, &contexts);
         for step in job["steps"].as_array().unwrap() {
             running.step(step);
         }
@@ -208,16 +208,16 @@ fn status(name: &str, status: &str) -> Option<Value> {
 }
 
 impl<'a> Job<'a> {
-    fn start(world: &'a World, run: &'a mut Run, document: &Value, contexts: &Value) -> Self {
+    fn start(fixture: &'a Fixture, run: &'a mut Run, document: &Value, contexts: &Value) -> Self {
         // A machine of its own: nothing of the job before is there.
-        let folder = world.path("workspace/custom-coreos");
+        let folder = fixture.path("workspace/custom-coreos");
         let sh = Shell::new().unwrap();
         sh.remove_path(&folder).unwrap();
-        sh.remove_path(world.path("home")).unwrap();
+        sh.remove_path(fixture.path("home")).unwrap();
         sh.create_dir(&folder).unwrap();
-        sh.create_dir(world.path("home")).unwrap();
+        sh.create_dir(fixture.path("home")).unwrap();
         Self {
-            world,
+            fixture,
             run,
             folder,
             contexts: contexts.clone(),
@@ -235,7 +235,7 @@ impl<'a> Job<'a> {
         let mut contexts = self.contexts.clone();
         contexts["job"] = json!({"status": self.status});
         contexts["secrets"] =
-            json!({"COSIGN_PRIVATE_KEY": self.world.key, "COSIGN_PASSWORD": PASSWORD});
+            json!({"COSIGN_PRIVATE_KEY": self.fixture.key, "COSIGN_PASSWORD": PASSWORD});
         let scope = Scope {
             contexts: &contexts,
             call: &|name, arguments| match name {
@@ -296,7 +296,7 @@ impl<'a> Job<'a> {
     /// Types a line, as a runner does.
     /// Source: GitHub Actions, "Workflow syntax", `jobs.<job_id>.steps[*].shell`.
     fn line(&mut self, line: &str, env: &Value) -> (bool, Value) {
-        let mut variables = self.world.machine();
+        let mut variables = self.fixture.machine();
         let github = self.contexts["github"].as_object().unwrap();
         for (name, value) in github.iter().filter(|(name, _)| *name != "token") {
             variables.push((format!("GITHUB_{}", name.to_uppercase()), string(value)));
@@ -308,7 +308,7 @@ impl<'a> Job<'a> {
         ] {
             variables.push((name.to_owned(), value.to_owned()));
         }
-        let place = |name: &str| self.world.path(name);
+        let place = |name: &str| self.fixture.path(name);
         for (variable, name) in [
             ("GITHUB_OUTPUT", "output"),
             ("GITHUB_STEP_SUMMARY", "summary"),

@@ -2,8 +2,8 @@
 
 use remote::loopback::Manner;
 
-use crate::bench::Bench;
 use crate::github::{Fault, error};
+use crate::sandbox::Sandbox;
 
 fn fault(method: &'static str, part: &str, times: usize, status: u16, message: &str) -> Fault {
     Fault {
@@ -17,48 +17,48 @@ fn fault(method: &'static str, part: &str, times: usize, status: u16, message: &
 
 #[test]
 fn a_run_is_logged_and_can_be_undone() {
-    let bench = Bench::new();
-    bench.furnish();
-    bench
+    let sandbox = Sandbox::new();
+    sandbox.furnish();
+    sandbox
         .execute()
         .expect(0)
         .says("Deleted 4 versions")
         .says("cleanup restore");
-    assert_eq!(bench.github.there(), [5, 6]);
-    let mut logged = bench.logged();
+    assert_eq!(sandbox.github.there(), [5, 6]);
+    let mut logged = sandbox.logged();
     assert_eq!(logged[0], 3, "the index goes first");
     assert_eq!(logged[3], 4, "its signature goes last");
-    assert_eq!(bench.github.count("GET", "/versions?"), 2);
+    assert_eq!(sandbox.github.count("GET", "/versions?"), 2);
     // A log is never overwritten, and nothing is left beside it.
-    bench.execute().expect(2).says("never overwritten");
-    assert!(!bench.path("log.json.new").exists());
+    sandbox.execute().expect(2).says("never overwritten");
+    assert!(!sandbox.path("log.json.new").exists());
 
-    let log = bench.path("log.json").display().to_string();
-    bench
+    let log = sandbox.path("log.json").display().to_string();
+    sandbox
         .github
         .state()
         .faults
         .push(fault("POST", "versions/4/", 1, 404, "Not Found"));
-    bench
+    sandbox
         .run(&["restore", &log])
         .expect(1)
         .says("GitHub has it no more");
-    let ran = bench
+    let ran = sandbox
         .run(&["restore", &log])
         .expect(0)
         .says("was there already");
     assert_eq!(ran.stdout.lines().count(), 1, "{}", ran.stdout);
-    assert_eq!(bench.github.there(), [1, 2, 3, 4, 5, 6]);
+    assert_eq!(sandbox.github.there(), [1, 2, 3, 4, 5, 6]);
     logged.sort_unstable();
     assert_eq!(logged, [1, 2, 3, 4]);
-    assert_eq!(bench.github.count("DELETE", ""), 4);
+    assert_eq!(sandbox.github.count("DELETE", ""), 4);
 }
 
 #[test]
 fn a_log_is_read_with_care() {
-    let bench = Bench::new();
-    let path = bench.path("x.json");
-    let restore = || bench.run(&["restore", &path.display().to_string()]);
+    let sandbox = Sandbox::new();
+    let path = sandbox.path("x.json");
+    let restore = || sandbox.run(&["restore", &path.display().to_string()]);
     restore().expect(1).says("cannot read");
     for text in ["", "{}", "{\"format\": 2, \"packages\": []}"] {
         std::fs::write(&path, text).unwrap();
@@ -66,7 +66,7 @@ fn a_log_is_read_with_care() {
     }
     let digest = format!("sha256:{}", "0".repeat(64));
     let entry = |back_end: &str, id: &str, at: &str| {
-        let package = &bench.config.retention.packages[0].image;
+        let package = &sandbox.config.retention.packages[0].image;
         format!(
             "{{\"format\": 1, \"packages\": [{{\"package\": \"{package}\", \"back-end\": \
              \"{back_end}\", \"deleted\": [{{\"id\": {id}, \"name\": \"{digest}\", \"tags\": [], \
@@ -80,99 +80,99 @@ fn a_log_is_read_with_care() {
         .expect(1)
         .says("a registry cannot restore")
         .says("skopeo copy --all");
-    let there = bench.github.image(1, &["v1"], "there");
+    let there = sandbox.github.image(1, &["v1"], "there");
     let text = entry("registry", "null", "2020-01-01T00:00:00Z").replace(&digest, &there);
     std::fs::write(&path, text).unwrap();
     restore().expect(0).says("was there already");
-    assert_eq!(bench.github.count("POST", ""), 0);
+    assert_eq!(sandbox.github.count("POST", ""), 0);
 }
 
 #[test]
 fn a_tag_that_moved_saves_its_version_and_all_that_it_needs() {
-    let bench = Bench::new();
-    bench.furnish();
-    bench.github.image(190, &["v0"], "another");
-    bench.github.state().hooks.push((
+    let sandbox = Sandbox::new();
+    sandbox.furnish();
+    sandbox.github.image(190, &["v0"], "another");
+    sandbox.github.state().hooks.push((
         "GET",
         "/versions/3".to_owned(),
         Box::new(|state| state.versions[2].tags = vec!["v1".into(), "rollback".into()]),
     ));
-    bench
+    sandbox
         .execute()
         .expect(0)
         .says("its tags have changed since the plan was made: now rollback, v1")
         .says("3 versions that these need");
-    assert_eq!(bench.github.there(), [1, 2, 3, 4, 5, 6]);
-    assert_eq!(bench.logged(), [7]);
+    assert_eq!(sandbox.github.there(), [1, 2, 3, 4, 5, 6]);
+    assert_eq!(sandbox.logged(), [7]);
 }
 
 #[test]
 fn what_cannot_be_deleted_is_told_and_is_no_failure() {
-    let bench = Bench::new();
-    bench.furnish();
-    bench.github.state().versions[2].popular = true;
-    bench
+    let sandbox = Sandbox::new();
+    sandbox.furnish();
+    sandbox.github.state().versions[2].popular = true;
+    sandbox
         .execute()
         .expect(0)
         .says("more than 5000 downloads")
         .says("Deleted 0 versions");
-    assert_eq!(bench.github.there(), [1, 2, 3, 4, 5, 6]);
-    assert_eq!(bench.github.count("DELETE", ""), 1);
-    assert!(!bench.path("log.json").exists());
+    assert_eq!(sandbox.github.there(), [1, 2, 3, 4, 5, 6]);
+    assert_eq!(sandbox.github.count("DELETE", ""), 1);
+    assert!(!sandbox.path("log.json").exists());
 }
 
 #[test]
 fn the_last_version_is_left_alone() {
-    let bench = Bench::new();
-    bench.github.image(200, &["v1"], "old");
-    bench.github.image(1, &["v2"], "young");
+    let sandbox = Sandbox::new();
+    sandbox.github.image(200, &["v1"], "old");
+    sandbox.github.image(1, &["v2"], "young");
     // Somebody else deletes the other one in the meantime.
-    bench.github.state().hooks.push((
+    sandbox.github.state().hooks.push((
         "DELETE",
         "/versions/1".to_owned(),
         Box::new(|state| state.versions[1].deleted = true),
     ));
-    bench
+    sandbox
         .execute()
         .expect(0)
         .says("cannot delete the last version");
-    assert_eq!(bench.github.there(), [1]);
+    assert_eq!(sandbox.github.there(), [1]);
 }
 
 #[test]
 fn what_is_gone_already_is_no_failure() {
-    let bench = Bench::new();
-    bench.furnish();
-    bench.github.state().hooks.push((
+    let sandbox = Sandbox::new();
+    sandbox.furnish();
+    sandbox.github.state().hooks.push((
         "GET",
         "/versions/3".to_owned(),
         Box::new(|state| state.versions[2].deleted = true),
     ));
-    bench.execute().expect(0).says("1 were gone already");
-    assert_eq!(bench.github.there(), [5, 6]);
-    assert_eq!(bench.logged().len(), 3);
+    sandbox.execute().expect(0).says("1 were gone already");
+    assert_eq!(sandbox.github.there(), [5, 6]);
+    assert_eq!(sandbox.logged().len(), 3);
 }
 
 #[test]
 fn only_404s_are_a_matter_of_permission() {
-    let bench = Bench::new();
-    bench.furnish();
-    bench.github.state().may_delete = false;
-    bench
+    let sandbox = Sandbox::new();
+    sandbox.furnish();
+    sandbox.github.state().may_delete = false;
+    sandbox
         .execute()
         .expect(1)
         .says("the token may not delete")
         .says("delete:packages")
         .says("Manage Actions access");
-    assert_eq!(bench.github.there(), [1, 2, 3, 4, 5, 6]);
-    assert!(bench.logged().is_empty());
+    assert_eq!(sandbox.github.there(), [1, 2, 3, 4, 5, 6]);
+    assert!(sandbox.logged().is_empty());
 }
 
 #[test]
 fn a_plain_403_or_401_ends_the_run() {
     for status in [401, 403] {
-        let bench = Bench::new();
-        bench.furnish();
+        let sandbox = Sandbox::new();
+        sandbox.furnish();
         let mut fault = fault(
             "DELETE",
             "",
@@ -181,62 +181,62 @@ fn a_plain_403_or_401_ends_the_run() {
             "Resource not accessible by integration",
         );
         fault.after = 1;
-        bench.github.state().faults.push(fault);
-        bench
+        sandbox.github.state().faults.push(fault);
+        sandbox
             .execute()
             .expect(1)
             .says("Resource not accessible by integration")
             .says("Deleted 1 versions")
             .says("3 left");
-        assert_eq!(bench.github.count("DELETE", ""), 2);
-        assert_eq!(bench.logged(), [3]);
+        assert_eq!(sandbox.github.count("DELETE", ""), 2);
+        assert_eq!(sandbox.logged(), [3]);
     }
 }
 
 #[test]
 fn trouble_passes_or_is_a_failure() {
-    let bench = Bench::new();
-    bench.furnish();
+    let sandbox = Sandbox::new();
+    sandbox.furnish();
     let mut reset = fault("DELETE", "/versions/3", 1, 500, "");
     reset.reply = reset.reply.sent(Manner::Reset);
-    bench.github.state().faults.push(reset);
-    bench
+    sandbox.github.state().faults.push(reset);
+    sandbox
         .github
         .state()
         .faults
         .push(fault("DELETE", "/versions/3", 1, 502, "no"));
-    bench.execute().expect(0).says("Deleted 4 versions");
+    sandbox.execute().expect(0).says("Deleted 4 versions");
 
-    let bench = Bench::new();
-    bench.furnish();
-    bench.github.image(190, &["v0"], "another");
-    bench
+    let sandbox = Sandbox::new();
+    sandbox.furnish();
+    sandbox.github.image(190, &["v0"], "another");
+    sandbox
         .github
         .state()
         .faults
         .push(fault("DELETE", "/versions/3", 9, 502, "no"));
-    bench.execute().expect(1).says("HTTP 502");
+    sandbox.execute().expect(1).says("HTTP 502");
     // The index may or may not be there: what it needs stays.
-    assert_eq!(bench.github.there(), [1, 2, 3, 4, 5, 6]);
-    assert_eq!(bench.logged(), [3, 7], "it may be deleted after all");
+    assert_eq!(sandbox.github.there(), [1, 2, 3, 4, 5, 6]);
+    assert_eq!(sandbox.logged(), [3, 7], "it may be deleted after all");
 }
 
 #[test]
 fn a_lost_answer_is_not_a_lost_version() {
-    let bench = Bench::new();
-    bench.furnish();
-    bench.github.state().hooks.push((
+    let sandbox = Sandbox::new();
+    sandbox.furnish();
+    sandbox.github.state().hooks.push((
         "DELETE",
         "/versions/3".to_owned(),
         Box::new(|state| state.versions[2].deleted = true),
     ));
-    bench
+    sandbox
         .github
         .state()
         .faults
         .push(fault("DELETE", "/versions/3", 1, 504, "late"));
-    bench.execute().expect(0).says("Deleted 4 versions");
-    assert_eq!(bench.logged().len(), 4);
+    sandbox.execute().expect(0).says("Deleted 4 versions");
+    assert_eq!(sandbox.logged().len(), 4);
 }
 
 #[test]
@@ -247,51 +247,51 @@ fn the_owner_decides_about_the_endpoint() {
         ("User", None, "/users/someone/"),
         ("User", Some("another"), "/users/someone/"),
     ] {
-        let bench = Bench::new();
-        bench.furnish();
-        let mut state = bench.github.state();
+        let sandbox = Sandbox::new();
+        sandbox.furnish();
+        let mut state = sandbox.github.state();
         (state.kind, state.user) = (kind, user);
         drop(state);
-        bench.execute().expect(0);
+        sandbox.execute().expect(0);
         let package = format!("{place}packages/container/nas%2Fbootc/versions/");
-        assert_eq!(bench.github.count("DELETE", &package), 4, "{place}");
+        assert_eq!(sandbox.github.count("DELETE", &package), 4, "{place}");
     }
 }
 
 #[test]
 fn without_a_token_or_with_a_bad_one_nothing_is_known() {
-    let mut bench = Bench::new();
-    bench.furnish();
-    bench
+    let mut sandbox = Sandbox::new();
+    sandbox.furnish();
+    sandbox
         .github
         .state()
         .faults
         .push(fault("GET", "/users/", 1, 401, "Bad credentials"));
-    bench
+    sandbox
         .run(&[])
         .expect(3)
         .says("Bad credentials")
         .says("GITHUB_TOKEN");
-    bench.github.state().name = "other";
-    bench
+    sandbox.github.state().name = "other";
+    sandbox
         .run(&[])
         .expect(1)
         .says("no container package `nas/bootc`");
-    bench.env.github_token = None;
-    bench.run(&[]).expect(3).says("GITHUB_TOKEN");
+    sandbox.env.github_token = None;
+    sandbox.run(&[]).expect(3).says("GITHUB_TOKEN");
 }
 
 #[test]
 fn a_token_that_may_not_read_is_told_what_it_needs() {
-    let bench = Bench::new();
-    bench.furnish();
+    let sandbox = Sandbox::new();
+    sandbox.furnish();
     let what = "/packages/container/nas%2Fbootc";
-    bench
+    sandbox
         .github
         .state()
         .faults
         .push(fault("GET", what, 1, 403, "Must have admin rights"));
-    bench
+    sandbox
         .execute()
         .expect(3)
         .says("Must have admin rights")

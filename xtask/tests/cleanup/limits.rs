@@ -2,21 +2,21 @@
 
 use remote::loopback::Reply;
 
-use crate::bench::{BUDGET, Bench, CLOCK};
 use crate::github::{Fault, error};
+use crate::sandbox::{BUDGET, CLOCK, Sandbox};
 
-/// A furnished bench whose second DELETE is answered like this.
-fn second(times: usize, reply: Reply) -> Bench {
-    let bench = Bench::new();
-    bench.furnish();
-    bench.github.state().faults.push(Fault {
+/// A furnished sandbox whose second DELETE is answered like this.
+fn second(times: usize, reply: Reply) -> Sandbox {
+    let sandbox = Sandbox::new();
+    sandbox.furnish();
+    sandbox.github.state().faults.push(Fault {
         method: "DELETE",
         part: String::new(),
         after: 1,
         times,
         reply,
     });
-    bench
+    sandbox
 }
 
 const SECONDARY: &str = "You have exceeded a secondary rate limit. Please wait.";
@@ -33,13 +33,13 @@ fn what_is_within_the_budget_is_waited_for() {
             .with("x-ratelimit-remaining", "0")
             .with("x-ratelimit-reset", &in_the_past),
     ] {
-        let bench = second(2, reply);
-        bench
+        let sandbox = second(2, reply);
+        sandbox
             .execute()
             .expect(0)
             .says("Deleted 4 versions")
             .says("0 left");
-        assert_eq!(bench.github.count("DELETE", ""), 6);
+        assert_eq!(sandbox.github.count("DELETE", ""), 6);
     }
 }
 
@@ -53,15 +53,15 @@ fn what_is_beyond_the_budget_ends_the_run_cleanly() {
             .with("x-ratelimit-remaining", "0")
             .with("x-ratelimit-reset", &late),
     ] {
-        let bench = second(1, reply);
-        bench
+        let sandbox = second(1, reply);
+        sandbox
             .execute()
             .expect(0)
             .says("stopped")
             .says("Deleted 1 versions")
             .says("3 left");
-        assert_eq!(bench.github.count("DELETE", ""), 2);
-        assert_eq!(bench.github.there().len(), 5);
+        assert_eq!(sandbox.github.count("DELETE", ""), 2);
+        assert_eq!(sandbox.github.there().len(), 5);
     }
 }
 
@@ -71,42 +71,42 @@ fn an_empty_quota_is_respected_before_it_is_overdrawn() {
     let last = Reply::new(204, "text/plain", "")
         .with("x-ratelimit-remaining", "0")
         .with("x-ratelimit-reset", &late);
-    let bench = second(1, last);
-    bench
+    let sandbox = second(1, last);
+    sandbox
         .execute()
         .expect(0)
         .says("the quota is used up")
         .says("2 left");
-    assert_eq!(bench.github.count("DELETE", ""), 2);
+    assert_eq!(sandbox.github.count("DELETE", ""), 2);
 }
 
 #[test]
 fn a_limiter_that_never_ends_is_left() {
-    let bench = second(usize::MAX, error(429, "slow down").with("retry-after", "0"));
-    bench.execute().expect(0).says("stopped").says("3 left");
+    let sandbox = second(usize::MAX, error(429, "slow down").with("retry-after", "0"));
+    sandbox.execute().expect(0).says("stopped").says("3 left");
 }
 
 #[test]
 fn a_run_that_came_nowhere_is_to_be_tried_again() {
-    let bench = Bench::new();
-    bench.furnish();
-    bench.github.state().faults.push(Fault {
+    let sandbox = Sandbox::new();
+    sandbox.furnish();
+    sandbox.github.state().faults.push(Fault {
         method: "DELETE",
         part: String::new(),
         after: 0,
         times: 1,
         reply: error(403, SECONDARY).with("retry-after", "3600"),
     });
-    bench.execute().expect(3).says("4 left");
-    let bench = Bench::new();
-    bench.furnish();
-    bench.github.state().faults.push(Fault {
+    sandbox.execute().expect(3).says("4 left");
+    let sandbox = Sandbox::new();
+    sandbox.furnish();
+    sandbox.github.state().faults.push(Fault {
         method: "GET",
         part: "/versions?".to_owned(),
         after: 0,
         times: 1,
         reply: error(403, SECONDARY).with("retry-after", "3600"),
     });
-    bench.execute().expect(3);
-    assert_eq!(bench.github.count("DELETE", ""), 0);
+    sandbox.execute().expect(3);
+    assert_eq!(sandbox.github.count("DELETE", ""), 0);
 }

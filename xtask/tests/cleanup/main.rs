@@ -17,10 +17,10 @@ mod reading;
 mod skip;
 
 mod api;
-mod bench;
 mod layout;
 mod limits;
 mod measured;
 mod plans;
 mod referrers;
 mod registry;
+mod sandbox;

@@ -5,17 +5,17 @@ use custom_coreos::cli::Cli;
 use registry_compat::Digest;
 use serde_json::Value;
 
-use crate::bench::Bench;
 use crate::github::{Fault, error, image, index};
+use crate::sandbox::Sandbox;
 
 #[test]
 fn a_dry_run_shows_what_a_real_run_does() {
-    let bench = Bench::new();
-    bench.furnish();
-    let dry = bench.run(&[]).expect(0);
-    assert_eq!(bench.github.count("DELETE", ""), 0);
+    let sandbox = Sandbox::new();
+    sandbox.furnish();
+    let dry = sandbox.run(&[]).expect(0);
+    assert_eq!(sandbox.github.count("DELETE", ""), 0);
     assert_eq!(dry.effects().len(), 4);
-    let live = bench.execute().expect(0);
+    let live = sandbox.execute().expect(0);
     // The clock may have gone on by a second in between, and it is in the text.
     let same = |text: &str| {
         let (before, rest) = text.split_once("; older than ").unwrap();
@@ -23,15 +23,15 @@ fn a_dry_run_shows_what_a_real_run_does() {
         format!("{before} … {after}")
     };
     assert_eq!(same(&dry.stdout), same(&live.stdout));
-    assert_eq!(bench.github.there(), [5, 6]);
+    assert_eq!(sandbox.github.there(), [5, 6]);
 }
 
 #[test]
 fn the_plan_names_every_version_with_its_reason_oldest_first() {
-    let bench = Bench::new();
-    bench.furnish();
-    bench.github.state().page = 2;
-    let text = bench.run(&[]).expect(0).stdout;
+    let sandbox = Sandbox::new();
+    sandbox.furnish();
+    sandbox.github.state().page = 2;
+    let text = sandbox.run(&[]).expect(0).stdout;
     let table: Vec<&str> = text.lines().skip(2).take(6).collect();
     let has = |at: usize, words: &[&str]| {
         for word in words {
@@ -53,9 +53,9 @@ fn the_plan_names_every_version_with_its_reason_oldest_first() {
     );
     has(4, &["keep", "150", "tag `stable` is protected", "stable"]);
     has(5, &["keep", "1 ", "within the window", "v2"]);
-    assert_eq!(bench.github.count("GET", "/versions?"), 3);
+    assert_eq!(sandbox.github.count("GET", "/versions?"), 3);
 
-    let json: Value = serde_json::from_str(&bench.run(&["--json"]).expect(0).stdout).unwrap();
+    let json: Value = serde_json::from_str(&sandbox.run(&["--json"]).expect(0).stdout).unwrap();
     let package = &json["packages"][0];
     assert_eq!(package["totals"]["delete"], 4);
     assert_eq!(package["versions"].as_array().unwrap().len(), 6);
@@ -65,36 +65,36 @@ fn the_plan_names_every_version_with_its_reason_oldest_first() {
 
 #[test]
 fn days_and_keep_can_be_said_on_the_command_line() {
-    let bench = Bench::new();
-    bench.furnish();
-    let none = |words: &[&str]| bench.run(words).expect(0).effects().is_empty();
+    let sandbox = Sandbox::new();
+    sandbox.furnish();
+    let none = |words: &[&str]| sandbox.run(words).expect(0).effects().is_empty();
     assert!(none(&["--days", "201"]));
     assert!(!none(&["--days", "199"]));
     assert!(none(&["--keep", "3"]));
     assert!(!none(&["--keep", "2"]));
-    bench.run(&["--package", "nas/bootc"]).expect(0);
-    bench
+    sandbox.run(&["--package", "nas/bootc"]).expect(0);
+    sandbox
         .run(&["--package", "bootc"])
         .expect(2)
         .says("no package `bootc`");
-    bench.run(&["--package", ""]).expect(2);
+    sandbox.run(&["--package", ""]).expect(2);
 }
 
 #[test]
 fn the_mode_is_a_word() {
-    let bench = Bench::new();
-    bench.furnish();
-    let log = bench.path("log.json").display().to_string();
-    bench
+    let sandbox = Sandbox::new();
+    sandbox.furnish();
+    let log = sandbox.path("log.json").display().to_string();
+    sandbox
         .run(&["--mode", "dry-run", "--log", &log])
         .expect(2)
         .says("there is no log");
-    bench
+    sandbox
         .run(&["--mode", "dry-run"])
         .expect(0)
         .says("nothing is deleted");
-    assert_eq!(bench.github.count("DELETE", ""), 0);
-    bench
+    assert_eq!(sandbox.github.count("DELETE", ""), 0);
+    sandbox
         .run(&["--mode", "execute", "--log", &log])
         .expect(0)
         .says("Deleted 4 versions");
@@ -126,121 +126,121 @@ fn there_is_no_third_state() {
 
 #[test]
 fn a_list_that_is_not_whole_is_refused() {
-    let bench = Bench::new();
-    bench.furnish();
-    bench.github.state().hidden = 1;
-    bench
+    let sandbox = Sandbox::new();
+    sandbox.furnish();
+    sandbox.github.state().hidden = 1;
+    sandbox
         .execute()
         .expect(4)
         .says("6 versions listed, the package has 7");
-    assert_eq!(bench.github.count("DELETE", ""), 0);
-    assert!(!bench.path("log.json").exists());
+    assert_eq!(sandbox.github.count("DELETE", ""), 0);
+    assert!(!sandbox.path("log.json").exists());
 }
 
 #[test]
 fn a_page_that_fails_in_the_middle_ends_it() {
     for (status, times) in [(502, 9), (404, 1), (401, 1)] {
-        let bench = Bench::new();
-        bench.furnish();
-        bench.github.state().faults.push(Fault {
+        let sandbox = Sandbox::new();
+        sandbox.furnish();
+        sandbox.github.state().faults.push(Fault {
             method: "GET",
             part: "page=2".to_owned(),
             after: 0,
             times,
             reply: error(status, "no"),
         });
-        bench.execute().expect(3).says(&format!("HTTP {status}"));
-        assert_eq!(bench.github.count("DELETE", ""), 0);
+        sandbox.execute().expect(3).says(&format!("HTTP {status}"));
+        assert_eq!(sandbox.github.count("DELETE", ""), 0);
     }
 }
 
 #[test]
 fn a_page_that_fails_once_is_asked_for_again() {
-    let bench = Bench::new();
-    bench.furnish();
-    bench.github.state().faults.push(Fault {
+    let sandbox = Sandbox::new();
+    sandbox.furnish();
+    sandbox.github.state().faults.push(Fault {
         method: "GET",
         part: "page=2".to_owned(),
         after: 0,
         times: 2,
         reply: error(502, "Bad Gateway"),
     });
-    assert_eq!(bench.run(&[]).expect(0).effects().len(), 4);
+    assert_eq!(sandbox.run(&[]).expect(0).effects().len(), 4);
 }
 
 #[test]
 fn a_manifest_that_cannot_be_read_is_refused_and_a_missing_one_kept() {
-    let bench = Bench::new();
-    bench.furnish();
-    let digest = bench.github.state().versions[1].digest.clone();
-    bench.github.state().faults.push(Fault {
+    let sandbox = Sandbox::new();
+    sandbox.furnish();
+    let digest = sandbox.github.state().versions[1].digest.clone();
+    sandbox.github.state().faults.push(Fault {
         method: "GET",
         part: format!("manifests/{digest}"),
         after: 0,
         times: 99,
         reply: error(500, "no"),
     });
-    bench
+    sandbox
         .execute()
         .expect(4)
         .says("manifests could not be read")
         .says("nothing was deleted");
-    bench.github.state().faults.clear();
-    bench.github.state().manifests.remove(&digest);
-    bench.execute().expect(0).says("its manifest is 404");
-    assert_eq!(bench.github.there(), [2, 5, 6]);
+    sandbox.github.state().faults.clear();
+    sandbox.github.state().manifests.remove(&digest);
+    sandbox.execute().expect(0).says("its manifest is 404");
+    assert_eq!(sandbox.github.there(), [2, 5, 6]);
 }
 
 #[test]
 fn too_large_a_share_is_shown_and_refused_until_it_is_allowed() {
-    let mut bench = Bench::new();
-    bench.furnish();
-    bench.config.retention.most_share = 50.try_into().unwrap();
-    let refused = bench
+    let mut sandbox = Sandbox::new();
+    sandbox.furnish();
+    sandbox.config.retention.most_share = 50.try_into().unwrap();
+    let refused = sandbox
         .execute()
         .expect(4)
         .says("4 of 6 versions would go, more than 50 %");
     assert!(refused.stdout.contains("older than the window"));
     assert!(refused.effects().is_empty());
-    let json = bench.run(&["--json"]).expect(4).stdout;
+    let json = sandbox.run(&["--json"]).expect(4).stdout;
     let json: Value = serde_json::from_str(&json).unwrap();
     assert!(json["packages"][0]["refused"].is_string());
-    bench.run(&["--execute", "--most-share", "67"]).expect(0);
-    assert_eq!(bench.github.there(), [5, 6]);
+    sandbox.run(&["--execute", "--most-share", "67"]).expect(0);
+    assert_eq!(sandbox.github.there(), [5, 6]);
 }
 
 #[test]
 fn everything_is_never_the_plan() {
-    let bench = Bench::new();
-    bench.github.image(200, &["v1"], "a");
-    bench.github.image(300, &["v2"], "b");
-    bench.execute().expect(4).says("all of 2 images");
+    let sandbox = Sandbox::new();
+    sandbox.github.image(200, &["v1"], "a");
+    sandbox.github.image(300, &["v2"], "b");
+    sandbox.execute().expect(4).says("all of 2 images");
 }
 
 #[test]
 fn what_was_read_once_is_not_read_again() {
-    let bench = Bench::new();
-    bench.furnish();
-    bench.run(&[]).expect(0);
-    assert_eq!(bench.github.count("GET", "/manifests/"), 6);
-    bench.github.image(0, &["v3"], "new");
-    bench.run(&[]).expect(0);
-    assert_eq!(bench.github.count("GET", "/manifests/"), 7);
-    let path = bench.path("cache/custom-coreos/manifests-1.jsonl");
+    let sandbox = Sandbox::new();
+    sandbox.furnish();
+    sandbox.run(&[]).expect(0);
+    assert_eq!(sandbox.github.count("GET", "/manifests/"), 6);
+    sandbox.github.image(0, &["v3"], "new");
+    sandbox.run(&[]).expect(0);
+    assert_eq!(sandbox.github.count("GET", "/manifests/"), 7);
+    let path = sandbox.path("cache/custom-coreos/manifests-1.jsonl");
     std::fs::write(&path, "x y\n").unwrap();
-    bench.run(&[]).expect(0);
-    assert_eq!(bench.github.count("GET", "/manifests/"), 14);
+    sandbox.run(&[]).expect(0);
+    assert_eq!(sandbox.github.count("GET", "/manifests/"), 14);
 }
 
 #[test]
 fn a_pin_holds_and_an_absent_one_is_named() {
-    let mut bench = Bench::new();
-    bench.furnish();
-    let signature = bench.github.state().versions[3].digest.clone();
+    let mut sandbox = Sandbox::new();
+    sandbox.furnish();
+    let signature = sandbox.github.state().versions[3].digest.clone();
     let pins = format!("{{pinned: ['{signature}', 'sha256:{}']}}", "0".repeat(64));
     let retention: image_config::Retention = serde_yaml::from_str(&pins).unwrap();
-    bench.config.retention.pinned = retention.pinned;
-    bench
+    sandbox.config.retention.pinned = retention.pinned;
+    sandbox
         .run(&[])
         .expect(0)
         .says("pinned by digest")
@@ -249,20 +249,20 @@ fn a_pin_holds_and_an_absent_one_is_named() {
 
 #[test]
 fn the_audit_names_what_is_broken() {
-    let bench = Bench::new();
-    bench.furnish();
-    bench
+    let sandbox = Sandbox::new();
+    sandbox.furnish();
+    sandbox
         .run(&["--audit"])
         .expect(0)
         .says("0 findings in 6 versions");
     let gone = image("gone", None);
     let gone = Digest::of(gone.to_string().as_bytes());
-    bench.github.add(9, &["v3"], &index(&[gone.as_str()]));
+    sandbox.github.add(9, &["v3"], &index(&[gone.as_str()]));
     let sig = format!("{}.sig", gone.as_str().replace(':', "-"));
-    bench.github.image(9, &[&sig], "orphan");
-    let young = bench.github.state().versions[5].digest.clone();
-    bench.github.state().manifests.remove(&young);
-    let ran = bench.run(&["--audit"]).expect(1);
+    sandbox.github.image(9, &[&sig], "orphan");
+    let young = sandbox.github.state().versions[5].digest.clone();
+    sandbox.github.state().manifests.remove(&young);
+    let ran = sandbox.run(&["--audit"]).expect(1);
     let ran = ran
         .says("5 findings in 8 versions")
         .says("lists what is missing")
@@ -271,20 +271,23 @@ fn the_audit_names_what_is_broken() {
         .says("its manifest is 404")
         .says("cannot be pulled in full: v2");
     assert!(ran.effects().is_empty());
-    let json = bench.run(&["--audit", "--json"]).expect(1).stdout;
+    let json = sandbox.run(&["--audit", "--json"]).expect(1).stdout;
     let json: Value = serde_json::from_str(&json).unwrap();
     assert_eq!(json[0]["findings"].as_array().unwrap().len(), 5);
-    assert_eq!(bench.github.count("DELETE", ""), 0);
+    assert_eq!(sandbox.github.count("DELETE", ""), 0);
 }
 
 #[test]
 fn the_manifests_of_a_private_package_are_read_with_the_same_token() {
-    let mut bench = Bench::new();
-    bench.furnish();
+    let mut sandbox = Sandbox::new();
+    sandbox.furnish();
     // someone:TOKEN
-    bench.github.state().locked = Some("Basic c29tZW9uZTpnaHNfbm90LXRvLWJlLXNob3du");
-    assert_eq!(bench.run(&[]).expect(0).effects().len(), 4);
-    bench.env.cache = None;
-    bench.github.state().locked = Some("Basic x");
-    bench.run(&[]).expect(4).says("manifests could not be read");
+    sandbox.github.state().locked = Some("Basic c29tZW9uZTpnaHNfbm90LXRvLWJlLXNob3du");
+    assert_eq!(sandbox.run(&[]).expect(0).effects().len(), 4);
+    sandbox.env.cache = None;
+    sandbox.github.state().locked = Some("Basic x");
+    sandbox
+        .run(&[])
+        .expect(4)
+        .says("manifests could not be read");
 }

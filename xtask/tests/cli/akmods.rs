@@ -7,7 +7,7 @@ use remote::loopback::{Manner, Reply};
 use serde_json::json;
 
 use super::support::{
-    Bench, FCOS,
+    FCOS, Sandbox,
     upstream::{KMODS, kernel},
 };
 
@@ -57,43 +57,43 @@ fn of_zfs(zfs: &str) -> Vec<u8> {
 }
 
 /// ublue has an image for the kernel, with a layer in this form.
-fn put(bench: &Bench, kernel: &str, layer: (&str, &[u8])) {
+fn put(sandbox: &Sandbox, kernel: &str, layer: (&str, &[u8])) {
     let labels = json!({"ostree.linux": kernel});
-    bench.upstream.put_layer(AKMODS, &tag(), &labels, layer);
+    sandbox.upstream.put_layer(AKMODS, &tag(), &labels, layer);
 }
 
 /// `image.yaml` with ublue as the only source, or below the other one.
-fn configure(bench: &Bench, only: bool) {
-    let yaml = bench.read("image.yaml");
+fn configure(sandbox: &Sandbox, only: bool) {
+    let yaml = sandbox.read("image.yaml");
     let (before, rest) = yaml.split_once("kmods:\n").unwrap();
     let end = rest.find("architectures:").unwrap();
     let others = if only { "" } else { &rest[..end] };
     let yaml = format!("{before}kmods:\n{others}{SOURCE}{}", &rest[end..]);
-    bench.write("image.yaml", &yaml);
+    sandbox.write("image.yaml", &yaml);
 }
 
-fn only_ublue() -> Bench {
-    let bench = Bench::new();
-    configure(&bench, true);
-    bench
+fn only_ublue() -> Sandbox {
+    let sandbox = Sandbox::new();
+    configure(&sandbox, true);
+    sandbox
 }
 
-fn built(bench: &Bench) -> String {
-    let log = bench.engine_log();
+fn built(sandbox: &Sandbox) -> String {
+    let log = sandbox.engine_log();
     let build = log.iter().find(|line| line.starts_with("podman build "));
     build.cloned().unwrap_or_default()
 }
 
-fn layers_read(bench: &Bench) -> usize {
+fn layers_read(sandbox: &Sandbox) -> usize {
     let digest = Digest::of(&of_zfs("2.4.3"));
     let path = format!("/v2/ghcr.io/ublue-os/akmods-zfs/blobs/{digest}");
-    bench.upstream.asked("GET", &path)
+    sandbox.upstream.asked("GET", &path)
 }
 
 #[track_caller]
-fn assert_builds(bench: &Bench, zfs: &str, kmods: &str, path: &str) {
-    let outcome = bench.run_in_ci(&PUBLISH);
-    let build = built(bench);
+fn assert_builds(sandbox: &Sandbox, zfs: &str, kmods: &str, path: &str) {
+    let outcome = sandbox.run_in_ci(&PUBLISH);
+    let build = built(sandbox);
     for part in [
         format!("image.version={FCOS}-zfs{zfs} "),
         format!("KMODS_IMAGE={kmods} "),
@@ -107,21 +107,21 @@ fn assert_builds(bench: &Bench, zfs: &str, kmods: &str, path: &str) {
 
 #[test]
 fn its_zfs_is_read_from_the_names_in_its_layer_once() {
-    let bench = only_ublue();
-    put(&bench, &kernel(), ("gzip", &of_zfs("2.4.3")));
-    let digest = bench.upstream.digest(AKMODS, &tag()).unwrap();
+    let sandbox = only_ublue();
+    put(&sandbox, &kernel(), ("gzip", &of_zfs("2.4.3")));
+    let digest = sandbox.upstream.digest(AKMODS, &tag()).unwrap();
     let image = format!("{AKMODS}@{digest}");
-    assert_builds(&bench, "2.4.3", &image, "/rpms/kmods/zfs");
-    assert_eq!(layers_read(&bench), 1);
-    let lock = bench.run(&["resolve", "--json"]).expect(0);
+    assert_builds(&sandbox, "2.4.3", &image, "/rpms/kmods/zfs");
+    assert_eq!(layers_read(&sandbox), 1);
+    let lock = sandbox.run(&["resolve", "--json"]).expect(0);
     assert!(lock.contains("/rpms/kmods/zfs"), "{lock}");
-    assert_eq!(layers_read(&bench), 1);
+    assert_eq!(layers_read(&sandbox), 1);
     // The night after, the same tag is another image.
-    put(&bench, &kernel(), ("gzip", &of_zfs("2.4.4")));
-    let lock = bench.run(&["resolve", "--json"]).expect(0);
+    put(&sandbox, &kernel(), ("gzip", &of_zfs("2.4.4")));
+    let lock = sandbox.run(&["resolve", "--json"]).expect(0);
     assert!(lock.contains("\"zfs\": \"2.4.4\""), "{lock}");
     // A pin on the digest of the one before.
-    let yaml = bench.read("image.yaml");
+    let yaml = sandbox.read("image.yaml");
     let (before, rest) = yaml.split_once("policy:\n").unwrap();
     let pin = format!(
         "policy:\n  rule: pin\n  pin:\n    kmods-digest: {digest}\n    reason: x\n    \
@@ -129,47 +129,47 @@ fn its_zfs_is_read_from_the_names_in_its_layer_once() {
         super::support::upstream::day(2)
     );
     let rest = &rest[rest.find("\nkmods:").unwrap() + 1..];
-    bench.write("image.yaml", &format!("{before}{pin}{rest}"));
-    let lock = bench.run(&["resolve", "--json"]).expect(0);
+    sandbox.write("image.yaml", &format!("{before}{pin}{rest}"));
+    let lock = sandbox.run(&["resolve", "--json"]).expect(0);
     assert!(
         lock.contains(&digest) && lock.contains("\"zfs\": \"2.4.3\""),
         "{lock}"
     );
-    assert_eq!(layers_read(&bench), 1);
+    assert_eq!(layers_read(&sandbox), 1);
 }
 
 #[test]
 fn it_is_taken_where_the_first_source_has_nothing_and_never_mixed() {
-    let bench = Bench::new();
-    configure(&bench, false);
-    put(&bench, &kernel(), ("gzip", &of_zfs("2.4.3")));
+    let sandbox = Sandbox::new();
+    configure(&sandbox, false);
+    put(&sandbox, &kernel(), ("gzip", &of_zfs("2.4.3")));
     let first = format!("zfs-2.4.4_kernel-{}", kernel());
-    let digest = bench.upstream.digest(KMODS, &first).unwrap();
-    let lock = bench.run(&["resolve", "--json"]).expect(0);
+    let digest = sandbox.upstream.digest(KMODS, &first).unwrap();
+    let lock = sandbox.run(&["resolve", "--json"]).expect(0);
     assert!(lock.contains(&digest), "{lock}");
     // Of no use to anybody: it is not looked into.
-    assert_eq!(layers_read(&bench), 0);
-    assert_builds(&bench, "2.4.4", &format!("{KMODS}@{digest}"), "/");
+    assert_eq!(layers_read(&sandbox), 0);
+    assert_builds(&sandbox, "2.4.4", &format!("{KMODS}@{digest}"), "/");
 
-    bench.upstream.remove(KMODS, &first);
-    bench.write("log", "");
-    let second = bench.upstream.digest(AKMODS, &tag()).unwrap();
+    sandbox.upstream.remove(KMODS, &first);
+    sandbox.write("log", "");
+    let second = sandbox.upstream.digest(AKMODS, &tag()).unwrap();
     let image = format!("{AKMODS}@{second}");
-    assert_builds(&bench, "2.4.3", &image, "/rpms/kmods/zfs");
-    assert!(!built(&bench).contains(KMODS), "{}", built(&bench));
+    assert_builds(&sandbox, "2.4.3", &image, "/rpms/kmods/zfs");
+    assert!(!built(&sandbox).contains(KMODS), "{}", built(&sandbox));
 }
 
 #[test]
 fn an_image_that_contradicts_its_tag_is_not_trusted() {
     for label in ["7.1.3-200.fc44.x86_64", ""] {
-        let bench = only_ublue();
-        put(&bench, label, ("gzip", &of_zfs("2.4.4")));
-        let outcome = bench.run_in_ci(&PUBLISH);
+        let sandbox = only_ublue();
+        put(&sandbox, label, ("gzip", &of_zfs("2.4.4")));
+        let outcome = sandbox.run_in_ci(&PUBLISH);
         for words in ["ostree.linux", label, "not to be trusted"] {
             assert!(outcome.stderr.contains(words), "{words} in {outcome:?}");
         }
         outcome.expect(1);
-        assert_eq!(built(&bench), "");
+        assert_eq!(built(&sandbox), "");
     }
 }
 
@@ -191,12 +191,12 @@ fn what_cannot_be_read_is_never_no_kmods() {
         ("gzip", &layer(&[]), "no RPM in /rpms/kmods/zfs"),
         ("gzip", &two, "not of one release of ZFS"),
     ] {
-        let bench = only_ublue();
-        put(&bench, &kernel(), (form, layer));
-        unreadable(&bench, why);
+        let sandbox = only_ublue();
+        put(&sandbox, &kernel(), (form, layer));
+        unreadable(&sandbox, why);
         // Nothing of it was remembered.
-        put(&bench, &kernel(), ("gzip", &good));
-        bench.run(&["resolve"]).expect(0);
+        put(&sandbox, &kernel(), ("gzip", &good));
+        sandbox.run(&["resolve"]).expect(0);
     }
     let digest = Digest::of(&good);
     let blob = |bytes: &[u8]| Reply::new(200, "application/octet-stream", bytes);
@@ -211,18 +211,18 @@ fn what_cannot_be_read_is_never_no_kmods() {
         (Reply::new(500, "text/plain", "oops"), "HTTP 500"),
         (Reply::new(403, "text/plain", "no"), "HTTP 403"),
     ] {
-        let bench = only_ublue();
-        put(&bench, &kernel(), ("gzip", &good));
+        let sandbox = only_ublue();
+        put(&sandbox, &kernel(), ("gzip", &good));
         let path = format!("/v2/{AKMODS}/blobs/{digest}");
-        bench.upstream.answer(&path, reply);
-        unreadable(&bench, why);
+        sandbox.upstream.answer(&path, reply);
+        unreadable(&sandbox, why);
     }
 }
 
 #[track_caller]
-fn unreadable(bench: &Bench, why: &str) {
+fn unreadable(sandbox: &Sandbox, why: &str) {
     for task in [&PUBLISH[..], &["explain"]] {
-        let outcome = bench.run_in_ci(task);
+        let outcome = sandbox.run_in_ci(task);
         let all = format!("{}{}", outcome.stdout, outcome.stderr);
         let all = all.split_whitespace().collect::<Vec<_>>().join(" ");
         assert!(all.contains(why), "{why} in {outcome:#?}");
@@ -231,15 +231,15 @@ fn unreadable(bench: &Bench, why: &str) {
         }
         outcome.expect(3);
     }
-    assert_eq!(built(bench), "");
+    assert_eq!(built(sandbox), "");
 }
 
 #[test]
 fn a_kernel_that_it_does_not_have_is_waited_for() {
-    let bench = only_ublue();
+    let sandbox = only_ublue();
     let other = "coreos-stable-44-7.0.1-200.fc44.x86_64";
-    bench.upstream.put_image(AKMODS, other, &json!({}));
-    let outcome = bench.run_in_ci(&PUBLISH);
+    sandbox.upstream.put_image(AKMODS, other, &json!({}));
+    let outcome = sandbox.run_in_ci(&PUBLISH);
     assert!(
         outcome.stderr.contains("no ZFS kernel modules"),
         "{outcome:?}"

@@ -1,11 +1,11 @@
 //! With buildah a script runs in a container that has a name, and two builds at
 //! once have two.
 
-use super::support::Bench;
+use super::support::Sandbox;
 
 /// The names that the containers of a run were given, each with its verb.
-fn containers(bench: &Bench) -> Vec<String> {
-    let log = bench.engine_log();
+fn containers(sandbox: &Sandbox) -> Vec<String> {
+    let log = sandbox.engine_log();
     let names = log.iter().flat_map(|line| {
         let words = line
             .split(' ')
@@ -17,18 +17,20 @@ fn containers(bench: &Bench) -> Vec<String> {
 
 #[test]
 fn each_run_has_a_container_of_its_own_and_the_plan_none_of_them() {
-    let bench = Bench::new();
-    bench.tool("buildah");
-    bench.on("from", "");
-    bench.on("rm", "");
+    let sandbox = Sandbox::new();
+    sandbox.tool("buildah");
+    sandbox.on("from", "");
+    sandbox.on("rm", "");
     let build = ["build", "--force", "a test", "--engine", "buildah"];
-    let dry = bench.run(&[&build[..], &["--dry-run"]].concat()).expect(0);
+    let dry = sandbox
+        .run(&[&build[..], &["--dry-run"]].concat())
+        .expect(0);
     assert!(dry.contains("buildah from --name=custom-coreos-contract-RUN "));
     let mut runs = Vec::new();
     for _ in 0..2 {
-        bench.write("log", "");
-        assert_eq!(bench.run(&build).expect(0), dry);
-        let names = containers(&bench);
+        sandbox.write("log", "");
+        assert_eq!(sandbox.run(&build).expect(0), dry);
+        let names = containers(&sandbox);
         // Made, used, removed.
         assert_eq!(names.len(), 3, "{names:?}");
         assert!(names.iter().all(|name| *name == names[0]), "{names:?}");

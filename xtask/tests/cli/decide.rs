@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 
 use super::support::{
-    Bench, Outcome,
+    Outcome, Sandbox,
     upstream::{KMODS, PUBLISHED, day, kernel},
 };
 
@@ -12,28 +12,34 @@ const DECIDE: [&str; 4] = ["resolve", "--decide", "-o", "lock.json"];
 
 /// As the first job of the workflow runs it: what it ended with, its outputs
 /// and the page of the run.
-fn decide(bench: &Bench, words: &[&str]) -> (Outcome, Value, String) {
+fn decide(sandbox: &Sandbox, words: &[&str]) -> (Outcome, Value, String) {
     for name in ["github-output", "summary", "lock.json"] {
-        let _ = std::fs::remove_file(bench.path(name));
+        let _ = std::fs::remove_file(sandbox.path(name));
     }
-    let place = |name: &str| bench.path(name).display().to_string();
+    let place = |name: &str| sandbox.path(name).display().to_string();
     let (output, summary) = (place("github-output"), place("summary"));
     let env = [
         ("GITHUB_OUTPUT", output.as_str()),
         ("GITHUB_STEP_SUMMARY", &summary),
         ("GITHUB_REPOSITORY_OWNER", "someone"),
     ];
-    let outcome = bench.run_with(&[&DECIDE, words].concat(), &env);
-    let values = super::output::outputs(&bench.read("github-output"));
-    (outcome, values.into_iter().collect(), bench.read("summary"))
+    let outcome = sandbox.run_with(&[&DECIDE, words].concat(), &env);
+    let values = super::output::outputs(&sandbox.read("github-output"));
+    (
+        outcome,
+        values.into_iter().collect(),
+        sandbox.read("summary"),
+    )
 }
 
 /// What would be built today was published so many days ago.
-fn publish(bench: &Bench, days: i64) {
-    let lock = bench.run(&["resolve"]).expect(0);
+fn publish(sandbox: &Sandbox, days: i64) {
+    let lock = sandbox.run(&["resolve"]).expect(0);
     let lock: Value = serde_json::from_str(&lock).unwrap();
     let labels = json!({"custom-coreos.lock": lock.to_string()});
-    bench.upstream.put_aged(PUBLISHED, "stable", &labels, days);
+    sandbox
+        .upstream
+        .put_aged(PUBLISHED, "stable", &labels, days);
 }
 
 #[track_caller]
@@ -52,29 +58,29 @@ fn assert_verdict(values: &Value, verdict: &str, build: &str) {
 
 #[test]
 fn there_is_something_to_build() {
-    let bench = Bench::new();
-    let (outcome, values, _) = decide(&bench, &["--force=no"]);
+    let sandbox = Sandbox::new();
+    let (outcome, values, _) = decide(&sandbox, &["--force=no"]);
     outcome.expect(0);
     assert_verdict(&values, "go", "true");
-    let lock: Value = serde_json::from_str(&bench.read("lock.json")).unwrap();
+    let lock: Value = serde_json::from_str(&sandbox.read("lock.json")).unwrap();
     assert_eq!(lock["judgement"]["forced"], Value::Null);
 }
 
 #[test]
 fn a_hold_is_built_and_explained() {
-    let bench = Bench::new();
-    bench
+    let sandbox = Sandbox::new();
+    sandbox
         .upstream
         .release("44.20260803.3.1", "7.2.0-200.fc44", Some(2));
-    let (outcome, values, summary) = decide(&bench, &["--force=no"]);
+    let (outcome, values, summary) = decide(&sandbox, &["--force=no"]);
     outcome.expect(0);
     assert_verdict(&values, "hold", "true");
     for part in ["Held back", "44.20260803.3.1", "7.2.0"] {
         assert!(summary.contains(part), "{part} in {summary}");
     }
     // Published, it is not built every night that the hold lasts.
-    publish(&bench, 1);
-    let (outcome, values, summary) = decide(&bench, &["--force=no"]);
+    publish(&sandbox, 1);
+    let (outcome, values, summary) = decide(&sandbox, &["--force=no"]);
     outcome.expect(0);
     assert_verdict(&values, "unchanged", "false");
     assert!(summary.contains("Held back"), "{summary}");
@@ -82,33 +88,33 @@ fn a_hold_is_built_and_explained() {
 
 #[test]
 fn what_did_not_change_is_an_answer_and_a_reason_is_stronger() {
-    let bench = Bench::new();
-    publish(&bench, 2);
-    let (outcome, values, summary) = decide(&bench, &["--force=no"]);
+    let sandbox = Sandbox::new();
+    publish(&sandbox, 2);
+    let (outcome, values, summary) = decide(&sandbox, &["--force=no"]);
     outcome.expect(0);
     assert_verdict(&values, "unchanged", "false");
     assert!(summary.contains("### Unchanged"), "{summary}");
     assert!(summary.contains(&day(-2)), "{summary}");
     let reason = "a `tailscale` of ``` yesterday";
-    let (outcome, values, summary) = decide(&bench, &[&format!("--force={reason}")]);
+    let (outcome, values, summary) = decide(&sandbox, &[&format!("--force={reason}")]);
     outcome.expect(0);
     assert_verdict(&values, "go", "true");
     assert!(summary.contains("### Forced"), "{summary}");
-    let lock: Value = serde_json::from_str(&bench.read("lock.json")).unwrap();
+    let lock: Value = serde_json::from_str(&sandbox.read("lock.json")).unwrap();
     assert_eq!(lock["judgement"]["forced"], reason);
     // Old enough, it is built for what lies on top.
-    publish(&bench, 8);
-    let (outcome, values, _) = decide(&bench, &["--force=no"]);
+    publish(&sandbox, 8);
+    let (outcome, values, _) = decide(&sandbox, &["--force=no"]);
     assert!(outcome.stderr.contains("8 days old"), "{outcome:?}");
     assert_verdict(&values, "go", "true");
 }
 
 #[test]
 fn not_yet_is_an_answer_too() {
-    let bench = Bench::new();
+    let sandbox = Sandbox::new();
     let tag = format!("zfs-2.4.4_kernel-{}", kernel());
-    bench.upstream.remove(KMODS, &tag);
-    let (outcome, values, summary) = decide(&bench, &["--force=now"]);
+    sandbox.upstream.remove(KMODS, &tag);
+    let (outcome, values, summary) = decide(&sandbox, &["--force=now"]);
     assert!(
         outcome.stderr.contains("no ZFS kernel modules"),
         "{outcome:?}"
@@ -117,50 +123,50 @@ fn not_yet_is_an_answer_too() {
     assert_verdict(&values, "not-yet", "false");
     assert!(summary.contains("### Not yet"), "{summary}");
     assert!(summary.contains(&kernel()), "{summary}");
-    assert!(!bench.exists("lock.json"));
+    assert!(!sandbox.exists("lock.json"));
     // Who asks for a lock is told that there is none.
-    bench.run(&["resolve"]).expect(10);
+    sandbox.run(&["resolve"]).expect(10);
     // A pull request's build is as innocent.
-    bench.run(&["test-build"]).expect(10);
-    bench.run(&["test-build", "--if-possible"]).expect(0);
-    assert_eq!(bench.engine_verbs(), [""; 0]);
+    sandbox.run(&["test-build"]).expect(10);
+    sandbox.run(&["test-build", "--if-possible"]).expect(0);
+    assert_eq!(sandbox.engine_verbs(), [""; 0]);
 }
 
 #[test]
 fn what_could_not_be_found_out_is_no_answer() {
-    let bench = Bench::new();
-    bench.upstream.answer(
+    let sandbox = Sandbox::new();
+    sandbox.upstream.answer(
         "/v2/ghcr.io/makers",
         remote::loopback::Reply::new(503, "text/plain", "later"),
     );
-    let (outcome, values, _) = decide(&bench, &["--force=no"]);
+    let (outcome, values, _) = decide(&sandbox, &["--force=no"]);
     outcome.expect(3);
     assert_eq!(values, json!({}));
-    bench.on("build", "exit 1");
-    bench.run(&["test-build", "--if-possible"]).expect(3);
+    sandbox.on("build", "exit 1");
+    sandbox.run(&["test-build", "--if-possible"]).expect(3);
 }
 
 #[test]
 fn a_fork_is_stopped_before_it_compares_with_somebody_elses_image() {
-    let bench = Bench::new();
-    publish(&bench, 2);
-    let asked = bench.upstream.asked("", "");
-    let outcome = bench.run_with(&DECIDE, &[("GITHUB_REPOSITORY_OWNER", "forker")]);
+    let sandbox = Sandbox::new();
+    publish(&sandbox, 2);
+    let asked = sandbox.upstream.asked("", "");
+    let outcome = sandbox.run_with(&DECIDE, &[("GITHUB_REPOSITORY_OWNER", "forker")]);
     assert!(outcome.stderr.contains("`image.owner`"), "{outcome:?}");
     outcome.expect(2);
-    assert_eq!(bench.upstream.asked("", ""), asked);
+    assert_eq!(sandbox.upstream.asked("", ""), asked);
 }
 
 #[test]
 fn the_document_says_the_same() {
-    let bench = Bench::new();
-    let document = bench.run(&["resolve", "--decide", "--json"]).expect(0);
+    let sandbox = Sandbox::new();
+    let document = sandbox.run(&["resolve", "--decide", "--json"]).expect(0);
     let document: Value = serde_json::from_str(&document).unwrap();
     assert_eq!(document["verdict"], "go");
     assert_eq!(document["build"], true);
     assert_eq!(document["lock"]["zfs"], "2.4.4");
     for wrong in ["--force=", "--force=a\nb"] {
-        bench.run(&["resolve", "--decide", wrong]).expect(2);
+        sandbox.run(&["resolve", "--decide", wrong]).expect(2);
     }
-    bench.run(&["resolve", "--force=x"]).expect(2);
+    sandbox.run(&["resolve", "--force=x"]).expect(2);
 }

@@ -4,7 +4,7 @@ use remote::loopback::Reply;
 use serde_json::{Value, json};
 
 use super::support::{
-    Bench, FCOS,
+    FCOS, Sandbox,
     upstream::{KMODS, kernel, now},
 };
 
@@ -22,9 +22,9 @@ fn assert_fits(screen: &str) {
 
 #[test]
 fn absent_and_could_not_ask_are_different_words() {
-    let bench = Bench::new();
-    bench.upstream.release(NEXT, "7.2.0-200.fc44", Some(2));
-    let screen = bench.run(&["explain"]).expect(0);
+    let sandbox = Sandbox::new();
+    sandbox.upstream.release(NEXT, "7.2.0-200.fc44", Some(2));
+    let screen = sandbox.run(&["explain"]).expect(0);
     assert_fits(&screen);
     for part in [
         &format!("{FCOS}  {}  TAKEN", kernel()),
@@ -37,10 +37,10 @@ fn absent_and_could_not_ask_are_different_words() {
     }
     assert!(!screen.contains("could not ask"), "{screen}");
 
-    bench
+    sandbox
         .upstream
         .remove(KMODS, &format!("zfs-2.4.4_kernel-{}", kernel()));
-    let screen = bench.run(&["explain"]).expect(10);
+    let screen = sandbox.run(&["explain"]).expect(10);
     assert!(
         screen.contains("absent, it answered and has none"),
         "{screen}"
@@ -48,8 +48,8 @@ fn absent_and_could_not_ask_are_different_words() {
     assert!(!screen.contains("could not ask"), "{screen}");
 
     let trouble = Reply::new(503, "text/plain", "later");
-    bench.upstream.answer(&format!("/v2/{KMODS}"), trouble);
-    let screen = bench.run(&["explain"]).expect(3);
+    sandbox.upstream.answer(&format!("/v2/{KMODS}"), trouble);
+    let screen = sandbox.run(&["explain"]).expect(3);
     assert_fits(&screen);
     assert!(screen.contains("could not ask"), "{screen}");
     assert!(screen.contains("HTTP 503"), "{screen}");
@@ -60,9 +60,9 @@ fn absent_and_could_not_ask_are_different_words() {
 
 #[test]
 fn the_document_says_the_same() {
-    let bench = Bench::new();
+    let sandbox = Sandbox::new();
     let document: Value =
-        serde_json::from_str(&bench.run(&["explain", "--json"]).expect(0)).unwrap();
+        serde_json::from_str(&sandbox.run(&["explain", "--json"]).expect(0)).unwrap();
     assert_eq!(document["verdict"], "compatible");
     assert_eq!(document["choice"]["bases"][0]["verdict"], "taken");
     assert_eq!(document["choice"]["zfs"][0]["version"], "2.4.4");
@@ -74,7 +74,7 @@ fn the_document_says_the_same() {
 }
 
 /// A stream with one release, which came out so many days ago.
-fn stream(bench: &Bench, name: &str, version: &str, kernel: &str, days: i64) {
+fn stream(sandbox: &Sandbox, name: &str, version: &str, kernel: &str, days: i64) {
     let arch = std::env::consts::ARCH;
     let index = json!({"stream": name, "releases": [{
         "version": version,
@@ -87,14 +87,14 @@ fn stream(bench: &Bench, name: &str, version: &str, kernel: &str, days: i64) {
     let (version_, release) = kernel.split_once('-').unwrap();
     let meta = json!({"rpmostree.rpmdb.pkglist": [["kernel-core", "0", version_, release, arch]]});
     let builds = format!("prod/streams/{name}");
-    bench
+    sandbox
         .upstream
         .document(&format!("{builds}/releases.json"), index);
-    bench
+    sandbox
         .upstream
         .document(&format!("updates/{name}.json"), updates);
     let meta_path = format!("{builds}/builds/{version}/{arch}/commitmeta.json");
-    bench.upstream.document(&meta_path, meta);
+    sandbox.upstream.document(&meta_path, meta);
 }
 
 fn meta(maximum: &str) -> Reply {
@@ -104,13 +104,13 @@ fn meta(maximum: &str) -> Reply {
 
 #[test]
 fn what_will_break_and_when() {
-    let bench = Bench::new();
-    stream(&bench, "testing", "44.20260801.2.0", "7.2.1-200.fc44", 2);
-    stream(&bench, "next", "44.20260801.1.0", "7.2.1-200.fc44", 2);
-    bench
+    let sandbox = Sandbox::new();
+    stream(&sandbox, "testing", "44.20260801.2.0", "7.2.1-200.fc44", 2);
+    stream(&sandbox, "next", "44.20260801.1.0", "7.2.1-200.fc44", 2);
+    sandbox
         .upstream
         .answer("/github/repos/openzfs/zfs/contents/META", meta("7.2"));
-    let text = bench.run(&["forecast"]).expect(0).replace("\n  ", " ");
+    let text = sandbox.run(&["forecast"]).expect(0).replace("\n  ", " ");
     assert!(
         text.contains(
             "stable gets kernel 7.2 in about 12 days (44.20260801.2.0 on testing); no kmods yet; \
@@ -121,27 +121,29 @@ fn what_will_break_and_when() {
     assert!(text.contains("next: no newer kernel"), "{text}");
     // What is known of a tag is not asked again, and there is nobody to ask.
     let trouble = Reply::new(500, "text/plain", "");
-    bench
+    sandbox
         .upstream
         .answer("/github/repos/openzfs/zfs/contents", trouble);
-    let again = bench.run(&["forecast"]);
+    let again = sandbox.run(&["forecast"]);
     assert!(!again.stderr.contains("META"), "{again:?}");
     assert_eq!(again.expect(0).replace("\n  ", " "), text);
 }
 
 #[test]
 fn what_openzfs_is_not_ready_for_and_what_could_not_be_asked() {
-    let bench = Bench::new();
-    stream(&bench, "testing", "44.20260801.2.0", "7.2.1-200.fc44", 2);
-    bench
+    let sandbox = Sandbox::new();
+    stream(&sandbox, "testing", "44.20260801.2.0", "7.2.1-200.fc44", 2);
+    sandbox
         .upstream
         .answer("/github/repos/openzfs/zfs/contents/META", meta("7.1"));
     let trouble = Reply::new(500, "text/plain", "");
-    bench.upstream.answer("/fedora/updates/next.json", trouble);
-    bench
+    sandbox
+        .upstream
+        .answer("/fedora/updates/next.json", trouble);
+    sandbox
         .upstream
         .document("prod/streams/next/releases.json", json!({}));
-    let text = bench.run(&["forecast"]).expect(3).replace("\n  ", " ");
+    let text = sandbox.run(&["forecast"]).expect(3).replace("\n  ", " ");
     assert!(
         text.contains("allows up to 7.1: waiting for OpenZFS"),
         "{text}"

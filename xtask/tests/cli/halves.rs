@@ -2,17 +2,17 @@
 
 use registry_compat::{Answer, Digest, Repository};
 
-use super::support::{Bench, two, upstream::PUBLISHED};
+use super::support::{Sandbox, two, upstream::PUBLISHED};
 
 const PUSH: [&str; 4] = ["build", "--push", "--locked", "lock.json"];
 
 /// One image pushed by the first half, of `lock.json`.
-fn pushed() -> (Bench, String) {
-    let bench = Bench::new();
-    bench.run(&["resolve", "-o", "lock.json"]).expect(0);
-    bench.run_in_ci(&PUSH).expect(0);
-    let image = format!("{PUBLISHED}@{}", bench.pushed());
-    (bench, image)
+fn pushed() -> (Sandbox, String) {
+    let sandbox = Sandbox::new();
+    sandbox.run(&["resolve", "-o", "lock.json"]).expect(0);
+    sandbox.run_in_ci(&PUSH).expect(0);
+    let image = format!("{PUBLISHED}@{}", sandbox.pushed());
+    (sandbox, image)
 }
 
 fn publish<'a>(image: &'a str, more: &[&'a str]) -> Vec<&'a str> {
@@ -21,9 +21,9 @@ fn publish<'a>(image: &'a str, more: &[&'a str]) -> Vec<&'a str> {
 
 #[test]
 fn the_two_halves_are_the_whole() {
-    let (bench, image) = pushed();
-    let digest = bench.pushed();
-    let dry = |args: &[&str]| bench.run(&[args, &["--dry-run"]].concat()).expect(0);
+    let (sandbox, image) = pushed();
+    let digest = sandbox.pushed();
+    let dry = |args: &[&str]| sandbox.run(&[args, &["--dry-run"]].concat()).expect(0);
     let first = dry(&PUSH);
     let second = dry(&publish(&image, &[]));
     // The one thing that is not known before the push.
@@ -31,22 +31,22 @@ fn the_two_halves_are_the_whole() {
     let whole = dry(&["build", "--publish", "--locked", "lock.json"]);
     assert_eq!(first + &second.replace(&digest, "PUSHED"), whole);
     // And that is what is performed.
-    let performed = bench.run(&publish(&image, &[])).expect(0);
+    let performed = sandbox.run(&publish(&image, &[])).expect(0);
     assert_eq!(performed, second);
-    assert_eq!(bench.published("stable"), Some(digest));
+    assert_eq!(sandbox.published("stable"), Some(digest));
 }
 
 #[test]
 fn the_first_half_moves_nothing_and_hands_its_digest_on() {
-    let (bench, image) = pushed();
+    let (sandbox, image) = pushed();
     assert_eq!(
-        bench.engine_verbs(),
+        sandbox.engine_verbs(),
         ["build", "run", "push", "image"],
         "the contract comes before the push"
     );
-    bench.assert_no_tag_moved();
-    let outputs = bench.read("github-output");
-    let digest = bench.pushed();
+    sandbox.assert_no_tag_moved();
+    let outputs = sandbox.read("github-output");
+    let digest = sandbox.pushed();
     for line in [
         format!("digest<<END_0\n{digest}\n"),
         format!("image<<END_0\n{PUBLISHED}\n"),
@@ -56,15 +56,15 @@ fn the_first_half_moves_nothing_and_hands_its_digest_on() {
     }
     // An expression of a workflow may hold more blanks than images.
     let argument = format!(" {image}  ");
-    bench.run_in_ci(&publish(&argument, &[])).expect(0);
-    assert_eq!(bench.published("stable"), Some(digest));
+    sandbox.run_in_ci(&publish(&argument, &[])).expect(0);
+    assert_eq!(sandbox.published("stable"), Some(digest));
 }
 
 #[test]
 fn the_second_half_takes_nobodys_word() {
-    let (bench, image) = pushed();
+    let (sandbox, image) = pushed();
     let (_, other) = image.split_at(image.len() - 4);
-    let old = format!("{PUBLISHED}@{}", bench.upstream.old.digest);
+    let old = format!("{PUBLISHED}@{}", sandbox.upstream.old.digest);
     let tag = format!("{PUBLISHED}:candidate");
     let elsewhere = image.replace("someone", "sometwo");
     let gone = image.replace(other, "0000");
@@ -76,59 +76,59 @@ fn the_second_half_takes_nobodys_word() {
         ("  ", 2, "there is no image to publish"),
         (&format!("{image} {image}"), 4, "are both for"),
     ] {
-        let outcome = bench.run_in_ci(&publish(argument, &[]));
+        let outcome = sandbox.run_in_ci(&publish(argument, &[]));
         assert!(outcome.stderr.contains(said), "{said}: {outcome:?}");
         outcome.expect(code);
     }
     // Another lock than its own.
-    let lock = bench.read("lock.json");
-    bench.write("lock.json", &lock.replace("\"2.4.4\"", "\"2.4.3\""));
-    let outcome = bench.run_in_ci(&publish(&image, &[]));
+    let lock = sandbox.read("lock.json");
+    sandbox.write("lock.json", &lock.replace("\"2.4.4\"", "\"2.4.3\""));
+    let outcome = sandbox.run_in_ci(&publish(&image, &[]));
     assert!(
         outcome.stderr.contains("give the lock of its own build"),
         "{outcome:?}"
     );
     outcome.expect(4);
-    bench.write("lock.json", &lock);
+    sandbox.write("lock.json", &lock);
     // The contract once more, in what is in the registry.
-    bench.on(
+    sandbox.on(
         "run",
         "printf 'FAIL\\tmodule\\tthis\\tthat\\nend\\t1 checks, 1 failed\\n'; exit 1",
     );
-    let outcome = bench.run_in_ci(&publish(&image, &[]));
+    let outcome = sandbox.run_in_ci(&publish(&image, &[]));
     assert!(
         outcome.stderr.contains("expected this, found that"),
         "{outcome:?}"
     );
     outcome.expect(1);
-    assert_eq!(bench.engine_verbs().last().unwrap(), "rmi");
-    bench.assert_no_tag_moved();
+    assert_eq!(sandbox.engine_verbs().last().unwrap(), "rmi");
+    sandbox.assert_no_tag_moved();
     // Files of another state.
-    bench.write("containerfiles/custom-coreos/host.sh", "exit\n");
-    let outcome = bench.run_in_ci(&publish(&image, &[]));
+    sandbox.write("containerfiles/custom-coreos/host.sh", "exit\n");
+    let outcome = sandbox.run_in_ci(&publish(&image, &[]));
     assert!(outcome.stderr.contains("in another state"), "{outcome:?}");
     outcome.expect(4);
-    bench.assert_no_tag_moved();
+    sandbox.assert_no_tag_moved();
 }
 
 /// What cannot be removed is said; the image is published all the same.
 #[test]
 fn a_copy_that_stays_behind_is_no_failure() {
-    let (bench, image) = pushed();
-    bench.on("rmi", "echo in use >&2; exit 1");
-    let outcome = bench.run_in_ci(&publish(&image, &[]));
+    let (sandbox, image) = pushed();
+    sandbox.on("rmi", "echo in use >&2; exit 1");
+    let outcome = sandbox.run_in_ci(&publish(&image, &[]));
     assert!(outcome.stderr.contains("it stays behind"), "{outcome:?}");
     outcome.expect(0);
 }
 
 #[test]
 fn a_forced_build_keeps_its_reason() {
-    let bench = Bench::new();
-    bench.run(&["resolve", "-o", "lock.json"]).expect(0);
+    let sandbox = Sandbox::new();
+    sandbox.run(&["resolve", "-o", "lock.json"]).expect(0);
     let force = [&PUSH[..], &["--force", "a reason"]].concat();
-    bench.run_in_ci(&force).expect(0);
-    let image = format!("{PUBLISHED}@{}", bench.pushed());
-    let done = bench.run_in_ci(&publish(&image, &["--json"])).expect(0);
+    sandbox.run_in_ci(&force).expect(0);
+    let image = format!("{PUBLISHED}@{}", sandbox.pushed());
+    let done = sandbox.run_in_ci(&publish(&image, &["--json"])).expect(0);
     let document: serde_json::Value = serde_json::from_str(&done).unwrap();
     assert_eq!(document["lock"]["judgement"]["forced"], "a reason");
     assert_eq!(document["image"], image);
@@ -136,9 +136,9 @@ fn a_forced_build_keeps_its_reason() {
 
 #[test]
 fn somebody_elses_ci_is_stopped_in_either_half() {
-    let (bench, image) = pushed();
+    let (sandbox, image) = pushed();
     for args in [&PUSH[..], &publish(&image, &[])] {
-        let outcome = bench.run_with(args, &[("GITHUB_REPOSITORY_OWNER", "forker")]);
+        let outcome = sandbox.run_with(args, &[("GITHUB_REPOSITORY_OWNER", "forker")]);
         assert!(
             outcome.stderr.contains("`image.owner` in image.yaml"),
             "{outcome:?}"
@@ -148,51 +148,51 @@ fn somebody_elses_ci_is_stopped_in_either_half() {
 }
 
 /// The images of two architectures, pushed by two first halves.
-fn pushed_two() -> (Bench, Digest, Digest) {
-    let bench = Bench::new();
-    bench.run(&["resolve", "-o", "lock.json"]).expect(0);
-    bench.write("lock.json", &two::lock(&bench.read("lock.json")));
-    bench.run_in_ci(&PUSH).expect(0);
+fn pushed_two() -> (Sandbox, Digest, Digest) {
+    let sandbox = Sandbox::new();
+    sandbox.run(&["resolve", "-o", "lock.json"]).expect(0);
+    sandbox.write("lock.json", &two::lock(&sandbox.read("lock.json")));
+    sandbox.run_in_ci(&PUSH).expect(0);
     let [(here, _), _] = two::names();
-    let ours = bench.published(&format!("candidate-{here}")).unwrap();
+    let ours = sandbox.published(&format!("candidate-{here}")).unwrap();
     let ours: Digest = ours.parse().unwrap();
     let repository: Repository = PUBLISHED.parse().unwrap();
-    let other = two::foreign(&bench.registries(), &repository, &ours);
-    (bench, ours, other)
+    let other = two::foreign(&sandbox.registries(), &repository, &ours);
+    (sandbox, ours, other)
 }
 
 #[test]
 fn two_architectures_get_one_name() {
-    let (bench, ours, other) = pushed_two();
-    assert_eq!(bench.published("candidate"), None, "each has its own");
+    let (sandbox, ours, other) = pushed_two();
+    assert_eq!(sandbox.published("candidate"), None, "each has its own");
     let images = format!("{PUBLISHED}@{other} {PUBLISHED}@{ours}");
-    let dry = bench.run(&publish(&images, &["--dry-run"])).expect(0);
-    assert_eq!(bench.published("candidate"), None);
-    bench.write("github-output", "");
-    let performed = bench.run_in_ci(&publish(&images, &[])).expect(0);
+    let dry = sandbox.run(&publish(&images, &["--dry-run"])).expect(0);
+    assert_eq!(sandbox.published("candidate"), None);
+    sandbox.write("github-output", "");
+    let performed = sandbox.run_in_ci(&publish(&images, &[])).expect(0);
     assert_eq!(performed, dry);
-    let index = bench.published("stable").unwrap();
+    let index = sandbox.published("stable").unwrap();
     assert!(
         dry.contains(&format!("as PUSHED; it must be {index}")),
         "{dry}"
     );
-    assert_eq!(bench.published("candidate").as_ref(), Some(&index));
+    assert_eq!(sandbox.published("candidate").as_ref(), Some(&index));
     assert_eq!(
-        bench.published("44.20260720.3.1-zfs2.4.4").as_ref(),
+        sandbox.published("44.20260720.3.1-zfs2.4.4").as_ref(),
         Some(&index)
     );
-    let outputs = bench.read("github-output");
+    let outputs = sandbox.read("github-output");
     assert!(
         outputs.contains(&format!("digest<<END_0\n{index}\n")),
         "{outputs}"
     );
     // Once more, in another order: nothing new.
     let back = format!("{PUBLISHED}@{ours} {PUBLISHED}@{other}");
-    bench.run_in_ci(&publish(&back, &[])).expect(0);
-    assert_eq!(bench.published("stable"), Some(index.clone()));
-    assert_eq!(bench.published("44.20260720.3.1-zfs2.4.4-1"), None);
+    sandbox.run_in_ci(&publish(&back, &[])).expect(0);
+    assert_eq!(sandbox.published("stable"), Some(index.clone()));
+    assert_eq!(sandbox.published("44.20260720.3.1-zfs2.4.4-1"), None);
     // It is up to date for a build of either.
-    let registries = bench.registries();
+    let registries = sandbox.registries();
     let image = format!("{PUBLISHED}:stable").parse().unwrap();
     for ((arch, _), digest) in two::names().into_iter().zip([&ours, &other]) {
         let Answer::Present(found) = registries.inspect(&image, arch.parse().unwrap()) else {
@@ -204,13 +204,13 @@ fn two_architectures_get_one_name() {
         );
     }
     // The image of one architecture is none for all.
-    let outcome = bench.run(&["promote", &format!("{PUBLISHED}@{ours}")]);
+    let outcome = sandbox.run(&["promote", &format!("{PUBLISHED}@{ours}")]);
     assert!(
         outcome.stderr.contains("for one architecture only"),
         "{outcome:?}"
     );
     outcome.expect(4);
-    let promoted = bench
+    let promoted = sandbox
         .run(&["promote", &format!("{PUBLISHED}@{index}")])
         .expect(0);
     assert!(promoted.contains("unseen   "), "{promoted}");
@@ -218,26 +218,26 @@ fn two_architectures_get_one_name() {
 
 #[test]
 fn what_does_not_belong_together_is_not_published() {
-    let (bench, ours, other) = pushed_two();
+    let (sandbox, ours, other) = pushed_two();
     let image = |digest: &Digest| format!("{PUBLISHED}@{digest}");
     let [_, (there, _)] = two::names();
-    let single = bench.read("lock.json");
+    let single = sandbox.read("lock.json");
     for (images, said) in [
         (image(&ours), format!("no image for {there}")),
         (format!("{0} {0}", image(&ours)), "are both for".to_owned()),
     ] {
-        let outcome = bench.run_in_ci(&publish(&images, &[]));
+        let outcome = sandbox.run_in_ci(&publish(&images, &[]));
         assert!(outcome.stderr.contains(&said), "{said}: {outcome:?}");
         outcome.expect(4);
     }
     // A bad one among them.
     let good = format!("{} {}", image(&ours), image(&other));
-    bench.run(&["retract", other.as_str()]).expect(0);
-    let outcome = bench.run_in_ci(&publish(&good, &[]));
+    sandbox.run(&["retract", other.as_str()]).expect(0);
+    let outcome = sandbox.run_in_ci(&publish(&good, &[]));
     assert!(outcome.stderr.contains("is marked as bad"), "{outcome:?}");
     outcome.expect(4);
     // Both halves at once.
-    let outcome = bench.run_in_ci(&["build", "--publish", "--locked", "lock.json"]);
+    let outcome = sandbox.run_in_ci(&["build", "--publish", "--locked", "lock.json"]);
     assert!(
         outcome
             .stderr
@@ -246,29 +246,29 @@ fn what_does_not_belong_together_is_not_published() {
     );
     outcome.expect(2);
     // The image of the other architecture has no list of packages.
-    bench
+    sandbox
         .upstream
         .remove(PUBLISHED, &format!("retracted-{}", other.short()));
-    bench
+    sandbox
         .upstream
         .remove(PUBLISHED, &format!("sha256-{}", other.hex()));
-    let outcome = bench.run_in_ci(&publish(&good, &[]));
+    let outcome = sandbox.run_in_ci(&publish(&good, &[]));
     assert!(
         outcome.stderr.contains("no list of packages beside"),
         "{outcome:?}"
     );
     outcome.expect(1);
-    let old = bench.upstream.old.digest.to_string();
-    assert_eq!(bench.published("stable"), Some(old));
-    assert_eq!(bench.read("lock.json"), single);
+    let old = sandbox.upstream.old.digest.to_string();
+    assert_eq!(sandbox.published("stable"), Some(old));
+    assert_eq!(sandbox.read("lock.json"), single);
 }
 
 #[test]
 fn the_index_of_another_run_is_not_published() {
-    let (bench, ours, other) = pushed_two();
+    let (sandbox, ours, other) = pushed_two();
     let images = format!("{PUBLISHED}@{ours} {PUBLISHED}@{other}");
-    bench.upstream.steal("candidate");
-    let outcome = bench.run_in_ci(&publish(&images, &[]));
+    sandbox.upstream.steal("candidate");
+    let outcome = sandbox.run_in_ci(&publish(&images, &[]));
     assert!(
         outcome
             .stderr
@@ -276,6 +276,6 @@ fn the_index_of_another_run_is_not_published() {
         "{outcome:?}"
     );
     outcome.expect(1);
-    let old = bench.upstream.old.digest.to_string();
-    assert_eq!(bench.published("stable"), Some(old));
+    let old = sandbox.upstream.old.digest.to_string();
+    assert_eq!(sandbox.published("stable"), Some(old));
 }

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::support::{
-    Bench, FCOS,
+    FCOS, Sandbox,
     upstream::{KMODS, PUBLISHED, day, kernel},
 };
 
@@ -15,37 +15,37 @@ fn next_kernel() -> String {
     format!("{NEXT_KERNEL}.{}", std::env::consts::ARCH)
 }
 
-fn has_kmods(bench: &Bench, zfs: &str, kernel: &str) {
+fn has_kmods(sandbox: &Sandbox, zfs: &str, kernel: &str) {
     let tag = format!("zfs-{zfs}_kernel-{kernel}");
-    bench.upstream.put_image(KMODS, &tag, &json!({}));
+    sandbox.upstream.put_image(KMODS, &tag, &json!({}));
 }
 
 /// Two days ago Fedora's kernel moved, and nobody has modules for it.
-fn lagging() -> Bench {
-    let bench = Bench::new();
-    bench.upstream.release(NEXT, NEXT_KERNEL, Some(2));
-    bench
+fn lagging() -> Sandbox {
+    let sandbox = Sandbox::new();
+    sandbox.upstream.release(NEXT, NEXT_KERNEL, Some(2));
+    sandbox
 }
 
 /// `image.yaml` with another policy.
-fn policy(bench: &Bench, section: &str) {
-    let yaml = bench.read("image.yaml");
+fn policy(sandbox: &Sandbox, section: &str) {
+    let yaml = sandbox.read("image.yaml");
     let (before, rest) = yaml.split_once("policy:\n").unwrap();
     let after = rest.find("\nkmods:").unwrap();
     let yaml = format!("{before}policy:\n{section}{}", &rest[after..]);
-    bench.write("image.yaml", &yaml);
+    sandbox.write("image.yaml", &yaml);
 }
 
-fn built(bench: &Bench) -> String {
-    let log = bench.engine_log();
+fn built(sandbox: &Sandbox) -> String {
+    let log = sandbox.engine_log();
     let build = log.iter().find(|line| line.starts_with("podman build "));
     build.cloned().unwrap_or_default()
 }
 
 #[track_caller]
-fn assert_builds(bench: &Bench, base: &str, kernel: &str, zfs: &str) {
-    let outcome = bench.run_in_ci(&PUBLISH);
-    let build = built(bench);
+fn assert_builds(sandbox: &Sandbox, base: &str, kernel: &str, zfs: &str) {
+    let outcome = sandbox.run_in_ci(&PUBLISH);
+    let build = built(sandbox);
     let version = format!("image.version={base}-zfs{zfs} ");
     for part in [
         version,
@@ -59,28 +59,28 @@ fn assert_builds(bench: &Bench, base: &str, kernel: &str, zfs: &str) {
 
 #[test]
 fn the_base_is_held_back_and_everybody_hears_why() {
-    let bench = lagging();
-    let summary = bench.path("summary").display().to_string();
-    let output = bench.path("github-output").display().to_string();
+    let sandbox = lagging();
+    let summary = sandbox.path("summary").display().to_string();
+    let output = sandbox.path("github-output").display().to_string();
     let files = [
         ("GITHUB_OUTPUT", output.as_str()),
         ("GITHUB_STEP_SUMMARY", &summary),
     ];
-    let outcome = bench.run_with(&PUBLISH, &files);
+    let outcome = sandbox.run_with(&PUBLISH, &files);
     let since = day(-2);
     for text in [
         &outcome.stderr,
-        &bench.read("summary"),
-        &bench.read("github-output"),
+        &sandbox.read("summary"),
+        &sandbox.read("github-output"),
     ] {
         for part in [NEXT, since.as_str(), "no kmods exist for kernel 7.2.0"] {
             assert!(text.contains(part), "{part} in {text}");
         }
     }
     outcome.expect(0);
-    let output = bench.read("github-output");
+    let output = sandbox.read("github-output");
     assert!(output.contains("verdict<<END_0\nhold\n"), "{output}");
-    let build = built(&bench);
+    let build = built(&sandbox);
     assert!(
         build.contains(&format!("KERNEL_VERSION={} ", kernel())),
         "{build}"
@@ -91,16 +91,16 @@ fn the_base_is_held_back_and_everybody_hears_why() {
     );
     assert!(build.contains("bases-passed-over"), "{build}");
     // The day the modules are there, the newer base is taken by itself.
-    has_kmods(&bench, "2.4.4", &next_kernel());
-    bench.write("log", "");
-    assert_builds(&bench, NEXT, &next_kernel(), "2.4.4");
+    has_kmods(&sandbox, "2.4.4", &next_kernel());
+    sandbox.write("log", "");
+    assert_builds(&sandbox, NEXT, &next_kernel(), "2.4.4");
 }
 
 #[test]
 fn a_base_is_not_held_for_ever() {
-    let bench = lagging();
-    policy(&bench, "  rule: hold\n  hold-days: 1\n");
-    let outcome = bench.run_in_ci(&PUBLISH);
+    let sandbox = lagging();
+    policy(&sandbox, "  rule: hold\n  hold-days: 1\n");
+    let outcome = sandbox.run_in_ci(&PUBLISH);
     for words in [
         "held for too long",
         "no ZFS kernel modules for kernel 7.2.0",
@@ -108,30 +108,30 @@ fn a_base_is_not_held_for_ever() {
         assert!(outcome.stderr.contains(words), "{words} in {outcome:?}");
     }
     outcome.expect(10);
-    bench.assert_nothing_published();
-    assert_eq!(bench.read("github-output"), "");
+    sandbox.assert_nothing_published();
+    assert_eq!(sandbox.read("github-output"), "");
 }
 
 #[test]
 fn the_strict_rule_holds_nothing() {
-    let bench = lagging();
-    policy(&bench, "  rule: newest\n");
-    bench.run_in_ci(&PUBLISH).expect(10);
-    bench.assert_nothing_published();
+    let sandbox = lagging();
+    policy(&sandbox, "  rule: newest\n");
+    sandbox.run_in_ci(&PUBLISH).expect(10);
+    sandbox.assert_nothing_published();
 }
 
 #[test]
 fn an_older_zfs_is_better_than_none() {
-    let bench = Bench::new();
-    bench
+    let sandbox = Sandbox::new();
+    sandbox
         .upstream
         .remove(KMODS, &format!("zfs-2.4.4_kernel-{}", kernel()));
-    has_kmods(&bench, "2.4.3", &kernel());
+    has_kmods(&sandbox, "2.4.3", &kernel());
     // Of another series, and withdrawn by OpenZFS: neither is taken.
-    has_kmods(&bench, "2.3.9", &kernel());
-    has_kmods(&bench, "2.4.5", &kernel());
-    assert_builds(&bench, FCOS, &kernel(), "2.4.3");
-    let outcome = bench.run(&["versions"]);
+    has_kmods(&sandbox, "2.3.9", &kernel());
+    has_kmods(&sandbox, "2.4.5", &kernel());
+    assert_builds(&sandbox, FCOS, &kernel(), "2.4.3");
+    let outcome = sandbox.run(&["versions"]);
     assert!(outcome.stderr.contains("ZFS 2.4.4 is out"), "{outcome:?}");
     assert!(outcome.expect(0).contains("2.4.3 (newest: 2.4.4)"));
 }
@@ -143,38 +143,38 @@ fn dead_ends_and_what_is_not_rolled_out_do_not_count() {
         |release| release.days_ago = Some(-1),
         |release| release.dead_end = Some("it does not boot".to_owned()),
     ] {
-        let bench = lagging();
-        has_kmods(&bench, "2.4.4", &next_kernel());
-        bench.upstream.fedora(|releases| edit(&mut releases[1]));
-        assert_builds(&bench, FCOS, &kernel(), "2.4.4");
-        let verdict = bench.run(&["versions", "--json"]).expect(0);
+        let sandbox = lagging();
+        has_kmods(&sandbox, "2.4.4", &next_kernel());
+        sandbox.upstream.fedora(|releases| edit(&mut releases[1]));
+        assert_builds(&sandbox, FCOS, &kernel(), "2.4.4");
+        let verdict = sandbox.run(&["versions", "--json"]).expect(0);
         assert!(verdict.contains("\"verdict\": \"compatible\""), "{verdict}");
     }
 }
 
 #[test]
 fn an_update_never_goes_back() {
-    let bench = lagging();
-    has_kmods(&bench, "2.4.4", &next_kernel());
-    let lock = bench.run(&["resolve", "--json"]).expect(0);
+    let sandbox = lagging();
+    has_kmods(&sandbox, "2.4.4", &next_kernel());
+    let lock = sandbox.run(&["resolve", "--json"]).expect(0);
     let labels = json!({"custom-coreos.lock": lock});
-    bench.upstream.put_aged(PUBLISHED, "stable", &labels, 1);
+    sandbox.upstream.put_aged(PUBLISHED, "stable", &labels, 1);
     // The modules that it was built of are withdrawn.
     let tag = format!("zfs-2.4.4_kernel-{}", next_kernel());
-    bench.upstream.remove(KMODS, &tag);
+    sandbox.upstream.remove(KMODS, &tag);
     for task in [&PUBLISH[..], &["versions"]] {
-        let outcome = bench.run_in_ci(task);
+        let outcome = sandbox.run_in_ci(task);
         let words = format!("older than the published {NEXT}");
         assert!(outcome.stderr.contains(&words), "{outcome:?}");
         outcome.expect(10);
     }
-    assert_eq!(bench.engine_verbs(), [""; 0]);
+    assert_eq!(sandbox.engine_verbs(), [""; 0]);
 }
 
-fn pin(bench: &Bench, expires: i64, limits: &str) {
+fn pin(sandbox: &Sandbox, expires: i64, limits: &str) {
     let expires = day(expires);
     policy(
-        bench,
+        sandbox,
         &format!(
             "  rule: pin\n  pin:\n{limits}    reason: the NIC hangs\n    expires: {expires}\n"
         ),
@@ -184,22 +184,22 @@ fn pin(bench: &Bench, expires: i64, limits: &str) {
 #[test]
 fn a_pin_is_followed_then_warned_of_then_refused() {
     let limits = format!("    base: {FCOS}\n");
-    let bench = lagging();
-    has_kmods(&bench, "2.4.4", &next_kernel());
-    pin(&bench, 10, &limits);
-    assert_builds(&bench, FCOS, &kernel(), "2.4.4");
+    let sandbox = lagging();
+    has_kmods(&sandbox, "2.4.4", &next_kernel());
+    pin(&sandbox, 10, &limits);
+    assert_builds(&sandbox, FCOS, &kernel(), "2.4.4");
 
-    pin(&bench, -3, &limits);
-    let outcome = bench.run_in_ci(&["build", "--force", "again"]);
+    pin(&sandbox, -3, &limits);
+    let outcome = sandbox.run_in_ci(&["build", "--force", "again"]);
     for words in ["Warning the pin", "the NIC hangs", "4 days more"] {
         assert!(outcome.stderr.contains(words), "{words} in {outcome:?}");
     }
     outcome.expect(0);
 
-    bench.write("log", "");
-    pin(&bench, -8, &limits);
+    sandbox.write("log", "");
+    pin(&sandbox, -8, &limits);
     for task in [&PUBLISH[..], &["versions"], &["resolve"], &["explain"]] {
-        let outcome = bench.run_in_ci(task);
+        let outcome = sandbox.run_in_ci(task);
         let all = format!("{}{}", outcome.stdout, outcome.stderr);
         let all = all.split_whitespace().collect::<Vec<_>>().join(" ");
         for words in ["refused", "expired", "the NIC hangs"] {
@@ -207,71 +207,81 @@ fn a_pin_is_followed_then_warned_of_then_refused() {
         }
         outcome.expect(4);
     }
-    assert_eq!(bench.engine_verbs(), [""; 0]);
+    assert_eq!(sandbox.engine_verbs(), [""; 0]);
 }
 
 #[test]
 fn a_pin_of_kernel_zfs_or_image() {
     let prepared = || {
-        let bench = lagging();
-        has_kmods(&bench, "2.4.4", &next_kernel());
-        has_kmods(&bench, "2.4.3", &next_kernel());
-        bench
+        let sandbox = lagging();
+        has_kmods(&sandbox, "2.4.4", &next_kernel());
+        has_kmods(&sandbox, "2.4.3", &next_kernel());
+        sandbox
     };
-    let bench = prepared();
-    pin(&bench, 1, "    kernel-ceiling: \"7.1\"\n");
-    assert_builds(&bench, FCOS, &kernel(), "2.4.4");
-    let bench = prepared();
-    pin(&bench, 1, "    zfs: 2.4.3\n");
-    assert_builds(&bench, NEXT, &next_kernel(), "2.4.3");
+    let sandbox = prepared();
+    pin(&sandbox, 1, "    kernel-ceiling: \"7.1\"\n");
+    assert_builds(&sandbox, FCOS, &kernel(), "2.4.4");
+    let sandbox = prepared();
+    pin(&sandbox, 1, "    zfs: 2.4.3\n");
+    assert_builds(&sandbox, NEXT, &next_kernel(), "2.4.3");
 
-    let bench = prepared();
+    let sandbox = prepared();
     let prefix = "io.github.samhclark.fedora-zfs-kmods";
     let labels = json!({
         format!("{prefix}.kernel.version"): next_kernel(),
         format!("{prefix}.zfs.tag"): "zfs-2.4.3",
     });
-    let image = bench.upstream.put_image(KMODS, "kept", &labels);
-    pin(&bench, 1, &format!("    kmods-digest: {}\n", image.digest));
-    assert_builds(&bench, NEXT, &next_kernel(), "2.4.3");
-    assert!(built(&bench).contains(&format!("KMODS_IMAGE={KMODS}@{} ", image.digest)));
+    let image = sandbox.upstream.put_image(KMODS, "kept", &labels);
+    pin(
+        &sandbox,
+        1,
+        &format!("    kmods-digest: {}\n", image.digest),
+    );
+    assert_builds(&sandbox, NEXT, &next_kernel(), "2.4.3");
+    assert!(built(&sandbox).contains(&format!("KMODS_IMAGE={KMODS}@{} ", image.digest)));
 
     // Without labels nobody knows what it is; and one that is gone is absent.
-    let bench = prepared();
-    let image = bench.upstream.put_image(KMODS, "plain", &json!({"a": "b"}));
-    pin(&bench, 1, &format!("    kmods-digest: {}\n", image.digest));
-    bench.run_in_ci(&PUBLISH).expect(3);
-    bench.upstream.remove(KMODS, image.digest.as_str());
-    bench.run_in_ci(&PUBLISH).expect(10);
+    let sandbox = prepared();
+    let image = sandbox
+        .upstream
+        .put_image(KMODS, "plain", &json!({"a": "b"}));
+    pin(
+        &sandbox,
+        1,
+        &format!("    kmods-digest: {}\n", image.digest),
+    );
+    sandbox.run_in_ci(&PUBLISH).expect(3);
+    sandbox.upstream.remove(KMODS, image.digest.as_str());
+    sandbox.run_in_ci(&PUBLISH).expect(10);
 }
 
 #[test]
 fn an_image_that_is_listed_and_gone_is_not_taken() {
-    let bench = lagging();
-    has_kmods(&bench, "2.4.4", &next_kernel());
+    let sandbox = lagging();
+    has_kmods(&sandbox, "2.4.4", &next_kernel());
     // The list of tags is older than the deletion.
     let tags = json!({"name": "k", "tags": [
         format!("zfs-2.4.4_kernel-{}", next_kernel()),
         format!("zfs-2.4.4_kernel-{}", kernel()),
     ]});
     let tag = format!("zfs-2.4.4_kernel-{}", next_kernel());
-    bench.upstream.remove(KMODS, &tag);
+    sandbox.upstream.remove(KMODS, &tag);
     let reply = remote::loopback::Reply::new(200, "application/json", tags.to_string());
-    bench
+    sandbox
         .upstream
         .answer(&format!("/v2/{KMODS}/tags/list"), reply);
-    assert_builds(&bench, FCOS, &kernel(), "2.4.4");
+    assert_builds(&sandbox, FCOS, &kernel(), "2.4.4");
 }
 
 #[test]
 fn an_older_base_is_never_taken_because_a_newer_could_not_be_asked_about() {
-    let bench = lagging();
+    let sandbox = lagging();
     let reply = remote::loopback::Reply::new(500, "text/plain", "oops");
     let builds = format!("/fedora/prod/streams/stable/builds/{NEXT}");
-    bench.upstream.answer(&builds, reply);
-    let outcome = bench.run_in_ci(&PUBLISH);
+    sandbox.upstream.answer(&builds, reply);
+    let outcome = sandbox.run_in_ci(&PUBLISH);
     assert!(outcome.stderr.contains("could not find out"), "{outcome:?}");
     assert!(!outcome.stderr.contains("no kmods"), "{outcome:?}");
     outcome.expect(3);
-    assert_eq!(built(&bench), "");
+    assert_eq!(built(&sandbox), "");
 }

@@ -5,7 +5,7 @@ use remote::loopback::Reply;
 use xshell::{Shell, cmd};
 
 use super::support::{
-    Bench, Outcome,
+    Outcome, Sandbox,
     signer::{Signer, program},
     small::Small,
 };
@@ -21,18 +21,18 @@ fn text(name: &str, digest: &str) -> String {
     )
 }
 
-/// A bench whose base must be signed, with these files as its signatures.
+/// A sandbox whose base must be signed, with these files as its signatures.
 struct Signed {
-    bench: Bench,
+    sandbox: Sandbox,
     digest: String,
 }
 
 impl Signed {
     fn new(keys: &[&Signer], keyring: &str) -> Self {
-        let bench = Bench::new();
+        let sandbox = Sandbox::new();
         let gpgv = program("gpgv").unwrap();
-        std::os::unix::fs::symlink(gpgv, bench.path("tools/gpgv")).unwrap();
-        let url = format!("http://{}", bench.upstream.address());
+        std::os::unix::fs::symlink(gpgv, sandbox.path("tools/gpgv")).unwrap();
+        let url = format!("http://{}", sandbox.upstream.address());
         let list: Vec<String> = keys
             .iter()
             .map(|key| format!("    - {}\n", key.fingerprint))
@@ -42,14 +42,14 @@ impl Signed {
             keyring.replace("URL", &url),
             list.concat()
         );
-        let yaml = bench.read("image.yaml");
+        let yaml = sandbox.read("image.yaml");
         let stream = "  stream: stable\n";
-        bench.write(
+        sandbox.write(
             "image.yaml",
             &yaml.replace(stream, &(stream.to_owned() + &section)),
         );
-        let digest = bench.upstream.digest(NAME, "stable").unwrap();
-        Self { bench, digest }
+        let digest = sandbox.upstream.digest(NAME, "stable").unwrap();
+        Self { sandbox, digest }
     }
 
     fn files(&self, files: &[Vec<u8>]) {
@@ -62,18 +62,18 @@ impl Signed {
                 let name = format!("{moved}fedora/fedora-coreos@sha256={hex}");
                 let path = format!("/oci/{name}/signature-{number}");
                 let reply = Reply::new(200, "application/octet-stream", file.clone());
-                self.bench.upstream.answer(&path, reply);
+                self.sandbox.upstream.answer(&path, reply);
             }
         }
     }
 
     fn keyring(&self, bytes: Vec<u8>) {
         let reply = Reply::new(200, "application/pgp-keys", bytes);
-        self.bench.upstream.answer("/fedora.gpg", reply);
+        self.sandbox.upstream.answer("/fedora.gpg", reply);
     }
 
     fn build(&self) -> Outcome {
-        self.bench.run(&["build"])
+        self.sandbox.run(&["build"])
     }
 }
 
@@ -178,7 +178,7 @@ fn a_signature_counts_as_it_does_to_the_container_tools() {
         let says = if good { "Verified quay.io/" } else { says };
         assert!(story.contains(says), "{name}: {story}");
         // Nothing of it is fetched before.
-        assert_eq!(signed.bench.fetched().is_empty(), !good, "{name}");
+        assert_eq!(signed.sandbox.fetched().is_empty(), !good, "{name}");
         if skopeo.is_some() {
             assert_eq!(second_opinion(&signed, &fedora), good, "{name}: skopeo");
         }
@@ -187,16 +187,16 @@ fn a_signature_counts_as_it_does_to_the_container_tools() {
 
 /// Whether `skopeo` takes the image, with the policy that Fedora CoreOS has.
 fn second_opinion(signed: &Signed, key: &Signer) -> bool {
-    let bench = &signed.bench;
-    let path = |name: &str| bench.path(name);
+    let sandbox = &signed.sandbox;
+    let path = |name: &str| sandbox.path(name);
     std::fs::write(path("key.gpg"), key.keyring(true)).unwrap();
-    let address = bench.upstream.address();
+    let address = sandbox.upstream.address();
     let lookaside = format!("docker:\n  {address}/{NAME}:\n    lookaside: http://{address}/oci\n");
-    bench.write("registries.d/fedora.yaml", &lookaside);
+    sandbox.write("registries.d/fedora.yaml", &lookaside);
     let policy = serde_json::json!({"default": [{"type": "reject"}], "transports": {"docker": {
         NAME: [{"type": "signedBy", "keyType": "GPGKeys", "keyPath": path("key.gpg")}],
     }}});
-    bench.write("policy.json", &policy.to_string());
+    sandbox.write("policy.json", &policy.to_string());
     let sh = Shell::new().unwrap();
     let (policy, places) = (path("policy.json"), path("registries.d"));
     let conf = path("registries.conf");
@@ -221,7 +221,7 @@ fn a_key_that_is_not_named_is_worth_nothing() {
     for (named, code) in [(&fedora, 0), (&other, 1)] {
         let signed = Signed::new(&[named], "keys/fedora.asc");
         signed
-            .bench
+            .sandbox
             .write("keys/fedora.asc", &String::from_utf8(both.clone()).unwrap());
         let stable = text(&format!("{NAME}:stable"), &signed.digest);
         signed.files(&[file(fedora.cleartext(&stable))]);
@@ -255,7 +255,7 @@ fn what_could_not_be_asked_is_no_verdict() {
     let sick = |path: &str| {
         let signed = Signed::new(&[&fedora], "URL/fedora.gpg");
         let busy = Reply::new(503, "text/plain", "busy");
-        signed.bench.upstream.answer(path, busy);
+        signed.sandbox.upstream.answer(path, busy);
         signed.keyring(fedora.keyring(false));
         let stable = text(&format!("{NAME}:stable"), &signed.digest);
         signed.files(&[file(fedora.cleartext(&stable))]);
@@ -266,7 +266,7 @@ fn what_could_not_be_asked_is_no_verdict() {
         let outcome = signed.build();
         assert!(outcome.stderr.contains("could not find out"), "{outcome:?}");
         outcome.expect(3);
-        assert!(signed.bench.fetched().is_empty());
+        assert!(signed.sandbox.fetched().is_empty());
     }
     // A page instead of keys, no keys, no gpgv.
     let cases = [("<html>", "no OpenPGP keys"), ("", "no OpenPGP keys")];
@@ -281,16 +281,16 @@ fn what_could_not_be_asked_is_no_verdict() {
     }
     // No room for what gpgv is to read.
     let signed = sick("/nothing");
-    if let Some(disk) = Small::mount(&signed.bench.path("disk"), "64k") {
+    if let Some(disk) = Small::mount(&signed.sandbox.path("disk"), "64k") {
         disk.fill();
         let folder = disk.path("").display().to_string();
-        let outcome = signed.bench.run_with(&["build"], &[("TMPDIR", &folder)]);
+        let outcome = signed.sandbox.run_with(&["build"], &[("TMPDIR", &folder)]);
         assert!(outcome.stderr.contains("No space left"), "{outcome:?}");
         outcome.expect(1);
-        assert!(signed.bench.fetched().is_empty());
+        assert!(signed.sandbox.fetched().is_empty());
     }
     let signed = sick("/nothing");
-    std::fs::remove_file(signed.bench.path("tools/gpgv")).unwrap();
+    std::fs::remove_file(signed.sandbox.path("tools/gpgv")).unwrap();
     let outcome = signed.build();
     assert!(outcome.stderr.contains("cannot run `gpgv`"), "{outcome:?}");
     outcome.expect(1);

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::support::{
-    Bench,
+    Sandbox,
     upstream::{KMODS, kernel},
 };
 
@@ -37,31 +37,31 @@ fn json(args: &[&str]) -> Vec<String> {
     args
 }
 
-fn run(bench: &Bench, args: &[&str]) -> (i32, Value) {
+fn run(sandbox: &Sandbox, args: &[&str]) -> (i32, Value) {
     let args = json(args);
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
-    let outcome = bench.run_in_ci(&args);
+    let outcome = sandbox.run_in_ci(&args);
     (outcome.code.unwrap(), document(&outcome.stdout))
 }
 
 #[test]
 fn json_is_one_document() {
-    let bench = Bench::new();
+    let sandbox = Sandbox::new();
     for task in TASKS {
-        let (code, _) = run(&bench, task);
+        let (code, _) = run(&sandbox, task);
         assert_eq!(code, 0, "{task:?}");
     }
-    let (_, lock) = run(&bench, &["resolve"]);
+    let (_, lock) = run(&sandbox, &["resolve"]);
     assert_eq!(lock["zfs"], "2.4.4");
-    let (_, built) = run(&bench, &["build", "--publish"]);
-    let image = format!("ghcr.io/someone/custom-coreos@{}", bench.pushed());
+    let (_, built) = run(&sandbox, &["build", "--publish"]);
+    let image = format!("ghcr.io/someone/custom-coreos@{}", sandbox.pushed());
     assert_eq!(built["image"], image);
 }
 
 #[test]
 fn json_is_one_document_when_it_goes_wrong_too() {
-    let bench = Bench::new();
-    bench
+    let sandbox = Sandbox::new();
+    sandbox
         .upstream
         .remove(KMODS, &format!("zfs-2.4.4_kernel-{}", kernel()));
     for task in [
@@ -70,29 +70,29 @@ fn json_is_one_document_when_it_goes_wrong_too() {
         &["resolve"],
         &["build"],
     ] {
-        let (code, _) = run(&bench, task);
+        let (code, _) = run(&sandbox, task);
         assert_eq!(code, 10, "{task:?}");
     }
-    let bench = Bench::new();
-    bench.on("build", "exit 1");
-    let (code, error) = run(&bench, &["build"]);
+    let sandbox = Sandbox::new();
+    sandbox.on("build", "exit 1");
+    let (code, error) = run(&sandbox, &["build"]);
     assert_eq!((code, &error["exit-code"]), (1, &1.into()));
-    bench.write("image.yaml", "image: []\n");
+    sandbox.write("image.yaml", "image: []\n");
     for task in TASKS {
-        let (code, error) = run(&bench, task);
+        let (code, error) = run(&sandbox, task);
         assert_eq!((code, &error["exit-code"]), (2, &2.into()), "{task:?}");
     }
 }
 
 #[test]
 fn json_is_one_document_when_the_answer_is_known_but_cannot_be_handed_on() {
-    let bench = Bench::new();
+    let sandbox = Sandbox::new();
     for task in TASKS {
         for variable in ["GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY"] {
             let args = json(task);
             let args: Vec<&str> = args.iter().map(String::as_str).collect();
-            let place = bench.path("no-such-folder/file").display().to_string();
-            let outcome = bench.run_with(&args, &[(variable, &place)]);
+            let place = sandbox.path("no-such-folder/file").display().to_string();
+            let outcome = sandbox.run_with(&args, &[(variable, &place)]);
             let found = document(&outcome.stdout);
             if outcome.code != Some(0) {
                 assert_eq!(outcome.code, Some(1), "{task:?}: {outcome:?}");
@@ -104,8 +104,8 @@ fn json_is_one_document_when_the_answer_is_known_but_cannot_be_handed_on() {
 
 #[test]
 fn outside_a_checkout_json_is_one_document_too() {
-    let bench = Bench::new();
-    let output = bench
+    let sandbox = Sandbox::new();
+    let output = sandbox
         .command(&["config", "--json"])
         .current_dir("/")
         .output()
@@ -138,11 +138,11 @@ pub fn outputs(text: &str) -> Vec<(String, String)> {
 
 #[test]
 fn outputs_are_appended_as_heredocs() {
-    let bench = Bench::new();
-    bench.write("github-output", "before<<E\nx\nE\n");
-    bench.run_in_ci(&["zfs-version"]).expect(0);
-    bench.run_in_ci(&["build", "--publish"]).expect(0);
-    let values = outputs(&bench.read("github-output"));
+    let sandbox = Sandbox::new();
+    sandbox.write("github-output", "before<<E\nx\nE\n");
+    sandbox.run_in_ci(&["zfs-version"]).expect(0);
+    sandbox.run_in_ci(&["build", "--publish"]).expect(0);
+    let values = outputs(&sandbox.read("github-output"));
     let names: Vec<&str> = values.iter().map(|(name, _)| name.as_str()).collect();
     assert_eq!(
         names,
@@ -163,26 +163,26 @@ fn outputs_are_appended_as_heredocs() {
         ]
     );
     assert_eq!(values[1].1, "2.4.4");
-    assert_eq!(values[10].1, bench.pushed());
+    assert_eq!(values[10].1, sandbox.pushed());
 }
 
 #[test]
 fn outputs_are_written_after_all_checks() {
     // The tag is somebody else's by the time it is read back.
-    let bench = Bench::new();
-    bench.upstream.answer(
+    let sandbox = Sandbox::new();
+    sandbox.upstream.answer(
         "/v2/ghcr.io/someone/custom-coreos/manifests/stable",
         remote::loopback::Reply::new(404, "application/json", "{\"errors\": []}"),
     );
-    let outcome = bench.run_in_ci(&["build", "--publish"]);
+    let outcome = sandbox.run_in_ci(&["build", "--publish"]);
     assert_ne!(outcome.code, Some(0), "{outcome:?}");
-    assert!(!bench.exists("github-output"));
+    assert!(!sandbox.exists("github-output"));
 }
 
 #[test]
 fn a_bad_config_is_told_with_its_place() {
-    let bench = Bench::new();
-    let text = bench
+    let sandbox = Sandbox::new();
+    let text = sandbox
         .read("image.yaml")
         .replace("series: '2.4'", "series: 'two'");
     let line = text
@@ -190,17 +190,17 @@ fn a_bad_config_is_told_with_its_place() {
         .position(|line| line.contains("'two'"))
         .unwrap()
         + 1;
-    bench.write("other.yaml", &text);
+    sandbox.write("other.yaml", &text);
     for task in TASKS {
         let args = [task, &["--config", "other.yaml"]].concat();
-        let outcome = bench.run_in_ci(&args);
+        let outcome = sandbox.run_in_ci(&args);
         let place = format!("other.yaml:{line}:11: zfs.series: `two` is not");
         assert!(outcome.stderr.contains(&place), "{place} in {outcome:?}");
         outcome.expect(2);
     }
-    assert_eq!(bench.engine_log(), [""; 0]);
-    assert_eq!(bench.upstream.asked("", ""), 0);
-    let outcome = bench.run(&["config", "--config", "no-such-file"]);
+    assert_eq!(sandbox.engine_log(), [""; 0]);
+    assert_eq!(sandbox.upstream.asked("", ""), 0);
+    let outcome = sandbox.run(&["config", "--config", "no-such-file"]);
     let said = outcome
         .stderr
         .contains("error: no-such-file: cannot be read");
@@ -210,13 +210,13 @@ fn a_bad_config_is_told_with_its_place() {
 
 #[test]
 fn a_wrong_command_line_is_a_usage_error() {
-    let bench = Bench::new();
+    let sandbox = Sandbox::new();
     for args in [
         &["no-such-task"][..],
         &["build", "--no-such-option"],
         &["verify", "a b"],
     ] {
-        let outcome = bench.run(args);
+        let outcome = sandbox.run(args);
         assert!(
             outcome.stderr.contains("--help") || outcome.stderr.contains("Usage: "),
             "{outcome:?}"
@@ -224,7 +224,7 @@ fn a_wrong_command_line_is_a_usage_error() {
         outcome.expect(2);
     }
     for help in [&["--help"][..], &[]] {
-        bench.run(help).expect(0);
+        sandbox.run(help).expect(0);
     }
 }
 
@@ -232,17 +232,17 @@ fn a_wrong_command_line_is_a_usage_error() {
 fn what_upstream_says_starts_no_command_of_the_runner() {
     let evil = "::error::evil\n::set-output name=x::evil\n##[error]evil";
     for path in ["/v2/ghcr.io/makers", "/github"] {
-        let bench = Bench::new();
-        bench
+        let sandbox = Sandbox::new();
+        sandbox
             .upstream
             .answer(path, remote::loopback::Reply::new(403, "text/plain", evil));
-        bench.on(
+        sandbox.on(
             "build",
             &format!("echo '{evil}'; echo '  ::error::evil' >&2; exit 1"),
         );
         for outcome in [
-            bench.run_in_ci(&["build"]),
-            bench.run_in_ci(&["zfs-version"]),
+            sandbox.run_in_ci(&["build"]),
+            sandbox.run_in_ci(&["zfs-version"]),
         ] {
             for line in outcome.stdout.lines().chain(outcome.stderr.lines()) {
                 assert!(
@@ -252,9 +252,9 @@ fn what_upstream_says_starts_no_command_of_the_runner() {
             }
         }
     }
-    let bench = Bench::new();
-    bench.on("build", &format!("echo '{evil}'; exit 1"));
-    let outcome = bench.run_in_ci(&["build"]);
+    let sandbox = Sandbox::new();
+    sandbox.on("build", &format!("echo '{evil}'; exit 1"));
+    let outcome = sandbox.run_in_ci(&["build"]);
     assert!(outcome.stderr.contains("| ::error::evil"), "{outcome:?}");
     assert!(
         !outcome

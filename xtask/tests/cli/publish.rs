@@ -1,25 +1,25 @@
 //! From a good resolution to a moved tag, and what keeps it from moving.
 
-use super::support::{Bench, COMMIT};
+use super::support::{COMMIT, Sandbox};
 
 const PUBLISH: [&str; 2] = ["build", "--publish"];
 
 #[test]
 fn all_is_well() {
-    let bench = Bench::new();
-    let outcome = bench.run_in_ci(&PUBLISH);
+    let sandbox = Sandbox::new();
+    let outcome = sandbox.run_in_ci(&PUBLISH);
     let story = outcome.stderr.clone();
     let stdout = outcome.expect(0);
     assert_eq!(
-        bench.engine_verbs(),
+        sandbox.engine_verbs(),
         ["build", "run", "push", "image", "pull", "run", "run", "rmi"]
     );
-    let new = bench.pushed();
-    assert_eq!(bench.published("stable").as_deref(), Some(new.as_str()));
+    let new = sandbox.pushed();
+    assert_eq!(sandbox.published("stable").as_deref(), Some(new.as_str()));
     // Only by copying the manifest: two names for good, and this one tag.
     let puts = |tag: &str| {
         let path = format!("/v2/ghcr.io/someone/custom-coreos/manifests/{tag}");
-        bench.upstream.asked("PUT", &path)
+        sandbox.upstream.asked("PUT", &path)
     };
     assert_eq!(puts("stable"), 1);
     assert_eq!(puts("44.20260720.3.1-zfs2.4.4"), 1);
@@ -28,9 +28,9 @@ fn all_is_well() {
         story.contains(&format!("Published ghcr.io/someone/custom-coreos@{new}")),
         "{story}"
     );
-    let fetched = bench.fetched();
+    let fetched = sandbox.fetched();
     assert_eq!(fetched.len(), 2);
-    let build = &bench.engine_log()[0];
+    let build = &sandbox.engine_log()[0];
     for image in fetched {
         assert!(
             image.contains("@sha256:") && build.contains(&image),
@@ -50,19 +50,23 @@ fn all_is_well() {
 fn the_dry_run_shows_what_the_real_run_performs() {
     let push = ["build", "--push"];
     for args in [&["build"][..], &push, &PUBLISH, &["test-build"]] {
-        let bench = Bench::new();
-        bench.on("rmi", "");
+        let sandbox = Sandbox::new();
+        sandbox.on("rmi", "");
         let dry = [args, &["--dry-run"]].concat();
-        let shown = bench.run(&dry).expect(0);
-        assert_eq!(bench.engine_calls(), [""; 0], "a dry run starts no engine");
-        bench.assert_nothing_published();
-        let performed = bench.run(args).expect(0);
+        let shown = sandbox.run(&dry).expect(0);
+        assert_eq!(
+            sandbox.engine_calls(),
+            [""; 0],
+            "a dry run starts no engine"
+        );
+        sandbox.assert_nothing_published();
+        let performed = sandbox.run(args).expect(0);
         assert_eq!(shown, performed);
         // And that is what the engine was given, but for the shell's quotes and
         // the question of which image it was that was built.
-        let log: Vec<String> = bench.engine_calls();
+        let log: Vec<String> = sandbox.engine_calls();
         let log = log.iter().filter(|line| !line.contains(" image inspect "));
-        let digest = bench.published("candidate");
+        let digest = sandbox.published("candidate");
         let digest = digest.unwrap_or_else(|| "none".to_owned());
         let plain = |line: &str| line.replace(['\'', '\\'], "").replace(&digest, "PUSHED");
         let shown = shown.lines().filter_map(|line| {
@@ -83,20 +87,20 @@ fn the_dry_run_shows_what_the_real_run_performs() {
 
 #[test]
 fn somebody_elses_ci_is_stopped_before_the_build() {
-    let bench = Bench::new();
-    let outcome = bench.run_with(&PUBLISH, &[("GITHUB_REPOSITORY_OWNER", "forker")]);
+    let sandbox = Sandbox::new();
+    let outcome = sandbox.run_with(&PUBLISH, &[("GITHUB_REPOSITORY_OWNER", "forker")]);
     assert!(
         outcome.stderr.contains("`image.owner` in image.yaml"),
         "{outcome:?}"
     );
     outcome.expect(2);
-    assert_eq!(bench.engine_log(), [""; 0]);
-    assert_eq!(bench.upstream.asked("", ""), 0);
+    assert_eq!(sandbox.engine_log(), [""; 0]);
+    assert_eq!(sandbox.upstream.asked("", ""), 0);
     // The case of the letters makes no other owner, and a build no publication.
-    bench
+    sandbox
         .run_with(&PUBLISH, &[("GITHUB_REPOSITORY_OWNER", "SomeOne")])
         .expect(0);
-    bench
+    sandbox
         .run_with(&["build"], &[("GITHUB_REPOSITORY_OWNER", "forker")])
         .expect(0);
 }
@@ -113,14 +117,14 @@ fn a_failing_engine_ends_it_and_says_why() {
             &["build", "run", "push", "image", "pull"],
         ),
     ] {
-        let bench = Bench::new();
+        let sandbox = Sandbox::new();
         let fails = "for i in 1 2 3; do echo line $i; done; echo no space left >&2; exit 125";
-        let well = bench.read(&format!("on/{verb}"));
-        bench.on(
+        let well = sandbox.read(&format!("on/{verb}"));
+        sandbox.on(
             verb,
             &format!("case \"$*\" in *{of}*) {fails} ;; esac\n{well}"),
         );
-        let outcome = bench.run_in_ci(&PUBLISH);
+        let outcome = sandbox.run_in_ci(&PUBLISH);
         let error = outcome.stderr.split("error: ").last().unwrap().to_owned();
         assert!(error.contains(&format!("`podman {verb}")), "{error}");
         assert!(error.contains("exit status: 125"), "{error}");
@@ -129,9 +133,9 @@ fn a_failing_engine_ends_it_and_says_why() {
             "{error}"
         );
         outcome.expect(1);
-        assert_eq!(bench.engine_verbs(), verbs);
-        bench.assert_no_tag_moved();
-        assert!(!bench.exists("github-output"));
+        assert_eq!(sandbox.engine_verbs(), verbs);
+        sandbox.assert_no_tag_moved();
+        assert!(!sandbox.exists("github-output"));
     }
 }
 
@@ -151,23 +155,23 @@ fn a_broken_contract_keeps_the_image_at_home() {
         ),
         (String::new(), "did not come to its end"),
     ] {
-        let bench = Bench::new();
-        bench.on("run", &report);
-        let outcome = bench.run_in_ci(&PUBLISH);
+        let sandbox = Sandbox::new();
+        sandbox.on("run", &report);
+        let outcome = sandbox.run_in_ci(&PUBLISH);
         let error = outcome.stderr.split("error: contract: ").last().unwrap();
         assert!(error.contains(said), "{report}: {outcome:?}");
         outcome.expect(1);
-        assert_eq!(bench.engine_verbs(), ["build", "run"], "{report}");
-        bench.assert_nothing_published();
-        assert!(!bench.exists("github-output"));
+        assert_eq!(sandbox.engine_verbs(), ["build", "run"], "{report}");
+        sandbox.assert_nothing_published();
+        assert!(!sandbox.exists("github-output"));
     }
 }
 
 #[test]
 fn the_image_of_another_run_is_not_promoted() {
-    let bench = Bench::new();
-    bench.on("inspect", &format!("echo {}", "a".repeat(64)));
-    let outcome = bench.run_in_ci(&PUBLISH);
+    let sandbox = Sandbox::new();
+    sandbox.on("inspect", &format!("echo {}", "a".repeat(64)));
+    let outcome = sandbox.run_in_ci(&PUBLISH);
     assert!(
         outcome
             .stderr
@@ -175,32 +179,32 @@ fn the_image_of_another_run_is_not_promoted() {
         "{outcome:?}"
     );
     outcome.expect(1);
-    bench.assert_no_tag_moved();
-    assert!(!bench.exists("github-output"));
+    sandbox.assert_no_tag_moved();
+    assert!(!sandbox.exists("github-output"));
 }
 
 #[test]
 fn a_lock_is_built_without_asking_github_or_fedora() {
-    let bench = Bench::new();
-    bench.run(&["resolve", "-o", "lock.json"]).expect(0);
+    let sandbox = Sandbox::new();
+    sandbox.run(&["resolve", "-o", "lock.json"]).expect(0);
     let asked = || {
         (
-            bench.upstream.asked("", "/github"),
-            bench.upstream.asked("", "/fedora"),
+            sandbox.upstream.asked("", "/github"),
+            sandbox.upstream.asked("", "/fedora"),
         )
     };
     let before = asked();
     assert!(before.0 > 0 && before.1 > 0, "{before:?}");
     // A day later everything is another, or gone.
-    bench.upstream.releases(&[]);
-    bench.upstream.kernel("6.0.0-1.fc40.x86_64");
-    bench
+    sandbox.upstream.releases(&[]);
+    sandbox.upstream.kernel("6.0.0-1.fc40.x86_64");
+    sandbox
         .run(&["build", "--publish", "--locked", "lock.json"])
         .expect(0);
     assert_eq!(asked(), before);
-    let fetched = bench.fetched();
+    let fetched = sandbox.fetched();
     assert_eq!(fetched.len(), 2);
-    let build = &bench.engine_log()[0];
+    let build = &sandbox.engine_log()[0];
     for image in fetched {
         assert!(
             image.contains("@sha256:") && build.contains(&image),
@@ -212,27 +216,27 @@ fn a_lock_is_built_without_asking_github_or_fedora() {
 
 #[test]
 fn a_lock_of_other_files_is_refused() {
-    let bench = Bench::new();
-    bench.run(&["resolve", "-o", "lock.json"]).expect(0);
-    bench.write("containerfiles/custom-coreos/Containerfile", "FROM y\n");
-    let outcome = bench.run_in_ci(&["build", "--publish", "--locked", "lock.json"]);
+    let sandbox = Sandbox::new();
+    sandbox.run(&["resolve", "-o", "lock.json"]).expect(0);
+    sandbox.write("containerfiles/custom-coreos/Containerfile", "FROM y\n");
+    let outcome = sandbox.run_in_ci(&["build", "--publish", "--locked", "lock.json"]);
     assert!(
         outcome.stderr.contains("refused: the lock was made from"),
         "{outcome:?}"
     );
     outcome.expect(4);
-    assert_eq!(bench.engine_log(), [""; 0]);
-    bench.assert_nothing_published();
+    assert_eq!(sandbox.engine_log(), [""; 0]);
+    sandbox.assert_nothing_published();
 }
 
 #[test]
 fn a_dirty_tree_claims_no_commit() {
-    let bench = Bench::new();
-    bench.on("status", "echo ' M image.yaml'");
-    bench.run(&["build"]).expect(0);
-    let fetched = bench.fetched();
+    let sandbox = Sandbox::new();
+    sandbox.on("status", "echo ' M image.yaml'");
+    sandbox.run(&["build"]).expect(0);
+    let fetched = sandbox.fetched();
     assert_eq!(fetched.len(), 2);
-    let build = &bench.engine_log()[0];
+    let build = &sandbox.engine_log()[0];
     for image in fetched {
         assert!(
             image.contains("@sha256:") && build.contains(&image),
@@ -244,20 +248,20 @@ fn a_dirty_tree_claims_no_commit() {
 
 #[test]
 fn saved_facts_say_what_upstream_has_but_not_what_is_here() {
-    let bench = Bench::new();
-    bench
+    let sandbox = Sandbox::new();
+    sandbox
         .run(&["versions", "--save-facts", "facts.json"])
         .expect(0);
     let replay = ["build", "--facts", "facts.json"];
-    bench.run(&replay).expect(0);
+    sandbox.run(&replay).expect(0);
 
     // Replayed as they were saved, for a dry run; but what is built is here.
-    bench.write("containerfiles/custom-coreos/Containerfile", "FROM y\n");
-    bench.on("status", "echo ' M Containerfile'");
+    sandbox.write("containerfiles/custom-coreos/Containerfile", "FROM y\n");
+    sandbox.on("status", "echo ' M Containerfile'");
     let dry = [&replay[..], &["--dry-run"]].concat();
-    assert!(bench.run(&dry).expect(0).contains("image.revision"));
-    bench.run(&replay).expect(0);
-    let builds: Vec<String> = bench.engine_log();
+    assert!(sandbox.run(&dry).expect(0).contains("image.revision"));
+    sandbox.run(&replay).expect(0);
+    let builds: Vec<String> = sandbox.engine_log();
     let builds: Vec<&String> = builds
         .iter()
         .filter(|line| line.contains(" build "))
@@ -271,8 +275,8 @@ fn saved_facts_say_what_upstream_has_but_not_what_is_here() {
     );
 
     // The engine of the command line is the one that is used.
-    bench.tool("docker");
+    sandbox.tool("docker");
     let docker = [&dry[..], &["--engine=docker"]].concat();
-    let shown = bench.run(&docker).expect(0);
+    let shown = sandbox.run(&docker).expect(0);
     assert!(shown.contains("\nrun      docker build"), "{shown}");
 }

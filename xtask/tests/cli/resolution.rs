@@ -4,7 +4,7 @@ use remote::loopback::{Reply, nobody};
 use serde_json::json;
 
 use super::support::{
-    Bench, FCOS, Outcome,
+    FCOS, Outcome, Sandbox,
     upstream::{BASE, KMODS, kernel},
 };
 
@@ -12,11 +12,11 @@ const PUBLISH: [&str; 2] = ["build", "--publish"];
 
 /// Nothing was built, pushed, promoted or told to later steps.
 #[track_caller]
-fn assert_not_built(bench: &Bench) {
-    let verbs = bench.engine_verbs();
+fn assert_not_built(sandbox: &Sandbox) {
+    let verbs = sandbox.engine_verbs();
     assert!(!verbs.contains(&"build".to_owned()), "{verbs:?}");
-    bench.assert_nothing_published();
-    assert_eq!(bench.read("github-output"), "");
+    sandbox.assert_nothing_published();
+    assert_eq!(sandbox.read("github-output"), "");
 }
 
 /// "There are no kmods" is an answer, and must never be the word for trouble.
@@ -35,29 +35,29 @@ fn text(status: u16, body: &str) -> Reply {
 #[test]
 fn a_series_without_a_release_is_waited_for() {
     for releases in [&[][..], &["zfs-2.3.9", "zfs-2.40.1", "zfs-2.4.5-rc1"]] {
-        let bench = Bench::new();
-        bench.upstream.releases(releases);
-        let outcome = bench.run_in_ci(&PUBLISH);
+        let sandbox = Sandbox::new();
+        sandbox.upstream.releases(releases);
+        let outcome = sandbox.run_in_ci(&PUBLISH);
         let words = "no final release of series 2.4";
         assert!(outcome.stderr.contains(words), "{outcome:?}");
         assert_no_word_of_missing_kmods(&outcome);
         outcome.expect(10);
-        assert_not_built(&bench);
+        assert_not_built(&sandbox);
     }
 }
 
 #[test]
 fn absent_kmods_are_an_answer() {
-    let bench = Bench::new();
+    let sandbox = Sandbox::new();
     let kernel = kernel();
-    bench
+    sandbox
         .upstream
         .remove(KMODS, &format!("zfs-2.4.4_kernel-{kernel}"));
-    bench
+    sandbox
         .upstream
         .put_image(KMODS, &format!("zfs-2.3.9_kernel-{kernel}"), &json!({}));
     for args in [&PUBLISH[..], &["check-zfs-available"], &["resolve"]] {
-        let outcome = bench.run_in_ci(args);
+        let outcome = sandbox.run_in_ci(args);
         for words in [
             format!("no ZFS kernel modules for kernel {kernel} with ZFS 2.4.4"),
             "this kernel   ZFS 2.3.9".to_owned(),
@@ -67,7 +67,7 @@ fn absent_kmods_are_an_answer() {
             assert!(outcome.stderr.contains(&words), "{words} in {outcome:?}");
         }
         assert_eq!(outcome.expect(10), "");
-        assert_not_built(&bench);
+        assert_not_built(&sandbox);
     }
 }
 
@@ -83,49 +83,49 @@ fn trouble_is_never_taken_for_absence() {
         // Not what any of them would say, each in its own way.
         answers.push(text(200, "<html>log in to the hotel's network</html>"));
         for reply in answers {
-            let bench = Bench::new();
+            let sandbox = Sandbox::new();
             let status = reply.status;
-            bench.upstream.answer(path, reply);
-            let outcome = bench.run_in_ci(&PUBLISH);
+            sandbox.upstream.answer(path, reply);
+            let outcome = sandbox.run_in_ci(&PUBLISH);
             assert!(
                 outcome.stderr.contains("could not find out"),
                 "{path} {status}: {outcome:?}"
             );
             assert_no_word_of_missing_kmods(&outcome);
             outcome.expect(3);
-            assert_not_built(&bench);
+            assert_not_built(&sandbox);
         }
     }
 }
 
 #[test]
 fn a_registry_where_nobody_listens_is_trouble() {
-    let bench = Bench::new();
+    let sandbox = Sandbox::new();
     let address = nobody().unwrap().to_string();
-    let here = bench.upstream.address().to_string();
-    bench.write(
+    let here = sandbox.upstream.address().to_string();
+    sandbox.write(
         "registries.conf",
-        &bench.read("registries.conf").replace(&here, &address),
+        &sandbox.read("registries.conf").replace(&here, &address),
     );
-    let outcome = bench.run_in_ci(&PUBLISH);
+    let outcome = sandbox.run_in_ci(&PUBLISH);
     assert_no_word_of_missing_kmods(&outcome);
     outcome.expect(3);
-    assert_not_built(&bench);
+    assert_not_built(&sandbox);
 }
 
 #[test]
 fn an_unknown_kernel_is_an_error() {
     for reply in [text(404, ""), text(200, "{}"), text(500, "")] {
-        let bench = Bench::new();
-        bench
+        let sandbox = Sandbox::new();
+        sandbox
             .upstream
             .answer("/fedora/prod/streams/stable/builds", reply);
         // The fake engine's `run` answers no question about packages.
-        let outcome = bench.run_in_ci(&PUBLISH);
+        let outcome = sandbox.run_in_ci(&PUBLISH);
         assert_no_word_of_missing_kmods(&outcome);
         assert!(outcome.stderr.contains("the kernel of"), "{outcome:?}");
         outcome.expect(3);
-        assert_not_built(&bench);
+        assert_not_built(&sandbox);
     }
 }
 
@@ -144,11 +144,11 @@ fn malformed(good: &str) -> Vec<String> {
 
 /// No trace of it where it could do harm, and in the story on no line of its own.
 #[track_caller]
-fn assert_no_evil(bench: &Bench, outcome: &Outcome) {
+fn assert_no_evil(sandbox: &Sandbox, outcome: &Outcome) {
     for place in [
         &outcome.stdout,
-        &bench.read("log"),
-        &bench.read("github-output"),
+        &sandbox.read("log"),
+        &sandbox.read("github-output"),
     ] {
         assert!(!place.contains("evil"), "{place}");
     }
@@ -158,15 +158,15 @@ fn assert_no_evil(bench: &Bench, outcome: &Outcome) {
 #[test]
 fn malformed_versions_of_the_base_reach_nothing() {
     for version in malformed(FCOS) {
-        let bench = Bench::new();
-        bench
+        let sandbox = Sandbox::new();
+        sandbox
             .upstream
             .fedora(|releases| releases[0].version = version);
-        let outcome = bench.run_in_ci(&PUBLISH);
-        assert_no_evil(&bench, &outcome);
+        let outcome = sandbox.run_in_ci(&PUBLISH);
+        assert_no_evil(&sandbox, &outcome);
         // It is not the document that it should be, and says nothing.
         outcome.expect(3);
-        assert_not_built(&bench);
+        assert_not_built(&sandbox);
     }
 }
 
@@ -180,24 +180,24 @@ fn malformed_kernels_reach_nothing() {
         let list = json!([["kernel-core", "0", version, release, arch]]);
         let body = json!({"rpmostree.rpmdb.pkglist": list}).to_string();
         let builds = "/fedora/prod/streams/stable/builds";
-        let bench = Bench::new();
-        bench.upstream.answer(builds, text(200, &body));
-        bench.write("said", &kernel);
-        bench.on("run", "cat \"$here/said\"");
-        let outcome = bench.run_in_ci(&PUBLISH);
-        assert_no_evil(&bench, &outcome);
+        let sandbox = Sandbox::new();
+        sandbox.upstream.answer(builds, text(200, &body));
+        sandbox.write("said", &kernel);
+        sandbox.on("run", "cat \"$here/said\"");
+        let outcome = sandbox.run_in_ci(&PUBLISH);
+        assert_no_evil(&sandbox, &outcome);
         outcome.expect(3);
-        assert_not_built(&bench);
+        assert_not_built(&sandbox);
 
         // A label that says so is passed over as well; a true one is not.
         for (label, code) in [(&kernel, 3), (&good, 0)] {
-            let bench = Bench::new();
+            let sandbox = Sandbox::new();
             let labels = json!({"ostree.linux": label});
-            let image = bench.upstream.put_image(BASE, "labelled", &labels);
-            bench.upstream.base(&image);
-            bench.upstream.answer(builds, text(404, ""));
-            let outcome = bench.run_in_ci(&PUBLISH);
-            assert_no_evil(&bench, &outcome);
+            let image = sandbox.upstream.put_image(BASE, "labelled", &labels);
+            sandbox.upstream.base(&image);
+            sandbox.upstream.answer(builds, text(404, ""));
+            let outcome = sandbox.run_in_ci(&PUBLISH);
+            assert_no_evil(&sandbox, &outcome);
             outcome.expect(code);
         }
     }
@@ -206,29 +206,29 @@ fn malformed_kernels_reach_nothing() {
 #[test]
 fn malformed_tags_reach_nothing() {
     let releases: Vec<String> = malformed("zfs-2.4.9");
-    let bench = Bench::new();
+    let sandbox = Sandbox::new();
     let releases: Vec<&str> = releases
         .iter()
         .map(String::as_str)
         .chain(["zfs-2.4.4"])
         .collect();
-    bench.upstream.releases(&releases);
-    let outcome = bench.run_in_ci(&PUBLISH);
-    assert_no_evil(&bench, &outcome);
+    sandbox.upstream.releases(&releases);
+    let outcome = sandbox.run_in_ci(&PUBLISH);
+    assert_no_evil(&sandbox, &outcome);
     outcome.expect(0);
-    assert!(bench.engine_log()[0].contains("ZFS_VERSION=2.4.4"));
+    assert!(sandbox.engine_log()[0].contains("ZFS_VERSION=2.4.4"));
 
     // In the list of what exists instead.
     let good = format!("zfs-2.4.3_kernel-{}", kernel());
-    let bench = Bench::new();
-    bench
+    let sandbox = Sandbox::new();
+    sandbox
         .upstream
         .remove(KMODS, &format!("zfs-2.4.4_kernel-{}", kernel()));
     for tag in malformed(&good) {
-        bench.upstream.put_image(KMODS, &tag, &json!({}));
+        sandbox.upstream.put_image(KMODS, &tag, &json!({}));
     }
-    let outcome = bench.run_in_ci(&["versions"]);
-    assert_no_evil(&bench, &outcome);
+    let outcome = sandbox.run_in_ci(&["versions"]);
+    assert_no_evil(&sandbox, &outcome);
     assert!(outcome.stderr.contains("this kernel   none"), "{outcome:?}");
     outcome.expect(10);
 }
@@ -246,14 +246,14 @@ fn malformed_labels_of_the_kmods_reach_nothing() {
                 .map(|v| json!({format!("{prefix}.kernel.version"): v})),
         );
     for labels in labels {
-        let bench = Bench::new();
-        bench
+        let sandbox = Sandbox::new();
+        sandbox
             .upstream
             .put_image(KMODS, &format!("zfs-2.4.4_kernel-{kernel}"), &labels);
-        let outcome = bench.run_in_ci(&PUBLISH);
+        let outcome = sandbox.run_in_ci(&PUBLISH);
         assert!(outcome.stderr.contains("not to be trusted"), "{outcome:?}");
-        assert_no_evil(&bench, &outcome);
+        assert_no_evil(&sandbox, &outcome);
         outcome.expect(1);
-        assert_not_built(&bench);
+        assert_not_built(&sandbox);
     }
 }

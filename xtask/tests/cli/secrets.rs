@@ -1,31 +1,31 @@
 //! Secrets go to the one server that they are for, and nowhere else.
 
-use super::support::{Bench, until};
+use super::support::{Sandbox, until};
 
 const TOKEN: &str = "secret-value-of-the-token";
 const PASSWORD: &str = "secret-value-of-the-password";
 /// `me:PASSWORD` in base64, as auth files have it.
 const PAIR: &str = "bWU6c2VjcmV0LXZhbHVlLW9mLXRoZS1wYXNzd29yZA==";
 
-/// The bench with a registry that wants a password, and what would give the
+/// The sandbox with a registry that wants a password, and what would give the
 /// secrets away.
-fn locked() -> (Bench, Vec<String>) {
-    let bench = Bench::new();
-    bench.upstream.lock();
-    let address = bench.upstream.address();
+fn locked() -> (Sandbox, Vec<String>) {
+    let sandbox = Sandbox::new();
+    sandbox.upstream.lock();
+    let address = sandbox.upstream.address();
     let auths = format!(r#"{{"auths": {{"{address}": {{"auth": "{PAIR}"}}}}}}"#);
-    bench.write("auth.json", &auths);
+    sandbox.write("auth.json", &auths);
     (
-        bench,
+        sandbox,
         vec![TOKEN.to_owned(), PASSWORD.to_owned(), PAIR.to_owned()],
     )
 }
 
 #[test]
 fn no_secret_is_printed_or_given_to_a_program() {
-    let (bench, secrets) = locked();
-    let output = bench.path("github-output").display().to_string();
-    let summary = bench.path("summary").display().to_string();
+    let (sandbox, secrets) = locked();
+    let output = sandbox.path("github-output").display().to_string();
+    let summary = sandbox.path("summary").display().to_string();
     let env = [
         ("GITHUB_TOKEN", TOKEN),
         ("GITHUB_OUTPUT", &output),
@@ -33,7 +33,7 @@ fn no_secret_is_printed_or_given_to_a_program() {
     ];
     let mut all = String::new();
     let mut run = |args: &[&str], code: i32| {
-        let outcome = bench.run_with(args, &env);
+        let outcome = sandbox.run_with(args, &env);
         all.push_str(&format!("{outcome:?}\n"));
         outcome.expect(code);
     };
@@ -44,9 +44,9 @@ fn no_secret_is_printed_or_given_to_a_program() {
     run(&["doctor"], 1);
     // Trouble prints what was asked, and of whom.
     let denied = remote::loopback::Reply::new(403, "text/plain", "no");
-    bench.upstream.answer("/v2/ghcr.io", denied.clone());
+    sandbox.upstream.answer("/v2/ghcr.io", denied.clone());
     run(&["build"], 3);
-    bench.upstream.answer("/github", denied);
+    sandbox.upstream.answer("/github", denied);
     run(&["zfs-version"], 3);
     for name in [
         "log",
@@ -56,7 +56,7 @@ fn no_secret_is_printed_or_given_to_a_program() {
         "lock.json",
         "target/outcome.json",
     ] {
-        let text = bench.read(name);
+        let text = sandbox.read(name);
         assert!(!text.is_empty(), "{name}");
         all.push_str(&text);
     }
@@ -67,11 +67,11 @@ fn no_secret_is_printed_or_given_to_a_program() {
 
 #[test]
 fn each_server_gets_its_own_secret_only() {
-    let (bench, secrets) = locked();
-    bench
+    let (sandbox, secrets) = locked();
+    sandbox
         .run_with(&["build", "--publish"], &[("GITHUB_TOKEN", TOKEN)])
         .expect(0);
-    let sent = bench.upstream.headers("authorization");
+    let sent = sandbox.upstream.headers("authorization");
     assert!(sent.iter().any(|(path, _)| path.starts_with("/github")));
     assert!(sent.iter().any(|(path, _)| path.starts_with("/v2/ghcr.io")));
     for (path, value) in sent {
@@ -87,16 +87,16 @@ fn each_server_gets_its_own_secret_only() {
 /// What other users of the machine see: the command line of our program.
 #[test]
 fn no_secret_is_in_the_command_line_of_a_running_program() {
-    let (bench, secrets) = locked();
-    bench.on(
+    let (sandbox, secrets) = locked();
+    sandbox.on(
         "build",
         "cat /proc/$PPID/cmdline /proc/$$/cmdline >\"$here/lines\"",
     );
-    bench
+    sandbox
         .run_with(&["build"], &[("GITHUB_TOKEN", TOKEN)])
         .expect(0);
-    until("the fake engine wrote", || bench.exists("lines"));
-    let lines = bench.read("lines");
+    until("the fake engine wrote", || sandbox.exists("lines"));
+    let lines = sandbox.read("lines");
     assert!(
         lines.contains("xtask") && lines.contains("podman"),
         "{lines}"

@@ -7,25 +7,25 @@ use serde_json::{Value, json};
 use signatures::signing::MANIFEST;
 
 use super::support::{
-    Bench, FCOS,
+    FCOS, Sandbox,
     upstream::{KMODS, PUBLISHED, kernel},
 };
 
 const PUBLISH: [&str; 4] = ["build", "--publish", "--force", "a test"];
 
-fn json_of(bench: &Bench, words: &[&str], code: i32) -> Value {
+fn json_of(sandbox: &Sandbox, words: &[&str], code: i32) -> Value {
     let words = [words, &["--json"]].concat();
-    serde_json::from_str(&bench.run(&words).expect(code)).unwrap()
+    serde_json::from_str(&sandbox.run(&words).expect(code)).unwrap()
 }
 
-fn kept(bench: &Bench) -> History {
-    let found = image_publish::read_history(&bench.registries(), &PUBLISHED.parse().unwrap());
+fn kept(sandbox: &Sandbox) -> History {
+    let found = image_publish::read_history(&sandbox.registries(), &PUBLISHED.parse().unwrap());
     found.unwrap().expect("there is a history")
 }
 
 /// Puts a document where the history is, in the form that it has.
-fn put_history(bench: &Bench, document: &[u8]) -> Digest {
-    let registries = bench.registries();
+fn put_history(sandbox: &Sandbox, document: &[u8]) -> Digest {
+    let registries = sandbox.registries();
     let place: ImageRef = format!("{PUBLISHED}:history").parse().unwrap();
     let of = |bytes: &[u8]| Digest::of(bytes);
     let manifest = json!({
@@ -47,24 +47,26 @@ fn put_history(bench: &Bench, document: &[u8]) -> Digest {
 }
 
 /// What would be built today is published, and is so many days old.
-fn published(days: i64) -> Bench {
-    let bench = Bench::new();
-    let lock = json_of(&bench, &["resolve"], 0);
+fn published(days: i64) -> Sandbox {
+    let sandbox = Sandbox::new();
+    let lock = json_of(&sandbox, &["resolve"], 0);
     let version = format!("{FCOS}-zfs2.4.4");
     let labels = json!({
         "custom-coreos.lock": lock.to_string(),
         "org.opencontainers.image.version": version,
     });
-    bench.upstream.put_aged(PUBLISHED, "stable", &labels, days);
-    bench
+    sandbox
+        .upstream
+        .put_aged(PUBLISHED, "stable", &labels, days);
+    sandbox
 }
 
 #[test]
 fn one_screen_of_how_things_are() {
-    let bench = published(3);
+    let sandbox = published(3);
     // No engine is needed to look.
-    std::fs::remove_file(bench.path("tools/podman")).unwrap();
-    let screen = bench.run(&["status"]).expect(0);
+    std::fs::remove_file(sandbox.path("tools/podman")).unwrap();
+    let screen = sandbox.run(&["status"]).expect(0);
     for part in [
         "published    ghcr.io/someone/custom-coreos:stable\n",
         &format!("  version    {FCOS}-zfs2.4.4\n"),
@@ -77,33 +79,33 @@ fn one_screen_of_how_things_are() {
     ] {
         assert!(screen.contains(part), "{part} in {screen}");
     }
-    let document = json_of(&bench, &["status"], 0);
+    let document = json_of(&sandbox, &["status"], 0);
     assert_eq!(document["verdict"]["word"], "up-to-date");
     assert_eq!(document["published"]["inputs"]["base"], FCOS);
     assert_eq!(document["published"]["age-days"], 3);
     assert_eq!(document["not-asked"], json!([]));
     // In CI the same is on the page of the run.
-    let page = bench.path("summary").display().to_string();
-    bench
+    let page = sandbox.path("summary").display().to_string();
+    sandbox
         .run_with(&["status"], &[("GITHUB_STEP_SUMMARY", &page)])
         .expect(0);
-    assert!(bench.read("summary").contains("| verdict | up to date: "));
-    assert_eq!(bench.upstream.asked("PUT", ""), 0);
+    assert!(sandbox.read("summary").contains("| verdict | up to date: "));
+    assert_eq!(sandbox.upstream.asked("PUT", ""), 0);
 }
 
 #[test]
 fn nothing_published_and_nothing_to_be_built_are_answers() {
-    let bench = Bench::new();
-    bench.upstream.remove(PUBLISHED, "stable");
-    let screen = bench.run(&["status"]).expect(0);
+    let sandbox = Sandbox::new();
+    sandbox.upstream.remove(PUBLISHED, "stable");
+    let screen = sandbox.run(&["status"]).expect(0);
     assert!(screen.contains("nothing yet"), "{screen}");
     assert!(screen.contains("can be built: nothing is published yet"));
     let tag = format!("zfs-2.4.4_kernel-{}", kernel());
-    bench.upstream.remove(KMODS, &tag);
-    let screen = bench.run(&["status"]).expect(10);
+    sandbox.upstream.remove(KMODS, &tag);
+    let screen = sandbox.run(&["status"]).expect(10);
     assert!(screen.contains("verdict      waiting for "), "{screen}");
     assert_eq!(
-        json_of(&bench, &["status"], 10)["verdict"]["word"],
+        json_of(&sandbox, &["status"], 10)["verdict"]["word"],
         "waiting-for"
     );
 }
@@ -117,20 +119,20 @@ fn a_source_without_an_answer_is_a_row_and_the_others_stand() {
         ("/github/repos/openzfs", "upstream"),
     ];
     for (path, source) in cases {
-        let bench = published(3);
+        let sandbox = published(3);
         // It could go back behind what is published, so that is asked again.
-        bench
+        sandbox
             .upstream
             .release("44.20260803.3.1", "7.2.0-200.fc44", Some(2));
-        bench.upstream.answer(path, trouble());
-        let screen = bench.run(&["status"]).expect(3);
+        sandbox.upstream.answer(path, trouble());
+        let screen = sandbox.run(&["status"]).expect(3);
         assert!(screen.contains("HTTP 503"), "{source}: {screen}");
         let other = match source {
             "published" => format!("buildable  Fedora CoreOS {FCOS}"),
             _ => format!("  version    {FCOS}"),
         };
         assert!(screen.contains(&other), "{source}: {screen}");
-        let document = json_of(&bench, &["status"], 3);
+        let document = json_of(&sandbox, &["status"], 3);
         assert_eq!(document["not-asked"][0]["source"], source, "{document}");
         assert_eq!(document["verdict"]["word"], "unknown");
     }
@@ -138,25 +140,25 @@ fn a_source_without_an_answer_is_a_row_and_the_others_stand() {
 
 #[test]
 fn each_publication_is_an_entry_and_is_drawn() {
-    let bench = Bench::new();
-    let none = bench.run(&["status", "--history"]).expect(0);
+    let sandbox = Sandbox::new();
+    let none = sandbox.run(&["status", "--history"]).expect(0);
     assert!(none.contains("no history yet"), "{none}");
-    let page = bench.path("summary").display().to_string();
+    let page = sandbox.path("summary").display().to_string();
     let ci = [("GITHUB_STEP_SUMMARY", page.as_str())];
     for count in 1..=2 {
-        let run = bench.run_with(&PUBLISH, &ci);
+        let run = sandbox.run_with(&PUBLISH, &ci);
         assert_eq!(run.code, Some(0), "{run:#?}");
         let said = format!("publication {count} of the history");
         assert!(run.stderr.contains(&said), "{run:#?}");
         // One is no course.
-        let charts = bench.read("summary").matches("```mermaid\n").count();
+        let charts = sandbox.read("summary").matches("```mermaid\n").count();
         assert_eq!(charts, [0, 2][count - 1]);
     }
-    let history = kept(&bench);
+    let history = kept(&sandbox);
     let [first, second] = history.last(usize::MAX) else {
         panic!("{history:?}");
     };
-    assert_eq!(Some(first.digest.to_string()), bench.published("stable"));
+    assert_eq!(Some(first.digest.to_string()), sandbox.published("stable"));
     assert_eq!(first.image.as_str(), format!("{FCOS}-zfs2.4.4"));
     assert_eq!(first.fingerprint, second.fingerprint);
     let names: Vec<String> = second
@@ -169,38 +171,38 @@ fn each_publication_is_an_entry_and_is_drawn() {
     }
     assert_eq!(second.weights[0].layers, ["layer".len() as u64]);
     // As a table and bars, for a terminal that knows blocks and one that does not.
-    let plain = bench.run(&["status", "--history"]).expect(0);
+    let plain = sandbox.run(&["status", "--history"]).expect(0);
     assert_eq!(plain.matches(&format!("{FCOS}-zfs2.4.4")).count(), 2);
     assert!(plain.is_ascii(), "{plain}");
     assert!(plain.contains("size   ++  0.0 to 0.0 MB"), "{plain}");
     let utf8 = [("LANG", "C.UTF-8")];
-    let blocks = bench
+    let blocks = sandbox
         .run_with(&["status", "--history", "1"], &utf8)
         .expect(0);
     assert!(blocks.contains("size   ▅  "), "{blocks}");
     assert_eq!(blocks.matches(&format!("{FCOS}-zfs2.4.4")).count(), 1);
-    let document = json_of(&bench, &["status", "--history"], 0);
+    let document = json_of(&sandbox, &["status", "--history"], 0);
     assert_eq!(document["entries"].as_array().map(Vec::len), Some(2));
-    bench.run(&["status", "--history", "0"]).expect(2);
+    sandbox.run(&["status", "--history", "0"]).expect(2);
     // A dry run adds nothing, and says that the real one will.
-    let dry = bench
+    let dry = sandbox
         .run(&["build", "--publish", "--dry-run", "--force", "a test"])
         .expect(0);
     assert!(dry.contains("\nhistory  ghcr.io/someone/custom-coreos:history gets an entry: "));
-    assert_eq!(kept(&bench), history);
+    assert_eq!(kept(&sandbox), history);
 }
 
 #[test]
 fn what_the_building_half_took_is_found_by_the_other() {
-    let bench = Bench::new();
-    bench.run(&["resolve", "-o", "lock.json"]).expect(0);
+    let sandbox = Sandbox::new();
+    sandbox.run(&["resolve", "-o", "lock.json"]).expect(0);
     let push = ["build", "--push", "--locked", "lock.json"];
-    bench.run(&push).expect(0);
-    let image = format!("{PUBLISHED}@{}", bench.pushed());
+    sandbox.run(&push).expect(0);
+    let image = format!("{PUBLISHED}@{}", sandbox.pushed());
     let publish = ["publish", image.as_str(), "--locked", "lock.json"];
-    let run = bench.run(&publish);
+    let run = sandbox.run(&publish);
     assert_eq!(run.code, Some(0), "{run:#?}");
-    let history = kept(&bench);
+    let history = kept(&sandbox);
     let [entry] = history.last(usize::MAX) else {
         panic!("{history:?}");
     };
@@ -215,34 +217,34 @@ fn what_the_building_half_took_is_found_by_the_other() {
         "{names:?}"
     );
     // Where nobody wrote it down, there is no entry that would be half of one.
-    let digest = bench.pushed().replace(':', "-");
-    bench.upstream.remove(PUBLISHED, &digest);
-    let run = bench.run(&publish);
+    let digest = sandbox.pushed().replace(':', "-");
+    sandbox.upstream.remove(PUBLISHED, &digest);
+    let run = sandbox.run(&publish);
     assert_eq!(run.code, Some(0), "{run:#?}");
     assert!(run.stderr.contains("what its build took"), "{run:#?}");
-    assert_eq!(kept(&bench), history);
+    assert_eq!(kept(&sandbox), history);
 }
 
 #[test]
 fn a_full_history_loses_its_oldest() {
-    let bench = Bench::new();
-    bench.run(&PUBLISH).expect(0);
-    let one = kept(&bench).last(1)[0].clone();
+    let sandbox = Sandbox::new();
+    sandbox.run(&PUBLISH).expect(0);
+    let one = kept(&sandbox).last(1)[0].clone();
     let mut full = History::default();
     for _ in 0..MOST {
         full.add(one.clone());
     }
-    put_history(&bench, &full.to_bytes().unwrap());
-    bench.run(&PUBLISH).expect(0);
-    assert_eq!(kept(&bench).last(usize::MAX).len(), MOST);
+    put_history(&sandbox, &full.to_bytes().unwrap());
+    sandbox.run(&PUBLISH).expect(0);
+    assert_eq!(kept(&sandbox).last(usize::MAX).len(), MOST);
 }
 
 #[test]
 fn what_cannot_be_read_is_not_written_over_and_fails_nothing() {
-    let bench = Bench::new();
-    let place = || bench.published("history");
+    let sandbox = Sandbox::new();
+    let place = || sandbox.published("history");
     let unharmed = |before: &Option<String>, why: &str| {
-        let run = bench.run(&PUBLISH);
+        let run = sandbox.run(&PUBLISH);
         assert_eq!(run.code, Some(0), "{why}: {run:#?}");
         assert!(run.stderr.contains("the history got no entry"), "{run:#?}");
         assert!(run.stderr.contains(why), "{why}: {run:#?}");
@@ -256,38 +258,38 @@ fn what_cannot_be_read_is_not_written_over_and_fails_nothing() {
             "not the document",
         ),
     ] {
-        put_history(&bench, document.as_bytes());
+        put_history(&sandbox, document.as_bytes());
         unharmed(&place(), why);
-        let shown = bench.run(&["status", "--history"]);
+        let shown = sandbox.run(&["status", "--history"]);
         assert_eq!(shown.code, Some(1));
         assert!(shown.stderr.contains(why), "{why}: {shown:#?}");
     }
     // Somebody's image.
-    bench.upstream.put_image(PUBLISHED, "history", &json!({}));
+    sandbox.upstream.put_image(PUBLISHED, "history", &json!({}));
     unharmed(&place(), "is something else");
     let trouble = Reply::new(503, "text/plain", "later");
     let path = format!("/v2/{PUBLISHED}/manifests/history");
-    bench.upstream.answer(&path, trouble);
+    sandbox.upstream.answer(&path, trouble);
     unharmed(&place(), "HTTP 503");
-    bench.run(&["status", "--history"]).expect(3);
+    sandbox.run(&["status", "--history"]).expect(3);
 }
 
 #[test]
 fn a_history_is_no_image_to_go_back_to() {
-    let bench = Bench::new();
-    bench.run(&PUBLISH).expect(0);
-    let before = bench.published("stable");
+    let sandbox = Sandbox::new();
+    sandbox.run(&PUBLISH).expect(0);
+    let before = sandbox.published("stable");
     for task in [
         &["rollback", "--to", "history"][..],
         &["retract", "history"],
     ] {
-        let run = bench.run(task);
+        let run = sandbox.run(task);
         assert_eq!(run.code, Some(2), "{run:#?}");
         assert!(run.stderr.contains("and no image"), "{run:#?}");
     }
-    let digest = bench.published("history").unwrap();
-    let run = bench.run(&["rollback", "--to", &digest]);
+    let digest = sandbox.published("history").unwrap();
+    let run = sandbox.run(&["rollback", "--to", &digest]);
     assert_ne!(run.code, Some(0), "{run:#?}");
     assert!(run.stderr.contains("an artefact, and no image"), "{run:#?}");
-    assert_eq!(bench.published("stable"), before);
+    assert_eq!(sandbox.published("stable"), before);
 }

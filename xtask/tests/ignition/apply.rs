@@ -7,7 +7,7 @@ use std::path::Path;
 
 use xshell::{Shell, cmd};
 
-use crate::bench;
+use crate::sandbox;
 use crate::skip::skip;
 use crate::sources::stock;
 
@@ -52,9 +52,9 @@ fn version(config: &str) -> String {
 #[test]
 fn ignition_accepts_what_we_make() {
     let sh = Shell::new().unwrap();
-    let bench = bench();
-    bench.run(&["ignition"]).expect(0);
-    let mut configs = vec![bench.read("target/ignition/machine.ign")];
+    let sandbox = sandbox();
+    sandbox.run(&["ignition"]).expect(0);
+    let mut configs = vec![sandbox.read("target/ignition/machine.ign")];
     configs.extend(stock().into_iter().filter_map(|machine| machine.ignition));
     configs.retain(|config| version(config).as_str() <= NEWEST);
     assert!(configs.len() >= 2, "one of the examples is for this");
@@ -158,10 +158,10 @@ fn tree(root: &Path) -> BTreeMap<String, (u32, u32, u32, String)> {
 #[test]
 fn ignition_lays_what_the_source_says() {
     let sh = Shell::new().unwrap();
-    let bench = bench();
-    bench.run(&["ignition"]).expect(0);
-    let config = bench.read("target/ignition/machine.ign");
-    let (root, work) = (bench.path("root"), bench.path("work"));
+    let sandbox = sandbox();
+    sandbox.run(&["ignition"]).expect(0);
+    let config = sandbox.read("target/ignition/machine.ign");
+    let (root, work) = (sandbox.path("root"), sandbox.path("work"));
     if apply(&sh, &config, &root, &work).is_none() {
         return;
     }
@@ -176,7 +176,7 @@ fn ignition_lays_what_the_source_says() {
         "etc/long.conf",
         0o600,
         ours,
-        &bench.read("ignition/files/long.conf"),
+        &sandbox.read("ignition/files/long.conf"),
     );
     is("etc/motd", 0o644, ours, "Welcome.\nAppended & <escaped>.\n");
     is("srv/media", 0o750, (0, 1500), "");

@@ -4,26 +4,26 @@ use std::io::Write as _;
 use std::path::Path;
 use std::process::Stdio;
 
-use crate::support::{Bench, Outcome};
+use crate::support::{Outcome, Sandbox};
 
 const SMALL: &str = "variant: fcos\nversion: 1.6.0\n";
 const RESULT: &str = "{\"ignition\":{\"version\":\"3.5.0\"}}\n";
 const UNUSED: &str = "variant: fcos\nversion: 1.6.0\nnope: 1\n";
 
 /// In a folder that is no checkout, so that nothing of one can be needed.
-struct Folder(Bench);
+struct Folder(Sandbox);
 
 impl Folder {
     fn new() -> Self {
-        let bench = Bench::new();
-        bench.write("else/where/small.bu", SMALL);
-        bench.write("else/where/unused.bu", UNUSED);
-        bench.write(
+        let sandbox = Sandbox::new();
+        sandbox.write("else/where/small.bu", SMALL);
+        sandbox.write("else/where/unused.bu", UNUSED);
+        sandbox.write(
             "else/where/bad.bu",
             "variant: fcos\nversion: 1.6.0\nstorage: 1\n",
         );
-        std::fs::remove_file(bench.path("image.yaml")).unwrap();
-        Self(bench)
+        std::fs::remove_file(sandbox.path("image.yaml")).unwrap();
+        Self(sandbox)
     }
 
     fn path(&self) -> std::path::PathBuf {

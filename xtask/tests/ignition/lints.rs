@@ -7,7 +7,7 @@ use machine::ignition::{
     view::View,
 };
 
-use crate::{bench, with_config};
+use crate::{sandbox, with_config};
 
 const HASH: &str = "$y$j9T$abcdefghijklmnop$ABCDEFGHIJKLMNOPQRSTUVWXYZ";
 const BLOB: &str =
@@ -312,34 +312,34 @@ fn names_are_those_of_image_yaml() {
 
 #[test]
 fn a_finding_ends_the_task_unless_it_is_allowed() {
-    let bench = bench();
+    let sandbox = sandbox();
     let source = format!(
         "variant: fcos\nversion: 1.6.0\npasswd:\n  users:\n    - name: core\n      password_hash: {HASH}\n"
     );
-    bench.write("ignition/machine.bu", &source);
-    let outcome = bench.run(&["ignition", "machine"]);
+    sandbox.write("ignition/machine.bu", &source);
+    let outcome = sandbox.run(&["ignition", "machine"]);
     assert_eq!((outcome.code, outcome.stdout.as_str()), (Some(1), ""));
     let place = "ignition/machine.bu $.passwd.users.0.passwordHash: the password hash of `core`";
     assert!(
         outcome.stderr.contains(place) && outcome.stderr.contains("[password-hash]"),
         "{outcome:?}"
     );
-    assert!(!bench.exists("target/ignition/machine.ign"));
+    assert!(!sandbox.exists("target/ignition/machine.ign"));
     let allow = |file: &str| {
-        with_config(&bench, |config| {
+        with_config(&sandbox, |config| {
             let text = format!("lint: password-hash\nfile: {file}\nreason: It is for tests\n");
             config.ignition.allow = vec![serde_yaml::from_str(&text).unwrap()];
         });
     };
     allow("other.bu");
-    let other = bench.run(&["ignition"]);
+    let other = sandbox.run(&["ignition"]);
     assert_eq!(other.code, Some(1));
     assert!(
         other.stderr.contains("`password-hash` allows nothing"),
         "{other:?}"
     );
     allow("machine.bu");
-    let allowed = bench.run(&["ignition"]);
+    let allowed = sandbox.run(&["ignition"]);
     assert_eq!(allowed.code, Some(0), "{allowed:?}");
     assert!(
         allowed.stderr.contains("[password-hash]: It is for tests"),

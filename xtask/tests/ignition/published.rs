@@ -2,13 +2,13 @@
 
 use remote::loopback::{Loopback, Reply};
 
-use crate::support::Bench;
-use crate::{bench, with_config};
+use crate::support::Sandbox;
+use crate::{sandbox, with_config};
 
 const REWRITE: &str = "UPDATE_SNAPSHOTS=1 cargo test -p custom-coreos --test ignition";
 
-fn names(bench: &Bench, folder: &str) -> Vec<String> {
-    let mut names: Vec<String> = std::fs::read_dir(bench.path(folder))
+fn names(sandbox: &Sandbox, folder: &str) -> Vec<String> {
+    let mut names: Vec<String> = std::fs::read_dir(sandbox.path(folder))
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
         .collect();
@@ -19,9 +19,9 @@ fn names(bench: &Bench, folder: &str) -> Vec<String> {
 /// The page, without its style.
 #[test]
 fn the_page_says_what_the_config_does() {
-    let bench = bench();
-    bench.run(&["ignition", "site"]).expect(0);
-    let page = bench.read("target/site/index.html");
+    let sandbox = sandbox();
+    sandbox.run(&["ignition", "site"]).expect(0);
+    let page = sandbox.read("target/site/index.html");
     let (head, rest) = page.split_once("<style>").unwrap();
     let (_, body) = rest.split_once("</style>").unwrap();
     let text = format!("{head}{body}");
@@ -55,59 +55,59 @@ fn the_page_says_what_the_config_does() {
 
 #[test]
 fn exactly_the_files_and_the_page() {
-    let bench = bench();
-    bench.write("ignition/second.bu", "variant: fcos\nversion: 1.6.0\n");
-    let listed = bench
+    let sandbox = sandbox();
+    sandbox.write("ignition/second.bu", "variant: fcos\nversion: 1.6.0\n");
+    let listed = sandbox
         .run(&["ignition", "site", "--output", "out"])
         .expect(0);
     assert_eq!(listed, "out/index.html\nout/machine.ign\nout/second.ign\n");
     assert_eq!(
-        names(&bench, "out"),
+        names(&sandbox, "out"),
         ["index.html", "machine.ign", "second.ign"]
     );
-    bench.run(&["ignition"]).expect(0);
+    sandbox.run(&["ignition"]).expect(0);
     assert_eq!(
-        bench.read("out/machine.ign"),
-        bench.read("target/ignition/machine.ign")
+        sandbox.read("out/machine.ign"),
+        sandbox.read("target/ignition/machine.ign")
     );
     // What is gone from the sources goes from the site.
-    std::fs::remove_file(bench.path("ignition/second.bu")).unwrap();
-    let first = bench.read("out/index.html");
-    bench
+    std::fs::remove_file(sandbox.path("ignition/second.bu")).unwrap();
+    let first = sandbox.read("out/index.html");
+    sandbox
         .run(&["ignition", "site", "--output", "out"])
         .expect(0);
-    assert_eq!(names(&bench, "out"), ["index.html", "machine.ign"]);
-    assert_ne!(bench.read("out/index.html"), first);
+    assert_eq!(names(&sandbox, "out"), ["index.html", "machine.ign"]);
+    assert_ne!(sandbox.read("out/index.html"), first);
     // And what is not ours is neither published nor removed.
-    bench.write("out/secret.txt", "x");
-    let refused = bench.run(&["ignition", "site", "--output", "out"]);
+    sandbox.write("out/secret.txt", "x");
+    let refused = sandbox.run(&["ignition", "site", "--output", "out"]);
     assert_eq!(refused.code, Some(4));
     assert!(
         refused.stderr.contains("out/secret.txt is in the way"),
         "{refused:?}"
     );
-    assert!(bench.exists("out/secret.txt"));
+    assert!(sandbox.exists("out/secret.txt"));
 }
 
 #[test]
 fn a_config_that_is_not_well_is_not_published() {
-    let bench = bench();
-    bench.write(
+    let sandbox = sandbox();
+    sandbox.write(
         "ignition/second.bu",
         "variant: fcos\nversion: 1.6.0\nnope: 1\n",
     );
-    let outcome = bench.run(&["ignition", "site"]);
+    let outcome = sandbox.run(&["ignition", "site"]);
     assert_eq!((outcome.code, outcome.stdout.as_str()), (Some(1), ""));
-    assert!(!bench.exists("target/site"));
+    assert!(!sandbox.exists("target/site"));
 }
 
 #[test]
 fn the_hash_is_of_the_file() {
-    let bench = bench();
-    let text = bench.run(&["ignition", "site", "--json"]).expect(0);
+    let sandbox = sandbox();
+    let text = sandbox.run(&["ignition", "site", "--json"]).expect(0);
     let site: serde_json::Value = serde_json::from_str(&text).unwrap();
     let machine = &site["machines"][0];
-    let file = bench.path("target/site/machine.ign");
+    let file = sandbox.path("target/site/machine.ign");
     let sh = xshell::Shell::new().unwrap();
     let sum = xshell::cmd!(sh, "sha256sum {file}").quiet().read().unwrap();
     assert_eq!(
@@ -119,12 +119,12 @@ fn the_hash_is_of_the_file() {
         "https://someone.github.io/custom-coreos/machine.ign"
     );
     assert_eq!(machine["size"], std::fs::metadata(file).unwrap().len());
-    with_config(&bench, |config| {
+    with_config(&sandbox, |config| {
         config.ignition.url = Some("https://example.org/x".parse().unwrap());
     });
-    bench.run(&["ignition", "site"]).expect(0);
+    sandbox.run(&["ignition", "site"]).expect(0);
     assert!(
-        bench
+        sandbox
             .read("target/site/index.html")
             .contains("--ignition-url https://example.org/x/machine.ign")
     );
@@ -143,13 +143,13 @@ fn hosting(body: &str) -> Loopback {
 
 #[test]
 fn hosted_and_local_are_compared() {
-    let bench = bench();
-    bench.run(&["ignition"]).expect(0);
-    let ours = bench.read("target/ignition/machine.ign");
+    let sandbox = sandbox();
+    sandbox.run(&["ignition"]).expect(0);
+    let ours = sandbox.read("target/ignition/machine.ign");
     let compare = |body: &str, path: &str| {
         let server = hosting(body);
         let url = format!("http://{}/{path}", server.address());
-        let outcome = bench.run(&["ignition", "compare", &url]);
+        let outcome = sandbox.run(&["ignition", "compare", &url]);
         (
             outcome.code,
             outcome.stdout.replace(&url, "URL"),

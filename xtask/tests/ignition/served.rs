@@ -6,13 +6,13 @@ use std::process::Stdio;
 use remote::{Agent, Limits};
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::bench;
+use crate::sandbox;
 
 #[test]
 fn it_serves_the_site_until_it_is_ended() {
-    let bench = bench();
-    bench.run(&["ignition", "site"]).expect(0);
-    let mut child = bench
+    let sandbox = sandbox();
+    sandbox.run(&["ignition", "site"]).expect(0);
+    let mut child = sandbox
         .command(&["ignition", "serve", "--address", "127.0.0.1:0"])
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -32,7 +32,7 @@ fn it_serves_the_site_until_it_is_ended() {
         "{page}"
     );
     let served = get("/machine.ign").unwrap();
-    assert_eq!(served, bench.read("target/site/machine.ign").into_bytes());
+    assert_eq!(served, sandbox.read("target/site/machine.ign").into_bytes());
     assert_eq!(get("/image.yaml"), None);
     assert_eq!(get("/examples/small.ign"), None);
     let pid = Pid::from_raw(i32::try_from(child.id()).unwrap()).unwrap();
@@ -64,7 +64,7 @@ fn it_serves_the_site_until_it_is_ended() {
 
 #[test]
 fn an_address_that_is_none() {
-    let outcome = bench().run(&["ignition", "serve", "--address", "nowhere"]);
+    let outcome = sandbox().run(&["ignition", "serve", "--address", "nowhere"]);
     assert_eq!(outcome.code, Some(2));
     assert!(
         outcome.stderr.contains("`nowhere` is not ADDRESS"),

@@ -10,7 +10,7 @@ use machine::ignition::{
 use xshell::{Shell, cmd};
 
 use crate::skip::skip;
-use crate::{bench, with_config};
+use crate::{sandbox, with_config};
 
 fn root() -> &'static Path {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
@@ -152,8 +152,8 @@ fn systemd_accepts_our_units() {
 
 #[test]
 fn results_are_written_and_checked() {
-    let bench = bench();
-    let missing = bench.run(&["ignition", "--check"]);
+    let sandbox = sandbox();
+    let missing = sandbox.run(&["ignition", "--check"]);
     assert_eq!(missing.code, Some(1));
     assert!(
         missing
@@ -165,22 +165,22 @@ fn results_are_written_and_checked() {
         missing.stderr.contains("`cargo xtask ignition` writes it"),
         "{missing:?}"
     );
-    assert!(!bench.exists("target/ignition"));
-    let files = bench.run(&["ignition"]).expect(0);
+    assert!(!sandbox.exists("target/ignition"));
+    let files = sandbox.run(&["ignition"]).expect(0);
     assert_eq!(
         files,
         "target/ignition/machine.ign\ntarget/ignition/examples/small.ign\n"
     );
     assert_eq!(
-        bench.read("target/ignition/examples/small.ign"),
+        sandbox.read("target/ignition/examples/small.ign"),
         "{\"ignition\":{\"version\":\"3.5.0\"}}\n"
     );
-    bench.run(&["ignition", "--check"]).expect(0);
-    bench.write(
+    sandbox.run(&["ignition", "--check"]).expect(0);
+    sandbox.write(
         "ignition/examples/small.bu",
         "variant: fcos\nversion: 1.5.0\n",
     );
-    let differs = bench.run(&["ignition", "--check"]);
+    let differs = sandbox.run(&["ignition", "--check"]);
     assert_eq!(differs.code, Some(1));
     assert!(
         differs
@@ -189,9 +189,9 @@ fn results_are_written_and_checked() {
         "{differs:?}"
     );
     assert_eq!(differs.stdout, "target/ignition/machine.ign\n");
-    bench.run(&["ignition", "--check", "machine"]).expect(0);
-    bench.run(&["ignition", "examples/small.bu"]).expect(0);
-    let unknown = bench.run(&["ignition", "nope"]);
+    sandbox.run(&["ignition", "--check", "machine"]).expect(0);
+    sandbox.run(&["ignition", "examples/small.bu"]).expect(0);
+    let unknown = sandbox.run(&["ignition", "nope"]);
     assert_eq!(unknown.code, Some(2));
     assert!(
         unknown
@@ -203,14 +203,14 @@ fn results_are_written_and_checked() {
 
 #[test]
 fn a_warning_is_as_bad_as_an_error() {
-    let bench = bench();
-    bench.run(&["ignition"]).expect(0);
-    bench.write(
+    let sandbox = sandbox();
+    sandbox.run(&["ignition"]).expect(0);
+    sandbox.write(
         "ignition/machine.bu",
         "variant: fcos\nversion: 1.6.0\nnope: 1\n",
     );
-    let before = bench.read("target/ignition/machine.ign");
-    let outcome = bench.run(&["ignition"]);
+    let before = sandbox.read("target/ignition/machine.ign");
+    let outcome = sandbox.run(&["ignition"]);
     assert_eq!(outcome.code, Some(1));
     assert!(
         outcome
@@ -218,15 +218,15 @@ fn a_warning_is_as_bad_as_an_error() {
             .contains("ignition/machine.bu:3:1: warning: unused key nope"),
         "{outcome:?}"
     );
-    assert_eq!(bench.read("target/ignition/machine.ign"), before);
+    assert_eq!(sandbox.read("target/ignition/machine.ign"), before);
     // The others are not held up by it.
     assert_eq!(outcome.stdout, "target/ignition/examples/small.ign\n");
 }
 
 #[test]
 fn one_document_with_json() {
-    let bench = bench();
-    let text = bench.run(&["ignition", "--json"]).expect(0);
+    let sandbox = sandbox();
+    let text = sandbox.run(&["ignition", "--json"]).expect(0);
     let rows: serde_json::Value = serde_json::from_str(&text).unwrap();
     assert_eq!(rows[0]["name"], "machine");
     assert_eq!(rows[0]["state"], "written");
@@ -236,40 +236,40 @@ fn one_document_with_json() {
 
 #[test]
 fn names_and_keys_come_from_image_yaml() {
-    let bench = bench();
-    bench.write(
+    let sandbox = sandbox();
+    sandbox.write(
         "ignition/machine.bu",
         "variant: fcos\nversion: 1.6.0\npasswd:\n  users:\n    - name: core\n      ssh_authorized_keys_local: [image.yaml/authorized_keys]\n\
          storage:\n  trees:\n    - local: image.yaml/keys\n      path: /etc/pki/containers\n",
     );
     let key =
         "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHUjxtppGBlvQnJrOLiNIxDso7Gi2gqOTVXgWRLIHny2 me@here";
-    with_config(&bench, |config| {
+    with_config(&sandbox, |config| {
         config.ignition.ssh_keys = image_config::Unique::one(key.parse().unwrap());
     });
-    bench.run(&["ignition", "machine"]).expect(0);
-    let without = bench.read("target/ignition/machine.ign");
+    sandbox.run(&["ignition", "machine"]).expect(0);
+    let without = sandbox.read("target/ignition/machine.ign");
     assert!(
         without.contains(key) && !without.contains("custom-coreos.pub"),
         "{without}"
     );
-    bench.write(
+    sandbox.write(
         "ignition/cosign.pub",
         "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n",
     );
-    with_config(&bench, |config| {
+    with_config(&sandbox, |config| {
         config.ignition.public_key = Some("ignition/cosign.pub".parse().unwrap());
     });
-    bench.run(&["ignition", "machine"]).expect(0);
+    sandbox.run(&["ignition", "machine"]).expect(0);
     assert!(
-        bench
+        sandbox
             .read("target/ignition/machine.ign")
             .contains("/etc/pki/containers/custom-coreos.pub")
     );
     // The private half is never taken for the public one.
     let private = format!("-----BEGIN {} KEY-----\n", "PRIVATE");
-    bench.write("ignition/cosign.pub", &private);
-    let outcome = bench.run(&["ignition"]);
+    sandbox.write("ignition/cosign.pub", &private);
+    let outcome = sandbox.run(&["ignition"]);
     assert_eq!(outcome.code, Some(2));
     assert!(
         outcome.stderr.contains("is not a public key"),

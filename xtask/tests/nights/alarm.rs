@@ -3,8 +3,8 @@
 use night::alarm::classify::Cause;
 use remote::loopback::{Loopback, Reply};
 
-use crate::bench::{Bench, TOKEN};
 use crate::github::{Fault, error, issues::STRANGER};
+use crate::sandbox::{Sandbox, TOKEN};
 
 fn fault(method: &'static str, part: &str, times: usize, reply: Reply) -> Fault {
     Fault {
@@ -18,24 +18,24 @@ fn fault(method: &'static str, part: &str, times: usize, reply: Reply) -> Fault 
 
 #[test]
 fn an_old_image_raises_it_though_each_job_succeeds() {
-    let bench = Bench::new();
-    bench.github.publish(14);
-    bench.ends("build", "success").says("all is well");
-    bench.github.publish(15);
-    bench.ends("build", "success").says("raised (#1)");
-    assert!(bench.issues()[0].2.starts_with("**old image**: "));
-    bench.github.publish(16);
-    bench.ends("build", "success").says("nothing new");
-    assert_eq!(bench.changes(), 1);
+    let sandbox = Sandbox::new();
+    sandbox.github.publish(14);
+    sandbox.ends("build", "success").says("all is well");
+    sandbox.github.publish(15);
+    sandbox.ends("build", "success").says("raised (#1)");
+    assert!(sandbox.issues()[0].2.starts_with("**old image**: "));
+    sandbox.github.publish(16);
+    sandbox.ends("build", "success").says("nothing new");
+    assert_eq!(sandbox.changes(), 1);
     // The reason becomes known: there is nothing to build from.
-    bench.left("resolve", 10, Cause::Skew, "no ZFS kernel modules");
-    bench.ends("resolve", "success").says("another cause");
-    assert!(bench.issues()[0].2.starts_with("**kernel/ZFS skew**: "));
-    bench.github.publish(0);
-    bench
+    sandbox.left("resolve", 10, Cause::Skew, "no ZFS kernel modules");
+    sandbox.ends("resolve", "success").says("another cause");
+    assert!(sandbox.issues()[0].2.starts_with("**kernel/ZFS skew**: "));
+    sandbox.github.publish(0);
+    sandbox
         .ends("resolve", "success")
         .says("all is well again (#1)");
-    let last = bench.github.state().comments.last().cloned().unwrap();
+    let last = sandbox.github.state().comments.last().cloned().unwrap();
     assert!(
         last.1.contains("the published image is young"),
         "{}",
@@ -45,64 +45,71 @@ fn an_old_image_raises_it_though_each_job_succeeds() {
 
 #[test]
 fn an_image_that_cannot_be_asked_about_is_no_verdict() {
-    let bench = Bench::new();
-    bench.github.publish(15);
-    bench.ends("build", "success").says("raised");
-    let changes = bench.changes();
+    let sandbox = Sandbox::new();
+    sandbox.github.publish(15);
+    sandbox.ends("build", "success").says("raised");
+    let changes = sandbox.changes();
     let mut down = fault("GET", "/v2/", 99, error(503, "down"));
-    bench.github.state().faults.push(down);
-    bench.ends("build", "success").says("is not known");
-    assert_eq!(bench.changes(), changes, "it is neither old nor young");
-    bench.github.state().faults.clear();
+    sandbox.github.state().faults.push(down);
+    sandbox.ends("build", "success").says("is not known");
+    assert_eq!(sandbox.changes(), changes, "it is neither old nor young");
+    sandbox.github.state().faults.clear();
     // Nothing is published: a fork that is new.
-    bench.github.state().manifests.clear();
-    bench
+    sandbox.github.state().manifests.clear();
+    sandbox
         .ends("build", "success")
         .says("nothing is published yet");
-    let mut bench = Bench::new();
-    bench.config.alarm.image_age_days = 0;
-    bench.github.publish(100);
+    let mut sandbox = Sandbox::new();
+    sandbox.config.alarm.image_age_days = 0;
+    sandbox.github.publish(100);
     down = fault("GET", "/v2/", 99, error(503, "down"));
-    bench.github.state().faults.push(down);
-    bench.ends("build", "success").says("all is well");
-    assert_eq!(bench.github.count("GET", "/v2/"), 0);
+    sandbox.github.state().faults.push(down);
+    sandbox.ends("build", "success").says("all is well");
+    assert_eq!(sandbox.github.count("GET", "/v2/"), 0);
 }
 
 #[test]
 fn a_step_of_somebody_else_is_named_if_github_knows_it() {
-    let bench = Bench::new();
-    bench.ends("build", "failure").says("raised");
-    assert!(bench.issues()[0].2.starts_with("**unknown**: "));
-    assert!(bench.github.state().issue(1).body.contains("unknown step"));
+    let sandbox = Sandbox::new();
+    sandbox.ends("build", "failure").says("raised");
+    assert!(sandbox.issues()[0].2.starts_with("**unknown**: "));
+    assert!(
+        sandbox
+            .github
+            .state()
+            .issue(1)
+            .body
+            .contains("unknown step")
+    );
     let run = crate::github::actions::Stored {
         failed: Some(("Run actions/attest@0123", "runner-7")),
         ..crate::github::actions::nightly(900, "build.yaml", "in_progress")
     };
-    bench.github.state().runs.push(run);
-    bench.ends("build", "failure").says("another cause");
-    let body = bench.github.state().issue(1).body.clone();
+    sandbox.github.state().runs.push(run);
+    sandbox.ends("build", "failure").says("another cause");
+    let body = sandbox.github.state().issue(1).body.clone();
     assert!(body.starts_with("**signing**: "), "{body}");
     assert!(
         body.contains("`step `") || body.contains("actions/attest@0123"),
         "{body}"
     );
     // Another run's file, which a cache brought back, says nothing of this one.
-    let mut bench = Bench::new();
-    bench.left("build", 1, Cause::Contract, "of yesterday");
-    bench.env.run.id = Some(901);
-    bench.ends("build", "failure");
-    assert!(bench.issues()[0].2.starts_with("**unknown**: "));
-    assert!(!bench.github.state().issue(1).body.contains("yesterday"));
+    let mut sandbox = Sandbox::new();
+    sandbox.left("build", 1, Cause::Contract, "of yesterday");
+    sandbox.env.run.id = Some(901);
+    sandbox.ends("build", "failure");
+    assert!(sandbox.issues()[0].2.starts_with("**unknown**: "));
+    assert!(!sandbox.github.state().issue(1).body.contains("yesterday"));
 }
 
 #[test]
 fn other_peoples_issues_are_left_alone() {
-    let bench = Bench::new();
-    bench.fails(Cause::Build);
-    let body = bench.github.state().issue(1).body.clone();
-    let bench = Bench::new();
+    let sandbox = Sandbox::new();
+    sandbox.fails(Cause::Build);
+    let body = sandbox.github.state().issue(1).body.clone();
+    let sandbox = Sandbox::new();
     {
-        let mut state = bench.github.state();
+        let mut state = sandbox.github.state();
         // The mark without the label, with it by somebody who may not, and a
         // pull request.
         state.add_issue(STRANGER, &body, &[]);
@@ -112,90 +119,93 @@ fn other_peoples_issues_are_left_alone() {
         // The label without the mark.
         state.add_issue(("someone", "User", "OWNER"), "a fire alarm", &["alarm"]);
     }
-    bench
+    sandbox
         .ends("build", "success")
         .says("#2 has the alarm's mark");
-    assert_eq!(bench.changes(), 0);
-    bench.fails(Cause::Build).says("raised (#5)");
-    bench.fails(Cause::Build).says("nothing new (#5)");
-    assert_eq!(bench.changes(), 1);
+    assert_eq!(sandbox.changes(), 0);
+    sandbox.fails(Cause::Build).says("raised (#5)");
+    sandbox.fails(Cause::Build).says("nothing new (#5)");
+    assert_eq!(sandbox.changes(), 1);
     // A person's own, by hand from a laptop, is the alarm's as well.
-    bench.github.state().issue(5).by = ("someone", "User", "MEMBER");
-    bench
+    sandbox.github.state().issue(5).by = ("someone", "User", "MEMBER");
+    sandbox
         .ends("build", "success")
         .says("all is well again (#5)");
 }
 
 #[test]
 fn it_is_found_among_many() {
-    let bench = Bench::new();
-    bench.fails(Cause::Build);
+    let sandbox = Sandbox::new();
+    sandbox.fails(Cause::Build);
     for _ in 0..8 {
         let member = ("someone", "User", "OWNER");
-        bench.github.state().add_issue(member, "x", &["alarm"]);
+        sandbox.github.state().add_issue(member, "x", &["alarm"]);
     }
-    bench.fails(Cause::Build).says("nothing new (#1)");
-    assert!(bench.github.count("GET", "/issues?") > 3, "pages of three");
+    sandbox.fails(Cause::Build).says("nothing new (#1)");
+    assert!(
+        sandbox.github.count("GET", "/issues?") > 3,
+        "pages of three"
+    );
 }
 
 #[test]
 fn a_person_who_closes_it_is_heard() {
-    let bench = Bench::new();
-    bench.fails(Cause::Network);
+    let sandbox = Sandbox::new();
+    sandbox.fails(Cause::Network);
     let close = |reason: &str| {
-        let mut state = bench.github.state();
+        let mut state = sandbox.github.state();
         let issue = state.issue(1);
         (issue.open, issue.reason) = (false, Some(reason.to_owned()));
     };
     // Done: who fails then, fails again.
     close("completed");
-    bench.ends("resolve", "success").says("all is well");
-    assert!(!bench.issues()[0].1);
-    bench.fails(Cause::Network).says("raised (#1)");
+    sandbox.ends("resolve", "success").says("all is well");
+    assert!(!sandbox.issues()[0].1);
+    sandbox.fails(Cause::Network).says("raised (#1)");
     // Not planned: not heard of again, but of another cause.
     close("not_planned");
-    let changes = bench.changes();
-    bench.fails(Cause::Network).says("closed as not planned");
-    assert_eq!(bench.changes(), changes);
-    bench.fails(Cause::Build).says("raised (#1)");
-    assert!(bench.issues()[0].1);
+    let changes = sandbox.changes();
+    sandbox.fails(Cause::Network).says("closed as not planned");
+    assert_eq!(sandbox.changes(), changes);
+    sandbox.fails(Cause::Build).says("raised (#1)");
+    assert!(sandbox.issues()[0].1);
     // Once all is well, the next failure counts again.
     close("not_planned");
-    bench.ends("build", "success").says("all is well");
-    assert!(!bench.issues()[0].1);
-    bench.fails(Cause::Build).says("raised (#1)");
+    sandbox.ends("build", "success").says("all is well");
+    assert!(!sandbox.issues()[0].1);
+    sandbox.fails(Cause::Build).says("raised (#1)");
 }
 
 #[test]
 fn a_damaged_mark_is_mended() {
-    let bench = Bench::new();
-    bench.fails(Cause::Network);
-    let damage = |body: &str| bench.github.state().issue(1).body = body.to_owned();
+    let sandbox = Sandbox::new();
+    sandbox.fails(Cause::Network);
+    let damage = |body: &str| sandbox.github.state().issue(1).body = body.to_owned();
     damage("**edited**\n<!-- custom-coreos:alarm {\"trou -->\n");
-    bench.fails(Cause::Network).says("another cause (#1)");
-    bench.fails(Cause::Network).says("nothing new (#1)");
+    sandbox.fails(Cause::Network).says("another cause (#1)");
+    sandbox.fails(Cause::Network).says("nothing new (#1)");
     damage("**edited**\n<!-- custom-coreos:alarm {\"trou -->\n");
-    bench
+    sandbox
         .ends("build", "success")
         .says("all is well again (#1)");
 }
 
 #[test]
 fn without_the_label_it_would_not_be_found_again() {
-    let bench = Bench::new();
-    bench.github.state().may_label = false;
-    bench.left("build", 1, Cause::Build, "x");
-    bench
+    let sandbox = Sandbox::new();
+    sandbox.github.state().may_label = false;
+    sandbox.left("build", 1, Cause::Build, "x");
+    sandbox
         .run("alarm --job build --status failure")
         .expect(1)
         .says("issues: write");
-    assert!(!bench.issues()[0].1);
+    assert!(!sandbox.issues()[0].1);
 }
 
 #[test]
 fn a_dry_run_prints_the_very_effects() {
-    let mut bench = Bench::new();
-    bench.config.alarm.webhook = Some("http://127.0.0.1:1/x".parse().unwrap());
+    let mut sandbox = Sandbox::new();
+    sandbox.config.alarm.webhook = Some("http://127.0.0.1:1/x".parse().unwrap());
     for (job, status, cause) in [
         ("build", "failure", Cause::Build),
         ("build", "failure", Cause::Signing),
@@ -204,18 +214,18 @@ fn a_dry_run_prints_the_very_effects() {
         ("build", "success", Cause::Signing),
         ("build", "failure", Cause::Registry),
     ] {
-        bench.left("build", 1, cause, "said");
+        sandbox.left("build", 1, cause, "said");
         let line = format!("alarm --job {job} --status {status}");
-        let changes = bench.changes();
-        let dry = bench.run(&format!("{line} --dry-run")).expect(0);
-        assert_eq!(bench.changes(), changes);
-        let wet = bench.run(&line).expect(0);
+        let changes = sandbox.changes();
+        let dry = sandbox.run(&format!("{line} --dry-run")).expect(0);
+        assert_eq!(sandbox.changes(), changes);
+        let wet = sandbox.run(&line).expect(0);
         assert_eq!(dry.stdout, wet.stdout);
         assert!(!dry.stdout.is_empty(), "{line}");
-        assert_ne!(bench.changes(), changes);
+        assert_ne!(sandbox.changes(), changes);
     }
     // With `--json` it is one document with the same effects.
-    let ran = bench.run("--json alarm --job build --status success --dry-run");
+    let ran = sandbox.run("--json alarm --job build --status success --dry-run");
     let document: serde_json::Value = serde_json::from_str(&ran.expect(0).stdout).unwrap();
     assert_eq!(document["verdict"], "recovered");
     assert_eq!(document["issue"], 1);
@@ -229,14 +239,14 @@ fn a_webhook_is_told_what_is_new_and_its_silence_is_no_failure() {
         _ => Reply::new(500, "text/plain", "no"),
     })
     .unwrap();
-    let mut bench = Bench::new();
+    let mut sandbox = Sandbox::new();
     let address = |path: &str| format!("http://{}/{path}", server.address());
-    std::fs::write(bench.path("hook"), address("secret-topic\n")).unwrap();
-    bench.config.alarm.webhook = Some("file:hook".parse().unwrap());
-    bench.fails(Cause::Registry);
-    bench.fails(Cause::Registry);
-    bench.fails(Cause::Contract);
-    bench.ends("build", "success");
+    std::fs::write(sandbox.path("hook"), address("secret-topic\n")).unwrap();
+    sandbox.config.alarm.webhook = Some("file:hook".parse().unwrap());
+    sandbox.fails(Cause::Registry);
+    sandbox.fails(Cause::Registry);
+    sandbox.fails(Cause::Contract);
+    sandbox.ends("build", "success");
     let seen = server.seen();
     let said = |at: usize, name: &str| seen[at].header(name).unwrap_or_default().to_owned();
     assert_eq!(seen.len(), 3, "{seen:?}");
@@ -266,12 +276,12 @@ fn a_webhook_is_told_what_is_new_and_its_silence_is_no_failure() {
         ),
         ("file:no-such-file".to_owned(), "no-such-file"),
     ] {
-        bench.config.alarm.webhook = Some(webhook.parse().unwrap());
-        bench
+        sandbox.config.alarm.webhook = Some(webhook.parse().unwrap());
+        sandbox
             .fails(Cause::Build)
             .says("the webhook was not told")
             .says(why);
-        let ran = bench.ends("build", "success");
+        let ran = sandbox.ends("build", "success");
         assert!(!ran.stderr.contains("secret-topic"), "{}", ran.stderr);
     }
 }
@@ -316,35 +326,35 @@ fn a_token_that_may_not_or_a_limit_is_exit_code_3() {
             "disabled",
         ),
     ] {
-        let bench = Bench::new();
-        bench.left("build", 1, Cause::Build, "x");
+        let sandbox = Sandbox::new();
+        sandbox.left("build", 1, Cause::Build, "x");
         let faults = fault(method, "/issues", 9, reply);
-        bench.github.state().faults.push(faults);
-        bench
+        sandbox.github.state().faults.push(faults);
+        sandbox
             .run("alarm --job build --status failure")
             .expect(code)
             .says(said);
     }
-    let mut bench = Bench::new();
-    bench.env.github_token = None;
-    bench
+    let mut sandbox = Sandbox::new();
+    sandbox.env.github_token = None;
+    sandbox
         .run("alarm --job build --status success")
         .expect(3)
         .says("could not find out")
         .says("GITHUB_TOKEN")
         .says("public_repo")
         .says("issues: write");
-    assert_eq!(bench.github.count("", ""), 0);
+    assert_eq!(sandbox.github.count("", ""), 0);
 }
 
 #[test]
 fn what_makes_something_new_is_sent_once() {
-    let bench = Bench::new();
-    bench.left("build", 1, Cause::Build, "x");
+    let sandbox = Sandbox::new();
+    sandbox.left("build", 1, Cause::Build, "x");
     let lost = fault("POST", "/issues", 1, error(502, "lost"));
-    bench.github.state().faults.push(lost);
-    bench.run("alarm --job build --status failure").expect(3);
-    assert_eq!(bench.github.count("POST", "/issues"), 1);
+    sandbox.github.state().faults.push(lost);
+    sandbox.run("alarm --job build --status failure").expect(3);
+    assert_eq!(sandbox.github.count("POST", "/issues"), 1);
     // A limiter has not let it through: that may be sent again.
     let limited = fault(
         "POST",
@@ -352,8 +362,8 @@ fn what_makes_something_new_is_sent_once() {
         1,
         error(429, "slow").with("retry-after", "0"),
     );
-    bench.github.state().faults.push(limited);
-    bench.run("alarm --job build --status failure").expect(0);
-    assert_eq!(bench.github.count("POST", "/issues"), 3);
-    assert_eq!(bench.issues().len(), 1);
+    sandbox.github.state().faults.push(limited);
+    sandbox.run("alarm --job build --status failure").expect(0);
+    assert_eq!(sandbox.github.count("POST", "/issues"), 3);
+    assert_eq!(sandbox.issues().len(), 1);
 }

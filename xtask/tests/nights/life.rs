@@ -2,20 +2,20 @@
 
 use night::alarm::classify::Cause;
 
-use crate::bench::Bench;
+use crate::sandbox::Sandbox;
 
 #[test]
 fn the_alarm_lives_from_the_first_failure_to_the_last_recovery() {
-    let bench = Bench::new();
-    let comments = || bench.github.state().comments.len();
+    let sandbox = Sandbox::new();
+    let comments = || sandbox.github.state().comments.len();
 
     // Nights that go well leave no trace.
-    bench.ends("build", "success").says("all is well");
-    assert_eq!(bench.changes(), 0);
+    sandbox.ends("build", "success").says("all is well");
+    assert_eq!(sandbox.changes(), 0);
 
     // The first failure opens it, and says what it was and what to do.
-    bench.fails(Cause::Registry).says("raised (#1)");
-    let issues = bench.issues();
+    sandbox.fails(Cause::Registry).says("raised (#1)");
+    let issues = sandbox.issues();
     assert_eq!(issues.len(), 1);
     assert!(issues[0].1, "it is open");
     let line = &issues[0].2;
@@ -23,7 +23,7 @@ fn the_alarm_lives_from_the_first_failure_to_the_last_recovery() {
         line.starts_with("**registry**: ") && line.contains("What to do: "),
         "{line}"
     );
-    let stored = bench.github.state().issue(1).clone();
+    let stored = sandbox.github.state().issue(1).clone();
     assert_eq!(stored.title, "Alarm: registry (build)");
     assert_eq!(stored.labels, ["alarm"]);
     assert!(
@@ -36,75 +36,75 @@ fn the_alarm_lives_from_the_first_failure_to_the_last_recovery() {
             .body
             .contains("https://github.com/someone/image/actions/runs/900")
     );
-    assert_eq!((bench.changes(), comments()), (1, 0));
+    assert_eq!((sandbox.changes(), comments()), (1, 0));
 
     // The second night is the same, and another job's success is none of its.
-    bench.fails(Cause::Registry).says("nothing new (#1)");
-    bench.ends("resolve", "success").says("nothing new (#1)");
-    bench.ends("build", "cancelled").says("nothing new (#1)");
-    bench.ends("build", "skipped");
-    assert_eq!((bench.changes(), comments()), (1, 0));
+    sandbox.fails(Cause::Registry).says("nothing new (#1)");
+    sandbox.ends("resolve", "success").says("nothing new (#1)");
+    sandbox.ends("build", "cancelled").says("nothing new (#1)");
+    sandbox.ends("build", "skipped");
+    assert_eq!((sandbox.changes(), comments()), (1, 0));
 
     // Another cause is a comment, once.
-    bench.fails(Cause::Contract).says("another cause (#1)");
-    bench.fails(Cause::Contract).says("nothing new");
-    assert_eq!((bench.changes(), comments()), (3, 1));
-    let said = bench.github.state().comments[0].clone();
+    sandbox.fails(Cause::Contract).says("another cause (#1)");
+    sandbox.fails(Cause::Contract).says("nothing new");
+    assert_eq!((sandbox.changes(), comments()), (3, 1));
+    let said = sandbox.github.state().comments[0].clone();
     assert!(said.1.starts_with("Now: **contract**: "), "{}", said.1);
-    assert!(bench.issues()[0].2.starts_with("**contract**: "));
+    assert!(sandbox.issues()[0].2.starts_with("**contract**: "));
 
     // Another job with the same cause is noted, and no news.
-    bench.left("resolve", 1, Cause::Contract, "the same");
-    bench.ends("resolve", "failure").says("nothing new");
-    assert_eq!((bench.changes(), comments()), (4, 1));
+    sandbox.left("resolve", 1, Cause::Contract, "the same");
+    sandbox.ends("resolve", "failure").says("nothing new");
+    assert_eq!((sandbox.changes(), comments()), (4, 1));
     assert_eq!(
-        bench.github.state().issue(1).title,
+        sandbox.github.state().issue(1).title,
         "Alarm: contract (build, resolve)"
     );
 
     // One of two is not all.
-    bench.ends("resolve", "success").says("nothing new");
-    assert!(bench.issues()[0].1);
+    sandbox.ends("resolve", "success").says("nothing new");
+    assert!(sandbox.issues()[0].1);
 
     // The recovery closes it.
-    bench
+    sandbox
         .ends("build", "success")
         .says("all is well again (#1)");
-    let stored = bench.github.state().issue(1).clone();
+    let stored = sandbox.github.state().issue(1).clone();
     assert_eq!(
         (stored.open, stored.reason.as_deref()),
         (false, Some("completed"))
     );
     assert_eq!(comments(), 2);
     assert!(
-        bench.github.state().comments[1]
+        sandbox.github.state().comments[1]
             .1
             .starts_with("Recovered: [`build`")
     );
-    let changes = bench.changes();
-    bench.ends("build", "success").says("all is well");
-    assert_eq!(bench.changes(), changes);
+    let changes = sandbox.changes();
+    sandbox.ends("build", "success").says("all is well");
+    assert_eq!(sandbox.changes(), changes);
 
     // The next failure opens the same issue again.
-    bench.fails(Cause::Signing).says("raised (#1)");
-    bench.fails(Cause::Signing).says("nothing new");
-    let issues = bench.issues();
+    sandbox.fails(Cause::Signing).says("raised (#1)");
+    sandbox.fails(Cause::Signing).says("nothing new");
+    let issues = sandbox.issues();
     assert_eq!(issues.len(), 1);
     assert!(issues[0].1 && issues[0].2.starts_with("**signing**: "));
-    assert_eq!(bench.changes(), changes + 2);
-    let last = bench.github.state().comments.last().cloned().unwrap();
+    assert_eq!(sandbox.changes(), changes + 2);
+    let last = sandbox.github.state().comments.last().cloned().unwrap();
     assert!(last.1.starts_with("Again: **signing**: "), "{}", last.1);
-    bench.ends("build", "success").says("all is well again");
-    assert!(!bench.issues()[0].1);
+    sandbox.ends("build", "success").says("all is well again");
+    assert!(!sandbox.issues()[0].1);
 }
 
 #[test]
 fn two_runs_at_once_leave_one_open() {
     // The other one's issue comes before ours, or after it.
     for first in [true, false] {
-        let bench = Bench::new();
+        let sandbox = Sandbox::new();
         let other = {
-            let other = Bench::new();
+            let other = Sandbox::new();
             other.left("resolve", 1, Cause::Registry, "the other");
             other.ends("resolve", "failure");
             other.github.state().issue(1).body.clone()
@@ -115,7 +115,7 @@ fn two_runs_at_once_leave_one_open() {
         match first {
             true => {
                 let hook = ("POST", "/issues".to_owned(), Box::new(add) as _);
-                bench.github.state().hooks.push(hook);
+                sandbox.github.state().hooks.push(hook);
             }
             false => {
                 // After ours was opened, before it is looked again.
@@ -124,47 +124,47 @@ fn two_runs_at_once_leave_one_open() {
                     state.hooks.push(("GET", "/issues?".to_owned(), again));
                 });
                 let hook = ("POST", "/issues".to_owned(), hook);
-                bench.github.state().hooks.push(hook);
+                sandbox.github.state().hooks.push(hook);
             }
         }
-        bench.fails(Cause::Network).says("(#1)");
-        let issues = bench.issues();
+        sandbox.fails(Cause::Network).says("(#1)");
+        let issues = sandbox.issues();
         assert_eq!(issues.len(), 2);
         assert!(issues[0].1, "{issues:?}");
         assert_eq!(issues[1], (2, false, "Duplicate of #1.".to_owned()));
-        let kept = bench.github.state().issue(1).clone();
+        let kept = sandbox.github.state().issue(1).clone();
         assert_eq!(kept.title, "Alarm: registry, network (build, resolve)");
-        let reason = bench.github.state().issue(2).reason.clone();
+        let reason = sandbox.github.state().issue(2).reason.clone();
         assert_eq!(reason.as_deref(), Some("duplicate"));
         // Both must recover.
-        bench.ends("build", "success");
-        assert!(bench.issues()[0].1);
-        bench
+        sandbox.ends("build", "success");
+        assert!(sandbox.issues()[0].1);
+        sandbox
             .ends("resolve", "success")
             .says("all is well again (#1)");
-        assert!(bench.issues().iter().all(|(_, open, _)| !open));
-        bench.fails(Cause::Build).says("raised (#1)");
-        assert!(!bench.issues()[1].1, "the duplicate stays closed");
+        assert!(sandbox.issues().iter().all(|(_, open, _)| !open));
+        sandbox.fails(Cause::Build).says("raised (#1)");
+        assert!(!sandbox.issues()[1].1, "the duplicate stays closed");
     }
 }
 
 #[test]
 fn really_at_once_leaves_one_open_too() {
     for _ in 0..5 {
-        let bench = Bench::new();
-        bench.left("build", 1, Cause::Build, "said");
+        let sandbox = Sandbox::new();
+        sandbox.left("build", 1, Cause::Build, "said");
         std::thread::scope(|scope| {
             for job in ["a", "b", "c"] {
-                let bench = &bench;
-                scope.spawn(move || bench.ends(job, "failure"));
+                let sandbox = &sandbox;
+                scope.spawn(move || sandbox.ends(job, "failure"));
             }
         });
-        let open: Vec<u64> = bench
+        let open: Vec<u64> = sandbox
             .issues()
             .iter()
             .filter(|(_, open, _)| *open)
             .map(|(number, ..)| *number)
             .collect();
-        assert_eq!(open.len(), 1, "{:?}", bench.issues());
+        assert_eq!(open.len(), 1, "{:?}", sandbox.issues());
     }
 }

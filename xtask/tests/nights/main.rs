@@ -12,8 +12,8 @@ mod ran;
 mod support;
 
 mod alarm;
-mod bench;
 mod life;
 mod outcome;
+mod sandbox;
 mod status;
 mod workflow;

@@ -3,8 +3,8 @@
 use remote::loopback::Reply;
 use serde_json::{Value, json};
 
-use crate::bench::{Bench, Ran};
 use crate::github::{Fault, actions::nightly, error};
+use crate::sandbox::{Ran, Sandbox};
 
 const PAGE: &str = "https://github.com/someone/image/actions/runs/";
 
@@ -16,9 +16,9 @@ fn document(ran: &Ran) -> Value {
 fn a_run_is_found_under_both_answers() {
     // 200 with the run, and 204 without.
     for says_run in [true, false] {
-        let bench = Bench::new();
+        let sandbox = Sandbox::new();
         {
-            let mut state = bench.github.state();
+            let mut state = sandbox.github.state();
             state.says_run = says_run;
             state.late = 3;
             state.user = Some("someone");
@@ -34,54 +34,54 @@ fn a_run_is_found_under_both_answers() {
             });
             state.hooks.push(("POST", "/dispatches".to_owned(), begin));
         }
-        let ran = bench
+        let ran = sandbox
             .run("workflow run build --force new-key --dry-run")
             .expect(0);
         assert_eq!(ran.stdout, format!("{PAGE}104\n"));
-        let sent = bench.github.state().dispatched.clone();
+        let sent = sandbox.github.state().dispatched.clone();
         let inputs = json!({"force": "new-key", "dry_run": true});
         let body = json!({"ref": "trunk", "return_run_details": true, "inputs": inputs});
         assert_eq!(sent, [("build.yaml".to_owned(), body)]);
         // The first look is before; then none, none, and there it is.
         let looks = if says_run { 1 } else { 5 };
-        assert_eq!(bench.github.count("GET", "/runs?"), looks);
+        assert_eq!(sandbox.github.count("GET", "/runs?"), looks);
     }
 }
 
 #[test]
 fn a_workflows_own_token_finds_the_run_too() {
-    let bench = Bench::new();
-    bench.github.state().says_run = false;
-    let ran = bench.run("--json workflow run cleanup --ref feature/x --execute");
+    let sandbox = Sandbox::new();
+    sandbox.github.state().says_run = false;
+    let ran = sandbox.run("--json workflow run cleanup --ref feature/x --execute");
     let told = document(&ran.expect(0));
     assert_eq!(told["url"], format!("{PAGE}101"));
     assert_eq!(told["ref"], "feature/x");
     assert_eq!(told["inputs"], json!({"mode": "execute"}));
-    assert_eq!(bench.github.count("GET", "branch=feature%2Fx"), 2);
+    assert_eq!(sandbox.github.count("GET", "branch=feature%2Fx"), 2);
     // Named, the branch is not asked for.
-    assert_eq!(bench.github.state().dispatched[0].1["ref"], "feature/x");
-    bench.run("workflow run cleanup").expect(0);
-    let sent = bench.github.state().dispatched[1].1["inputs"].clone();
+    assert_eq!(sandbox.github.state().dispatched[0].1["ref"], "feature/x");
+    sandbox.run("workflow run cleanup").expect(0);
+    let sent = sandbox.github.state().dispatched[1].1["inputs"].clone();
     assert_eq!(sent, json!({"mode": "dry-run"}));
 }
 
 #[test]
 fn a_run_that_does_not_show_is_not_started_twice() {
-    let bench = Bench::new();
-    (bench.github.state().says_run, bench.github.state().late) = (false, 99);
-    bench
+    let sandbox = Sandbox::new();
+    (sandbox.github.state().says_run, sandbox.github.state().late) = (false, 99);
+    sandbox
         .run("workflow run build")
         .expect(3)
         .says("do not start another");
-    assert_eq!(bench.github.count("POST", "/dispatches"), 1);
-    let bench = Bench::new();
-    bench
+    assert_eq!(sandbox.github.count("POST", "/dispatches"), 1);
+    let sandbox = Sandbox::new();
+    sandbox
         .github
         .state()
         .faults
         .push(fault("POST", "/dispatches", error(502, "lost")));
-    bench.run("workflow run build").expect(3).says("HTTP 502");
-    assert_eq!(bench.github.count("POST", "/dispatches"), 1);
+    sandbox.run("workflow run build").expect(3).says("HTTP 502");
+    assert_eq!(sandbox.github.count("POST", "/dispatches"), 1);
 }
 
 #[test]
@@ -92,11 +92,11 @@ fn a_run_is_followed_to_its_end() {
         ("cancelled", 1),
         ("skipped", 10),
     ] {
-        let bench = Bench::new();
+        let sandbox = Sandbox::new();
         let mut run = nightly(101, "build.yaml", "queued");
         run.standing = vec!["queued", "in_progress", "in_progress", ended];
-        bench.github.state().runs.push(run);
-        let ran = bench
+        sandbox.github.state().runs.push(run);
+        let ran = sandbox
             .run("workflow status --watch")
             .expect(code)
             .says(ended);
@@ -108,22 +108,22 @@ fn a_run_is_followed_to_its_end() {
         let changes = ran.stderr.lines().filter(|line| line.contains(" Run #1"));
         assert_eq!(changes.count(), 3, "each change once: {}", ran.stderr);
     }
-    let bench = Bench::new();
-    let ran = bench.run("--json workflow run build --watch").expect(0);
+    let sandbox = Sandbox::new();
+    let ran = sandbox.run("--json workflow run build --watch").expect(0);
     assert_eq!(document(&ran)["ended"]["standing"], "well");
     // It does not go on for ever.
-    let bench = Bench::new();
-    bench
+    let sandbox = Sandbox::new();
+    sandbox
         .github
         .state()
         .runs
         .push(nightly(101, "build.yaml", "queued"));
-    bench
+    sandbox
         .run("workflow status --watch")
         .expect(3)
         .says("not followed any longer");
-    let bench = Bench::new();
-    bench
+    let sandbox = Sandbox::new();
+    sandbox
         .run("workflow status --watch")
         .expect(3)
         .says("has never run");
@@ -131,9 +131,9 @@ fn a_run_is_followed_to_its_end() {
 
 #[test]
 fn the_last_runs_are_told_at_a_glance() {
-    let bench = Bench::new();
+    let sandbox = Sandbox::new();
     {
-        let mut state = bench.github.state();
+        let mut state = sandbox.github.state();
         for id in 101..=113 {
             let standing = match id {
                 112 => "failure",
@@ -145,7 +145,7 @@ fn the_last_runs_are_told_at_a_glance() {
         state.workflows.push(("odd.yml", "disabled_inactivity"));
         state.workflows.push(("more.yaml", "active"));
     }
-    let ran = bench.run("workflow status").expect(0);
+    let ran = sandbox.run("workflow status").expect(0);
     assert!(
         ran.stdout
             .starts_with("build.yaml: ✓✓✓✓✓✓✓✓✗… 1 of the last 9 failed, the newest among them\n"),
@@ -158,16 +158,16 @@ fn the_last_runs_are_told_at_a_glance() {
         "{}",
         ran.stdout
     );
-    let told = document(&bench.run("--json workflow status build.yaml").expect(0));
+    let told = document(&sandbox.run("--json workflow status build.yaml").expect(0));
     assert_eq!(told["runs"].as_array().unwrap().len(), 10);
     assert_eq!(told["runs"][0]["standing"], "running");
     assert_eq!(told["runs"][1]["number"], 12);
     assert_eq!(told["runs"][1]["duration-seconds"], 600);
-    let ran = bench.run("workflow status --all").expect(0);
+    let ran = sandbox.run("workflow status --all").expect(0);
     assert_eq!(ran.stdout.lines().count(), 5, "{}", ran.stdout);
     let odd = ran.stdout.lines().find(|line| line.starts_with("odd.yml"));
     assert!(odd.unwrap().contains("disabled inactivity"), "{odd:?}");
-    bench
+    sandbox
         .run("workflow status nothing")
         .expect(1)
         .says("what the token may not see");
@@ -221,32 +221,39 @@ fn what_github_refuses_is_told_with_what_to_do() {
         ("GET", "/runs", limit, 3, "wait a few minutes"),
         ("GET", "/image", error(404, "Not Found"), 1, "may not see"),
     ] {
-        let bench = Bench::new();
-        bench.github.state().faults.push(fault(method, part, reply));
-        bench.run("workflow run build").expect(code).says(said);
-        assert!(bench.github.state().dispatched.is_empty());
+        let sandbox = Sandbox::new();
+        sandbox
+            .github
+            .state()
+            .faults
+            .push(fault(method, part, reply));
+        sandbox.run("workflow run build").expect(code).says(said);
+        assert!(sandbox.github.state().dispatched.is_empty());
     }
-    let mut bench = Bench::new();
-    bench.env.github_token = None;
-    bench
+    let mut sandbox = Sandbox::new();
+    sandbox.env.github_token = None;
+    sandbox
         .run("workflow run build")
         .expect(3)
         .says("GITHUB_TOKEN")
         .says("gh auth login")
         .says("the scope `repo`");
-    bench.run("workflow status").expect(3).says("Actions: read");
-    assert_eq!(bench.github.count("", ""), 0);
-    bench
+    sandbox
+        .run("workflow status")
+        .expect(3)
+        .says("Actions: read");
+    assert_eq!(sandbox.github.count("", ""), 0);
+    sandbox
         .run("workflow run pages --execute")
         .expect(2)
         .says("--execute is for");
-    bench.env.run.repository = None;
-    bench
+    sandbox.env.run.repository = None;
+    sandbox
         .run("workflow status")
         .expect(2)
         .says("github: {repository: OWNER/NAME}");
-    bench.env.run.repository = Some("x/../y".to_owned());
-    bench
+    sandbox.env.run.repository = Some("x/../y".to_owned());
+    sandbox
         .run("workflow status")
         .expect(2)
         .says("GITHUB_REPOSITORY");

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process_group};
 
-use super::bench::{Bench, PUBLISH};
 use super::litter;
+use super::sandbox::{PUBLISH, Sandbox};
 
 const ROUNDS: u32 = 50;
 
@@ -33,7 +33,7 @@ fn is_effect(line: &str) -> bool {
 
 #[test]
 fn killed_at_a_random_moment() {
-    let Some(bench) = Bench::new() else {
+    let Some(sandbox) = Sandbox::new() else {
         return;
     };
     let seed = std::env::var("KILL_SEED").ok().and_then(|s| s.parse().ok());
@@ -43,17 +43,17 @@ fn killed_at_a_random_moment() {
     println!("KILL_SEED={seed}");
     let mut random = Random(seed);
     // How long a whole run takes here, and how many lines it prints.
-    bench.renew_engine();
+    sandbox.renew_engine();
     let watch = Instant::now();
-    let lines = bench.run(&PUBLISH).expect(0);
+    let lines = sandbox.run(&PUBLISH).expect(0);
     let whole = u64::try_from(watch.elapsed().as_millis()).unwrap();
     let effects = lines.lines().filter(|line| is_effect(line)).count();
     let effects = u64::try_from(effects).unwrap();
     let (mut moved, mut finished) = (0, 0);
-    let mut before = bench.digest("stable").unwrap();
-    bench.renew_engine();
+    let mut before = sandbox.digest("stable").unwrap();
+    sandbox.renew_engine();
     for round in 0..ROUNDS {
-        let mut child = bench.start(&PUBLISH);
+        let mut child = sandbox.start(&PUBLISH);
         let story = BufReader::new(child.stdout.take().unwrap());
         // Either some time after the start, or some milliseconds after the nth
         // effect was begun: the short acts at the end are met by the second, and
@@ -76,18 +76,18 @@ fn killed_at_a_random_moment() {
         // With its children, as when a runner dies. It may have ended.
         let _ = kill_process_group(group, Signal::KILL);
         finished += u32::from(child.wait().unwrap().code() == Some(0));
-        let now = bench.invariant(&before, &format!("round {round} of KILL_SEED={seed}"));
+        let now = sandbox.invariant(&before, &format!("round {round} of KILL_SEED={seed}"));
         moved += u32::from(now != before);
         before = now;
-        bench.renew_engine();
+        sandbox.renew_engine();
     }
     println!("{ROUNDS} kills: stable moved {moved} times, {finished} runs had ended by themselves");
-    bench.run(&PUBLISH).expect(0);
-    assert_ne!(bench.invariant(&before, "the run after"), before);
-    bench.renew_engine();
+    sandbox.run(&PUBLISH).expect(0);
+    assert_ne!(sandbox.invariant(&before, "the run after"), before);
+    sandbox.renew_engine();
     // Those of the other stage are another test's. The kernel takes a moment to bury what was killed.
     let since = Instant::now();
-    while !litter::monitors(bench.stage_folder()).is_empty() {
+    while !litter::monitors(sandbox.stage_folder()).is_empty() {
         assert!(
             since.elapsed() < Duration::from_secs(30),
             "a test leaves no process"

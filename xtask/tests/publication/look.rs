@@ -4,9 +4,9 @@ use registry_compat::{Answer, Digest, ImageRef, Repository};
 use remote::{AuthFiles, Registries};
 use signatures::signing::{signature_tag, verify};
 
-use super::bench::{Bench, REPOSITORY};
+use super::sandbox::{REPOSITORY, Sandbox};
 
-impl Bench {
+impl Sandbox {
     /// The registry, as this library reads it.
     pub fn registries(&self) -> Registries {
         let conf = self.path("registries.conf");

@@ -10,7 +10,6 @@
 #[path = "../support/mod.rs"]
 mod support;
 
-mod bench;
 mod faults;
 mod full;
 mod kills;
@@ -19,6 +18,7 @@ mod look;
 mod proxy;
 mod races;
 mod retries;
+mod sandbox;
 mod scripts;
 mod several;
 mod signals;

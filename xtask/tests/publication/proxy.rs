@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use remote::loopback::{Loopback, Reply, Request};
 
-use super::bench::Bench;
+use super::sandbox::Sandbox;
 
 pub struct Proxy {
     _server: Loopback,
@@ -18,11 +18,11 @@ impl Proxy {
     /// Everything goes on to the registry; `before` and `after` hear of each
     /// request, as `METHOD PATH`.
     pub fn start(
-        bench: &Bench,
+        sandbox: &Sandbox,
         before: impl Fn(&str) + Send + Sync + 'static,
         after: impl Fn(&str) + Send + Sync + 'static,
     ) -> Self {
-        let to = bench.address().to_owned();
+        let to = sandbox.address().to_owned();
         let server = Loopback::start(move |request| {
             let line = format!("{} {}", request.method, request.path);
             before(&line);
@@ -31,18 +31,18 @@ impl Proxy {
             reply
         })
         .unwrap();
-        let text = bench.read("registries.conf");
+        let text = sandbox.read("registries.conf");
         let own = server.address().to_string();
-        bench.write("proxied.conf", &text.replace(bench.address(), &own));
-        let conf = bench.path("proxied.conf");
+        sandbox.write("proxied.conf", &text.replace(sandbox.address(), &own));
+        let conf = sandbox.path("proxied.conf");
         // The engine goes its own way: it sends what the proxy does not read.
-        let direct = bench.path("registries.conf");
+        let direct = sandbox.path("registries.conf");
         let own_way = format!(
             "export CONTAINERS_REGISTRIES_CONF={}\nset -- \"${{@//{own}/{}}}\"",
             direct.display(),
-            bench.address()
+            sandbox.address()
         );
-        bench.write("hook", &own_way);
+        sandbox.write("hook", &own_way);
         Self {
             _server: server,
             conf,

@@ -4,12 +4,12 @@ use std::path::PathBuf;
 
 use registry_compat::Digest;
 
-use super::bench::{Bench, PUBLISH, REPOSITORY};
 use super::proxy::Proxy;
+use super::sandbox::{PUBLISH, REPOSITORY, Sandbox};
 
-/// A bench with three images that were published: `stable` names the last.
+/// A sandbox with three images that were published: `stable` names the last.
 struct Race {
-    bench: Bench,
+    sandbox: Sandbox,
     /// The first, which somebody else takes for the newest.
     other: Digest,
     last: Digest,
@@ -17,17 +17,21 @@ struct Race {
 
 impl Race {
     fn new() -> Option<Self> {
-        let bench = Bench::new()?;
-        let other = bench.digest("stable").unwrap();
-        bench.run(&PUBLISH).expect(0);
-        let last = bench.digest("stable").unwrap();
+        let sandbox = Sandbox::new()?;
+        let other = sandbox.digest("stable").unwrap();
+        sandbox.run(&PUBLISH).expect(0);
+        let last = sandbox.digest("stable").unwrap();
         assert_ne!(other, last);
-        Some(Self { bench, other, last })
+        Some(Self {
+            sandbox,
+            other,
+            last,
+        })
     }
 
     /// The folder of a tag in the registry's store.
     fn tag(&self, tag: &str) -> PathBuf {
-        self.bench
+        self.sandbox
             .stored(&format!("{REPOSITORY}/_manifests/tags/{tag}"))
     }
 
@@ -40,19 +44,19 @@ impl Race {
 
     /// Somebody's image is there and stays; a run after that ends well.
     fn settled(&self, story: &str) {
-        let now = self.bench.invariant(&self.last, "a race");
+        let now = self.sandbox.invariant(&self.last, "a race");
         assert_eq!(now, self.other, "{story}");
         // The first one's image was proven, and not thrown away.
-        let candidate = self.bench.digest("candidate").unwrap();
+        let candidate = self.sandbox.digest("candidate").unwrap();
         assert!(story.contains(candidate.as_str()), "{story}");
-        assert!(self.bench.signed(&candidate), "{story}");
+        assert!(self.sandbox.signed(&candidate), "{story}");
         let command = format!("promote {REPOSITORY}@{candidate}");
         assert!(story.contains(&command), "{story}");
         let image = format!("{REPOSITORY}@{candidate}");
-        self.bench.run(&["promote", &image]).expect(0);
-        assert_eq!(self.bench.digest("stable").unwrap(), candidate);
-        self.bench.run(&PUBLISH).expect(0);
-        assert_ne!(self.bench.digest("stable").unwrap(), candidate);
+        self.sandbox.run(&["promote", &image]).expect(0);
+        assert_eq!(self.sandbox.digest("stable").unwrap(), candidate);
+        self.sandbox.run(&PUBLISH).expect(0);
+        assert_ne!(self.sandbox.digest("stable").unwrap(), candidate);
     }
 }
 
@@ -62,9 +66,9 @@ fn somebody_was_quicker() {
         return;
     };
     // After the push; what is followed was looked at before the build.
-    race.bench.hook("image*inspect*", &race.moves());
-    let story = race.bench.run(&PUBLISH).expect(4);
-    race.bench.unhook();
+    race.sandbox.hook("image*inspect*", &race.moves());
+    let story = race.sandbox.run(&PUBLISH).expect(4);
+    race.sandbox.unhook();
     assert!(story.contains("somebody else has moved it"), "{story}");
     assert!(story.contains(race.last.as_str()), "{story}");
     race.settled(&story);
@@ -78,7 +82,7 @@ fn somebody_moves_it_in_the_same_moment() {
     let script = race.moves();
     let moved = std::sync::Once::new();
     let proxy = Proxy::start(
-        &race.bench,
+        &race.sandbox,
         |_| {},
         move |request| {
             if request.starts_with("PUT ") && request.ends_with("/manifests/stable") {
@@ -89,10 +93,10 @@ fn somebody_moves_it_in_the_same_moment() {
             }
         },
     );
-    race.bench.environment(&[proxy.environment()]);
-    let story = race.bench.run(&PUBLISH).expect(4);
-    race.bench.environment(&[]);
-    race.bench.unhook();
+    race.sandbox.environment(&[proxy.environment()]);
+    let story = race.sandbox.run(&PUBLISH).expect(4);
+    race.sandbox.environment(&[]);
+    race.sandbox.unhook();
     assert!(story.contains("right after it was moved"), "{story}");
     race.settled(&story);
 }
@@ -100,22 +104,22 @@ fn somebody_moves_it_in_the_same_moment() {
 /// The halves lie apart: what was built before is not published after.
 #[test]
 fn an_older_half_does_not_overtake() {
-    let Some(bench) = Bench::new() else {
+    let Some(sandbox) = Sandbox::new() else {
         return;
     };
-    bench.run(&["resolve", "-o", "lock.json"]).expect(0);
+    sandbox.run(&["resolve", "-o", "lock.json"]).expect(0);
     let locked = ["--locked", "lock.json", "--force", "a test"];
-    bench
+    sandbox
         .run(&[&["build", "--push"], &locked[..]].concat())
         .expect(0);
-    let older = bench.digest("candidate").unwrap();
-    bench.run(&PUBLISH).expect(0);
-    let newer = bench.digest("stable").unwrap();
+    let older = sandbox.digest("candidate").unwrap();
+    sandbox.run(&PUBLISH).expect(0);
+    let newer = sandbox.digest("stable").unwrap();
     assert_ne!(older, newer);
     let image = format!("{REPOSITORY}@{older}");
     let publish = ["publish", &image, "--locked", "lock.json"];
-    let story = bench.run(&publish).expect(4);
+    let story = sandbox.run(&publish).expect(4);
     assert!(story.contains("published something newer"), "{story}");
-    assert_eq!(bench.digest("stable").unwrap(), newer);
-    assert!(!bench.signed(&older), "it stops before it signs");
+    assert_eq!(sandbox.digest("stable").unwrap(), newer);
+    assert!(!sandbox.signed(&older), "it stops before it signs");
 }

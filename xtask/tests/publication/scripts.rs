@@ -1,4 +1,4 @@
-//! What stands in the checkout of a bench.
+//! What stands in the checkout of a sandbox.
 
 pub const CONTAINERFILE: &str = "ARG KMODS_IMAGE
 ARG BASE_IMAGE

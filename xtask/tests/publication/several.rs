@@ -9,7 +9,7 @@ use rustix::process::{Pid, Signal, kill_process_group};
 use serde_json::Value;
 use xshell::cmd;
 
-use super::bench::{Bench, REPOSITORY};
+use super::sandbox::{REPOSITORY, Sandbox};
 use super::support::two;
 
 const TRUST: &str = r"*--network=none*--pull=never\ --entrypoint*";
@@ -21,15 +21,15 @@ struct Pair {
 }
 
 impl Pair {
-    fn push(bench: &Bench) -> Self {
-        bench.run(&["resolve", "-o", "lock.json"]).expect(0);
-        bench.write("lock.json", &two::lock(&bench.read("lock.json")));
+    fn push(sandbox: &Sandbox) -> Self {
+        sandbox.run(&["resolve", "-o", "lock.json"]).expect(0);
+        sandbox.write("lock.json", &two::lock(&sandbox.read("lock.json")));
         let push = ["build", "--push", "--locked", "lock.json", "--force=a test"];
-        let story = bench.run(&push).expect(0);
+        let story = sandbox.run(&push).expect(0);
         assert!(story.contains("Attached 1 packages"), "{story}");
         let [(here, _), _] = two::names();
-        let ours = bench.digest(&format!("candidate-{here}")).unwrap();
-        let other = two::foreign(&bench.registries(), &repository(), &ours);
+        let ours = sandbox.digest(&format!("candidate-{here}")).unwrap();
+        let other = two::foreign(&sandbox.registries(), &repository(), &ours);
         Self { ours, other }
     }
 
@@ -49,60 +49,60 @@ fn publish(images: &str) -> [&str; 4] {
 
 #[test]
 fn two_architectures_under_one_name() {
-    let Some(bench) = Bench::new() else {
+    let Some(sandbox) = Sandbox::new() else {
         return;
     };
-    let single = bench.digest("stable").unwrap();
-    let pair = Pair::push(&bench);
-    assert_eq!(bench.digest("stable").as_ref(), Some(&single));
+    let single = sandbox.digest("stable").unwrap();
+    let pair = Pair::push(&sandbox);
+    assert_eq!(sandbox.digest("stable").as_ref(), Some(&single));
     let images = pair.images();
     // As on a machine that did not build it.
-    let sh = bench.sh();
+    let sh = sandbox.sh();
     cmd!(sh, "podman rmi localhost/custom-coreos:stable")
         .quiet()
         .ignore_stdout()
         .run()
         .unwrap();
-    let story = bench.run(&publish(&images)).expect(0);
+    let story = sandbox.run(&publish(&images)).expect(0);
     // What it pulled is gone.
-    let pulled = format!("{}/{REPOSITORY}@{}", bench.address, pair.ours);
+    let pulled = format!("{}/{REPOSITORY}@{}", sandbox.address, pair.ours);
     let exists = cmd!(sh, "podman image exists {pulled}");
     let exists = exists.quiet().ignore_status().ignore_stderr();
     assert_eq!(exists.output().unwrap().status.code(), Some(1), "{story}");
-    let index = bench.invariant(&single, "an index");
-    both_are_in_the_history(&bench, &index);
+    let index = sandbox.invariant(&single, "an index");
+    both_are_in_the_history(&sandbox, &index);
     assert!(story.contains("Joined"), "{story}");
     for digest in [&index, &pair.ours, &pair.other] {
-        assert!(bench.signed(digest), "{digest} is not signed");
+        assert!(sandbox.signed(digest), "{digest} is not signed");
     }
-    as_others_see_it(&bench, &index, &pair);
-    as_this_program_sees_it(&bench, &single, &index, &pair);
+    as_others_see_it(&sandbox, &index, &pair);
+    as_this_program_sees_it(&sandbox, &single, &index, &pair);
     // Back to an image of one architecture, and on again.
     let [(here, _), (there, _)] = two::names();
-    let yaml = bench.read("image.yaml");
+    let yaml = sandbox.read("image.yaml");
     let both = yaml.replace(&format!("- {here}\n"), &format!("- {here}\n- {there}\n"));
     assert_ne!(both, yaml);
-    bench.write("image.yaml", &both);
-    let story = bench.run(&["rollback"]).expect(0);
+    sandbox.write("image.yaml", &both);
+    let story = sandbox.run(&["rollback"]).expect(0);
     let warning = format!("has nothing for {there}: its hosts stay");
     assert!(story.contains(&warning), "{story}");
     assert!(!story.contains(&format!("nothing for {here}")), "{story}");
-    bench.write("image.yaml", &yaml);
-    assert_eq!(bench.digest("stable").as_ref(), Some(&single));
+    sandbox.write("image.yaml", &yaml);
+    assert_eq!(sandbox.digest("stable").as_ref(), Some(&single));
     let promote = ["promote", &format!("{REPOSITORY}@{index}")];
-    let story = bench.run(&promote).expect(0);
+    let story = sandbox.run(&promote).expect(0);
     assert!(story.contains("Accepted"), "{story}");
-    assert_eq!(bench.digest("stable").as_ref(), Some(&index));
+    assert_eq!(sandbox.digest("stable").as_ref(), Some(&index));
     // The same images again are the same index, which is a bad one now.
-    bench.run(&["retract", index.as_str()]).expect(0);
-    let story = bench.run(&publish(&images)).expect(4);
+    sandbox.run(&["retract", index.as_str()]).expect(0);
+    let story = sandbox.run(&publish(&images)).expect(4);
     assert!(story.contains("marked as bad"), "{story}");
-    the_old_one_goes_and_the_new_one_stays_whole(&bench, &index, &pair);
+    the_old_one_goes_and_the_new_one_stays_whole(&sandbox, &index, &pair);
 }
 
 /// One entry, in which each machine's steps and layers are its own.
-fn both_are_in_the_history(bench: &Bench, index: &Digest) {
-    let history = image_publish::read_history(&bench.registries(), &repository());
+fn both_are_in_the_history(sandbox: &Sandbox, index: &Digest) {
+    let history = image_publish::read_history(&sandbox.registries(), &repository());
     let history = history.unwrap().expect("there is one");
     let entry = &history.last(1)[0];
     assert_eq!(entry.digest, *index);
@@ -115,7 +115,7 @@ fn both_are_in_the_history(bench: &Bench, index: &Digest) {
     assert_ne!(builds[0].arch, builds[1].arch);
     // They went on at the same time.
     assert!(entry.seconds() < entry.steps.iter().map(|took| took.seconds.get()).sum());
-    let screen = bench.run(&["status"]).expect(0);
+    let screen = sandbox.run(&["status"]).expect(0);
     assert!(screen.contains("of the policy's key"), "{screen}");
     assert_eq!(screen.matches("  kernel ").count(), 2, "{screen}");
     // image.yaml lists one.
@@ -125,10 +125,13 @@ fn both_are_in_the_history(bench: &Bench, index: &Digest) {
 }
 
 /// `skopeo` and `podman` read the index as what it is meant to be.
-fn as_others_see_it(bench: &Bench, index: &Digest, pair: &Pair) {
-    let sh = bench.sh();
-    sh.set_var("CONTAINERS_REGISTRIES_CONF", bench.path("registries.conf"));
-    let place = format!("{}/{REPOSITORY}", bench.address);
+fn as_others_see_it(sandbox: &Sandbox, index: &Digest, pair: &Pair) {
+    let sh = sandbox.sh();
+    sh.set_var(
+        "CONTAINERS_REGISTRIES_CONF",
+        sandbox.path("registries.conf"),
+    );
+    let place = format!("{}/{REPOSITORY}", sandbox.address);
     let there = format!("docker://{place}:stable");
     let raw = cmd!(sh, "skopeo inspect --raw --tls-verify=false {there}")
         .quiet()
@@ -162,7 +165,7 @@ fn as_others_see_it(bench: &Bench, index: &Digest, pair: &Pair) {
         assert_eq!(found, wanted);
     }
     // All of it can be fetched, and each machine gets its own.
-    let copy = format!("dir:{}", bench.path("copy").display());
+    let copy = format!("dir:{}", sandbox.path("copy").display());
     cmd!(
         sh,
         "skopeo --insecure-policy copy --all --src-tls-verify=false {there} {copy}"
@@ -198,17 +201,17 @@ fn as_others_see_it(bench: &Bench, index: &Digest, pair: &Pair) {
     }
 }
 
-fn as_this_program_sees_it(bench: &Bench, single: &Digest, index: &Digest, pair: &Pair) {
+fn as_this_program_sees_it(sandbox: &Sandbox, single: &Digest, index: &Digest, pair: &Pair) {
     let name = |digest: &Digest| format!("{REPOSITORY}@{digest}");
     // What is published is seen to have the inputs of the lock.
     let whole = ["build", "--publish", "--locked", "lock.json"];
-    let story = bench.run(&whole).expect(0);
+    let story = sandbox.run(&whole).expect(0);
     let same = format!("digest {index}");
     assert!(
         story.contains("unchanged since") && story.contains(&same),
         "{story}"
     );
-    let table = bench
+    let table = sandbox
         .run(&["verify", &format!("{REPOSITORY}:stable")])
         .expect(0);
     let [(here, _), (there, _)] = two::names();
@@ -220,35 +223,37 @@ fn as_this_program_sees_it(bench: &Bench, single: &Digest, index: &Digest, pair:
     ] {
         assert!(table.contains(&row), "{row}: {table}");
     }
-    let diff = bench.run(&["diff", &name(single), &name(index)]).expect(0);
+    let diff = sandbox
+        .run(&["diff", &name(single), &name(index)])
+        .expect(0);
     assert!(!diff.contains("no SBOM"), "{diff}");
     // One signature is missing: a machine of that kind would refuse it.
-    let signature = bench.stored(&format!(
+    let signature = sandbox.stored(&format!(
         "{REPOSITORY}/_manifests/tags/sha256-{}.sig",
         pair.other.hex()
     ));
-    let away = bench.path("away.sig");
+    let away = sandbox.path("away.sig");
     std::fs::rename(&signature, &away).unwrap();
-    let table = bench.run(&["verify", &name(index)]).expect(1);
+    let table = sandbox.run(&["verify", &name(index)]).expect(1);
     assert!(table.contains("1 of "), "{table}");
-    let story = bench.run(&["rollback", "--to", index.as_str()]).expect(1);
+    let story = sandbox.run(&["rollback", "--to", index.as_str()]).expect(1);
     assert!(story.contains("has no signature"), "{story}");
     std::fs::rename(&away, &signature).unwrap();
 }
 
 /// The clean-up takes an index with its images and all that lies beside them.
-fn the_old_one_goes_and_the_new_one_stays_whole(bench: &Bench, old: &Digest, before: &Pair) {
-    let next = Pair::push(bench);
+fn the_old_one_goes_and_the_new_one_stays_whole(sandbox: &Sandbox, old: &Digest, before: &Pair) {
+    let next = Pair::push(sandbox);
     let images = next.images();
-    bench.run(&publish(&images)).expect(0);
-    let index = bench.invariant(old, "another index");
+    sandbox.run(&publish(&images)).expect(0);
+    let index = sandbox.invariant(old, "another index");
     assert_ne!(index, *old);
-    let yaml = bench.read("image.yaml");
+    let yaml = sandbox.read("image.yaml");
     let package = format!("packages:\n  - image: {REPOSITORY}\n    back-end: registry\n");
     let listed = yaml.replace("  packages: []\n", &format!("  {package}"));
     assert_ne!(listed, yaml);
-    bench.write("image.yaml", &listed);
-    bench.run(&["cleanup", "--audit"]).expect(0);
+    sandbox.write("image.yaml", &listed);
+    sandbox.run(&["cleanup", "--audit"]).expect(0);
     let execute = [
         "cleanup",
         "--execute",
@@ -256,9 +261,9 @@ fn the_old_one_goes_and_the_new_one_stays_whole(bench: &Bench, old: &Digest, bef
         "--keep=0",
         "--most-share=100",
     ];
-    let story = bench.run(&execute).expect(0);
-    let signature = |digest: &Digest| bench.digest(&format!("sha256-{}.sig", digest.hex()));
-    let beside = |digest: &Digest| bench.digest(&format!("sha256-{}", digest.hex()));
+    let story = sandbox.run(&execute).expect(0);
+    let signature = |digest: &Digest| sandbox.digest(&format!("sha256-{}.sig", digest.hex()));
+    let beside = |digest: &Digest| sandbox.digest(&format!("sha256-{}", digest.hex()));
     for gone in [old, &before.ours, &before.other] {
         assert_eq!(signature(gone), None, "{gone}: {story}");
         assert_eq!(beside(gone), None, "{gone}: {story}");
@@ -267,57 +272,57 @@ fn the_old_one_goes_and_the_new_one_stays_whole(bench: &Bench, old: &Digest, bef
         assert!(signature(kept).is_some(), "{kept}: {story}");
         assert!(beside(kept).is_some(), "{kept}: {story}");
     }
-    bench
+    sandbox
         .run(&["verify", &format!("{REPOSITORY}:stable")])
         .expect(0);
-    bench.run(&["cleanup", "--audit"]).expect(0);
+    sandbox.run(&["cleanup", "--audit"]).expect(0);
 }
 
 #[test]
 fn a_fault_at_each_new_step() {
-    let Some(mut bench) = Bench::new() else {
+    let Some(mut sandbox) = Sandbox::new() else {
         return;
     };
-    let before = bench.digest("stable").unwrap();
-    let pair = Pair::push(&bench);
+    let before = sandbox.digest("stable").unwrap();
+    let pair = Pair::push(&sandbox);
     let images = pair.images();
     // Of one image, the signature is deleted before the host's look.
-    let tags = bench.stored(&format!("{REPOSITORY}/_manifests/tags"));
+    let tags = sandbox.stored(&format!("{REPOSITORY}/_manifests/tags"));
     let lost = tags.join(format!("sha256-{}.sig", pair.other.hex()));
-    bench.hook(TRUST, &format!("rm -r {}", lost.display()));
-    let story = bench.run(&publish(&images)).expect(1);
-    bench.unhook();
+    sandbox.hook(TRUST, &format!("rm -r {}", lost.display()));
+    let story = sandbox.run(&publish(&images)).expect(1);
+    sandbox.unhook();
     assert!(story.contains("has no signature of the key"), "{story}");
-    assert_eq!(bench.digest("stable").as_ref(), Some(&before), "{story}");
+    assert_eq!(sandbox.digest("stable").as_ref(), Some(&before), "{story}");
     // The registry dies as the index is written.
-    let mut child = bench.start(&publish(&images));
+    let mut child = sandbox.start(&publish(&images));
     let story = BufReader::new(child.stdout.take().unwrap());
     for line in story.lines() {
         if line.unwrap().starts_with("join ") {
-            bench.stop_registry();
+            sandbox.stop_registry();
         }
     }
     let code = child.wait().unwrap().code();
     // To the image's own skopeo, a dead registry is one more refusal.
-    let late = bench.second_opinion() && code == Some(1);
+    let late = sandbox.second_opinion() && code == Some(1);
     assert!(code == Some(3) || late, "{code:?}");
-    bench.start_registry("");
-    assert_eq!(bench.digest("stable").as_ref(), Some(&before));
+    sandbox.start_registry("");
+    assert_eq!(sandbox.digest("stable").as_ref(), Some(&before));
     // The program dies, with all that it started.
     for act in [
         "take ", "join ", "read ", "sign ", "signed ", "beside ", "attach ",
     ] {
-        let mut child = bench.start(&publish(&images));
+        let mut child = sandbox.start(&publish(&images));
         let story = BufReader::new(child.stdout.take().unwrap());
         let begun = story.lines().map_while(Result::ok);
         assert!(begun.into_iter().any(|line| line.starts_with(act)), "{act}");
         let group = Pid::from_raw(child.id().try_into().unwrap()).unwrap();
         let _ = kill_process_group(group, Signal::KILL);
         child.wait().unwrap();
-        bench.invariant(&before, act);
+        sandbox.invariant(&before, act);
     }
-    bench.run(&publish(&images)).expect(0);
-    let now = bench.invariant(&before, "the run after");
+    sandbox.run(&publish(&images)).expect(0);
+    let now = sandbox.invariant(&before, "the run after");
     assert_ne!(now, before);
-    assert!(bench.signed(&pair.ours) && bench.signed(&pair.other));
+    assert!(sandbox.signed(&pair.ours) && sandbox.signed(&pair.other));
 }

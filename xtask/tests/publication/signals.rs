@@ -5,7 +5,7 @@ use std::io::{BufRead as _, BufReader};
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use super::bench::{Bench, PUBLISH};
+use super::sandbox::{PUBLISH, Sandbox};
 
 /// Calls of the engine, in their order.
 const CALLS: &[(&str, &str)] = &[
@@ -26,22 +26,22 @@ const ACTS: &[&str] = &["sign ", "name ", "promote ", "confirm "];
 
 #[test]
 fn a_signal_at_every_step() {
-    let Some(bench) = Bench::new() else {
+    let Some(sandbox) = Sandbox::new() else {
         return;
     };
     for (step, call) in CALLS {
-        let before = bench.digest("stable").unwrap();
+        let before = sandbox.digest("stable").unwrap();
         // The shell is the engine, and its parent this program.
-        bench.hook(call, "kill -TERM $PPID");
-        let outcome = bench.run(&PUBLISH);
-        bench.unhook();
-        assert_eq!(bench.invariant(&before, step), before, "{step}");
+        sandbox.hook(call, "kill -TERM $PPID");
+        let outcome = sandbox.run(&PUBLISH);
+        sandbox.unhook();
+        assert_eq!(sandbox.invariant(&before, step), before, "{step}");
         let story = outcome.expect(130);
         assert!(story.contains("interrupted"), "{step}: {story}");
     }
     for act in ACTS {
-        let before = bench.digest("stable").unwrap();
-        let mut child = bench.start(&PUBLISH);
+        let before = sandbox.digest("stable").unwrap();
+        let mut child = sandbox.start(&PUBLISH);
         let pid = Pid::from_raw(child.id().try_into().unwrap()).unwrap();
         let story = BufReader::new(child.stdout.take().unwrap());
         for line in story.lines() {
@@ -51,14 +51,14 @@ fn a_signal_at_every_step() {
             }
         }
         let code = child.wait().unwrap().code();
-        let now = bench.invariant(&before, act);
+        let now = sandbox.invariant(&before, act);
         // It may have been quicker than the signal; then all is done.
         match code {
             Some(0) => assert_ne!(now, before, "{act}: it claims success"),
             code => assert_eq!(code, Some(130), "{act}"),
         }
     }
-    let before = bench.digest("stable").unwrap();
-    bench.run(&PUBLISH).expect(0);
-    assert_ne!(bench.invariant(&before, "the run after"), before);
+    let before = sandbox.digest("stable").unwrap();
+    sandbox.run(&PUBLISH).expect(0);
+    assert_ne!(sandbox.invariant(&before, "the run after"), before);
 }

@@ -4,35 +4,35 @@ use host::Secret;
 use registry_compat::{Answer, Digest};
 use signatures::signing::MANIFEST;
 
-use super::bench::{Bench, PUBLISH, REPOSITORY};
 use super::faults::a_wrong_password_is_told_before_the_build;
+use super::sandbox::{PUBLISH, REPOSITORY, Sandbox};
 
-/// One bench for what changes little: it takes longer to make than they do.
+/// One sandbox for what changes little: it takes longer to make than they do.
 #[test]
 fn nights_on_one_bench() {
-    let Some(bench) = Bench::new() else {
+    let Some(sandbox) = Sandbox::new() else {
         return;
     };
-    all_is_well(&bench);
-    a_wrong_password_is_told_before_the_build(&bench);
-    a_bundle_without_a_legacy_signature_is_no_signature(&bench);
-    kmods_are_signed_by_their_makers(&bench);
-    a_key_is_not_written_over(&bench);
+    all_is_well(&sandbox);
+    a_wrong_password_is_told_before_the_build(&sandbox);
+    a_bundle_without_a_legacy_signature_is_no_signature(&sandbox);
+    kmods_are_signed_by_their_makers(&sandbox);
+    a_key_is_not_written_over(&sandbox);
 }
 
-fn kmods_are_signed_by_their_makers(bench: &Bench) {
-    let yaml = bench.read("image.yaml");
-    bench.write(
+fn kmods_are_signed_by_their_makers(sandbox: &Sandbox) {
+    let yaml = sandbox.read("image.yaml");
+    sandbox.write(
         "image.yaml",
         &yaml.replace("kmods:\n- image:", "kmods:\n- key: kmods.pub\n  image:"),
     );
     let (_, key) = signatures::signing::PrivateKey::generate(None::<&Secret>).unwrap();
-    bench.write("kmods.pub", &key.public().pem());
-    let story = bench.run(&["build", "--force", "a test"]).expect(1);
+    sandbox.write("kmods.pub", &key.public().pem());
+    let story = sandbox.run(&["build", "--force", "a test"]).expect(1);
     assert!(story.contains("has no signature of kmods.pub"), "{story}");
     assert!(!story.contains("podman build"), "{story}");
-    let registries = bench.registries();
-    let image = bench.kmods();
+    let registries = sandbox.registries();
+    let image = sandbox.kmods();
     let Answer::Present(digest) = registries.digest(&image) else {
         panic!("no {image}");
     };
@@ -42,47 +42,47 @@ fn kmods_are_signed_by_their_makers(bench: &Bench) {
     registries
         .put(&tag, MANIFEST, &signed.manifest, &signed.blobs)
         .unwrap();
-    bench.run(&["build", "--force", "a test"]).expect(0);
-    bench.write("image.yaml", &yaml);
+    sandbox.run(&["build", "--force", "a test"]).expect(0);
+    sandbox.write("image.yaml", &yaml);
 }
 
-fn all_is_well(bench: &Bench) {
-    let before = bench.digest("stable").unwrap();
-    assert!(bench.signed(&before));
+fn all_is_well(sandbox: &Sandbox) {
+    let before = sandbox.digest("stable").unwrap();
+    assert!(sandbox.signed(&before));
     assert_eq!(
-        bench.digest("44.20260720.3.1-zfs2.4.4").as_ref(),
+        sandbox.digest("44.20260720.3.1-zfs2.4.4").as_ref(),
         Some(&before)
     );
-    let story = bench.run(&PUBLISH).expect(0);
+    let story = sandbox.run(&PUBLISH).expect(0);
     assert!(story.contains("Refused an unsigned image"), "{story}");
-    let now = bench.invariant(&before, "good night");
+    let now = sandbox.invariant(&before, "good night");
     assert_ne!(now, before);
     // The first name is the first image's for good.
     assert_eq!(
-        bench.digest("44.20260720.3.1-zfs2.4.4").as_ref(),
+        sandbox.digest("44.20260720.3.1-zfs2.4.4").as_ref(),
         Some(&before)
     );
     assert_eq!(
-        bench.digest("44.20260720.3.1-zfs2.4.4-1").as_ref(),
+        sandbox.digest("44.20260720.3.1-zfs2.4.4-1").as_ref(),
         Some(&now)
     );
-    two_nights_are_two_entries(bench, [&before, &now]);
+    two_nights_are_two_entries(sandbox, [&before, &now]);
     // What changed, from the lists beside the images.
     let file = "containerfiles/custom-coreos/packages.sh";
-    let list = bench.read(file);
-    bench.write(file, &list.replace("2.4.4-1", "2.4.5-1"));
-    bench.run(&PUBLISH).expect(0);
+    let list = sandbox.read(file);
+    sandbox.write(file, &list.replace("2.4.4-1", "2.4.5-1"));
+    sandbox.run(&PUBLISH).expect(0);
     let name = |tag: &str| format!("{REPOSITORY}:{tag}");
     let (old, new) = (name("44.20260720.3.1-zfs2.4.4"), name("stable"));
-    let pulls = bench.run(&["diff", &old, &new, "--markdown"]).expect(0);
+    let pulls = sandbox.run(&["diff", &old, &new, "--markdown"]).expect(0);
     assert!(
         pulls.contains("| zfs.x86_64 | 2.4.4-1 | 2.4.5-1 |"),
         "{pulls}"
     );
     assert!(!pulls.contains("no SBOM"), "{pulls}");
-    let none = bench.run(&["diff", &new, &new]).expect(0);
+    let none = sandbox.run(&["diff", &new, &new]).expect(0);
     assert!(none.contains("no package and no label changed"), "{none}");
-    let table = bench.run(&["verify", &name("stable")]);
+    let table = sandbox.run(&["verify", &name("stable")]);
     let table = table.expect(0);
     assert!(table.contains("of the policy's key"), "{table}");
     for secret in ["correct horse", "PRIVATE KEY", "ciphertext"] {
@@ -91,9 +91,9 @@ fn all_is_well(bench: &Bench) {
 }
 
 /// By the registry's own word; and the clean-up leaves them.
-fn two_nights_are_two_entries(bench: &Bench, digests: [&Digest; 2]) {
+fn two_nights_are_two_entries(sandbox: &Sandbox, digests: [&Digest; 2]) {
     let repository = REPOSITORY.parse().unwrap();
-    let history = image_publish::read_history(&bench.registries(), &repository);
+    let history = image_publish::read_history(&sandbox.registries(), &repository);
     let history = history.unwrap().expect("there is one");
     let entries = history.last(usize::MAX);
     let found: Vec<&Digest> = entries.iter().map(|entry| &entry.digest).collect();
@@ -107,17 +107,17 @@ fn two_nights_are_two_entries(bench: &Bench, digests: [&Digest; 2]) {
         assert!(took("host") + took("promote") <= entry.seconds());
         assert!(entry.bytes() > 1_000_000, "{entry:?}");
     }
-    let table = bench.run(&["status", "--history"]).expect(0);
+    let table = sandbox.run(&["status", "--history"]).expect(0);
     assert_eq!(table.matches("44.20260720.3.1-zfs2.4.4").count(), 2);
-    let yaml = bench.read("image.yaml");
+    let yaml = sandbox.read("image.yaml");
     let mut config: serde_yaml::Value = serde_yaml::from_str(&yaml).unwrap();
     config["retention"] = serde_yaml::from_str(&format!(
         "{{days: 0, keep: 1, most-share: 100, protect: [none], \
          packages: [{{image: {REPOSITORY}, back-end: registry}}]}}"
     ))
     .unwrap();
-    bench.write("cleanup.yaml", &serde_yaml::to_string(&config).unwrap());
-    let plan = bench
+    sandbox.write("cleanup.yaml", &serde_yaml::to_string(&config).unwrap());
+    let plan = sandbox
         .run(&["cleanup", "--config", "cleanup.yaml"])
         .expect(0);
     let line = |tag: &str| {
@@ -130,23 +130,23 @@ fn two_nights_are_two_entries(bench: &Bench, digests: [&Digest; 2]) {
         line("history").contains("tag `history` is protected"),
         "{plan}"
     );
-    let screen = bench.run(&["status"]).expect(0);
+    let screen = sandbox.run(&["status"]).expect(0);
     assert!(screen.contains("of the policy's key"), "{screen}");
     assert!(screen.contains("verdict      up to date"), "{screen}");
 }
 
 /// What cosign 3 writes by default: a bundle as an OCI referrer, listed under the
 /// fallback tag. `cosign verify` is content with it; no host is.
-fn a_bundle_without_a_legacy_signature_is_no_signature(bench: &Bench) {
-    let digest = bench.digest("stable").unwrap();
-    put_bundle(bench, &digest, "https://slsa.dev/provenance/v1");
-    let signature = bench.stored(&format!(
+fn a_bundle_without_a_legacy_signature_is_no_signature(sandbox: &Sandbox) {
+    let digest = sandbox.digest("stable").unwrap();
+    put_bundle(sandbox, &digest, "https://slsa.dev/provenance/v1");
+    let signature = sandbox.stored(&format!(
         "{REPOSITORY}/_manifests/tags/sha256-{}.sig",
         digest.hex()
     ));
     std::fs::remove_dir_all(signature).unwrap();
-    assert!(!bench.signed(&digest));
-    let table = bench
+    assert!(!sandbox.signed(&digest));
+    let table = sandbox
         .run(&["verify", &format!("{REPOSITORY}:stable")])
         .expect(1);
     let row = |name: &str| {
@@ -154,26 +154,26 @@ fn a_bundle_without_a_legacy_signature_is_no_signature(bench: &Bench) {
         table.lines().find(is).unwrap()
     };
     assert!(row("signature").starts_with("FAIL"), "{table}");
-    if bench.second_opinion() {
+    if sandbox.second_opinion() {
         assert!(row("host:copy").contains("no signature exists"), "{table}");
     }
     let image = format!("{REPOSITORY}@{digest}");
-    let story = bench.run(&["promote", &image]).expect(1);
+    let story = sandbox.run(&["promote", &image]).expect(1);
     assert!(story.contains("has no signature"), "{story}");
     // An attestation is no signature to anybody.
     assert!(!table.contains("cosign 3") && !story.contains("cosign 3"));
-    put_bundle(bench, &digest, "https://sigstore.dev/cosign/sign/v1");
-    let table = bench.run(&["verify", &format!("{REPOSITORY}:stable")]);
+    put_bundle(sandbox, &digest, "https://sigstore.dev/cosign/sign/v1");
+    let table = sandbox.run(&["verify", &format!("{REPOSITORY}:stable")]);
     let table = table.expect(1);
     assert!(table.contains("new bundle of cosign 3"), "{table}");
-    let story = bench.run(&["promote", &image]).expect(1);
+    let story = sandbox.run(&["promote", &image]).expect(1);
     assert!(story.contains("new bundle of cosign 3"), "{story}");
-    assert_eq!(bench.digest("stable"), Some(digest));
+    assert_eq!(sandbox.digest("stable"), Some(digest));
 }
 
 /// The form: specs/BUNDLE_SPEC.md of cosign.
-fn put_bundle(bench: &Bench, digest: &Digest, predicate: &str) {
-    let registries = bench.registries();
+fn put_bundle(sandbox: &Sandbox, digest: &Digest, predicate: &str) {
+    let registries = sandbox.registries();
     let of = |bytes: &[u8]| Digest::of(bytes);
     let kind = "application/vnd.dev.sigstore.bundle.v0.3+json";
     let empty = b"{}".to_vec();
@@ -200,7 +200,7 @@ fn put_bundle(bench: &Bench, digest: &Digest, predicate: &str) {
         .put(&at, MANIFEST, &manifest, &[empty, bundle])
         .unwrap();
     // With what is there already: the list of packages, the lock.
-    let tag = bench.image(&format!("sha256-{}", digest.hex()));
+    let tag = sandbox.image(&format!("sha256-{}", digest.hex()));
     let Answer::Present(found) = registries.artefact(&tag) else {
         panic!("nothing is beside {digest}");
     };
@@ -218,16 +218,16 @@ fn put_bundle(bench: &Bench, digest: &Digest, predicate: &str) {
 
 #[test]
 fn back_to_the_image_before_and_never_to_a_bad_one() {
-    let Some(bench) = Bench::new() else {
+    let Some(sandbox) = Sandbox::new() else {
         return;
     };
-    let first = bench.digest("stable").unwrap();
-    bench.run(&PUBLISH).expect(0);
-    let second = bench.digest("stable").unwrap();
-    bench.run(&PUBLISH).expect(0);
-    let third = bench.digest("stable").unwrap();
+    let first = sandbox.digest("stable").unwrap();
+    sandbox.run(&PUBLISH).expect(0);
+    let second = sandbox.digest("stable").unwrap();
+    sandbox.run(&PUBLISH).expect(0);
+    let third = sandbox.digest("stable").unwrap();
     let stable = |wanted, story: String| {
-        assert_eq!(bench.digest("stable").as_ref(), Some(wanted), "{story}");
+        assert_eq!(sandbox.digest("stable").as_ref(), Some(wanted), "{story}");
     };
     let effects = |story: &str| {
         let effect = |line: &&str| {
@@ -243,66 +243,68 @@ fn back_to_the_image_before_and_never_to_a_bad_one() {
             .map(str::to_owned)
             .collect::<Vec<_>>()
     };
-    let dry = bench.run(&["rollback", "--dry-run"]).expect(0);
+    let dry = sandbox.run(&["rollback", "--dry-run"]).expect(0);
     stable(&third, dry.clone());
-    let story = bench.run(&["rollback"]).expect(0);
+    let story = sandbox.run(&["rollback"]).expect(0);
     assert_eq!(effects(&dry), effects(&story));
     assert_eq!(effects(&dry).len(), 5, "{dry}");
     stable(&second, story);
     // Forward again, with everything that a publication tries.
     let image = format!("{REPOSITORY}@{third}");
-    let story = bench.run(&["promote", &image]).expect(0);
+    let story = sandbox.run(&["promote", &image]).expect(0);
     assert!(story.contains("Accepted"), "{story}");
     stable(&third, story);
     // The one in between is bad; so it goes back to the first.
-    let dry = bench
+    let dry = sandbox
         .run(&["retract", second.as_str(), "--dry-run"])
         .expect(0);
     assert_eq!(effects(&dry).len(), 2, "{dry}");
     let mark = format!("retracted-{}", second.short());
-    assert_eq!(bench.digest(&mark), None);
-    bench.run(&["retract", second.as_str()]).expect(0);
-    assert_eq!(bench.digest(&mark), Some(second.clone()));
-    let story = bench.run(&["rollback"]).expect(0);
+    assert_eq!(sandbox.digest(&mark), None);
+    sandbox.run(&["retract", second.as_str()]).expect(0);
+    assert_eq!(sandbox.digest(&mark), Some(second.clone()));
+    let story = sandbox.run(&["rollback"]).expect(0);
     stable(&first, story);
-    let story = bench.run(&["rollback"]).expect(4);
+    let story = sandbox.run(&["rollback"]).expect(4);
     stable(&first, story);
     for bad in [
         &["rollback", "--to", second.as_str()][..],
         &["promote", &format!("{REPOSITORY}@{second}")],
     ] {
-        let story = bench.run(bad).expect(4);
+        let story = sandbox.run(bad).expect(4);
         assert!(story.contains("marked as bad"), "{story}");
         stable(&first, story);
     }
-    let story = bench
+    let story = sandbox
         .run(&["rollback", "--to", "44.20260720.3.1-zfs2.4.4-2"])
         .expect(0);
     stable(&third, story);
     // One that is followed can be marked; it is said what follows.
-    let story = bench.run(&["retract", "stable"]).expect(0);
+    let story = sandbox.run(&["retract", "stable"]).expect(0);
     assert!(story.contains("still names it"), "{story}");
     // What nobody signed is not gone back to.
     let key =
-        bench.path("containerfiles/custom-coreos/rootfs/etc/pki/containers/custom-coreos.pub");
+        sandbox.path("containerfiles/custom-coreos/rootfs/etc/pki/containers/custom-coreos.pub");
     let (_, other) = signatures::signing::PrivateKey::generate(None::<&Secret>).unwrap();
     std::fs::write(key, other.public().pem()).unwrap();
-    let story = bench.run(&["rollback", "--to", first.as_str()]).expect(1);
+    let story = sandbox.run(&["rollback", "--to", first.as_str()]).expect(1);
     assert!(story.contains("has no signature"), "{story}");
     stable(&third, story);
 }
 
-fn a_key_is_not_written_over(bench: &Bench) {
-    let before = bench.read("cosign.key");
-    let story = bench.run(&["keys", "new"]).expect(4);
+fn a_key_is_not_written_over(sandbox: &Sandbox) {
+    let before = sandbox.read("cosign.key");
+    let story = sandbox.run(&["keys", "new"]).expect(4);
     assert!(story.contains("--replace"), "{story}");
-    let story = bench.run_with(&["keys", "new", "--replace"], "").expect(2);
+    let story = sandbox
+        .run_with(&["keys", "new", "--replace"], "")
+        .expect(2);
     assert!(story.contains("--no-password"), "{story}");
-    assert_eq!(bench.read("cosign.key"), before);
+    assert_eq!(sandbox.read("cosign.key"), before);
     use std::os::unix::fs::PermissionsExt as _;
-    bench.run(&["keys", "new", "--replace"]).expect(0);
-    assert_ne!(bench.read("cosign.key"), before);
-    let mode = std::fs::metadata(bench.path("cosign.key"))
+    sandbox.run(&["keys", "new", "--replace"]).expect(0);
+    assert_ne!(sandbox.read("cosign.key"), before);
+    let mode = std::fs::metadata(sandbox.path("cosign.key"))
         .unwrap()
         .permissions()
         .mode();

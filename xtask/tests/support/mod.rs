@@ -1,4 +1,4 @@
-//! A bench for the whole program: a throw-away checkout, fake tools that log
+//! A sandbox for the whole program: a throw-away checkout, fake tools that log
 //! what they are given, and GitHub, Fedora and the registries on loopback.
 #![allow(
     dead_code,
@@ -44,7 +44,7 @@ impl Outcome {
     }
 }
 
-pub struct Bench {
+pub struct Sandbox {
     sh: Shell,
     dir: TempDir,
     pub upstream: Upstream,
@@ -86,46 +86,46 @@ word=${word#docker://}
 echo "${word#*/}" >"$here/built.tag"
 "#;
 
-impl Bench {
+impl Sandbox {
     /// A world in which everything is well.
     pub fn new() -> Self {
         let sh = Shell::new().unwrap();
         let dir = sh.create_temp_dir().unwrap();
         let upstream = Upstream::start();
-        let bench = Self { sh, dir, upstream };
-        bench.write("containerfiles/custom-coreos/Containerfile", "FROM x\n");
-        bench.write("containerfiles/custom-coreos/contract.sh", "exit\n");
-        bench.write("containerfiles/custom-coreos/packages.sh", "exit\n");
-        bench.write("ignition/nas.bu", "variant: fcos\n");
-        bench.write("home/empty", "");
+        let sandbox = Self { sh, dir, upstream };
+        sandbox.write("containerfiles/custom-coreos/Containerfile", "FROM x\n");
+        sandbox.write("containerfiles/custom-coreos/contract.sh", "exit\n");
+        sandbox.write("containerfiles/custom-coreos/packages.sh", "exit\n");
+        sandbox.write("ignition/nas.bu", "variant: fcos\n");
+        sandbox.write("home/empty", "");
         let mut config: Config = Config::parse(
             include_str!("../../../crates/image-build/src/testing/image.yaml"),
             Path::new("x"),
         )
         .unwrap();
         let arch = std::env::consts::ARCH;
-        let url = |path: &str| format!("http://{}/{path}", bench.upstream.address());
+        let url = |path: &str| format!("http://{}/{path}", sandbox.upstream.address());
         config.urls.github_api = url("github").parse().unwrap();
         config.urls.fcos_builds = url("fedora").parse().unwrap();
         let yaml = serde_yaml::to_string(&config).unwrap();
-        bench.write(
+        sandbox.write(
             "image.yaml",
             &yaml.replace("- x86_64", &format!("- {arch}")),
         );
-        bench.write("registries.conf", &bench.upstream.registries_conf());
-        bench.tool("podman");
-        bench.tool("git");
-        bench.on("status", "");
-        bench.on("rev-parse", &format!("echo {COMMIT}"));
-        bench.on("run", CONTRACT);
-        bench.on(
+        sandbox.write("registries.conf", &sandbox.upstream.registries_conf());
+        sandbox.tool("podman");
+        sandbox.tool("git");
+        sandbox.on("status", "");
+        sandbox.on("rev-parse", &format!("echo {COMMIT}"));
+        sandbox.on("run", CONTRACT);
+        sandbox.on(
             "inspect",
             "digest=$(sha256sum \"$here/built\"); echo \"${digest%% *}\"",
         );
-        bench.on("build", BUILD);
-        bench.on("push", PUSH);
-        bench.upstream.pushes(bench.path("built"));
-        bench
+        sandbox.on("build", BUILD);
+        sandbox.on("push", PUSH);
+        sandbox.upstream.pushes(sandbox.path("built"));
+        sandbox
     }
 
     pub fn root(&self) -> &Path {

@@ -19,10 +19,10 @@ use crate::error::Error;
 /// How long a service may take to be ready.
 const START: Duration = Duration::from_secs(60);
 
-/// How often is looked.
+/// How often its log and its state are looked at.
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// A service that runs beside this program and ends with it.
+/// A program that runs in the background and is ended with this one.
 pub struct Background {
     /// `None` once it was left to itself.
     child: Option<Child>,
@@ -115,8 +115,8 @@ impl Background {
         self.child.as_mut()?.try_wait().ok()?
     }
 
-    /// Its process id, which goes on after this program: from now on the person
-    /// is its master.
+    /// Lets it run on after this program, and returns its process id, by which a
+    /// person can end it.
     pub fn leave(mut self) -> u32 {
         self.child.take().map_or(0, |child| child.id())
     }

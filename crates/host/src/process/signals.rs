@@ -1,8 +1,8 @@
 //! SIGINT and SIGTERM.
 //!
-//! Where a child runs, or something has to be put away, they are a flag that is
-//! looked at. Everywhere else (while upstream is asked, which can last as long
-//! as a server likes) they end the program at once.
+//! While a child runs, or something has to be cleaned up, a signal only sets a flag
+//! that the code looks at. Everywhere else, such as while a server is waited for, it
+//! ends the program at once.
 
 use std::sync::{
     Arc, OnceLock,
@@ -48,12 +48,13 @@ pub fn catch_signals() -> Result<(), Error> {
     Ok(())
 }
 
-/// Whether the person, or the runner, wants this program to end.
+/// Whether SIGINT or SIGTERM was received.
 pub fn interrupted() -> bool {
     flags().interrupted.load(Ordering::SeqCst)
 }
 
-/// While `work` is done a signal is a flag: there is something to be put away.
+/// Runs `work` with signals as a flag that it can look at ([`interrupted`]), since
+/// it leaves something that has to be cleaned up.
 pub fn minding<T>(work: impl FnOnce() -> T) -> T {
     let was = flags().at_once.swap(false, Ordering::SeqCst);
     let outcome = work();
@@ -61,8 +62,8 @@ pub fn minding<T>(work: impl FnOnce() -> T) -> T {
     outcome
 }
 
-/// Runs what must be done whatever happened, even after Ctrl-C: removing what
-/// the task has made. A second Ctrl-C ends that too.
+/// Runs a clean-up even after Ctrl-C: removing what the task has made. A second
+/// Ctrl-C ends the clean-up, too.
 pub fn tidying<T>(work: impl FnOnce() -> T) -> T {
     let flag = &flags().interrupted;
     let was = flag.swap(false, Ordering::SeqCst);

@@ -45,13 +45,13 @@ impl World<'_> {
 
     fn stream_ahead(&self, stream: Stream, arch: Arch) -> Result<StreamAhead, Error> {
         let mut releases = self.releases(&stream, true)?;
-        self.learn_newest(&stream, &mut releases, arch, |_| true);
+        self.resolve_newest_kernel(&stream, &mut releases, arch, |_| true);
         Ok(StreamAhead { stream, releases })
     }
 
     /// Learns the kernel of the newest release that is alive and fits. The image
     /// itself is not asked: nobody pulls gigabytes for a forecast.
-    fn learn_newest(
+    fn resolve_newest_kernel(
         &self,
         stream: &Stream,
         releases: &mut Fact<Vec<FcosRelease>>,
@@ -80,12 +80,12 @@ impl World<'_> {
     ///
     /// # Errors
     /// As [`World::first_arch`].
-    pub fn learn_own(&self, upstream: &mut Upstream) -> Result<(), Error> {
+    pub fn resolve_own_stream(&self, upstream: &mut Upstream) -> Result<(), Error> {
         let arch = self.first_arch()?;
         let (stream, now) = (upstream.discovery.stream.clone(), upstream.now);
         for begun in [true, false] {
             let releases = &mut upstream.discovery.releases;
-            self.learn_newest(&stream, releases, arch, |release| {
+            self.resolve_newest_kernel(&stream, releases, arch, |release| {
                 release.rollout.begun(now) == begun
             });
         }

@@ -26,8 +26,8 @@ pub struct Scope {
     pub published: bool,
 }
 
-/// More rounds than there are releases with a kernel of their own; each answers
-/// a question that was not answered before.
+/// Each round answers a question that was not answered before, so there are fewer
+/// rounds than releases with a kernel of their own. This many would be a mistake.
 const MOST_ROUNDS: usize = 200;
 
 /// Days for which a release index may be old that knows every release that the
@@ -54,13 +54,13 @@ impl World<'_> {
         scope: Scope,
         published: Option<Answer<remote::Inspected>>,
     ) -> Result<Upstream, Error> {
-        let mut asking = self.begin(scope)?;
+        let mut gathering = self.begin(scope)?;
         if let Some(published) = published {
-            asking.published(published);
+            gathering.published(published);
         }
         for _ in 0..MOST_ROUNDS {
-            let choice = decide(self.config, &asking.facts);
-            if !self.round(&mut asking, &choice)? {
+            let choice = decide(self.config, &gathering.facts);
+            if !self.answer_questions(&mut gathering, &choice)? {
                 break;
             }
         }
@@ -70,17 +70,19 @@ impl World<'_> {
                 self.cache.put("manners", super::MANNERS, &manners);
             }
         }
-        Ok(asking.facts)
+        Ok(gathering.facts)
     }
 
-    /// Whatever is asked in any case, and does not depend on each other.
-    fn begin(&self, scope: Scope) -> Result<Asking, Error> {
+    /// Starts the queries that every choice needs, in parallel: releases, OpenZFS,
+    /// kmods, and the published image if it is wanted.
+    fn begin(&self, scope: Scope) -> Result<Gathering, Error> {
         let config = self.config;
         let first = config.kmods.first();
-        // Where tags do not say the ZFS, there is nothing to guess.
+        // The name of the best image can be guessed only where its tag says the ZFS
+        // version.
         let guess = first.is_some_and(|source| source.flavor().is_none());
-        let probe = guess && !scope.lists && !matches!(self.rule(), Rule::Pin(_));
-        // Before the threads, so that they share one.
+        let try_best = guess && !scope.lists && !matches!(self.rule(), Rule::Pin(_));
+        // Made before the threads start, so that they share one.
         let registries = self.registries()?;
         let pinned = config.policy.kmods_digest().cloned();
         let (releases, zfs, kmods, published) = std::thread::scope(|scope_| {
@@ -91,7 +93,7 @@ impl World<'_> {
                     .iter()
                     .map(|source| self.kmods_pinned(source, digest))
                     .collect(),
-                (Some(source), _) if probe => {
+                (Some(source), _) if try_best => {
                     let any = source.image.tagged(config.image.candidate.clone());
                     registries.prepare(&any);
                     Ok(self.unasked().map(|source| (source, None)).collect())
@@ -123,20 +125,20 @@ impl World<'_> {
             zfs: zfs.map_err(ended)??,
             published: None,
         };
-        let mut asking = Asking {
+        let mut gathering = Gathering {
             facts: Upstream {
                 now: self.env.now,
                 discovery,
                 images: images.into_iter().flatten().collect(),
                 published: None,
             },
-            probe,
+            try_best,
             scope,
         };
         if let Some(published) = published.map_err(ended)?? {
-            asking.published(published);
+            gathering.published(published);
         }
-        Ok(asking)
+        Ok(gathering)
     }
 
     fn rule(&self) -> Rule {
@@ -151,8 +153,9 @@ impl World<'_> {
         })
     }
 
-    /// Answers what the choice asks. `false` when there is nothing left to ask.
-    fn round(&self, asking: &mut Asking, choice: &Choice) -> Result<bool, Error> {
+    /// Looks up what the choice could not be made without. Returns `false` when it
+    /// asks nothing more.
+    fn answer_questions(&self, gathering: &mut Gathering, choice: &Choice) -> Result<bool, Error> {
         let questions: Vec<Question> = choice.questions().into_iter().cloned().collect();
         let kernels: Vec<_> = questions
             .iter()
@@ -163,7 +166,7 @@ impl World<'_> {
             .collect();
         if !kernels.is_empty() {
             for (version, arch) in kernels {
-                self.learn_kernel(asking, &version, arch);
+                self.resolve_kernel(gathering, &version, arch);
             }
             return Ok(true);
         }
@@ -175,13 +178,13 @@ impl World<'_> {
             })
             .collect();
         if !lists.is_empty() {
-            if asking.probe {
-                asking.probe = false;
-                if self.probe(asking, choice)? {
+            if gathering.try_best {
+                gathering.try_best = false;
+                if self.try_best_image(gathering, choice)? {
                     return Ok(true);
                 }
             }
-            return self.learn_lists(asking, &lists);
+            return self.resolve_kmods_lists(gathering, &lists);
         }
         let inside: Vec<_> = questions
             .iter()
@@ -191,22 +194,22 @@ impl World<'_> {
             })
             .collect();
         if !inside.is_empty() {
-            return self.learn_zfs(asking, &inside);
+            return self.resolve_zfs_in_images(gathering, &inside);
         }
         match choice.pick() {
             None => Ok(false),
-            Some(pick) => self.learn_pick(asking, choice, pick),
+            Some(pick) => self.resolve_pick(gathering, choice, pick),
         }
     }
 
-    fn learn_kernel(
+    fn resolve_kernel(
         &self,
-        asking: &mut Asking,
+        gathering: &mut Gathering,
         version: &version_discovery::FcosVersion,
         arch: Arch,
     ) {
-        let stream = asking.facts.discovery.stream.clone();
-        let Fact::Known(releases) = &mut asking.facts.discovery.releases else {
+        let stream = gathering.facts.discovery.stream.clone();
+        let Fact::Known(releases) = &mut gathering.facts.discovery.releases else {
             return;
         };
         for release in releases.iter_mut().filter(|r| r.version == *version) {
@@ -215,11 +218,11 @@ impl World<'_> {
         }
     }
 
-    /// The best that there could be: the newest ZFS of the series for the newest
-    /// base, from the first source. If it is there, nothing that a list could
-    /// say makes another choice, and a list is as long as the project is old.
-    fn probe(&self, asking: &mut Asking, choice: &Choice) -> Result<bool, Error> {
-        let releases = asking.facts.discovery.zfs.known();
+    /// Asks for the best image there could be: the newest ZFS of the series for the
+    /// newest base, from the first source. If it is there, no list of tags can lead
+    /// to another choice, and a list of tags can be very long.
+    fn try_best_image(&self, gathering: &mut Gathering, choice: &Choice) -> Result<bool, Error> {
+        let releases = gathering.facts.discovery.zfs.known();
         let newest = releases.and_then(|list| newest_in_series(list, self.config.zfs.series).ok());
         let arches = self.config.architectures.len();
         let (Some(newest), Some(source)) = (newest, self.config.kmods.first()) else {
@@ -246,7 +249,7 @@ impl World<'_> {
             .map(|image| (image.wanted.kernel.clone(), image.wanted.zfs));
         let name = source.image.to_string();
         let probed = KmodsSource::listed(name.clone(), pairs);
-        let mut tried = asking.facts.clone();
+        let mut tried = gathering.facts.clone();
         for listed in &mut tried.discovery.kmods {
             if listed.name == name {
                 *listed = probed.clone();
@@ -255,13 +258,17 @@ impl World<'_> {
         let choice = decide(self.config, &tried);
         let best = matches!(&choice.outcome, Outcome::Go(pick) if pick.kmods == name && pick.zfs == newest);
         if best {
-            asking.facts = tried;
+            gathering.facts = tried;
         }
-        asking.facts.images = images;
+        gathering.facts.images = images;
         Ok(best)
     }
 
-    fn learn_lists(&self, asking: &mut Asking, names: &BTreeSet<&str>) -> Result<bool, Error> {
+    fn resolve_kmods_lists(
+        &self,
+        gathering: &mut Gathering,
+        names: &BTreeSet<&str>,
+    ) -> Result<bool, Error> {
         let wanted = self
             .config
             .kmods
@@ -273,56 +280,62 @@ impl World<'_> {
                 .collect();
             readers.into_iter().filter_map(|r| r.join().ok()).collect()
         });
-        let mut learnt = false;
+        let mut changed = false;
         for list in lists {
             let list = list?;
-            for known in &mut asking.facts.discovery.kmods {
+            for known in &mut gathering.facts.discovery.kmods {
                 if known.name == list.name {
                     *known = list.clone();
-                    learnt = true;
+                    changed = true;
                 }
             }
         }
-        Ok(learnt)
+        Ok(changed)
     }
 
-    /// Looks into images, one after the other: each fills the line by itself.
-    fn learn_zfs(
+    /// Reads the ZFS version out of images, one after the other: each download uses
+    /// the whole bandwidth.
+    fn resolve_zfs_in_images(
         &self,
-        asking: &mut Asking,
+        gathering: &mut Gathering,
         inside: &[(&str, &KernelVersion)],
     ) -> Result<bool, Error> {
-        let mut learnt = false;
+        let mut changed = false;
         for (name, kernel) in inside {
             let named = |source: &&Kmods| source.image.to_string() == *name;
             let Some(source) = self.config.kmods.iter().find(named) else {
                 continue;
             };
             let (zfs, image) = self.zfs_of(source, kernel)?;
-            asking.facts.images.extend(image);
-            for known in &mut asking.facts.discovery.kmods {
+            gathering.facts.images.extend(image);
+            for known in &mut gathering.facts.discovery.kmods {
                 if let Fact::Known(kernels) = &mut known.kernels
                     && known.name == *name
                 {
                     kernels.insert((*kernel).clone(), zfs.clone());
-                    learnt = true;
+                    changed = true;
                 }
             }
         }
-        Ok(learnt)
+        Ok(changed)
     }
 
     /// What the choice does not depend on but a build does: the kmods images by
     /// digest, the base by digest where the index names none, and the published
     /// image, which may turn out to be newer.
-    fn learn_pick(&self, asking: &mut Asking, choice: &Choice, pick: &Pick) -> Result<bool, Error> {
+    fn resolve_pick(
+        &self,
+        gathering: &mut Gathering,
+        choice: &Choice,
+        pick: &Pick,
+    ) -> Result<bool, Error> {
         // Nobody can have published a newer base than the newest there is.
         let newest = choice
             .bases
             .first()
             .is_none_or(|base| base.version == pick.base);
-        if asking.facts.published.is_none() && (asking.scope.published || !newest) {
-            asking.published(self.published()?);
+        if gathering.facts.published.is_none() && (gathering.scope.published || !newest) {
+            gathering.published(self.published()?);
             return Ok(true);
         }
         let source = self
@@ -339,13 +352,13 @@ impl World<'_> {
                 zfs: pick.zfs,
             };
             let known = |image: &KmodsImage| image.source == pick.kmods && image.wanted == wanted;
-            if !asking.facts.images.iter().any(known) {
+            if !gathering.facts.images.iter().any(known) {
                 let image = self.kmods_image(source, wanted.clone())?;
                 if image.answer == Answer::Absent {
                     // Listed, and gone by now.
-                    asking.forget(&pick.kmods, &wanted);
+                    gathering.forget(&pick.kmods, &wanted);
                 } else {
-                    asking.facts.images.push(image);
+                    gathering.facts.images.push(image);
                 }
                 return Ok(true);
             }
@@ -356,7 +369,7 @@ impl World<'_> {
                 return match self.inspect(&image, *arch)? {
                     Answer::Present(found) => {
                         let at = self.config.base.image.at(found.manifest);
-                        asking.base_image(pick, *arch, &at.to_string())?;
+                        gathering.base_image(pick, *arch, &at.to_string())?;
                         Ok(true)
                     }
                     Answer::Absent => Err(Error::Step {
@@ -367,7 +380,7 @@ impl World<'_> {
                 };
             }
         }
-        asking
+        gathering
             .facts
             .images
             .retain(|image| image.source == pick.kmods && image.wanted.zfs == pick.zfs);
@@ -442,14 +455,14 @@ impl World<'_> {
 }
 
 /// Facts in the making.
-struct Asking {
+struct Gathering {
     facts: Upstream,
     /// The best image was not looked for yet.
-    probe: bool,
+    try_best: bool,
     scope: Scope,
 }
 
-impl Asking {
+impl Gathering {
     /// Takes note of the published image, and of its base, which is in its lock.
     fn published(&mut self, answer: Answer<remote::Inspected>) {
         if let Answer::Present(found) = &answer {

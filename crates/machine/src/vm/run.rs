@@ -88,7 +88,7 @@ impl Drop for Room {
 
 /// How a boot is watched.
 pub struct Watch<'a> {
-    /// For the story.
+    /// For progress lines on standard error.
     pub world: &'a World<'a>,
     /// Each line of the console is shown.
     pub serial: bool,

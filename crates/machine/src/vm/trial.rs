@@ -63,7 +63,7 @@ pub const DISK: u64 = 1024;
 
 /// What a machine is made of.
 pub struct Parts<'a> {
-    /// For the story.
+    /// For progress lines on standard error.
     pub world: &'a World<'a>,
     /// The system.
     pub system: System,

@@ -7,7 +7,7 @@ use retention::{Kind, ManifestRead, Name, Plan, artefact_of};
 use crate::common::Registry;
 
 /// What refers to what, written a second time and as plainly as possible.
-pub struct World<'a> {
+pub struct Fixture<'a> {
     pub registry: &'a Registry,
     pub plan: &'a Plan,
     pub places: BTreeMap<&'a Name, usize>,
@@ -21,7 +21,7 @@ pub struct World<'a> {
     pub artefacts: Vec<BTreeSet<usize>>,
 }
 
-impl<'a> World<'a> {
+impl<'a> Fixture<'a> {
     pub fn new(registry: &'a Registry, plan: &'a Plan) -> Self {
         let versions = &registry.versions;
         let places: BTreeMap<&Name, usize> = versions.iter().map(|v| &v.name).zip(0..).collect();
@@ -29,7 +29,7 @@ impl<'a> World<'a> {
             let found = names.iter().filter_map(|name| places.get(name).copied());
             found.filter(|&at| at != not).collect()
         };
-        let mut world = Self {
+        let mut fixture = Self {
             registry,
             plan,
             children: Vec::new(),
@@ -47,13 +47,13 @@ impl<'a> World<'a> {
             let by_tag = version.known_tags().iter().filter_map(artefact_of);
             let images = listed(by_tag.chain(subject.clone()).collect(), at);
             for &image in &images {
-                world.artefacts[image].insert(at);
+                fixture.artefacts[image].insert(at);
             }
-            world.children.push(listed(children, at));
-            world.subject.push(listed(subject, at));
-            world.images.push(images);
+            fixture.children.push(listed(children, at));
+            fixture.subject.push(listed(subject, at));
+            fixture.images.push(images);
         }
-        world
+        fixture
     }
 
     pub fn name(&self, at: usize) -> &'a Name {

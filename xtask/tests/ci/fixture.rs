@@ -1,4 +1,4 @@
-//! The world that CI meets: a fork of this repository, a registry that wants a
+//! The fixture that CI meets: a fork of this repository, a registry that wants a
 //! login, GitHub's issues, and stand-ins for Fedora, OpenZFS and the makers of
 //! the kmods.
 
@@ -25,7 +25,7 @@ pub const PASSWORD: &str = "correct horse battery staple";
 pub const TOKEN: &str = "ghs_NotAToken0123456789";
 pub const OWNER: &str = "someone";
 
-pub struct World {
+pub struct Fixture {
     pub folder: PathBuf,
     pub upstream: Upstream,
     pub github: Github,
@@ -52,7 +52,7 @@ fn missing() -> Vec<&'static str> {
     missing
 }
 
-impl World {
+impl Fixture {
     /// Everything in place, nothing published; `None` where a program is missing.
     pub fn new() -> Option<Self> {
         let missing = missing();
@@ -81,7 +81,7 @@ impl World {
         let (registry, service) = registry(&sh, &folder);
         // Not before: the registry takes variables of this beginning for its own.
         sh.set_var("REGISTRY_AUTH_FILE", folder.join("auth.json"));
-        let mut world = Self {
+        let mut fixture = Self {
             config: config(&upstream, &github, &sh, &folder),
             origin: folder.join("origin"),
             key: String::new(),
@@ -93,9 +93,9 @@ impl World {
             _service: service,
             _running: running,
         };
-        world.images();
-        world.key = world.fork();
-        Some(world)
+        fixture.images();
+        fixture.key = fixture.fork();
+        Some(fixture)
     }
 
     pub fn path(&self, name: &str) -> PathBuf {
@@ -286,7 +286,7 @@ fn compiled(sh: &Shell, target: &Path) {
     }
 }
 
-impl Drop for World {
+impl Drop for Fixture {
     /// Nothing is left but after a failure, where somebody will want to look.
     fn drop(&mut self) {
         if std::thread::panicking() {

@@ -25,14 +25,14 @@ pub const CLOCK: u64 = 1_000_000;
 /// How long all waits may be together, in seconds.
 pub const BUDGET: u64 = 2;
 
-pub struct Bench {
+pub struct Sandbox {
     pub github: Github,
     pub config: Config,
     pub env: Env,
     dir: TempDir,
 }
 
-impl Bench {
+impl Sandbox {
     /// An empty package; nothing protected but `stable`, no floor, any share.
     pub fn new() -> Self {
         let github = Github::start();

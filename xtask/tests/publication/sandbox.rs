@@ -59,7 +59,7 @@ fn turn() -> (usize, MutexGuard<'static, ()>) {
     (lane, guard.unwrap_or_else(PoisonError::into_inner))
 }
 
-pub struct Bench {
+pub struct Sandbox {
     _turn: MutexGuard<'static, ()>,
     stage: &'static Stage,
     dir: TempDir,
@@ -211,14 +211,14 @@ fn stage(lane: usize) -> Option<Stage> {
     })
 }
 
-impl Bench {
+impl Sandbox {
     /// Everything in place, and one image published; `None` where a program is
     /// missing.
     pub fn new() -> Option<Self> {
         let (lane, turn) = turn();
         let stage = STAGES[lane].get_or_init(|| stage(lane)).as_ref()?;
         let dir = Shell::new().unwrap().create_temp_dir().unwrap();
-        let mut bench = Self {
+        let mut sandbox = Self {
             _turn: turn,
             stage,
             dir,
@@ -228,21 +228,21 @@ impl Bench {
             storage: Cell::new(0),
             more: RefCell::default(),
         };
-        bench.start_registry("");
+        sandbox.start_registry("");
         let base = "quay.io/fedora/fedora-coreos:stable";
-        bench.push(base);
+        sandbox.push(base);
         // Fedora names it by its digest.
-        let Answer::Present(digest) = bench.registries().digest(&base.parse().unwrap()) else {
+        let Answer::Present(digest) = sandbox.registries().digest(&base.parse().unwrap()) else {
             panic!("no base");
         };
-        bench
+        sandbox
             .upstream
             .fedora(|releases| releases[0].digest = digest);
-        bench.push(&bench.kmods().to_string());
-        bench.checkout();
-        bench.run(&["keys", "new"]).expect(0);
-        bench.run(&PUBLISH).expect(0);
-        Some(bench)
+        sandbox.push(&sandbox.kmods().to_string());
+        sandbox.checkout();
+        sandbox.run(&["keys", "new"]).expect(0);
+        sandbox.run(&PUBLISH).expect(0);
+        Some(sandbox)
     }
 
     pub fn kmods(&self) -> ImageRef {

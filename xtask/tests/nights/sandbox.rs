@@ -21,14 +21,14 @@ use xshell::{Shell, TempDir};
 use crate::github::Github;
 pub use crate::ran::{Ran, TOKEN};
 
-pub struct Bench {
+pub struct Sandbox {
     pub github: Github,
     pub config: Config,
     pub env: Env,
     dir: TempDir,
 }
 
-impl Bench {
+impl Sandbox {
     /// A repository without issues, and a published image of yesterday.
     pub fn new() -> Self {
         let github = Github::start();
