@@ -36,10 +36,10 @@ struct Stage {
 }
 
 /// Tests on one stage share the engine's storage and the name of the built image,
-/// so they take turns. There are two stages, so that two tests run at a time: each
-/// waits for programs and for the disk most of its time.
-static TURNS: [Mutex<()>; 2] = [Mutex::new(()), Mutex::new(())];
-static STAGES: [OnceLock<Option<Stage>>; 2] = [OnceLock::new(), OnceLock::new()];
+/// so they take turns. There are three stages, so that three tests run at a time:
+/// each waits for programs and for the disk most of its time.
+static TURNS: [Mutex<()>; 3] = [const { Mutex::new(()) }; 3];
+static STAGES: [OnceLock<Option<Stage>>; 3] = [const { OnceLock::new() }; 3];
 /// Where the stages are; what earlier runs left was removed before.
 static PARENT: OnceLock<PathBuf> = OnceLock::new();
 /// So many tests have asked for a turn.
