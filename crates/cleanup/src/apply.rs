@@ -1,5 +1,5 @@
-//! Carries a plan out, one version after the other. It decides nothing but
-//! whether a version is still the one that was planned.
+//! Performs a plan, one version after the other. It decides only whether a version
+//! is still the one that was planned.
 
 use host::report::{Progress, Report};
 use remote::Deletion;
@@ -20,11 +20,11 @@ pub enum Performed {
     Done,
     /// It was gone already.
     Gone,
-    /// It stays, and that is nobody's fault: why.
+    /// The version stays, and that is no failure: why.
     Stays(String),
-    /// It should have gone and did not: why.
+    /// The version should have been deleted and was not: why.
     Failed(String),
-    /// The registry says that it is not there, and shows it.
+    /// The version is gone: the registry confirms it.
     Hidden,
 }
 
@@ -96,8 +96,8 @@ impl Live<'_> {
             Ok(Deletion::Gone) => self.log.take_back()?,
             Err(error) => {
                 let performed = failed(error);
-                // A closed door deletes nothing. After any other trouble it may
-                // be deleted all the same: it stays in the log.
+                // Where access is denied, nothing was deleted. After any other error the
+                // version may have been deleted, so it stays in the log.
                 if matches!(performed, Err(Error::Unknown(_))) {
                     self.log.take_back()?;
                 }
@@ -124,7 +124,8 @@ fn changed(now: &Version) -> String {
     }
 }
 
-/// Trouble with one request is that version's; a closed door is everybody's.
+/// Whether an error concerns this version alone, or every further request (no
+/// access, no connection).
 fn failed(error: Error) -> Result<Performed, Error> {
     use registry_compat::Trouble as T;
     match error {

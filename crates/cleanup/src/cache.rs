@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
 
-/// The number is that of the format: another one is another file.
+/// The number is the version of the format; another version uses another file.
 const FILE: &str = "custom-coreos/manifests-1.jsonl";
 
 /// What a digest stands for.
@@ -45,7 +45,7 @@ pub struct Cache {
 }
 
 impl Cache {
-    /// Reads it. Without a place, or a file that can be read, it is empty: a
+    /// Reads the cache. Without a folder, or if the file cannot be read, it is empty: a
     /// cache is no reason to fail.
     pub fn load(directory: Option<&Path>) -> Self {
         let path = directory.map(|directory| directory.join(FILE));
@@ -106,7 +106,7 @@ impl Cache {
         let (Some(path), false) = (&self.path, fresh.is_empty()) else {
             return Ok(());
         };
-        // Begins a line of its own behind one that was cut off.
+        // Starts a new line, in case the last write was cut off.
         let mut text = "\n".to_owned();
         for (digest, content) in fresh.iter() {
             let line = Line {

@@ -24,7 +24,7 @@ pub struct Inventory {
     pub version_count: Option<u64>,
 }
 
-/// Reads it. `pinned` digests are looked for too: where only tags are listed,
+/// Reads the package. `pinned` digests are looked for too: where only tags are listed,
 /// nothing else leads to them. `tick` is told how many manifests are read, and
 /// of how many known by now.
 ///
@@ -55,7 +55,7 @@ pub fn gather(
 struct Reader<'a> {
     source: &'a Source<'a>,
     cache: &'a Cache,
-    /// One could not be read, so that nothing will be deleted: the others need
+    /// One manifest could not be read, so nothing will be deleted: the others need
     /// not be asked.
     failed: AtomicBool,
 }
@@ -236,7 +236,7 @@ impl Reader<'_> {
         }
     }
 
-    /// What is garbled is so for itself; any other trouble is the registry's.
+    /// Whether the trouble is this manifest's alone (it is garbled), or the registry's.
     fn unknown(&self, error: &Error) -> Found {
         let alone = matches!(error, Error::Unknown(why) if why.trouble == Trouble::Garbled);
         if !alone {

@@ -110,7 +110,7 @@ impl Writer {
         self.write()
     }
 
-    /// The last one was not deleted after all.
+    /// Takes back the last entry: that version was not deleted.
     ///
     /// # Errors
     /// [`host::Error::File`].
@@ -130,7 +130,7 @@ impl Writer {
         }
     }
 
-    /// Where it is, if anything was written.
+    /// The path of the log, if anything was written.
     pub fn path(&self) -> Option<&Path> {
         let any = self
             .log
@@ -140,7 +140,7 @@ impl Writer {
         any.then_some(self.path.as_path())
     }
 
-    /// Beside the file and then in its place, so that it is whole at any time.
+    /// Written beside the file and renamed, so that a reader never sees half of it.
     fn write(&self) -> Result<(), Error> {
         let wrong = |source| host::Error::File {
             verb: "write",

@@ -1,4 +1,4 @@
-//! The same question about many things, a few at a time.
+//! Sends the same request about many items, a few at a time.
 
 use std::sync::{
     Mutex, PoisonError,

@@ -1,4 +1,4 @@
-//! The plan in effects and in words.
+//! A package's plan as effects, rows and counts.
 
 use std::fmt;
 
@@ -66,7 +66,7 @@ pub struct Planned {
     pub repository: Repository,
     /// What there is.
     pub inventory: Inventory,
-    /// The plan; where it would take too large a share, to be looked at only.
+    /// The plan. If it would delete too large a share, it is only shown.
     pub plan: Option<Plan>,
     /// Why it is not carried out.
     pub refusal: Option<Refusal>,

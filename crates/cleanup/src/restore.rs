@@ -1,4 +1,4 @@
-//! Brings back what a log names.
+//! Restores the versions that a clean-up's log names.
 
 use std::fmt;
 
@@ -11,7 +11,7 @@ use crate::error::Error;
 use crate::log::Entry;
 use crate::plan::Effect;
 
-/// What one can do where a registry cannot restore.
+/// What a person can do where a registry cannot restore.
 pub const NOT_OFFERED: &str = "The distribution API cannot restore. Push the image again from a \
      machine that has it (`skopeo copy --all --preserve-digests`); or, until its garbage \
      collection runs, whoever runs the registry can bring the manifest back from its storage.";

@@ -1,4 +1,5 @@
-//! One package, whoever lists and deletes its versions.
+//! One package, at either back end: GitHub's packages API, or a registry's
+//! distribution API.
 
 use host::Secret;
 use image_config::{BackEnd, Package};
@@ -71,7 +72,7 @@ impl<'a> Source<'a> {
         })
     }
 
-    /// GitHub's side, if it is the one.
+    /// GitHub's packages API, if that is the back end.
     pub fn packages(&self) -> Option<&Packages> {
         self.packages.as_ref()
     }

@@ -14,7 +14,7 @@ pub enum Kind<'a> {
     Unanswered(&'a Unknown),
     /// A registry, or what is in it.
     Registry,
-    /// Something between here and there, or Fedora, or GitHub.
+    /// The connection, Fedora's servers, or GitHub.
     Network,
     /// A step of a plan did not hold: its name.
     Step(&'a str),

@@ -1,4 +1,4 @@
-//! What happens while nobody looks, and how a person hears of it.
+//! The nightly runs, and how people hear of them.
 //!
 //! [`workflow`] starts workflows and reads their runs; [`outcome`] is the file in
 //! which a task leaves how it ended; [`alarm`] turns that into one issue, from

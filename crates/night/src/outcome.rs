@@ -1,4 +1,4 @@
-//! How a task ended, written down for the alarm that is called after it.
+//! The file in which a task leaves how it ended, for the alarm that runs after it.
 //!
 //! A job of a workflow is several commands, and the alarm is the last. What went
 //! wrong is known only to the one that failed, so it leaves a file: which task,
@@ -26,7 +26,7 @@ const BYSTANDERS: [&str; 7] = [
     "alarm", "butane", "config", "doctor", "help", "status", "workflow",
 ];
 
-/// How a task ended that did not end well.
+/// How a task failed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Outcome {
@@ -51,8 +51,8 @@ pub struct Outcome {
 pub enum Mark {
     /// It stays as it is.
     Nothing,
-    /// It goes: the task was mended, or the job went on after the failure. That
-    /// nothing can be built yet is no failure, and stays but for its own task.
+    /// The file is removed: the task succeeded now, or a later task of the job did. A
+    /// "nothing can be built yet" is no failure and is removed by its own task only.
     Remove(String),
     /// It is written.
     Write(Outcome),
@@ -99,7 +99,7 @@ pub fn mark(
 }
 
 impl Outcome {
-    /// It says that nothing can be built yet, and not that something failed.
+    /// Whether it says that nothing can be built yet, rather than that a task failed.
     pub fn is_not_yet(&self) -> bool {
         self.cause == Cause::Skew && [0, 10].contains(&self.exit_code)
     }

@@ -1,5 +1,5 @@
-//! How things are: what is published, what upstream has, and what follows from
-//! both. Pure: from what was asked to the document, and from that to a screen.
+//! The status: what is published, what upstream has, and what follows from both.
+//! Pure: from the answers to the document, and from the document to a screen.
 
 mod screen;
 mod state;
@@ -53,7 +53,7 @@ pub fn judge(config: &Config, asked: &Asked) -> Result<Status, Error> {
         Ok(upstream) => offered(config, asked, upstream)?,
         Err(why) => (Offer::default(), unknown(why.clone())),
     };
-    // With something to build, it is the published image that nobody knows of.
+    // Something can be built, so it is the published image that is unknown.
     if verdict.word == Word::Unknown && offer.buildable.is_none() {
         miss("upstream", &verdict.text);
     }

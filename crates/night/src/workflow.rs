@@ -96,7 +96,7 @@ pub enum Standing {
 }
 
 impl Standing {
-    /// Of GitHub's words for a run.
+    /// From GitHub's `status` and `conclusion` of a run.
     pub fn of(run: &Run) -> Self {
         if run.status.as_deref() != Some("completed") {
             return Self::Running;
@@ -161,7 +161,7 @@ impl Line {
             _ => run.updated_at,
         };
         let begin = run.run_started_at.unwrap_or(run.created_at);
-        // Their clock and this one need not agree.
+        // GitHub's clock and this one may differ.
         let between = |from: Timestamp, to: Timestamp| (to.as_second() - from.as_second()).max(0);
         let word = run.conclusion.as_deref().or(run.status.as_deref());
         Self {

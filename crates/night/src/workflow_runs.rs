@@ -78,7 +78,7 @@ pub fn run(world: &World<'_>, request: &Request) -> Result<Done, Error> {
     run_at(world, request, Tempo::default())
 }
 
-/// The same, at another tempo.
+/// The same with another pace of requests, for tests.
 ///
 /// # Errors
 /// As [`run`].
@@ -127,8 +127,8 @@ fn start(
         branch: Some(&branch),
         actor: None,
     };
-    // Where GitHub does not say which run it is, it is the one that was not
-    // there before.
+    // Where GitHub does not name the run that it started, it is the one that is
+    // newer than all runs before the request.
     let before = project.runs(file, &by_hand, 1)?;
     let before = before.first().map_or(0, |run| run.id);
     let sent = Value::Object(inputs.clone());

@@ -24,7 +24,7 @@ pub enum Cause {
     Skew,
     /// A registry.
     Registry,
-    /// Something between here and there, or Fedora, or GitHub.
+    /// The connection, Fedora's servers, or GitHub.
     Network,
     /// None of these.
     Unknown,
@@ -85,7 +85,7 @@ pub fn of_error(error: &dyn Failure, step: Option<&str>) -> Cause {
     }
 }
 
-/// The kind of an answer that is no good one.
+/// The cause of a task that ended with a negative answer.
 pub fn of_answer(done: Done, task: &str) -> Cause {
     match (done, task) {
         (Done::NotYet, _) => Cause::Skew,
@@ -100,8 +100,8 @@ pub fn of_answer(done: Done, task: &str) -> Cause {
     }
 }
 
-/// The kind of a failed step that is none of this program's, by the name that
-/// the workflow gives it.
+/// The cause of a failed workflow step that is not one of our tasks, by the name
+/// that the workflow gives it.
 pub fn of_foreign_step(name: &str) -> Cause {
     let name = name.to_ascii_lowercase();
     let has = |words: &[&str]| words.iter().any(|word| name.contains(word));
@@ -116,7 +116,7 @@ pub fn of_foreign_step(name: &str) -> Cause {
     }
 }
 
-/// Steps of plans, and what errors call themselves.
+/// The cause for the name of a plan's step, or of an error's step.
 fn of_step(step: &str) -> Option<Cause> {
     Some(match step.split_whitespace().next()? {
         "build" | "packages" => Cause::Build,
@@ -126,7 +126,7 @@ fn of_step(step: &str) -> Option<Cause> {
         }
         "fetch" | "pull" | "push" | "read" | "take" | "join" | "attach" | "name" | "promote"
         | "confirm" | "retract" | "base" | "measure" | "history" => Cause::Registry,
-        // An image that is not what its tag says.
+        // A kmods image whose labels contradict its tag.
         "kmods" => Cause::Skew,
         "gather" | "facts" | "kernel" | "forecast" | "Fedora" => Cause::Network,
         "lock" => Cause::Configuration,
@@ -134,8 +134,8 @@ fn of_step(step: &str) -> Option<Cause> {
     })
 }
 
-/// Who did not answer. A registry's addresses have `/v2/` in them or are names
-/// of images; those of Fedora and GitHub are neither.
+/// Whether it was a registry that did not answer: its addresses contain `/v2/`, or
+/// are names of images; those of Fedora and GitHub are URLs without `/v2/`.
 fn of_silence(why: &Unknown) -> Cause {
     let elsewhere = why.detail.contains("://") && !why.detail.contains("/v2/");
     match why.trouble {

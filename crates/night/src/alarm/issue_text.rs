@@ -3,7 +3,7 @@
 use super::classify::Cause;
 use super::state_marker::{IMAGE, State, Trouble};
 
-/// What it was, and what to do.
+/// What the cause means, and what to do about it.
 fn meaning(cause: Cause) -> (&'static str, &'static str) {
     match cause {
         Cause::Signing => (
@@ -52,7 +52,7 @@ fn meaning(cause: Cause) -> (&'static str, &'static str) {
     }
 }
 
-/// The first line: what it was, and what to do.
+/// The first line: the causes, and what to do about them.
 pub fn headline(state: &State) -> String {
     let mut causes = state.causes();
     let Some(first) = causes.pop_first() else {
@@ -127,7 +127,7 @@ pub fn body(state: &State) -> String {
     )
 }
 
-/// What is said when all is well again.
+/// The comment on a recovery.
 pub fn recovered(place: &str, run: Option<&str>) -> String {
     let place = match place {
         IMAGE => "the published image is young".to_owned(),

@@ -1,4 +1,5 @@
-//! Keeps the issue: what a job's end means for it, and doing that.
+//! Keeps the alarm's issue up to date after a job: gathers the facts, plans, and
+//! performs the plan at GitHub.
 
 use host::process::interrupted;
 use host::{Done, Secret, env};
@@ -23,7 +24,7 @@ pub enum JobStatus {
     Success,
     /// One of them did not.
     Failure,
-    /// It was stopped: by a person, or because it took too long.
+    /// The job was stopped by a person, or by its time limit.
     Cancelled,
     /// It had nothing to do.
     Skipped,
@@ -74,8 +75,9 @@ pub fn run_at(world: &World<'_>, args: Call<'_>, pace: Pace) -> Result<Done, Err
     let state = planned.state.clone();
     let mut number = planned.issue;
     let mut done: Vec<String> = Vec::new();
-    // Whoever opens an issue looks again: another run may have done so at the
-    // same time. Then the first one stays, and the other is closed as the same.
+    // After opening an issue, list them again: another run may have opened one at
+    // the same time. The issue with the lower number stays, the other is closed as
+    // a duplicate.
     for _ in 0..2 {
         let mut opened = None;
         for effect in &planned.effects {
@@ -112,7 +114,7 @@ struct Document<'a> {
     effects: &'a [String],
 }
 
-/// A list may not have yet what was opened a moment ago.
+/// GitHub's list may not show an issue yet that was opened a moment ago.
 fn with(mut issues: Vec<Issue>, opened: Issue) -> Vec<Issue> {
     if issues.iter().all(|issue| issue.number != opened.number) {
         issues.push(opened);
@@ -168,8 +170,8 @@ fn gather(world: &World<'_>, args: Call<'_>, project: &Project) -> Result<Facts,
     })
 }
 
-/// A step failed that is none of this program's, or that did not come to its
-/// end. GitHub may know its name.
+/// For a failed step that is not a task of ours, or a task that was cut off: asks
+/// GitHub for the step's name.
 fn foreign(world: &World<'_>, project: &Project) -> Ended {
     let run = &world.env.run;
     let name = match (run.id, run.attempt, &run.runner) {
@@ -188,7 +190,7 @@ fn foreign(world: &World<'_>, project: &Project) -> Ended {
     }
 }
 
-/// The age of the published image. No answer is no verdict.
+/// The age of the published image; unknown if the registry does not answer.
 fn age(world: &World<'_>) -> Result<Age, Error> {
     let tag = world.config.image.tags.first();
     let (Some(tag), true) = (tag, world.config.alarm.image_age_days > 0) else {
@@ -211,17 +213,17 @@ fn age(world: &World<'_>) -> Result<Age, Error> {
     };
     let days =
         created.map(|created| (world.env.now.as_second() - created.as_second()).div_euclid(86_400));
-    // A date in the future is a wrong clock, and no verdict.
+    // A date in the future means that a clock is wrong: the age is unknown.
     let days = days.and_then(|days| u32::try_from(days).ok());
     Ok(days.map_or(Age::Unknown, Age::Days))
 }
 
-/// Where effects go. What is opened comes back.
+/// Performs effects; returns the issue if it opened one.
 trait Sink {
     fn perform(&mut self, effect: &Effect) -> Result<Option<Issue>, Error>;
 }
 
-/// They were printed, and that is all.
+/// A dry run: the effects were printed, and nothing else is done.
 struct Dry;
 
 impl Sink for Dry {
@@ -241,7 +243,8 @@ impl Sink for Live<'_> {
             Effect::Open { title, body, label } => {
                 let issue = self.project.open_issue(title, body, label)?;
                 if issue.labels.iter().all(|name| name != label) {
-                    // It would not be found again, and each night open another.
+                    // Without its label the issue is not found again, and each night would open
+                    // another one.
                     let close = Change {
                         state: Some(("closed", "not_planned")),
                         ..Change::default()
@@ -264,7 +267,8 @@ impl Sink for Live<'_> {
                 let Some(webhook) = &self.world.config.alarm.webhook else {
                     return Ok(None);
                 };
-                // The issue is the alarm; this only hurries.
+                // The issue is the alarm. The message only tells people sooner, so its failure
+                // is a warning.
                 let sent = address(self.world, webhook).and_then(|address| {
                     let agent = Agent::new(Limits::default());
                     remote::webhook::post(&agent, &address, message)

@@ -1,4 +1,4 @@
-//! Facts -> what is done with the issue. Pure.
+//! From facts to what is done with the issue. Pure.
 
 use std::fmt;
 
@@ -16,9 +16,9 @@ use super::{issue_text, state_marker};
 pub enum Ended {
     /// All its steps did.
     Well,
-    /// One did not; what kind of thing that was, and what it said.
+    /// A step failed: the kind of failure, and one line of the error.
     Badly(Cause, String),
-    /// It says neither: cancelled, skipped.
+    /// The job was cancelled or skipped, which says nothing about the image.
     Otherwise,
 }
 
@@ -27,7 +27,7 @@ pub enum Ended {
 pub enum Age {
     /// In whole days.
     Days(u32),
-    /// Nobody asked, nobody answered, or there is none: no verdict.
+    /// Unknown: not asked, no answer, or no image.
     Unknown,
 }
 
@@ -42,7 +42,7 @@ pub struct Facts {
     pub not_yet: bool,
     /// The published image.
     pub age: Age,
-    /// It may be so old; 0 for any age.
+    /// Days that the published image may be old; 0 turns this check off.
     pub most_days: u32,
     /// Issues with the label, open and closed.
     pub issues: Vec<Issue>,
@@ -52,7 +52,7 @@ pub struct Facts {
     pub today: Date,
     /// The page of the run.
     pub run: Option<String>,
-    /// There is somebody to tell besides.
+    /// `image.yaml` has a webhook.
     pub webhook: bool,
 }
 
@@ -82,7 +82,7 @@ pub enum Effect {
         /// What it says.
         body: String,
     },
-    /// A message is sent. Where to, `image.yaml` knows.
+    /// A message is sent to the webhook of `image.yaml`.
     Notify(Message),
 }
 
@@ -120,7 +120,7 @@ impl fmt::Display for Effect {
     }
 }
 
-/// Where it stands, in a word.
+/// What became of the issue, in a word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Verdict {
@@ -132,7 +132,7 @@ pub enum Verdict {
     Changed,
     /// The open issue stays as it is.
     Known,
-    /// A person closed it as not planned, and it is still the same.
+    /// A person closed the issue as not planned, and the cause is the same.
     Muted,
     /// The issue is closed: all is well again.
     Recovered,
@@ -160,9 +160,10 @@ fn is_ours(issue: &Issue, label: &str) -> bool {
     issue.trusted && issue.labels.iter().any(|name| name == label)
 }
 
-/// What GitHub has of the alarm.
+/// The alarm's issues at GitHub.
 struct Known<'a> {
-    /// The issue: of several the one with the lowest number, whoever looks.
+    /// The alarm's issue. If there are several, every run takes the one with the
+    /// lowest number.
     issue: Option<&'a Issue>,
     /// What it remembers.
     remembered: State,
@@ -192,7 +193,8 @@ impl<'a> Known<'a> {
         self.issue.is_some_and(|issue| issue.open)
     }
 
-    /// A person has closed it, and wants to hear of something else only.
+    /// A person has closed the issue as not planned: only another cause opens it
+    /// again.
     fn is_muted(&self) -> bool {
         let reason = self.issue.and_then(|issue| issue.reason.as_deref());
         !self.is_open() && reason == Some("not_planned")
@@ -253,8 +255,8 @@ pub fn plan(facts: &Facts) -> Plan {
     }
 }
 
-/// What is done with an issue that there is. It is changed before a comment is
-/// added: cut off in between, the next night says nothing twice.
+/// The effects on an existing issue. The issue is changed before a comment is
+/// added, so that a run that is cut off in between does not comment twice.
 fn of_known(
     facts: &Facts,
     known: &Known<'_>,
@@ -286,7 +288,7 @@ fn of_known(
             let words = issue_text::recovered(place(before, facts), facts.run.as_deref());
             vec![change(Some(("closed", "completed"))), comment(words)]
         }
-        // Nobody hears of it, and it is remembered.
+        // Only the remembered state changes; nobody is notified.
         Verdict::Quiet | Verdict::Known | Verdict::Muted
             if known.before() == known.remembered && *state != known.remembered =>
         {
@@ -320,7 +322,7 @@ fn after(mut state: State, facts: &Facts) -> State {
     state
 }
 
-/// A trouble is kept as it began, as long as it is of the same kind.
+/// A trouble keeps its first day and text as long as its cause is the same.
 fn note(state: &mut State, place: &str, cause: Cause, said: &str, facts: &Facts) {
     let known = state.troubles.get(place);
     if known.is_some_and(|known| known.cause == cause) {
@@ -335,13 +337,13 @@ fn note(state: &mut State, place: &str, cause: Cause, said: &str, facts: &Facts)
     state.troubles.insert(place.to_owned(), trouble);
 }
 
-/// An issue that is the same as another.
+/// Closes a duplicate of the alarm's issue.
 fn same(issue: &Issue, first: u64) -> Effect {
     Effect::Change {
         number: issue.number,
         change: Change {
             title: None,
-            // Without the marker: it is none any more.
+            // Without the marker it no longer counts as the alarm's issue.
             body: Some(format!("Duplicate of #{first}.\n")),
             state: Some(("closed", "duplicate")),
         },

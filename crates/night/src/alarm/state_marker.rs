@@ -1,5 +1,5 @@
-//! What the issue remembers: the troubles, in a comment of its body that people
-//! do not see. By it the issue is found again, too.
+//! What the alarm's issue remembers: the troubles, as JSON in an HTML comment in
+//! its body, which people do not see. The comment also marks the issue as ours.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -29,7 +29,7 @@ pub struct Trouble {
     pub cause: Cause,
     /// The day of the first failure.
     pub since: Date,
-    /// One line of that which failed.
+    /// One line of the error.
     pub said: String,
     /// The page of the run.
     pub run: Option<String>,
@@ -48,7 +48,7 @@ impl State {
         places.filter(|place| *place != IMAGE)
     }
 
-    /// Both; where both have one, the first one's.
+    /// The troubles of both; where both have one for a job, that of `self`.
     #[must_use]
     pub fn with(mut self, other: Self) -> Self {
         for (place, trouble) in other.troubles {
@@ -59,8 +59,8 @@ impl State {
 
     /// The comment that remembers this, below the text of the issue.
     pub fn marker(&self) -> String {
-        // Of what JSON can have, these two could end the comment; and only
-        // strings have them.
+        // `<` and `>` could end the HTML comment. In JSON they occur only in
+        // strings, where they can be escaped.
         let json = serde_json::to_string(self).unwrap_or_default();
         let json = json.replace('<', "\\u003c").replace('>', "\\u003e");
         format!("{BEGIN}{json}{END}")

@@ -1,4 +1,4 @@
-//! How things are: what was asked, and the document that is made of it.
+//! The status: the answers it is made of, and the document of `--json`.
 
 use image_build::facts::{Local, Upstream};
 use image_build::lock::Lock;
@@ -11,15 +11,16 @@ use version_discovery::FcosVersion;
 
 use crate::workflow::Line;
 
-/// What was asked, with what came of it.
+/// The answers that the status is made of.
 pub struct Asked {
-    /// The moment that all of it is of.
+    /// The time of the answers.
     pub now: Timestamp,
     /// The first tag that hosts follow.
     pub followed: ImageRef,
     /// What it names.
     pub published: Answer<Inspected>,
-    /// The lock of that: in its label, or beside it.
+    /// The lock of the published image: from its label, or from the artefact beside
+    /// it.
     pub lock: Answer<Lock>,
     /// Its signature.
     pub signature: Signature,
@@ -37,7 +38,7 @@ pub struct Asked {
 pub struct Status {
     /// The tag that hosts follow.
     pub followed: ImageRef,
-    /// What it names; none if nothing is published, or nobody knows.
+    /// The published image; `None` if there is none, or if that is unknown.
     pub published: Option<Published>,
     /// What upstream has now.
     pub upstream: Offer,
@@ -75,7 +76,7 @@ pub struct Published {
     pub size: u64,
     /// Whether hosts would find a signature.
     pub signature: Signature,
-    /// Of what it was built; none if it does not say.
+    /// The inputs it was built of; `None` if it has no lock.
     pub inputs: Option<Inputs>,
 }
 
@@ -121,7 +122,7 @@ pub struct Offer {
     pub buildable: Option<Inputs>,
 }
 
-/// How things stand, in a word.
+/// The verdict in a word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Word {
@@ -147,7 +148,7 @@ pub struct Verdict {
     pub word: Word,
     /// In a sentence.
     pub text: String,
-    /// What a build now would change; empty if nothing, or nobody knows.
+    /// What a build would change; empty if nothing, or if that is unknown.
     pub changes: Vec<String>,
     /// Why nothing newer is taken.
     pub why_not_newer: Vec<String>,
@@ -159,7 +160,8 @@ pub struct Verdict {
 pub enum Workflows {
     /// The last run of each.
     Asked(Vec<LastRun>),
-    /// There is nobody to ask, or nobody to ask as. No failure.
+    /// The workflows were not asked about: no repository at GitHub, or no token. That
+    /// is no failure.
     Nobody(String),
     /// They could not be asked, and why.
     Unknown(String),
