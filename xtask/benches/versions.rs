@@ -17,7 +17,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use support::upstream::{BASE, KMODS, kernel};
-use support::{Bench, FCOS};
+use support::{FCOS, Sandbox};
 
 const LATENCY: Duration = Duration::from_millis(50);
 const RUNS: usize = 5;
@@ -36,15 +36,15 @@ skopeo inspect --tls-verify=false "docker://$HERE/$KMODS:${zfs}_kernel-$KERNEL" 
 "#;
 
 /// The median of some runs, and the requests of the last.
-fn measured(bench: &Bench, mut run: impl FnMut()) -> (Duration, usize) {
+fn measured(sandbox: &Sandbox, mut run: impl FnMut()) -> (Duration, usize) {
     let mut times = Vec::new();
     let mut requests = 0;
     for _ in 0..RUNS {
-        let before = bench.upstream.requests().len();
+        let before = sandbox.upstream.requests().len();
         let begin = Instant::now();
         run();
         times.push(begin.elapsed());
-        requests = bench.upstream.requests().len() - before;
+        requests = sandbox.upstream.requests().len() - before;
     }
     times.sort();
     (times[RUNS / 2], requests)
@@ -56,18 +56,18 @@ fn installed(program: &str) -> bool {
 }
 
 fn main() {
-    let bench = Bench::new();
-    bench.upstream.tokens();
-    bench.upstream.delay(LATENCY);
-    let cache = bench.path("home/.cache");
+    let sandbox = Sandbox::new();
+    sandbox.upstream.tokens();
+    sandbox.upstream.delay(LATENCY);
+    let cache = sandbox.path("home/.cache");
     let versions = || {
-        bench.run(&["versions"]).expect(0);
+        sandbox.run(&["versions"]).expect(0);
     };
-    let cold = measured(&bench, || {
+    let cold = measured(&sandbox, || {
         let _ = std::fs::remove_dir_all(&cache);
         versions();
     });
-    let warm = measured(&bench, versions);
+    let warm = measured(&sandbox, versions);
     let show = |name: &str, (time, requests): (Duration, usize)| {
         println!(
             "{name:<28} {:>5.0} ms  {requests:>2} requests",
@@ -91,7 +91,7 @@ fn main() {
     let script = || {
         let status = Command::new("bash")
             .args(["-c", SCRIPT])
-            .env("HERE", bench.upstream.address().to_string())
+            .env("HERE", sandbox.upstream.address().to_string())
             .env("BASE", BASE)
             .env("KMODS", KMODS)
             .env("KERNEL", kernel())
@@ -101,7 +101,7 @@ fn main() {
             .unwrap();
         assert!(status.success(), "the script for {FCOS} failed");
     };
-    let peer = measured(&bench, script);
+    let peer = measured(&sandbox, script);
     show("skopeo inspect | jq", peer);
     let ratio = |time: Duration| peer.0.as_secs_f64() / time.as_secs_f64();
     println!(
