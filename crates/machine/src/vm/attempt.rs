@@ -31,7 +31,7 @@ use crate::vm::{
     wrong_boot,
 };
 
-/// What the machine is before its config makes something of it.
+/// The system that the config is installed on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum, serde::Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Base {
@@ -71,11 +71,11 @@ pub struct Options {
     pub switch: Option<Option<ImageRef>>,
     /// Judge against planted mistakes, too.
     pub mistakes: bool,
-    /// Have nights that go badly instead.
+    /// Try machines that must fail instead, and look whether each says why.
     pub nights: bool,
 }
 
-/// What installs, and what shows that it lasts.
+/// The first boot installs; the second one shows that the result lasts.
 const BOOTS: usize = 2;
 
 /// Installs, boots twice, judges.
@@ -184,13 +184,13 @@ fn base_here(world: &World<'_>) -> Base {
     }
 }
 
-/// The folder of large things that can be made again.
+/// The folder of guests and disks in the person's cache.
 fn cache(world: &World<'_>) -> PathBuf {
     let own = world.env.root.join("target");
     world.env.cache_dir.clone().unwrap_or(own).join("vm-bases")
 }
 
-/// The source, translated, in words that the base understands.
+/// The translated config, in the Ignition version that the base understands.
 fn source(world: &World<'_>, name: &str, base: Base) -> Result<Value, Error> {
     let wrong = |detail: String| Error::Step {
         step: format!("{name}.bu"),

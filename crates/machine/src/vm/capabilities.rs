@@ -1,4 +1,4 @@
-//! What this machine has for virtual ones.
+//! What this machine offers for virtual machines: QEMU, KVM, firmware.
 
 use std::path::Path;
 
@@ -75,7 +75,7 @@ fn judge_kvm(opened: std::io::Result<()>, cpuinfo: &str) -> Result<(), String> {
     }
 }
 
-/// What runs a machine here, and why it is not KVM.
+/// The acceleration that is used, and why it is not KVM.
 pub fn acceleration(emulate: bool) -> (Acceleration, Option<String>) {
     if emulate {
         return (Acceleration::Emulation, Some("as asked".to_owned()));

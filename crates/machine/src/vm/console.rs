@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// How far a boot is. Their order is the order of a boot.
+/// The stages of a boot, in their order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Stage {
@@ -24,7 +24,7 @@ pub enum Stage {
     Up,
     /// It reports.
     Report,
-    /// It has reported, and goes down.
+    /// The guest has reported, and powers off.
     Down,
 }
 
@@ -70,7 +70,7 @@ impl fmt::Display for Stage {
 pub struct Console {
     /// Bytes of a line that has not ended.
     rest: Vec<u8>,
-    /// All whole lines, without what steers a terminal.
+    /// All complete lines, without terminal escape sequences.
     text: String,
     stage: Stage,
 }
@@ -100,12 +100,12 @@ impl Console {
         while let Some(end) = self.rest.iter().position(|byte| *byte == b'\n') {
             let line: Vec<u8> = self.rest.drain(..=end).collect();
             let line = plain(&String::from_utf8_lossy(&line));
-            // The clockwork of a waiting systemd.
+            // systemd's counter while it waits for a job.
             if line.is_empty() || (line.contains(" Job ") && line.contains("/start running (")) {
                 continue;
             }
             if let Some(stage) = Stage::of(&line) {
-                // Nothing goes back, but by a reboot.
+                // Only a reboot leads to an earlier stage.
                 self.stage = match stage {
                     Stage::Kernel => stage,
                     _ => self.stage.max(stage),
@@ -127,7 +127,7 @@ impl Console {
         self.stage
     }
 
-    /// What stands on the last line, ended or not: a prompt does not end it.
+    /// The last line, even without its line end: a prompt has none.
     pub fn prompt(&self) -> String {
         plain(&String::from_utf8_lossy(&self.rest))
     }

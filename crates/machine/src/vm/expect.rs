@@ -18,7 +18,7 @@ use super::config::rendered;
 pub use expectation::{Boot, Check, Expectation, Pins, Question};
 pub(super) use expectation::{sha256, system};
 
-/// Everything that a config says of a machine, those inside it included.
+/// Every expectation of a config, with the configs merged into it.
 pub fn expectations(config: &Value) -> Vec<Expectation> {
     let rendered = rendered(config);
     let mut list = List::default();

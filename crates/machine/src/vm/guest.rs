@@ -65,14 +65,14 @@ const FINISH: &str = include_str!("assets/debian/finish.sh");
 /// Puts that system on the disk, from outside.
 const DISK: &str = include_str!("assets/debian/disk.sh");
 
-/// Of nobody's interest in a guest that lives for two boots.
+/// What a guest that lives for two boots does not need.
 const EXCLUDED: [&str; 3] = [
     "/usr/share/doc/*",
     "/usr/share/locale/*",
     "/usr/share/man/*",
 ];
 
-/// Guests of so many recipes are kept: several checkouts share a cache.
+/// How many guests are kept: checkouts with other recipes share the cache.
 const KEPT: usize = 3;
 
 /// The files of a guest that was made.
@@ -117,7 +117,7 @@ pub fn arguments(first_boot: bool) -> String {
     text
 }
 
-/// The name of everything that a guest is made of.
+/// A digest of everything that a guest is made of, as its name.
 ///
 /// # Errors
 /// Never.
@@ -214,7 +214,7 @@ fn command(folder: &Path, options: &Path, sources: &[PathBuf]) -> Invocation {
     ];
     let excluded = EXCLUDED.iter();
     args.extend(excluded.map(|path| format!("--dpkgopt=path-exclude={path}")));
-    // Words for a shell: the folder is ours, and its name has nothing odd.
+    // These are words for a shell; the folder's name needs no quoting, as it is ours.
     args.extend(
         [
             format!("upload '{}' /finish.sh", path("finish.sh")),
@@ -390,7 +390,7 @@ fn prune(cache: &Path) {
     }
 }
 
-/// Copies a file, and no hole of it.
+/// Copies a file and keeps its holes sparse.
 ///
 /// # Errors
 /// If cp(1) fails.

@@ -75,7 +75,7 @@ impl Judgement {
         self.rows.iter().filter(move |row| row.verdict == verdict)
     }
 
-    /// One line: how many rows fare how.
+    /// One line: how many rows hold, are broken, or are not judged.
     pub fn summary(&self) -> String {
         if let Some(why) = &self.no_report {
             return why.clone();
@@ -242,7 +242,7 @@ impl Here<'_> {
         let hash = word.len() == 64;
         let found = match found {
             None => SILENT.to_owned(),
-            // A list of hashes is no reading matter.
+            // A list of hashes tells a person nothing.
             Some(list) if hash && holds => {
                 format!("one of {}", list.split_whitespace().count())
             }
@@ -262,7 +262,7 @@ impl Here<'_> {
     }
 }
 
-/// A missing answer about content, by what the thing is instead.
+/// What stands for missing content: the type, if it is no regular file.
 fn absence(here: &Here<'_>, subject: &str) -> String {
     match here.findings.get(subject, "type") {
         None | Some("file") => SILENT.to_owned(),

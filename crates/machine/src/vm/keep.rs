@@ -1,4 +1,4 @@
-//! `--keep`: the machine runs on, and a person can go in.
+//! `--keep`: leaves the machine running, with a root console and SSH.
 
 use host::process;
 use host::process::Invocation;
@@ -11,7 +11,7 @@ use crate::vm::{machine::CONSOLE_SOCKET, run::Booted, trial::Trial};
 /// The private half of the key for this one machine.
 const KEY: &str = "key";
 
-/// Ways in, as an Ignition config: root's shell on the console, and a key for
+/// Logins for a person, as an Ignition config: root's shell on the console, and a key for
 /// root's SSH.
 ///
 /// # Errors

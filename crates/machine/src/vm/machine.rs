@@ -17,7 +17,7 @@ pub const TPM_SOCKET: &str = "tpm/sock";
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Acceleration {
-    /// This machine's own, through `/dev/kvm`.
+    /// KVM, through `/dev/kvm`.
     Kvm,
     /// A program.
     Emulation,
@@ -56,7 +56,7 @@ pub enum Start {
 pub enum Network {
     /// It has no card.
     None,
-    /// It has one with an address, and nobody answers there.
+    /// A network card and an address, but nothing that answers.
     Alone,
     /// What this machine reaches.
     Open,
@@ -133,7 +133,7 @@ impl Machine {
         }
         for (number, disk) in self.disks.iter().enumerate() {
             let (file, format) = (value(&disk.file), disk.format);
-            // Nobody reads the disk after a crash of this machine.
+            // The disk is thrown away, so it need not survive a crash of this machine.
             option(
                 "drive",
                 format!("if=none,id=disk{number},file={file},format={format},cache=unsafe"),

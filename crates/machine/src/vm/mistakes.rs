@@ -1,4 +1,5 @@
-//! Configs that are wrong in one place, to see whether the judge sees it. Pure.
+//! Planted mistakes: configs that are wrong in one place, which the judge must
+//! find. Pure.
 //!
 //! A machine that was installed from the right config is judged against the
 //! wrong one. That is the same as the other way round, and takes no boot.

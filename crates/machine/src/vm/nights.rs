@@ -1,5 +1,5 @@
-//! Nights that go badly: what happens to a machine whose TPM, disk or config is
-//! not what it should be, and whether it says so.
+//! Machines that must fail: with a TPM, disk or config that is not what it should
+//! be. Each has to say why it failed.
 
 use std::path::Path;
 
@@ -29,10 +29,10 @@ struct Night {
     title: &'static str,
     /// It ended as it should.
     well: bool,
-    /// What its console gave as the reason.
+    /// The reason that its console gave.
     said: String,
     seconds: f64,
-    /// Processes and files that outlived it.
+    /// Processes and files that were left behind.
     left: Vec<String>,
 }
 
@@ -86,7 +86,7 @@ fn night(title: &'static str, booted: &Booted, right: impl Fn(&Reason) -> bool) 
     }
 }
 
-/// The two that need a machine that was well once.
+/// The two trials that start from a machine that was installed well.
 fn after_an_installation(
     parts: &Parts<'_>,
     config: &Value,
@@ -170,7 +170,7 @@ fn small_disk(parts: &Parts<'_>, config: &Value) -> Result<Night, Error> {
     Ok(night)
 }
 
-/// Takes the machine away, and looks whether anything of it stays.
+/// Removes the machine, and looks whether anything of it is left.
 fn end(night: &mut Night, trial: Trial<'_>) {
     let folder = trial.folder().to_owned();
     drop(trial);
@@ -178,7 +178,7 @@ fn end(night: &mut Night, trial: Trial<'_>) {
     night.well &= night.left.is_empty();
 }
 
-/// What a machine has left: its folder, and processes that live in it.
+/// What is left of a machine: its folder, and processes in it.
 fn left(folder: &Path) -> Vec<String> {
     let mut left = Vec::new();
     if folder.exists() {

@@ -1,4 +1,4 @@
-//! Why a boot went wrong, as its console says it. Pure.
+//! Why a boot failed, read from its console. Pure.
 
 use std::fmt;
 
@@ -11,11 +11,11 @@ pub enum Reason {
     Panic(String),
     /// Ignition gave up.
     Ignition(String),
-    /// A disk stayed shut: nobody can open it but a person with its words.
+    /// An encrypted disk could not be unlocked: the console asks for its passphrase.
     Locked {
         /// What systemd calls it.
         disk: String,
-        /// What the TPM said to clevis, if that was heard.
+        /// The TPM's error to clevis, if the console shows it.
         said: Option<String>,
     },
     /// The system could not start; which units.
@@ -43,11 +43,11 @@ impl fmt::Display for Reason {
 }
 
 impl Reason {
-    /// Whether nothing comes after it.
+    /// Whether this reason is final: the boot cannot go on.
     pub fn is_final(&self) -> bool {
         match self {
             Self::Panic(_) => true,
-            // Without a word of the TPM, clevis may still be at it.
+            // Without an error of the TPM, clevis may still be trying.
             Self::Locked { said, .. } => said.is_some(),
             // What comes after it says more.
             Self::Ignition(_) | Self::Emergency(_) => false,
@@ -73,7 +73,7 @@ const WAITS: [&str; 2] = [
     "You are in emergency mode.",
 ];
 
-/// Whether the console waits for a person, who does not come.
+/// Whether the console waits for input from a person.
 pub fn waits_for_a_person(console: &Console) -> bool {
     let prompt = console.prompt();
     let text = console.text();
@@ -82,7 +82,7 @@ pub fn waits_for_a_person(console: &Console) -> bool {
         .any(|words| text.contains(words) || prompt.contains(words))
 }
 
-/// The disk whose words are asked for, if nobody has opened it since.
+/// The disk whose passphrase is asked for, if it was not unlocked since.
 pub fn asked_for(console: &Console) -> Option<String> {
     let all = format!("{}{}", console.text(), console.prompt());
     let (_, rest) = all.rsplit_once(QUESTION)?;

@@ -23,21 +23,21 @@ const LARGEST: u64 = 8 * 1024 * 1024;
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Findings(BTreeMap<String, BTreeMap<String, String>>);
 
-/// Why there are no findings. Never a green judgement.
+/// Why there are no findings. Such a boot is never green.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NoReport {
     /// No line of a report.
     Nothing,
     /// It is a report of another config's questions.
     OfAnother(String),
-    /// So many lines of so many came through; 0 of them if the end is missing.
+    /// How many lines arrived, of how many; of 0 if the end is missing.
     Torn {
         /// Lines with a right sum.
         have: usize,
         /// Lines that were sent.
         of: usize,
     },
-    /// All lines are there, and make no sense.
+    /// All lines arrived, and they are not a report.
     Garbled(String),
 }
 

@@ -26,7 +26,8 @@ pub struct Room {
 /// Where machines run, below the checkout.
 const ROOMS: &str = "target/vm";
 
-/// In a room that stays: the process whose end makes it litter.
+/// In a folder that is kept: the id of the process; once that ended, the folder may
+/// be removed.
 const OWNER: &str = "pid";
 
 impl Room {
@@ -58,7 +59,7 @@ impl Room {
         &self.path
     }
 
-    /// It stays for as long as that process lives.
+    /// Keeps the folder for as long as that process lives.
     ///
     /// # Errors
     /// [`host::Error::File`].
@@ -76,7 +77,7 @@ fn room(number: u32) -> String {
 impl Drop for Room {
     fn drop(&mut self) {
         if !self.stays {
-            // What was killed may still be at its last write.
+            // A killed process may still finish its last write.
             soon(Duration::from_secs(10), || {
                 std::fs::remove_dir_all(&self.path).is_ok() || !self.path.exists()
             });
@@ -94,7 +95,7 @@ pub struct Watch<'a> {
     pub serial: bool,
     /// It stays up after its report.
     pub stays: bool,
-    /// What the story calls it: `boot 1`.
+    /// Its name in progress lines: `boot 1`.
     pub name: &'a str,
 }
 
@@ -105,9 +106,9 @@ pub enum End {
     Off,
     /// It has reported, and runs on.
     Up,
-    /// It was ended, because its console says why it cannot go on.
+    /// The boot was ended: its console says why it cannot go on.
     Stuck,
-    /// It was ended: a stage took longer than its limit.
+    /// The boot was ended: a stage took longer than its limit.
     Late(Stage),
 }
 
@@ -126,7 +127,7 @@ pub struct Booted {
 }
 
 impl Booted {
-    /// Leaves the machine to the person: QEMU's process id. The TPM ends with
+    /// Leaves the machine running; returns QEMU's process id. The TPM ends with
     /// it.
     pub fn leave(&mut self) -> Option<u32> {
         let (qemu, tpm) = self.running.take()?;

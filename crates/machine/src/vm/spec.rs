@@ -1,4 +1,4 @@
-//! A config in the words of an older Ignition. Pure.
+//! Rewrites a config to an older version of the Ignition specification. Pure.
 
 use serde_json::Value;
 
@@ -10,7 +10,7 @@ const OF_LUKS: [(&str, (u64, u64)); 3] = [
     ("cex", (3, 5)),
 ];
 
-/// The newest version whose news are known here.
+/// The newest specification whose changes are known here.
 const KNOWN: (u64, u64) = (3, 6);
 
 /// What became of a config's version.
@@ -18,14 +18,14 @@ const KNOWN: (u64, u64) = (3, 6);
 pub enum Fit {
     /// It was old enough.
     AsItIs,
-    /// It used nothing newer, and says so now. Which version it had.
+    /// It uses nothing newer, so its version was lowered. The version it had.
     Lowered(String),
 }
 
 /// Makes the config say that it is of `newest` at the most.
 ///
 /// # Errors
-/// A line that names what a base of that version would not understand.
+/// A message that names what Ignition of that version would not understand.
 pub fn fit(config: &mut Value, newest: (u64, u64)) -> Result<Fit, String> {
     let text = config["ignition"]["version"]
         .as_str()
@@ -80,7 +80,7 @@ pub fn fit(config: &mut Value, newest: (u64, u64)) -> Result<Fit, String> {
 fn parse(text: &str) -> Option<(u64, u64)> {
     let mut parts = text.split('.');
     let version = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);
-    // `3.6.0-experimental` is none that stays.
+    // An experimental version such as `3.6.0-experimental` is not stable.
     (parts.next() == Some("0") && parts.next().is_none()).then_some(version)
 }
 

@@ -46,7 +46,7 @@ fn name(stage: Boot) -> &'static str {
     }
 }
 
-/// What this switch's reports call themselves.
+/// The id of this switch's reports.
 fn id(switch: &Switch) -> String {
     sha256(values(switch).as_bytes())[..12].to_owned()
 }
@@ -122,7 +122,7 @@ pub fn harness(switch: &Switch) -> Value {
     })
 }
 
-/// What must hold at each of the three boots.
+/// The expectations of the three boots.
 pub fn expectations(switch: &Switch) -> Vec<Expectation> {
     let mut all = Vec::new();
     let mut add = |boot: Boot, subject: &'static str, aspect: &str, check: Check| {

@@ -177,7 +177,7 @@ fn a_mount_unit_is_held_to_its_file_system() {
         Check::Options(vec!["compress=zstd".to_owned()])
     );
     assert_eq!(not_judged(&config), Vec::<String>::new());
-    // Nothing mounts it: its options are those of Ignition's own mount.
+    // No unit mounts this file system: the options are for Ignition's own mount.
     config["systemd"] = Value::Null;
     assert_eq!(
         check(&config, "filesystem /dev/mapper/data: data"),

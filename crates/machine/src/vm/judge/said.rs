@@ -12,7 +12,7 @@ pub enum Verdict {
     Holds,
     /// It does not.
     Broken,
-    /// Nobody knows; the row says why.
+    /// Unknown; the row says why.
     NotJudged,
 }
 
@@ -51,5 +51,5 @@ pub(super) struct Here<'a> {
     pub(super) earlier: Option<&'a Findings>,
 }
 
-/// What stands in the place of a missing answer.
+/// Stands for a missing answer.
 pub(super) const SILENT: &str = "(the guest does not say)";

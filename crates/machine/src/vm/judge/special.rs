@@ -14,7 +14,8 @@ const NEVER_SHOWN: [&str; 11] = [
 /// Options that `rw`, or an absence, stands for.
 const DEFAULTS: [&str; 6] = ["async", "exec", "suid", "dev", "strictatime", "diratime"];
 
-/// Targets that every boot reaches, where a machine cannot name its own.
+/// A target that every boot reaches, for a guest that does not name its default
+/// one.
 const START: &str = "multi-user.target";
 
 impl Here<'_> {
