@@ -25,7 +25,7 @@ pub struct BuildSteps {
 }
 
 /// An image on this machine in which the contract held. Only
-/// [`BuildSteps::perform`] makes it.
+/// `BuildSteps::perform` makes it.
 #[derive(Debug)]
 pub struct Built(Held);
 

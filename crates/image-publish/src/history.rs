@@ -1,6 +1,6 @@
 //! What publications took and weighed, one entry for each: a JSON document that
-//! lies in the image's own repository, under the tag [`TAG`]. Pure; who reads and
-//! writes it is `publish/record.rs`.
+//! lies in the image's own repository, under the tag
+//! [`image_config::HISTORY_TAG`]. Pure; `record.rs` reads and writes it.
 //!
 //! The document, of which [`VERSION`] is 1: `{"version": 1, "entries": […]}`, the
 //! oldest entry first, each an [`Entry`]. A reader takes no other version and no

@@ -23,7 +23,7 @@ use crate::step::Step;
 /// The variable through which credentials reach `host.sh`.
 pub const AUTH: &str = "CUSTOM_COREOS_AUTH";
 
-/// A signed candidate that a host takes. Only [`look`] and [`taken_before`] make
+/// A signed candidate that a host takes. Only `look` and `taken_before` make
 /// it.
 #[derive(Debug)]
 pub struct Proven(Signed);

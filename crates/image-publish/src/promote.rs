@@ -10,7 +10,7 @@ use crate::names::Named;
 use crate::run::{Run, failed, misplaced};
 use crate::step::Step;
 
-/// An image that hosts follow now. Only [`promote`] makes it.
+/// An image that hosts follow now. Only `promote` makes it.
 #[derive(Debug)]
 pub struct Promoted(Named);
 

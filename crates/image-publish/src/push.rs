@@ -29,7 +29,7 @@ pub struct PushSteps {
 }
 
 /// An image of this run in the registry, by the digest that was read back. Only
-/// [`PushSteps::perform`] makes it.
+/// `PushSteps::perform` makes it.
 #[derive(Debug, Clone)]
 pub struct Pushed {
     digest: Digest,

@@ -42,7 +42,7 @@ enum Verdict {
 /// Compares every published config, or the one that the URL names.
 ///
 /// # Errors
-/// [`Error::Unknown`] if the server could not be asked.
+/// [`image_build::Error::Unknown`] if the server could not be asked.
 pub fn run(world: &World<'_>, url: Option<&Url>) -> Result<Done, Error> {
     let url = match url {
         Some(url) => url.to_string(),
