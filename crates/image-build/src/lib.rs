@@ -23,6 +23,7 @@ pub mod gather;
 pub mod inputs;
 mod kmods_labels;
 pub mod lock;
+pub mod policy_key;
 pub mod resolve;
 pub mod skip;
 #[doc(hidden)]

@@ -15,11 +15,11 @@ use signatures::trust::Trust;
 use crate::effect::PUSHED;
 use crate::error::Error;
 use crate::host_look::{Seen, host_copy, refusal};
-use crate::key::rootfs;
 use crate::registry::{family, known};
 use crate::run::Run;
 use crate::signature_lookup::is_signed;
 use crate::sigstore_bundle::hint;
+use image_build::policy_key::rootfs;
 
 /// What is known of a signature.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

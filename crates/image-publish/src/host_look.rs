@@ -5,16 +5,16 @@
 use host::process::{Capture, Invocation};
 use host::{Secret, process};
 use image_build::engine::Engine;
+use image_build::policy_key::public_key;
 use image_config::Judge;
 use registry_compat::{Digest, Repository};
+use signatures::control::{Control, control_image};
 use signatures::signing::MANIFEST;
 use signatures::trust::Trust;
 
 use crate::candidate::Candidate;
-use crate::control::{Control, control_image};
 use crate::effect::{Effect, PUSHED, UNSIGNED};
 use crate::error::Error;
-use crate::key::public_key;
 use crate::run::{Run, failed};
 use crate::sign::{Signed, must_be_signed};
 use crate::signature_lookup::is_signed;
@@ -216,7 +216,7 @@ fn host_refuses(
         digest,
         manifest,
         blobs,
-    } = control_image(run.arch)?;
+    } = control_image(run.arch);
     run.registries
         .put(&repository.at(digest.clone()), MANIFEST, &manifest, &blobs)?;
     let refused = match copy {

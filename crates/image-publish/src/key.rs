@@ -1,12 +1,12 @@
 //! The key that signs, and the key that the checkout's policy demands.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use host::Secret;
-use image_build::engine::CONTEXT;
+use image_build::policy_key::rootfs;
 use image_config::{Config, SecretSource};
 use registry_compat::Repository;
-use signatures::signing::{PrivateKey, PublicKey};
+use signatures::signing::PrivateKey;
 use signatures::trust::Trust;
 
 use crate::effect::Effect;
@@ -74,11 +74,6 @@ pub(crate) fn open(run: &Run<'_>, step: &Step, tags: &mut MovingTags) -> Result<
     })
 }
 
-/// The folder of the files that are laid over the image.
-pub fn rootfs() -> PathBuf {
-    PathBuf::from(CONTEXT).join("rootfs")
-}
-
 /// The value of a secret; `None` if there is none.
 ///
 /// # Errors
@@ -119,21 +114,4 @@ fn open_key(
     let trust = Trust::of_rootfs(&root.join(rootfs()))?;
     trust.requires(repository, &opened.public())?;
     Ok(opened)
-}
-
-/// The public key that the checkout's policy names for a repository.
-///
-/// # Errors
-/// If it names none.
-pub fn public_key(root: &Path, repository: &Repository) -> Result<PublicKey, Error> {
-    let trust = Trust::of_rootfs(&root.join(rootfs()))?;
-    trust.key(repository)?.ok_or_else(|| {
-        failed(
-            "signed",
-            format!(
-                "the policy in {} names no key for {repository}",
-                rootfs().display()
-            ),
-        )
-    })
 }

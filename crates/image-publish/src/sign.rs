@@ -8,12 +8,13 @@ use signatures::signing::MANIFEST;
 use crate::candidate::Candidate;
 use crate::effect::Effect;
 use crate::error::Error;
-use crate::key::{SigningKey, public_key, rootfs};
+use crate::key::SigningKey;
 use crate::registry::{digest_in, family, known};
 use crate::run::{Run, failed, misplaced};
 use crate::signature_lookup::is_signed;
 use crate::sigstore_bundle::hint;
 use crate::step::Step;
+use image_build::policy_key::{public_key, rootfs};
 
 /// A candidate that is signed as `image.yaml` says: by the key, or not at all
 /// with a reason. Only [`sign`] and [`already_signed`] make it.

@@ -5,9 +5,9 @@ use host::failure::{Failure, Kind};
 /// What keeps a machine from being configured or tried.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// An error of publishing, or of what it stands on.
+    /// An error of the build, or of what it stands on.
     #[error(transparent)]
-    Publish(#[from] image_publish::Error),
+    Build(#[from] image_build::Error),
     /// The command line asks for something impossible. Exit code 2.
     #[error("{0}")]
     Usage(String),
@@ -27,7 +27,7 @@ pub enum Error {
 impl Failure for Error {
     fn exit_code(&self) -> u8 {
         match self {
-            Self::Publish(error) => error.exit_code(),
+            Self::Build(error) => error.exit_code(),
             Self::Usage(_) => 2,
             Self::Refused(_) => 4,
             Self::Step { .. } => 1,
@@ -36,7 +36,7 @@ impl Failure for Error {
 
     fn kind(&self) -> Kind<'_> {
         match self {
-            Self::Publish(error) => error.kind(),
+            Self::Build(error) => error.kind(),
             Self::Usage(_) | Self::Refused(_) => Kind::Configuration,
             Self::Step { step, .. } => Kind::Step(step),
         }
@@ -45,36 +45,30 @@ impl Failure for Error {
 
 impl From<host::Error> for Error {
     fn from(error: host::Error) -> Self {
-        Self::Publish(error.into())
+        Self::Build(error.into())
     }
 }
 
 impl From<image_config::Error> for Error {
     fn from(error: image_config::Error) -> Self {
-        Self::Publish(error.into())
+        Self::Build(error.into())
     }
 }
 
 impl From<registry_compat::Error> for Error {
     fn from(error: registry_compat::Error) -> Self {
-        Self::Publish(error.into())
+        Self::Build(error.into())
     }
 }
 
 impl From<version_discovery::Error> for Error {
     fn from(error: version_discovery::Error) -> Self {
-        Self::Publish(error.into())
+        Self::Build(error.into())
     }
 }
 
 impl From<remote::Error> for Error {
     fn from(error: remote::Error) -> Self {
-        Self::Publish(error.into())
-    }
-}
-
-impl From<image_build::Error> for Error {
-    fn from(error: image_build::Error) -> Self {
-        Self::Publish(error.into())
+        Self::Build(error.into())
     }
 }

@@ -79,7 +79,7 @@ const PROBE: &str = "localhost/probe";
 /// Sources: containers/image `directory/directory_transport.go`,
 /// `internal/signature/signature.go` and `sigstore.go`.
 fn signed_folder(key: &PrivateKey, folder: &Path) -> Result<(), Error> {
-    let image = image_publish::control_image(std::env::consts::ARCH.parse()?)?;
+    let image = signatures::control::control_image(std::env::consts::ARCH.parse()?);
     let signed = signing::sign(key, &PROBE.parse()?, &image.digest, None)?;
     write(
         &folder.join("version"),

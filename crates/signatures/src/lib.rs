@@ -7,8 +7,11 @@
 //!
 //! All of it is data in, data out: who calls it fetches the blobs and runs
 //! `gpgv`. May import: `host` (files, `Secret`), `image-config` (fingerprints,
-//! keyrings), `registry-compat` (references, digests).
+//! keyrings), `registry-compat` (references, digests),
+//! `version-discovery` (architectures). [`control`] is the unsigned image that hosts must
+//! refuse.
 
+pub mod control;
 mod error;
 pub mod signing;
 pub mod simple_signing;

@@ -7,8 +7,9 @@ use std::path::{Path, PathBuf};
 
 use host::Done;
 use image_build::gather::World;
+use image_build::policy_key::rootfs;
 use image_config::SecretSource;
-use image_publish::{rootfs, secret};
+use image_publish::secret;
 use registry_compat::Repository;
 use serde_json::json;
 use signatures::signing::PrivateKey;

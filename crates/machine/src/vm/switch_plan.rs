@@ -2,9 +2,10 @@
 
 use image_build::gather::World;
 use image_build::lock::ZFS_VERSION_LABEL;
-use image_publish::{control_image, public_key};
+use image_build::policy_key::public_key;
 use registry_compat::{Answer, ImageRef};
 use serde_json::Value;
+use signatures::control::control_image;
 use version_discovery::Arch;
 
 use super::wrong_boot::went_wrong;
@@ -49,7 +50,7 @@ pub fn plan(world: &World<'_>, image: Option<&ImageRef>, config: &Value) -> Resu
         .get(ZFS_VERSION_LABEL)
         .cloned()
         .ok_or_else(|| wrong(format!("{image} has no label {ZFS_VERSION_LABEL}")))?;
-    let control = image.repository().at(control_image(arch)?.digest);
+    let control = image.repository().at(control_image(arch).digest);
     let control = match registries.digest(&control) {
         Answer::Present(_) => Some(control),
         Answer::Absent => None,

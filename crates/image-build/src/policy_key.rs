@@ -1,0 +1,31 @@
+//! The key that the checkout's own policy demands of an image: what a host of it
+//! will ask for.
+
+use std::path::{Path, PathBuf};
+
+use registry_compat::Repository;
+use signatures::signing::PublicKey;
+use signatures::trust::Trust;
+
+use crate::engine::CONTEXT;
+use crate::error::Error;
+
+/// The folder of the files that are laid over the image.
+pub fn rootfs() -> PathBuf {
+    PathBuf::from(CONTEXT).join("rootfs")
+}
+
+/// The public key that the checkout's policy names for a repository.
+///
+/// # Errors
+/// If it names none, or the policy cannot be read.
+pub fn public_key(root: &Path, repository: &Repository) -> Result<PublicKey, Error> {
+    let trust = Trust::of_rootfs(&root.join(rootfs()))?;
+    trust.key(repository)?.ok_or_else(|| Error::Step {
+        step: "signed".to_owned(),
+        detail: format!(
+            "the policy in {} names no key for {repository}",
+            rootfs().display()
+        ),
+    })
+}
