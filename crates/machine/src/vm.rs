@@ -6,6 +6,7 @@ pub mod attempt;
 pub mod capabilities;
 pub mod config;
 pub mod console;
+pub mod debian;
 pub mod expect;
 pub mod fcos;
 pub mod guest;

@@ -32,10 +32,7 @@ fn machine(sandbox: &Sandbox, console: &str, then: &str) {
 fn sandbox() -> Sandbox {
     let sandbox = Sandbox::new();
     sandbox.write("ignition/try.bu", CONFIG);
-    let guest = format!(
-        "home/.cache/custom-coreos/vm-bases/debian-{}",
-        recipe().unwrap()
-    );
+    let guest = format!("home/.cache/custom-coreos/vm-bases/debian-{}", recipe());
     for file in ["vmlinuz", "initrd", "disk"] {
         sandbox.write(&format!("{guest}/{file}"), file);
     }

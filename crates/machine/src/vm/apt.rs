@@ -79,6 +79,36 @@ fn stanza_of(stanza: &str, suite: &str) -> Option<String> {
     Some(text)
 }
 
+/// The mirror that this machine fetches a release of Debian from: the first one
+/// that its sources name, whatever the release.
+pub fn mirror(text: &str, stanzas: bool) -> Option<String> {
+    /// Releases that a guest is made of, or that it may be made on.
+    const RELEASES: [&str; 5] = ["bookworm", "trixie", "forky", "stable", "sid"];
+    if stanzas {
+        let own = |stanza: &str| {
+            let of_it = |suite: &&&str| stanza_of(stanza, suite).is_some();
+            let suite = RELEASES.iter().find(of_it)?;
+            // Not the security archive, which has no release in whole.
+            let field = |name: &str| {
+                stanza.lines().find_map(|line| {
+                    let (key, value) = line.split_once(':')?;
+                    key.eq_ignore_ascii_case(name).then_some(value.trim())
+                })
+            };
+            let whole = field("Suites")?.split_whitespace().any(|w| w == *suite);
+            let uri = field("URIs")?.split_whitespace().next()?;
+            whole.then(|| uri.to_owned())
+        };
+        return text.split("\n\n").find_map(own);
+    }
+    text.lines().find_map(|line| {
+        let suite = RELEASES.iter().find(|suite| is_entry_of(line, suite))?;
+        let words: Vec<&str> = line.split_whitespace().collect();
+        let at = words.iter().position(|word| word == suite)?;
+        Some((*words.get(at.checked_sub(1)?)?).to_owned())
+    })
+}
+
 /// apt's settings for fetching, out of `apt-config dump`: proxies among them.
 /// They may hold a password: they go from file to file only.
 pub fn fetching(dump: &str) -> String {
@@ -153,6 +183,27 @@ Enabled: no
         assert_eq!(
             fetching(dump),
             "Acquire::http::Proxy \"http://proxy.example:3128\";\n"
+        );
+    }
+
+    #[test]
+    fn the_mirror_is_the_one_of_this_machines_release() {
+        let list = "deb http://sec.example/s bookworm-security main\n\
+                    deb [arch=amd64 signed-by=/k] http://mirror.example/debian bookworm main\n";
+        let found = mirror(list, false);
+        assert_eq!(found.as_deref(), Some("http://mirror.example/debian"));
+        let stanzas = "Types: deb\nURIs: http://sec.example/s\nSuites: trixie-security\n\
+                       Components: main\n\nTypes: deb\nURIs: http://mirror.example/debian\n\
+                       Suites: trixie trixie-updates\nComponents: main\n";
+        let found = mirror(stanzas, true);
+        assert_eq!(found.as_deref(), Some("http://mirror.example/debian"));
+        assert_eq!(mirror("deb http://x/ubuntu noble main\n", false), None);
+        assert_eq!(
+            mirror(
+                "Types: deb\nURIs: x\nSuites: noble\nComponents: main\n",
+                true
+            ),
+            None
         );
     }
 }

@@ -12,7 +12,7 @@ use serde_json::Value;
 use crate::error::Error;
 use crate::ignition::sources::translate_all;
 use crate::vm::{
-    capabilities,
+    capabilities, debian,
     expect::{Boot, Expectation, expectations},
     fcos,
     guest::{self, NEWEST_SPEC},
@@ -108,7 +108,7 @@ pub fn run(world: &World<'_>, args: &Options) -> Result<Done, Error> {
         Base::Debian => {
             let room = Room::new(&world.env.root)?;
             let sh = host::process::shell(&world.env.root)?;
-            System::Debian(guest::get(world, &sh, &cache(world), room.path())?)
+            System::Debian(guest::get(world, &sh, &debian::cache(world), room.path())?)
         }
         Base::Fcos => System::Fcos(fcos::get(world)?.1),
     };
@@ -182,12 +182,6 @@ fn base_here(world: &World<'_>) -> Base {
     } else {
         Base::Debian
     }
-}
-
-/// The folder of guests and disks in the person's cache.
-fn cache(world: &World<'_>) -> PathBuf {
-    let own = world.env.root.join("target");
-    world.env.cache_dir.clone().unwrap_or(own).join("vm-bases")
 }
 
 /// The translated config, in the Ignition version that the base understands.

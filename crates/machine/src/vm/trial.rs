@@ -13,7 +13,7 @@ use super::judge::Judgement;
 use super::machine::{Acceleration, CONFIG, Disk, Machine, Network, Start, TPM};
 use super::report::{Findings, read};
 use super::run::{Booted, Room, Watch, boot};
-use super::{guest, probe};
+use super::{debian, guest, probe};
 use crate::error::Error;
 use crate::vm::capabilities;
 
@@ -160,18 +160,18 @@ impl<'a> Trial<'a> {
     /// If it cannot be copied.
     pub fn renew_system(&self) -> Result<(), Error> {
         let sh = Shell::new().map_err(|error| Error::Usage(error.to_string()))?;
-        guest::copy(
+        debian::copy(
             &sh,
             &self.parts.system.disk(),
             &self.folder().join("system.img"),
         )?;
         match (&self.parts.system, capabilities::firmware()) {
             (System::Debian(guest), _) => {
-                guest::copy(&sh, &guest.kernel(), &self.folder().join(KERNEL))?;
-                guest::copy(&sh, &guest.initrd(), &self.folder().join(INITRD))
+                debian::copy(&sh, &guest.kernel(), &self.folder().join(KERNEL))?;
+                debian::copy(&sh, &guest.initrd(), &self.folder().join(INITRD))
             }
             (System::Fcos(_), Some((_, variables))) => {
-                guest::copy(&sh, Path::new(variables), &self.folder().join(VARIABLES))
+                debian::copy(&sh, Path::new(variables), &self.folder().join(VARIABLES))
             }
             (System::Fcos(_), None) => Ok(()),
         }
