@@ -2,6 +2,7 @@
 //! README's list and the workflows speak it.
 
 mod alarm;
+mod boot;
 mod checkout;
 mod cleanup;
 mod facts;
@@ -17,6 +18,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser};
 
 pub use alarm::{AlarmArgs, JobName};
+pub use boot::BootArgs;
 pub use checkout::{DoctorArgs, HelpArgs, RehearseArgs};
 pub use cleanup::{CleanupArgs, CleanupCommand, Mode, RestoreArgs};
 pub use facts::FactsArgs;

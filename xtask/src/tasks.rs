@@ -3,6 +3,7 @@
 //! `tasks/`, and in README's table; nowhere else.
 
 pub mod alarm;
+pub mod boot;
 pub mod build;
 pub mod butane;
 pub mod check;
@@ -31,9 +32,9 @@ use host::process::minding;
 use image_build::gather::World;
 
 use crate::cli::{
-    AlarmArgs, BuildArgs, ButaneArgs, CleanupArgs, DiffArgs, DoctorArgs, FactsArgs, HelpArgs,
-    IgnitionArgs, KeysArgs, PromoteArgs, PublishArgs, RehearseArgs, ResolveArgs, RetractArgs,
-    RollbackArgs, StateArgs, TestBuildArgs, VerifyArgs, VmArgs, WorkflowArgs,
+    AlarmArgs, BootArgs, BuildArgs, ButaneArgs, CleanupArgs, DiffArgs, DoctorArgs, FactsArgs,
+    HelpArgs, IgnitionArgs, KeysArgs, PromoteArgs, PublishArgs, RehearseArgs, ResolveArgs,
+    RetractArgs, RollbackArgs, StateArgs, TestBuildArgs, VerifyArgs, VmArgs, WorkflowArgs,
 };
 use crate::error::Error;
 
@@ -69,7 +70,7 @@ pub(crate) const GROUPS: [(&str, &[&str]); 5] = [
             "cleanup",
         ],
     ),
-    ("The machine", &["ignition", "butane", "vm"]),
+    ("The machine", &["ignition", "butane", "vm", "boot"]),
     ("The nights", &["workflow", "alarm"]),
     (
         "This checkout",
@@ -176,6 +177,15 @@ pub enum Task {
     ///
     /// Example: cargo xtask vm nas --serial
     Vm(VmArgs),
+    /// Boot an image itself in a virtual machine, and judge it
+    ///
+    /// Its own kernel, initramfs and user space, without an installation and
+    /// without a network: every unit and timer of image.yaml, and a ZFS pool that
+    /// is made, filled, scrubbed, exported, imported, and found at the second boot.
+    /// SELinux is permissive.
+    ///
+    /// Example: cargo xtask boot --serial
+    Boot(BootArgs),
     /// Plan which old versions go, and delete them if asked
     ///
     /// What a kept image needs stays: platforms, signatures, attestations.
@@ -247,6 +257,7 @@ pub(crate) fn perform(task: &Task, world: &World<'_>) -> Result<Done, Error> {
         Task::Workflow(args) => minding(|| workflow::run(world, args)),
         Task::Alarm(args) => minding(|| alarm::run(world, args)),
         Task::Vm(args) => minding(|| vm::run(world, args)),
+        Task::Boot(args) => minding(|| boot::run(world, args)),
         Task::Config => config::run(world.config, world.report),
         Task::Check => check::run(world),
         // They have something to say without a valid image.yaml, and were called

@@ -15,6 +15,7 @@ pub mod env;
 mod error;
 pub mod failure;
 pub mod files;
+pub mod kvm;
 pub mod process;
 pub mod report;
 mod secret;

@@ -229,6 +229,22 @@ impl Engine {
         }
     }
 
+    /// Asks for the labels of a local image, as one JSON object.
+    pub fn labels(self, name: &str) -> Invocation {
+        match self {
+            Self::Buildah => self.call([
+                "inspect",
+                "--type=image",
+                "--format={{json .OCIv1.Config.Labels}}",
+                name,
+            ]),
+            Self::Podman => self.call(["image", "inspect", "--format={{json .Labels}}", name]),
+            Self::Docker => {
+                self.call(["image", "inspect", "--format={{json .Config.Labels}}", name])
+            }
+        }
+    }
+
     /// Asks the RPM database of an image for its kernel: the last of the three
     /// sources. `None` under `buildah`, which has no one-line `run`.
     pub fn kernel_query(self, image: &ImageRef) -> Option<Invocation> {

@@ -59,6 +59,10 @@ pub struct Local {
     pub destination: ImageRef,
     /// `registries.conf` calls that place insecure.
     pub insecure: bool,
+    /// Why no virtual machine runs here but emulated, or none at all; nothing where
+    /// KVM is usable.
+    #[serde(default)]
+    pub no_kvm: Option<String>,
     /// The day in UTC, `20260721`, for the name of a published image.
     #[serde(default)]
     pub today: Option<String>,

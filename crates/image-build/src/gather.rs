@@ -140,6 +140,16 @@ impl<'a> World<'a> {
         })?)
     }
 
+    /// Why no virtual machine runs here but emulated, or none at all.
+    fn no_kvm(&self) -> Option<String> {
+        let missing = ["qemu-system-x86_64", "mke2fs", "debugfs"]
+            .into_iter()
+            .find(|program| self.env.program(program).is_none());
+        host::kvm::usable()
+            .err()
+            .or_else(|| missing.map(|program| format!("{program} is not installed")))
+    }
+
     /// The facts of the checkout and this machine.
     ///
     /// # Errors
@@ -167,6 +177,7 @@ impl<'a> World<'a> {
             engine_version: version(&sh, engine),
             destination: home.image,
             insecure: home.insecure,
+            no_kvm: self.no_kvm(),
             today: Some(host::env::today()),
         })
     }

@@ -2,7 +2,7 @@
 //! CI's `resolve` writes and `build` consumes, and what a laptop's `build`
 //! makes for itself on the way.
 
-use image_config::{Config, Folder, LintSkip, Packages, Reason, Units, root};
+use image_config::{Config, Folder, Heal, LintSkip, Packages, Reason, Units, root};
 use jiff::civil::Date;
 use registry_compat::{Digest, ImageRef};
 use serde::{Deserialize, Serialize};
@@ -88,6 +88,10 @@ pub struct Policy {
     pub units: Units,
     /// Lints that are not made.
     pub lint_skips: Vec<LintSkip>,
+    /// Whether a host judges itself. Not written where it does not, as in the locks
+    /// of before there was a choice.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub heal: Option<Heal>,
 }
 
 /// Why these inputs and no newer ones.
@@ -154,8 +158,9 @@ impl Policy {
             title: config.image.title.clone(),
             description: config.image.description.clone(),
             packages: config.packages.clone(),
-            units: config.units.clone(),
+            units: config.units_of_image(),
             lint_skips: config.lint_skips.clone(),
+            heal: config.heal,
         }
     }
 }

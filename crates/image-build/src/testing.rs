@@ -109,6 +109,7 @@ pub fn facts() -> (Config, Upstream, Local) {
         engine_version: Some("5.2.0".to_owned()),
         destination: repository.tagged(config.image.candidate.clone()),
         insecure: false,
+        no_kvm: None,
         today: Some("20260721".to_owned()),
     };
     (config, upstream, local)

@@ -10,9 +10,12 @@ use serde::{Deserialize, Serialize};
 use version_discovery::{Arch, Series, Stream};
 
 use crate::alarm::{Alarm, Github};
+use crate::boot::Boot;
 use crate::ci::Ci;
 use crate::defaults;
 use crate::error::Error;
+use crate::heal;
+use crate::heal::Heal;
 use crate::ignition::Ignition;
 use crate::input_signatures::BaseSignature;
 use crate::kmods::Kmods;
@@ -55,6 +58,12 @@ pub struct Config {
     /// Checks of `bootc container lint` that are not made.
     #[serde(default)]
     pub lint_skips: Vec<LintSkip>,
+    /// Whether the image is booted before a tag moves.
+    #[serde(default)]
+    pub boot: Boot,
+    /// Whether a host judges itself after an update. Without it, it does not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub heal: Option<Heal>,
     /// What is asked of base and kmods.
     #[serde(default)]
     pub inputs: Inputs,
@@ -270,6 +279,9 @@ impl Config {
         if let Some(detail) = self.alarm.contradiction(rebuild) {
             return Some(("image-age-days", detail));
         }
+        if let Some(detail) = self.boot.contradiction() {
+            return Some(("boot", detail));
+        }
         if self.image.tags.is_empty() {
             return Some(("tags", "at least one tag to publish under".into()));
         }
@@ -330,6 +342,18 @@ impl Config {
         }
         let stream = self.base.stream.as_str().parse::<Tag>();
         stream.err().map(|error| ("stream", error.to_string()))
+    }
+
+    /// The units of the image: those of the file, and the one that judges a host
+    /// where the file has it judge.
+    pub fn units_of_image(&self) -> Units {
+        let mut units = self.units.clone();
+        if let (Some(_), Ok(unit)) = (&self.heal, heal::UNIT.parse())
+            && !units.enable.contains(&unit)
+        {
+            units.enable.push(unit);
+        }
+        units
     }
 
     /// The repository that is published to.

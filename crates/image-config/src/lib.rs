@@ -10,10 +10,12 @@
 //! named crates whose values stand in the file. It knows nothing of builds.
 
 mod alarm;
+mod boot;
 mod ci;
 mod config;
 mod defaults;
 mod error;
+mod heal;
 mod ignition;
 mod input_signatures;
 mod kmods;
@@ -25,10 +27,12 @@ mod signing;
 mod types;
 
 pub use alarm::{Alarm, Github, Webhook};
+pub use boot::{AllowedFailure, Boot, Gate};
 pub use ci::{Ci, Runners};
 pub use config::{Base, Config, HISTORY_TAG, Image, LintSkip, Packages, Units, Urls, Zfs};
 pub use defaults::root;
 pub use error::Error;
+pub use heal::{Heal, Minutes};
 pub use ignition::{Allow, Ignition};
 pub use input_signatures::{BaseSignature, Fingerprint, Keyring};
 pub use kmods::{Kmods, Naming};

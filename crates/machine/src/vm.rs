@@ -3,6 +3,7 @@
 
 pub mod apt;
 pub mod attempt;
+pub mod cached;
 pub mod capabilities;
 pub mod config;
 pub mod console;

@@ -12,7 +12,7 @@ use serde_json::Value;
 use crate::error::Error;
 use crate::ignition::sources::translate_all;
 use crate::vm::{
-    capabilities, debian,
+    cached, capabilities,
     expect::{Boot, Expectation, expectations},
     fcos,
     guest::{self, NEWEST_SPEC},
@@ -108,7 +108,7 @@ pub fn run(world: &World<'_>, args: &Options) -> Result<Done, Error> {
         Base::Debian => {
             let room = Room::new(&world.env.root)?;
             let sh = host::process::shell(&world.env.root)?;
-            System::Debian(guest::get(world, &sh, &debian::cache(world), room.path())?)
+            System::Debian(guest::get(world, &sh, &cached::folder(world), room.path())?)
         }
         Base::Fcos => System::Fcos(fcos::get(world)?.1),
     };

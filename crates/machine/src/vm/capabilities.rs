@@ -34,53 +34,12 @@ const FIRMWARE: [(&str, &str); 4] = [
     ),
 ];
 
-/// Whether KVM can be used, or why not.
-///
-/// A device that opens is not enough: inside of some virtual machines it is
-/// there, and a guest comes as far as its firmware. The processor has to say
-/// that it can.
-///
-/// # Errors
-/// Why not, in a few words.
-pub fn kvm() -> Result<(), String> {
-    judge_kvm(
-        std::fs::OpenOptions::new()
-            .read(true)
-            .write(true)
-            .open("/dev/kvm")
-            .map(drop),
-        &std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default(),
-    )
-}
-
-fn judge_kvm(opened: std::io::Result<()>, cpuinfo: &str) -> Result<(), String> {
-    match opened {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            return Err("there is no /dev/kvm".to_owned());
-        }
-        Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => {
-            return Err("/dev/kvm is not for you; join the group `kvm`".to_owned());
-        }
-        Err(error) => return Err(format!("/dev/kvm: {error}")),
-        Ok(()) => {}
-    }
-    let flags = cpuinfo.lines().filter(|line| line.starts_with("flags"));
-    let able = flags
-        .flat_map(str::split_whitespace)
-        .any(|flag| ["vmx", "svm"].contains(&flag));
-    if able {
-        Ok(())
-    } else {
-        Err("/dev/kvm is there, but this processor has neither vmx nor svm".to_owned())
-    }
-}
-
 /// The acceleration that is used, and why it is not KVM.
 pub fn acceleration(emulate: bool) -> (Acceleration, Option<String>) {
     if emulate {
         return (Acceleration::Emulation, Some("as asked".to_owned()));
     }
-    match kvm() {
+    match host::kvm::usable() {
         Ok(()) => (Acceleration::Kvm, None),
         Err(why) => (Acceleration::Emulation, Some(why)),
     }
@@ -94,13 +53,34 @@ pub fn firmware() -> Option<(&'static str, &'static str)> {
         .find(|(code, variables)| there(code) && there(variables))
 }
 
-/// That the programs are there.
+/// That QEMU is there, which is all that an image's own boot takes besides
+/// `mke2fs` and `debugfs`.
+///
+/// # Errors
+/// [`host::Error::Program`] with the package command.
+pub fn qemu(env: &Env) -> Result<(), Error> {
+    there(
+        env,
+        &[
+            PROGRAMS[0],
+            ("mke2fs", "e2fsprogs"),
+            ("debugfs", "e2fsprogs"),
+        ],
+    )
+}
+
+/// That the programs of an installation are there.
 ///
 /// # Errors
 /// [`host::Error::Program`] with the package command.
 pub fn able(env: &Env) -> Result<(), Error> {
-    let missing: Vec<(&str, &str)> = PROGRAMS
-        .into_iter()
+    there(env, &PROGRAMS)
+}
+
+fn there(env: &Env, programs: &[(&str, &str)]) -> Result<(), Error> {
+    let missing: Vec<(&str, &str)> = programs
+        .iter()
+        .copied()
         .filter(|(program, _)| env.program(program).is_none())
         .collect();
     if missing.is_empty() {
@@ -116,26 +96,4 @@ pub fn able(env: &Env) -> Result<(), Error> {
         ),
     }
     .into())
-}
-
-#[cfg(test)]
-mod tests {
-    use std::io::{Error, ErrorKind};
-
-    use super::*;
-
-    #[test]
-    fn a_device_alone_is_not_kvm() {
-        let able = "processor\t: 0\nflags\t\t: fpu svm sse\n";
-        assert_eq!(judge_kvm(Ok(()), able), Ok(()));
-        for (opened, cpuinfo, said) in [
-            (Ok(()), "flags\t\t: fpu sse\nbugs: svm\n", "neither"),
-            (Err(ErrorKind::NotFound), able, "no /dev/kvm"),
-            (Err(ErrorKind::PermissionDenied), able, "group `kvm`"),
-            (Err(ErrorKind::Other), able, "/dev/kvm: "),
-        ] {
-            let why = judge_kvm(opened.map_err(Error::from), cpuinfo).unwrap_err();
-            assert!(why.contains(said), "{why}");
-        }
-    }
 }

@@ -13,6 +13,7 @@ use registry_compat::Digest;
 use xshell::Shell;
 
 use super::apt;
+use super::cached::{copy, prune};
 use super::console::Console;
 use super::machine::bound_to_us;
 use super::run::Reader;
@@ -27,9 +28,6 @@ pub const EXCLUDED: [&str; 3] = [
     "/usr/share/locale/*",
     "/usr/share/man/*",
 ];
-
-/// How many of one kind are kept: checkouts with other recipes share the cache.
-const KEPT: usize = 3;
 
 /// A Debian that is made in a temporary folder, and what is taken out of it.
 #[derive(Debug, Clone, Copy)]
@@ -251,12 +249,6 @@ impl Recipe<'_> {
     }
 }
 
-/// The folder of guests, kernels and disks in the person's cache.
-pub fn cache(world: &World<'_>) -> PathBuf {
-    let own = world.env.root.join("target");
-    world.env.cache_dir.clone().unwrap_or(own).join("vm-bases")
-}
-
 /// What making one takes.
 fn able(world: &World<'_>) -> Result<(), Error> {
     for program in ["mmdebstrap", "mke2fs"] {
@@ -343,38 +335,6 @@ fn apart(invocation: &Invocation) -> Invocation {
     ];
     let words = words.into_iter().map(str::to_owned);
     Invocation::new("unshare", words.chain(invocation.args.iter().cloned()))
-}
-
-/// Removes the oldest of one kind, but for [`KEPT`]. A machine that runs has its
-/// own copy.
-fn prune(cache: &Path, prefix: &str) {
-    let mut guests = Vec::new();
-    for entry in std::fs::read_dir(cache).into_iter().flatten().flatten() {
-        let name = entry.file_name().to_string_lossy().into_owned();
-        let digest = name
-            .strip_prefix(prefix)
-            .and_then(|rest| rest.strip_prefix('-'));
-        let made = entry.metadata().and_then(|meta| meta.modified());
-        if let (Some(_), Ok(made)) = (digest, made) {
-            guests.push((made, entry.path()));
-        }
-    }
-    guests.sort();
-    for (_, path) in guests.iter().rev().skip(KEPT) {
-        // What stays is only in the way.
-        let _ = std::fs::remove_dir_all(path);
-    }
-}
-
-/// Copies a file and keeps its holes sparse.
-///
-/// # Errors
-/// If cp(1) fails.
-pub fn copy(sh: &Shell, from: &Path, to: &Path) -> Result<(), Error> {
-    let (from, to) = (from.display().to_string(), to.display().to_string());
-    let words = ["--reflink=auto", "--sparse=always", "--", &from, &to];
-    process::read(sh, &Invocation::new("cp", words))?;
-    Ok(())
 }
 
 #[cfg(test)]

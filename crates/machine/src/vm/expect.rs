@@ -11,12 +11,11 @@ mod keys;
 mod people;
 mod units;
 
-use expectation::List;
 use serde_json::Value;
 
 use super::config::rendered;
 pub use expectation::{Boot, Check, Expectation, Pins, Question};
-pub(super) use expectation::{sha256, system};
+pub(crate) use expectation::{List, sha256, system};
 
 /// Every expectation of a config, with the configs merged into it.
 pub fn expectations(config: &Value) -> Vec<Expectation> {

@@ -3,6 +3,7 @@
 //! A guest that did not report has no rows: `report::read`'s error is the
 //! verdict, and [`Judgement`] keeps it.
 
+mod image;
 mod luks;
 mod said;
 mod special;
@@ -232,6 +233,14 @@ impl Here<'_> {
                 Said::new("0", found, get(field) == Some("0"))
             }
             Check::RefusedUnsigned => self.refused(subject),
+            Check::NoneBut(field, allowed) => self.none_but(subject, field, allowed),
+            Check::Field(field, value) => {
+                Said::new(value, shown(or_silent(field)), get(field) == Some(value))
+            }
+            Check::Same(field, other) => self.same(subject, field, other),
+            Check::Due => self.due(subject),
+            Check::NothingNew(field) => self.nothing_new(subject, field),
+            Check::Imported => self.imported(subject),
             Check::NotJudged(why) => Said::unknown("", format!("not judged: {why}")),
         }
     }

@@ -73,6 +73,11 @@ pub struct Machine {
     pub disks: Vec<Disk>,
     /// How it comes up.
     pub start: Start,
+    /// It has a TPM, and an Ignition config, as a machine that is installed.
+    pub installed: bool,
+    /// What its clock says at the start, in UTC: `2026-01-01T10:00:00`; this
+    /// machine's time without it.
+    pub clock: Option<String>,
     /// What it reaches.
     pub network: Network,
     /// A port of this machine, on loopback, that leads to the guest's SSH.
@@ -140,14 +145,19 @@ impl Machine {
             );
             option("device", format!("virtio-blk-pci,drive=disk{number}"));
         }
-        option("chardev", format!("socket,id=tpm,path={TPM_SOCKET}"));
-        option("tpmdev", "emulator,id=tpm0,chardev=tpm".to_owned());
-        option("device", "tpm-tis,tpmdev=tpm0".to_owned());
+        if self.installed {
+            option("chardev", format!("socket,id=tpm,path={TPM_SOCKET}"));
+            option("tpmdev", "emulator,id=tpm0,chardev=tpm".to_owned());
+            option("device", "tpm-tis,tpmdev=tpm0".to_owned());
+            option(
+                "fw_cfg",
+                format!("name=opt/com.coreos/config,file={CONFIG}"),
+            );
+        }
+        if let Some(clock) = &self.clock {
+            option("rtc", format!("base={clock}"));
+        }
         option("device", "virtio-rng-pci".to_owned());
-        option(
-            "fw_cfg",
-            format!("name=opt/com.coreos/config,file={CONFIG}"),
-        );
         option(
             "chardev",
             format!("socket,id=console,path={CONSOLE_SOCKET},server=on,wait=off,logfile={CONSOLE}"),
@@ -220,6 +230,8 @@ mod tests {
                 initrd: "i".to_owned(),
                 arguments: "root=LABEL=system rw".to_owned(),
             },
+            installed: true,
+            clock: None,
             network: Network::None,
             ssh: None,
             reboots: false,
@@ -266,6 +278,14 @@ mod tests {
             line.contains("unit=0,readonly=on,file=code.fd -drive if=pflash,format=raw,unit=1")
         );
         assert!(!line.contains("-kernel") && !line.contains("-no-reboot"));
+        let image = Machine {
+            installed: false,
+            clock: Some("2026-01-01T10:00:00".to_owned()),
+            ..machine()
+        };
+        let line = image.invocation().to_string();
+        assert!(line.contains(" -rtc base=2026-01-01T10:00:00 "), "{line}");
+        assert!(!line.contains("tpm") && !line.contains("fw_cfg"), "{line}");
     }
 
     #[test]

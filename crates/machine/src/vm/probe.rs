@@ -79,12 +79,17 @@ fn calls(expectations: &[Expectation]) -> String {
 /// The POSIX sh script that asks everything and sends the report to its
 /// standard output, to be run as root when the boot is over.
 pub fn script(expectations: &[Expectation]) -> String {
+    script_with(expectations, "", SETTLE)
+}
+
+/// The same with more functions, and as many seconds for the boot to end.
+pub fn script_with(expectations: &[Expectation], more: &str, settle: u32) -> String {
     let id = id(expectations);
     let calls = calls(expectations);
     format!(
-        "#!/bin/sh\n{LIBRARY}\n\
+        "#!/bin/sh\n{LIBRARY}\n{more}\n\
          ask() {{\n{calls}}}\n\
-         settle {SETTLE}\n\
+         settle {settle}\n\
          quiet\n\
          ask | send {id}\n"
     )

@@ -5,10 +5,10 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use host::env::Stopwatch;
+use host::env::{Env, Stopwatch};
 use host::files::make_dir;
 use host::process::{Background, Invocation, soon};
-use image_build::gather::World;
+use host::report::Report;
 use xshell::Shell;
 
 use super::console::{Console, Stage};
@@ -89,14 +89,18 @@ impl Drop for Room {
 
 /// How a boot is watched.
 pub struct Watch<'a> {
+    /// Where programs are found.
+    pub env: &'a Env,
     /// For progress lines on standard error.
-    pub world: &'a World<'a>,
+    pub report: &'a Report,
     /// Each line of the console is shown.
     pub serial: bool,
     /// It stays up after its report.
     pub stays: bool,
     /// Its name in progress lines: `boot 1`.
     pub name: &'a str,
+    /// How long one stage may take; what fits the acceleration without it.
+    pub limit: Option<Duration>,
 }
 
 /// How a boot ended.
@@ -123,7 +127,7 @@ pub struct Booted {
     /// How long it took.
     pub seconds: f64,
     /// QEMU and TPM, if they run on.
-    running: Option<(Background, Background)>,
+    running: Option<(Background, Option<Background>)>,
 }
 
 impl Booted {
@@ -131,7 +135,9 @@ impl Booted {
     /// it.
     pub fn leave(&mut self) -> Option<u32> {
         let (qemu, tpm) = self.running.take()?;
-        tpm.leave();
+        if let Some(tpm) = tpm {
+            tpm.leave();
+        }
         Some(qemu.leave())
     }
 
@@ -171,15 +177,18 @@ fn patience(acceleration: Acceleration) -> Duration {
 /// does not come up is an answer.
 pub fn boot(watch: &Watch<'_>, folder: &Path, machine: &Machine) -> Result<Booted, Error> {
     let sh = host::process::shell(folder)?;
-    let report = watch.world.report;
-    let tpm = start_tpm(watch, &sh, folder)?;
+    let report = watch.report;
+    let tpm = match machine.installed {
+        true => Some(start_tpm(watch, &sh, folder)?),
+        false => None,
+    };
     let log = folder.join("qemu.log");
     let _ = std::fs::remove_file(folder.join(CONSOLE));
     let mut qemu = start(watch, &sh, &machine.invocation(), &log)?;
     let clock = Stopwatch::start();
     // A machine that reboots fetches an image in between.
     let times = if machine.reboots { 4 } else { 1 };
-    let limit = limit(machine.acceleration) * times;
+    let limit = watch.limit.unwrap_or_else(|| limit(machine.acceleration)) * times;
     let mut console = Console::default();
     let mut reader = Reader::new(&folder.join(CONSOLE));
     let patience = patience(machine.acceleration);
@@ -246,7 +255,7 @@ fn start(
     invocation: &Invocation,
     log: &Path,
 ) -> Result<Background, Error> {
-    let bound = !watch.stays && watch.world.env.program("setpriv").is_some();
+    let bound = !watch.stays && watch.env.program("setpriv").is_some();
     if bound {
         return Ok(Background::start_apart(
             sh,

@@ -13,7 +13,7 @@ use super::judge::Judgement;
 use super::machine::{Acceleration, CONFIG, Disk, Machine, Network, Start, TPM};
 use super::report::{Findings, read};
 use super::run::{Booted, Room, Watch, boot};
-use super::{debian, guest, probe};
+use super::{cached, guest, probe};
 use crate::error::Error;
 use crate::vm::capabilities;
 
@@ -160,18 +160,18 @@ impl<'a> Trial<'a> {
     /// If it cannot be copied.
     pub fn renew_system(&self) -> Result<(), Error> {
         let sh = Shell::new().map_err(|error| Error::Usage(error.to_string()))?;
-        debian::copy(
+        cached::copy(
             &sh,
             &self.parts.system.disk(),
             &self.folder().join("system.img"),
         )?;
         match (&self.parts.system, capabilities::firmware()) {
             (System::Debian(guest), _) => {
-                debian::copy(&sh, &guest.kernel(), &self.folder().join(KERNEL))?;
-                debian::copy(&sh, &guest.initrd(), &self.folder().join(INITRD))
+                cached::copy(&sh, &guest.kernel(), &self.folder().join(KERNEL))?;
+                cached::copy(&sh, &guest.initrd(), &self.folder().join(INITRD))
             }
             (System::Fcos(_), Some((_, variables))) => {
-                debian::copy(&sh, Path::new(variables), &self.folder().join(VARIABLES))
+                cached::copy(&sh, Path::new(variables), &self.folder().join(VARIABLES))
             }
             (System::Fcos(_), None) => Ok(()),
         }
@@ -237,6 +237,8 @@ impl<'a> Trial<'a> {
             // Debian's has nothing to fetch, and would wait for it. Fedora's could
             // update itself, or follow its image, in the midst of a judgement:
             // it reaches nothing before it is to, short of what Ignition fetches.
+            installed: true,
+            clock: None,
             network: match system {
                 System::Debian(_) => Network::None,
                 System::Fcos(_) if reboots || self.fetches => Network::Open,
@@ -248,10 +250,12 @@ impl<'a> Trial<'a> {
             reboots: reboots || matches!(system, System::Fcos(_)),
         };
         let watch = Watch {
-            world: self.parts.world,
+            env: self.parts.world.env,
+            report: self.parts.world.report,
             serial: self.parts.serial,
             stays,
             name,
+            limit: None,
         };
         let booted = boot(&watch, self.folder(), &machine)?;
         if let Some(folder) = &self.parts.logs {

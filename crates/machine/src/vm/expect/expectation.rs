@@ -18,6 +18,11 @@ pub enum Boot {
     Image,
     /// Stock Fedora CoreOS again.
     Back,
+    /// The candidate, between two boots of the published image. This and the next
+    /// one are `boot`'s.
+    Candidate,
+    /// The published image again, with the pool that the candidate has used.
+    Published,
 }
 
 impl std::fmt::Display for Boot {
@@ -28,6 +33,8 @@ impl std::fmt::Display for Boot {
             Self::Switch => "stock, before the image",
             Self::Image => "the image",
             Self::Back => "stock, after the rollback",
+            Self::Candidate => "the candidate, with the published image's pool",
+            Self::Published => "the published image again",
         })
     }
 }
@@ -121,6 +128,18 @@ pub enum Check {
     RefusedUnsigned,
     /// It is not judged, and why.
     NotJudged(String),
+    /// A field, a list of words, has none but these.
+    NoneBut(&'static str, Vec<String>),
+    /// A field whose name the config gives is exactly this.
+    Field(String, String),
+    /// Two fields are the same, and there.
+    Same(&'static str, &'static str),
+    /// A timer has a next run.
+    Due,
+    /// A field, a list of words, has none that it had not at the earlier boot.
+    NothingNew(&'static str),
+    /// A pool was imported; else the features that are not known.
+    Imported,
 }
 
 /// What unlocks an encrypted disk.
@@ -148,20 +167,20 @@ pub struct Expectation {
 }
 
 /// The question about the machine as a whole.
-pub(in crate::vm) fn system() -> Question {
+pub(crate) fn system() -> Question {
     Question::about("system", &[])
 }
 
 /// The list while it is made.
 #[derive(Debug, Default)]
-pub(super) struct List(pub(super) Vec<Expectation>);
+pub(crate) struct List(pub(crate) Vec<Expectation>);
 
 impl List {
-    pub(super) fn add(&mut self, question: &Question, aspect: &str, check: Check) {
+    pub(crate) fn add(&mut self, question: &Question, aspect: &str, check: Check) {
         self.push(question, aspect, check, None);
     }
 
-    pub(super) fn at(&mut self, boot: Boot, question: &Question, aspect: &str, check: Check) {
+    pub(crate) fn at(&mut self, boot: Boot, question: &Question, aspect: &str, check: Check) {
         self.push(question, aspect, check, Some(boot));
     }
 
@@ -210,7 +229,7 @@ pub(super) fn text<'a>(value: &'a Value, key: &str) -> &'a str {
 }
 
 /// SHA-256 in hex.
-pub(in crate::vm) fn sha256(bytes: &[u8]) -> String {
+pub(crate) fn sha256(bytes: &[u8]) -> String {
     use sha2::Digest as _;
     let hash = sha2::Sha256::digest(bytes);
     hash.iter().map(|byte| format!("{byte:02x}")).collect()

@@ -1,0 +1,265 @@
+//! The disk that an image boots from: its root as it is, and laid into it the
+//! script that asks and the unit that runs it. Nothing is installed.
+//!
+//! An image's labels of SELinux are not in a root that is made so; the boot is
+//! permissive (`enforcing=0`).
+
+use std::path::{Path, PathBuf};
+
+use host::files::make_dir;
+use host::process;
+use host::process::{Capture, Invocation};
+use host::report::Report;
+use image_build::engine::Engine;
+use image_build::inputs::write;
+use xshell::Shell;
+
+use crate::error::Error;
+
+const DISK: &str = include_str!("disk.sh");
+
+/// The unit that reports; see [`lay`].
+pub const UNIT: &str = "custom-coreos-boot.service";
+
+/// The script that it runs.
+const SCRIPT: &str = "/etc/custom-coreos-boot.sh";
+
+/// Where OpenZFS remembers the pools that it imports at the next boot. Source:
+/// zpool(8), `cachefile`.
+const CACHE: &str = "/etc/zfs/zpool.cache";
+
+/// The parts of one image, as files.
+#[derive(Debug, Clone)]
+pub struct ImageDisk {
+    folder: PathBuf,
+}
+
+impl ImageDisk {
+    /// Makes them of a local image, in an empty folder.
+    ///
+    /// # Errors
+    /// If the engine cannot show the image's files, it has not exactly one kernel
+    /// with an initramfs, or the disk is full.
+    pub fn make(
+        sh: &Shell,
+        report: &Report,
+        engine: Engine,
+        image: &str,
+        folder: &Path,
+        root_user: bool,
+    ) -> Result<Self, Error> {
+        if engine == Engine::Docker {
+            return Err(Error::Usage(
+                "docker shows nobody the files of an image; boot it with `--engine podman`"
+                    .to_owned(),
+            ));
+        }
+        make_dir(folder)?;
+        let script = folder.join("disk.sh");
+        write(&script, DISK)?;
+        let path = |path: &Path| path.display().to_string();
+        let mut words = vec![path(&script), engine.program().to_owned()];
+        words.extend([image.to_owned(), path(folder)]);
+        let invocation = match root_user {
+            true => Invocation::new("sh", words),
+            false => {
+                let front = ["unshare", "sh"].map(str::to_owned);
+                Invocation::new(engine.program(), front.into_iter().chain(words))
+            }
+        };
+        process::run(sh, &invocation, Capture::Show, &mut |line| {
+            report.foreign(line);
+        })?;
+        Ok(Self {
+            folder: folder.to_owned(),
+        })
+    }
+
+    /// The kernel.
+    pub fn kernel(&self) -> PathBuf {
+        self.folder.join("vmlinuz")
+    }
+
+    /// The initramfs.
+    pub fn initramfs(&self) -> PathBuf {
+        self.folder.join("initramfs.img")
+    }
+
+    /// The root.
+    pub fn root(&self) -> PathBuf {
+        self.folder.join("root.img")
+    }
+
+    /// Lays the script into it, and the unit that runs it at the end of each boot.
+    /// After the report the machine powers itself off; unless it is to `stay`
+    /// after its last boot, with root's shell on the console.
+    ///
+    /// # Errors
+    /// If debugfs(8) cannot write to it.
+    pub fn lay(&self, sh: &Shell, script: &str, stay: bool) -> Result<(), Error> {
+        let off = match stay {
+            // The parts of the boots have their names on the command line.
+            true => {
+                "if ! grep -q custom-coreos.stay /proc/cmdline; then systemctl --no-block poweroff; fi"
+            }
+            false => "systemctl --no-block poweroff",
+        };
+        // Not `Type=oneshot`: the boot is not over before such a unit has ended, and
+        // the script waits for the end of the boot. `/dev/console` is the one
+        // terminal that a starting getty does not hang up.
+        let unit = format!(
+            "[Unit]\nDescription=Report on this boot\n\n\
+             [Service]\nType=exec\n\
+             ExecStart=/bin/sh -c '/bin/sh {SCRIPT} >/dev/console'\n\
+             ExecStopPost=/bin/sh -c '{off}'\n"
+        );
+        self.put(sh, SCRIPT, script)?;
+        self.put(sh, &format!("/etc/systemd/system/{UNIT}"), &unit)?;
+        let wants = "/etc/systemd/system/multi-user.target.wants";
+        self.debugfs(
+            sh,
+            &[
+                format!("mkdir {wants}"),
+                format!("symlink {wants}/{UNIT} ../{UNIT}"),
+            ],
+        )?;
+        if stay {
+            let folder = "/etc/systemd/system/serial-getty@ttyS0.service.d";
+            self.debugfs(sh, &[format!("mkdir {folder}")])?;
+            let login = "[Service]\nExecStart=\n\
+                         ExecStart=-/sbin/agetty --autologin root --keep-baud 115200 - $TERM\n";
+            self.put(sh, &format!("{folder}/boot.conf"), login)?;
+        }
+        Ok(())
+    }
+
+    /// Gives it the list of pools that another root has, as an update of a host
+    /// leaves `/etc` alone. The other one must have been unmounted.
+    ///
+    /// # Errors
+    /// If the other one has none, or debugfs(8) fails.
+    pub fn take_pools(&self, sh: &Shell, from: &Self) -> Result<(), Error> {
+        let copy = self.folder.join("zpool.cache");
+        let _ = std::fs::remove_file(&copy);
+        from.debugfs(sh, &[format!("dump {CACHE} {}", copy.display())])?;
+        if !copy.is_file() {
+            return Err(Error::Step {
+                step: "boot".to_owned(),
+                detail: format!("the published image has left no {CACHE}"),
+            });
+        }
+        self.write_file(sh, &copy, CACHE)
+    }
+
+    /// A file of it, as text. It must have been unmounted.
+    ///
+    /// # Errors
+    /// If there is none, or debugfs(8) fails.
+    pub fn read(&self, sh: &Shell, path: &str) -> Result<String, Error> {
+        let copy = self.folder.join("read");
+        let _ = std::fs::remove_file(&copy);
+        self.debugfs(sh, &[format!("dump {path} {}", copy.display())])?;
+        Ok(std::fs::read_to_string(&copy).map_err(host::Error::read(&copy))?)
+    }
+
+    fn put(&self, sh: &Shell, path: &str, text: &str) -> Result<(), Error> {
+        let copy = self.folder.join("laid");
+        write(&copy, text)?;
+        self.write_file(sh, &copy, path)
+    }
+
+    fn write_file(&self, sh: &Shell, from: &Path, path: &str) -> Result<(), Error> {
+        let folder = path
+            .rsplit_once('/')
+            .map_or("/", |(folder, _)| folder)
+            .to_owned();
+        let size = std::fs::metadata(from)
+            .map_err(host::Error::read(from))?
+            .len();
+        self.debugfs(
+            sh,
+            &[
+                format!("mkdir {folder}"),
+                format!("rm {path}"),
+                format!("write {} {path}", from.display()),
+                format!("sif {path} uid 0"),
+                format!("sif {path} gid 0"),
+                format!("sif {path} mode 0100644"),
+            ],
+        )?;
+        // debugfs(8) ends with 0 whatever became of a command.
+        let said = self.debugfs(sh, &[format!("stat {path}")])?;
+        if said.contains(&format!("Size: {size}")) {
+            return Ok(());
+        }
+        Err(Error::Step {
+            step: "boot".to_owned(),
+            detail: format!(
+                "{path} could not be laid into {}: {}",
+                self.root().display(),
+                host::one_line(&said)
+            ),
+        })
+    }
+
+    /// Runs commands in the root, and returns what they said on standard output.
+    fn debugfs(&self, sh: &Shell, commands: &[String]) -> Result<String, Error> {
+        let file = self.folder.join("debugfs");
+        write(&file, &(commands.join("\n") + "\n"))?;
+        let words = [
+            "-w".to_owned(),
+            "-f".to_owned(),
+            file.display().to_string(),
+            self.root().display().to_string(),
+        ];
+        Ok(process::read(sh, &Invocation::new("debugfs", words))?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_script_is_laid_into_a_root_and_pools_are_taken_along() {
+        let sh = process::shell(Path::new("/")).unwrap();
+        let has = |program: &str| {
+            ["/usr/sbin", "/sbin", "/usr/bin"]
+                .iter()
+                .any(|dir| Path::new(dir).join(program).exists())
+        };
+        if !has("mke2fs") || !has("debugfs") {
+            host::report::exactly_err(b"skipped: mke2fs and debugfs (package e2fsprogs)\n");
+            return;
+        }
+        let dir = sh.create_temp_dir().unwrap();
+        let disk = |name: &str| {
+            let folder = dir.path().join(name);
+            let root = folder.join("root");
+            make_dir(&root.join("etc/systemd/system")).unwrap();
+            let disk = ImageDisk { folder };
+            let words = ["-q", "-t", "ext4", "-d"].map(str::to_owned);
+            let more = [&root, &disk.root()].map(|path| path.display().to_string());
+            let args = words.into_iter().chain(more).chain(["8M".to_owned()]);
+            process::read(&sh, &Invocation::new("mke2fs", args)).unwrap();
+            disk
+        };
+        let (one, two) = (disk("one"), disk("two"));
+        one.lay(&sh, "true\n", true).unwrap();
+        let said = one.debugfs(&sh, &[format!("cat {SCRIPT}")]).unwrap();
+        assert!(said.contains("true"), "{said}");
+        let wants = format!("stat /etc/systemd/system/multi-user.target.wants/{UNIT}");
+        let said = one.debugfs(&sh, &[wants]).unwrap();
+        assert!(said.contains(&format!("\"../{UNIT}\"")), "{said}");
+        // Twice: the second script takes the place of the first one.
+        one.lay(&sh, "false\n", false).unwrap();
+        let said = one.debugfs(&sh, &[format!("cat {SCRIPT}")]).unwrap();
+        assert!(said.contains("false"), "{said}");
+        let error = two.take_pools(&sh, &one).unwrap_err().to_string();
+        assert!(error.contains("zpool.cache"), "{error}");
+        one.put(&sh, CACHE, "pools").unwrap();
+        two.take_pools(&sh, &one).unwrap();
+        let said = two.debugfs(&sh, &[format!("cat {CACHE}")]).unwrap();
+        assert!(said.contains("pools"), "{said}");
+    }
+}

@@ -1,0 +1,55 @@
+//! What a local image says of itself: the lock that it was built by.
+
+use std::collections::BTreeMap;
+
+use host::process;
+use image_build::engine::Engine;
+use image_build::lock::{LOCK_LABEL, Lock};
+use image_config::Boot as Policy;
+use version_discovery::Arch;
+use xshell::Shell;
+
+use super::questions::Promises;
+use crate::error::Error;
+
+/// Whether an image is in the engine's storage.
+pub fn is_here(sh: &Shell, engine: Engine, image: &str) -> bool {
+    process::read(sh, &engine.labels(image)).is_ok()
+}
+
+/// The promises of a local image.
+///
+/// # Errors
+/// If it is not there, or was not built by this program.
+pub fn promises(
+    sh: &Shell,
+    engine: Engine,
+    image: &str,
+    arch: Arch,
+    policy: &Policy,
+) -> Result<Promises, Error> {
+    let text = process::read(sh, &engine.labels(image))?;
+    let wrong = |detail: String| Error::Step {
+        step: "boot".to_owned(),
+        detail,
+    };
+    // `null` without any.
+    let labels: Option<BTreeMap<String, String>> =
+        serde_json::from_str(&text).map_err(|error| {
+            wrong(format!(
+                "{} shows no labels of {image}: {error}",
+                engine.program()
+            ))
+        })?;
+    let lock = labels
+        .as_ref()
+        .and_then(|labels| labels.get(LOCK_LABEL))
+        .ok_or_else(|| {
+            wrong(format!(
+                "{image} has no label {LOCK_LABEL}, so nobody knows what it has promised; \
+                 `cargo xtask build` makes images that have it"
+            ))
+        })?;
+    let lock = Lock::parse(lock, image)?;
+    Promises::of(&lock, arch, policy)
+}

@@ -1,0 +1,194 @@
+//! Checks of an image's own boot.
+
+use super::said::{Here, SILENT, Said};
+
+impl Here<'_> {
+    fn words(&self, subject: &str, field: &str) -> Option<Vec<&str>> {
+        let text = self.findings.get(subject, field)?;
+        Some(text.split_whitespace().collect())
+    }
+
+    /// A list of words that may have these.
+    pub(super) fn none_but(&self, subject: &str, field: &str, allowed: &[String]) -> Said {
+        let expected = match allowed {
+            [] => "none".to_owned(),
+            allowed => format!("none but {}", allowed.join(", ")),
+        };
+        let Some(words) = self.words(subject, field) else {
+            return Said::new(expected, SILENT, false);
+        };
+        let others: Vec<&str> = words
+            .iter()
+            .copied()
+            .filter(|word| !allowed.iter().any(|allowed| allowed == word))
+            .collect();
+        match others.as_slice() {
+            [] if words.is_empty() => Said::new(expected, "none", true),
+            [] => Said::new(expected, words.join(", "), true),
+            others => Said::new(expected, others.join(", "), false),
+        }
+    }
+
+    /// Two fields of one subject, most often sums: only their likeness is shown.
+    pub(super) fn same(&self, subject: &str, field: &str, other: &str) -> Said {
+        let get = |field| {
+            self.findings
+                .get(subject, field)
+                .filter(|text| !text.is_empty())
+        };
+        let found = match (get(field), get(other)) {
+            (Some(one), Some(two)) if one == two => return Said::new("the same", "the same", true),
+            (Some(_), Some(_)) => "another content",
+            _ => SILENT,
+        };
+        Said::new("the same", found, false)
+    }
+
+    /// systemd shows a realtime timer's next run as a date, a monotonic one's as a
+    /// duration, and `infinity` or nothing where there is none.
+    pub(super) fn due(&self, subject: &str) -> Said {
+        let get = |field| self.findings.get(subject, field).unwrap_or_default();
+        let (state, realtime, monotonic) = (
+            get("ActiveState"),
+            get("NextElapseUSecRealtime"),
+            get("NextElapseUSecMonotonic"),
+        );
+        let never = |text: &str| matches!(text, "" | "0" | "infinity" | "n/a");
+        let expected = "a next run";
+        if state != "active" {
+            let found = if state.is_empty() { SILENT } else { state };
+            return Said::new(expected, found, false);
+        }
+        match (never(realtime), never(monotonic)) {
+            (false, _) => Said::new(expected, realtime, true),
+            (true, false) => Said::new(expected, format!("after {monotonic}"), true),
+            (true, true) => Said::new(expected, "never due", false),
+        }
+    }
+
+    /// Words that were not there at the earlier boot.
+    pub(super) fn nothing_new(&self, subject: &str, field: &str) -> Said {
+        let expected = "no new one";
+        let earlier = self
+            .earlier
+            .and_then(|earlier| earlier.get(subject, field))
+            .filter(|text| !text.is_empty());
+        let (Some(now), Some(earlier)) = (self.words(subject, field), earlier) else {
+            return Said::new(expected, SILENT, false);
+        };
+        let names = |text: &str| {
+            text.split(['=', '\t'])
+                .next()
+                .unwrap_or_default()
+                .to_owned()
+        };
+        let before: Vec<String> = earlier.split_whitespace().map(names).collect();
+        let new: Vec<String> = now
+            .iter()
+            .map(|word| names(word))
+            .filter(|name| !before.contains(name))
+            .collect();
+        match new.as_slice() {
+            [] => Said::new(expected, format!("{} as before", before.len()), true),
+            new => Said::new(expected, format!("enabled {}", new.join(", ")), false),
+        }
+    }
+
+    /// The pool came, by itself or by hand.
+    pub(super) fn imported(&self, subject: &str) -> Said {
+        let get = |field| self.findings.get(subject, field);
+        if get("import") == Some("ok") {
+            let how = match get("by-itself") {
+                Some("yes") => "imported by itself",
+                _ => "imported by hand",
+            };
+            return Said::new("imported", how, true);
+        }
+        let found = match (get("unsupported"), get("import")) {
+            (Some(features), _) if !features.is_empty() => {
+                format!("unsupported features: {features}")
+            }
+            (_, Some(said)) => said.to_owned(),
+            (_, None) => SILENT.to_owned(),
+        };
+        Said::new("imported", found, false)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::vm::judge::Verdict;
+    use crate::vm::report::Findings;
+
+    fn judged(now: &str, earlier: &str, judge: impl Fn(&Here<'_>) -> Said) -> (Verdict, String) {
+        let findings = Findings::parse(now).unwrap();
+        let earlier = Findings::parse(earlier).unwrap();
+        let here = Here {
+            findings: &findings,
+            earlier: Some(&earlier),
+        };
+        let said = judge(&here);
+        (said.verdict, said.found)
+    }
+
+    #[test]
+    fn a_timer_without_a_next_run_is_never_due() {
+        let due = |text: &str| judged(text, "", |here| here.due("timer a.timer"));
+        let one = |fields: [&str; 3]| {
+            let [state, realtime, monotonic] = fields;
+            due(&format!(
+                "timer a.timer\tActiveState\t{state}\n\
+                 timer a.timer\tNextElapseUSecRealtime\t{realtime}\n\
+                 timer a.timer\tNextElapseUSecMonotonic\t{monotonic}"
+            ))
+        };
+        assert_eq!(one(["active", "Thu 2026-01-01", "0"]).0, Verdict::Holds);
+        assert_eq!(one(["active", "", "1h"]).0, Verdict::Holds);
+        assert_eq!(
+            one(["active", "", "infinity"]),
+            (Verdict::Broken, "never due".to_owned())
+        );
+        assert_eq!(one(["inactive", "", "1h"]).0, Verdict::Broken);
+        assert_eq!(due("").0, Verdict::Broken);
+    }
+
+    #[test]
+    fn a_feature_that_the_candidate_enables_is_named() {
+        let new = |now: &str| {
+            judged(
+                &format!("pool tank\tfeatures\t{now}"),
+                "pool tank\tfeatures\ta=active b=enabled",
+                |here| here.nothing_new("pool tank", "features"),
+            )
+        };
+        assert_eq!(new("a=active b=active").0, Verdict::Holds);
+        let found = new("a=active b=active c=enabled");
+        assert_eq!(found, (Verdict::Broken, "enabled c".to_owned()));
+    }
+
+    #[test]
+    fn a_pool_that_does_not_come_back_names_its_features() {
+        let back = |text: &str| judged(text, "", |here| here.imported("pool tank"));
+        assert_eq!(back("pool tank\timport\tok").0, Verdict::Holds);
+        let text = "pool tank\timport\tfailed: x\npool tank\tunsupported\tcom.example:f";
+        let found = "unsupported features: com.example:f".to_owned();
+        assert_eq!(back(text), (Verdict::Broken, found));
+        assert_eq!(back("pool tank\timport\tfailed: x").1, "failed: x");
+        assert_eq!(back("").0, Verdict::Broken);
+    }
+
+    #[test]
+    fn failed_units_are_named_but_for_the_allowed() {
+        let failed = |words: &str, allowed: &[&str]| {
+            let allowed: Vec<String> = allowed.iter().map(ToString::to_string).collect();
+            judged(&format!("system\tfailed\t{words}"), "", move |here| {
+                here.none_but("system", "failed", &allowed)
+            })
+        };
+        assert_eq!(failed("", &[]).0, Verdict::Holds);
+        assert_eq!(failed("a.service", &["a.service"]).0, Verdict::Holds);
+        let found = (Verdict::Broken, "b.service".to_owned());
+        assert_eq!(failed("a.service b.service", &["a.service"]), found);
+    }
+}
