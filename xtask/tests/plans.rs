@@ -247,6 +247,17 @@ fn a_dirty_tree_has_no_revision() {
 }
 
 #[test]
+fn booted_before_it_is_named() {
+    let plan = planned(Goal::Publish, |config, _| {
+        config.boot = image_config::Boot::default();
+    });
+    let text = plan.to_string();
+    let at = |verb: &str| text.find(&format!("\n{verb}")).unwrap();
+    assert!(at("boot ") < at("attach ") && at("attach ") < at("name "));
+    snapshot("publish-booted", &plan);
+}
+
+#[test]
 fn two_tags() {
     let plan = planned(Goal::Publish, |config, _| {
         let yaml = serde_yaml::to_string(config).unwrap();

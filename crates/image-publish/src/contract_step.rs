@@ -99,6 +99,7 @@ fn variables(lock: &Lock, target: &Target) -> Vec<(&'static str, String)> {
         packages,
         units,
         lint_skips: skips,
+        heal,
         ..
     } = &lock.policy;
     vec![
@@ -108,6 +109,10 @@ fn variables(lock: &Lock, target: &Target) -> Vec<(&'static str, String)> {
         ("ENABLE_UNITS", words(&units.enable)),
         ("DISABLE_UNITS", words(&units.disable)),
         ("LINT_SKIPS", lint_skips(skips)),
+        (
+            "HEALTH_MINUTES",
+            heal.map_or_else(String::new, |heal| heal.minutes.to_string()),
+        ),
     ]
 }
 

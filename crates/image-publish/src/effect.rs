@@ -11,6 +11,7 @@ use std::path::PathBuf;
 use host::process::Invocation;
 use image_build::engine::{CONTEXT, Engine};
 use image_config::{BaseSignature, HISTORY_TAG, Reason, SecretSource};
+use machine::boot::questions::Promises;
 use registry_compat::{Digest, ImageRef, Repository, Tag};
 use version_discovery::Arch;
 
@@ -197,6 +198,27 @@ pub enum Effect {
         /// it, and nothing else.
         control: Option<Invocation>,
     },
+    /// Boot `PUSHED` in a virtual machine, and judge it.
+    Boot {
+        /// Who has it.
+        engine: Engine,
+        /// Its name there.
+        image: String,
+        /// What it must hold.
+        promises: Box<Promises>,
+        /// The pool is made under what this tag names, used under `PUSHED`, and
+        /// imported there again.
+        followed: ImageRef,
+        /// Where that is, after `registries.conf`.
+        place: Repository,
+        /// That place may speak plain HTTP.
+        insecure: bool,
+    },
+    /// `PUSHED` is not booted, and why.
+    NotBooted {
+        /// Why.
+        reason: String,
+    },
     /// Put the list of packages and the lock beside `PUSHED`.
     Attach {
         /// Where.
@@ -361,6 +383,13 @@ impl fmt::Display for Effect {
                     "refuse   {repository}@{UNSIGNED}, by this program's word alone"
                 )
             }
+            Self::Boot {
+                image, followed, ..
+            } => write!(
+                f,
+                "boot     {image} in a virtual machine, twice; and with the pool of what {followed} names, there and back"
+            ),
+            Self::NotBooted { reason } => write!(f, "unbooted PUSHED: {reason}"),
             Self::Attach { packages, .. } => {
                 write!(
                     f,

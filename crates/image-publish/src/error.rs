@@ -9,6 +9,9 @@ pub enum Error {
     /// An error of the build, or of what it stands on.
     #[error(transparent)]
     Build(#[from] image_build::Error),
+    /// A machine that was to boot the image.
+    #[error(transparent)]
+    Machine(#[from] machine::Error),
     /// The command line asks for something impossible. Exit code 2.
     #[error("{0}")]
     Usage(String),
@@ -32,6 +35,7 @@ impl Failure for Error {
     fn exit_code(&self) -> u8 {
         match self {
             Self::Build(error) => error.exit_code(),
+            Self::Machine(error) => error.exit_code(),
             Self::Usage(_) => 2,
             Self::Unknown(_) => 3,
             Self::Refused(_) => 4,
@@ -42,6 +46,7 @@ impl Failure for Error {
     fn kind(&self) -> Kind<'_> {
         match self {
             Self::Build(error) => error.kind(),
+            Self::Machine(error) => error.kind(),
             Self::Usage(_) | Self::Refused(_) => Kind::Configuration,
             Self::Unknown(why) => Kind::Unanswered(why),
             Self::Step { step, .. } => Kind::Step(step),

@@ -127,6 +127,50 @@ impl Weight {
     }
 }
 
+/// Whether the image was booted before a tag moved to it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(
+    rename_all = "kebab-case",
+    rename_all_fields = "kebab-case",
+    deny_unknown_fields
+)]
+pub enum Boot {
+    /// It came up, and was what it had promised.
+    Tried {
+        /// From the kernel's start to the last unit.
+        seconds: Seconds,
+        /// Memory in use after it, in mebibytes.
+        memory_mib: u64,
+        /// A program was its processor: the time says nothing about a host.
+        emulated: bool,
+    },
+    /// It was not tried.
+    NotTried {
+        /// Why.
+        reason: String,
+    },
+}
+
+impl fmt::Display for Boot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tried {
+                seconds,
+                memory_mib,
+                emulated,
+            } => {
+                let how = if *emulated { ", emulated" } else { "" };
+                write!(
+                    f,
+                    "up after {:.1} s{how}, {memory_mib} MiB in use",
+                    seconds.get()
+                )
+            }
+            Self::NotTried { reason } => write!(f, "not tried: {}", host::one_line(reason)),
+        }
+    }
+}
+
 /// One publication.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
@@ -145,6 +189,9 @@ pub struct Entry {
     pub steps: Vec<Took>,
     /// One for each architecture.
     pub weights: Vec<Weight>,
+    /// Its boot; nothing where the program did not know of any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub boot: Option<Boot>,
 }
 
 impl Entry {
@@ -213,6 +260,14 @@ impl History {
         self.entries.push(entry);
         let over = self.entries.len().saturating_sub(MOST);
         self.entries.drain(..over);
+    }
+
+    /// The newest entry of an image.
+    pub fn of(&self, digest: &Digest) -> Option<&Entry> {
+        self.entries
+            .iter()
+            .rev()
+            .find(|entry| entry.digest == *digest)
     }
 
     /// The newest so many, the oldest of them first.
@@ -334,6 +389,7 @@ pub(crate) mod tests {
                 arch: Arch::X86_64,
                 layers: vec![900_000_000, 100_000_000 + u64::from(day)],
             }],
+            boot: None,
         }
     }
 

@@ -4,14 +4,15 @@
 //! of [`Effect`]s, printed by a dry run and performed by a [`run::Run`]. What one
 //! step makes is a value that the next one needs, so that the order is held by
 //! types: `Built` -> [`Pushed`] -> `Tried` -> `Candidate` -> `Signed` -> `Proven`
-//! -> `Named` -> [`Promoted`]. [`publication`] is the second half, which may run
+//! -> `Booted` -> `Named` -> [`Promoted`]. [`publication`] is the second half, which may run
 //! on another machine; [`lineage`] and [`history`] are what was published before.
 //!
-//! May import: `image-build` and all below it, and `retention` for the name of
+//! May import: `machine` for the boot gate, `image-build` and all below it, and `retention` for the name of
 //! the history's artefact.
 
 mod attach;
 mod attach_step;
+mod boot_gate;
 pub mod build;
 pub mod build_inputs;
 mod candidate;
@@ -47,6 +48,7 @@ mod step;
 pub mod verification;
 
 pub use attach::{LOCK, attach, attached};
+pub use boot_gate::Booted;
 pub use candidate::Candidate;
 pub use checks::{Signature, checks, signature};
 pub use contract_step::{arguments, contract, try_contract};

@@ -5,21 +5,21 @@ use image_build::lock::{Lock, image_version};
 use image_config::Config;
 use registry_compat::{Digest, Repository, Tag};
 
+use crate::boot_gate::Booted;
 use crate::effect::Effect;
 use crate::error::Error;
-use crate::host_look::Proven;
 use crate::registry::known;
 use crate::run::{Run, failed, misplaced};
 use crate::step::Step;
 
-/// A proven image that has its names for good. Only [`name`] and [`named_before`]
+/// An image that came up and has its names for good. Only [`name`] and [`named_before`]
 /// make it.
 #[derive(Debug)]
-pub struct Named(Proven);
+pub struct Named(Booted);
 
 impl Named {
     /// What has the names.
-    pub fn proven(&self) -> &Proven {
+    pub fn booted(&self) -> &Booted {
         &self.0
     }
 }
@@ -44,18 +44,18 @@ pub(crate) fn names_of(repository: &Repository, tags: impl IntoIterator<Item = T
 }
 
 /// Gives the names.
-pub(crate) fn name(run: &Run<'_>, step: &Step, proven: Proven) -> Result<Named, Error> {
-    let digest = proven.candidate().digest();
+pub(crate) fn name(run: &Run<'_>, step: &Step, booted: Booted) -> Result<Named, Error> {
+    let digest = booted.proven().candidate().digest();
     run.step(step, Some(digest), |effect| match effect {
         Effect::NameForGood { repository, tag } => give(run, repository, tag, digest),
         other => Err(misplaced(step.name, other)),
     })?;
-    Ok(Named(proven))
+    Ok(Named(booted))
 }
 
 /// For who goes back to an image that has its names since it was published.
-pub(crate) fn named_before(proven: Proven) -> Named {
-    Named(proven)
+pub(crate) fn named_before(booted: Booted) -> Named {
+    Named(booted)
 }
 
 fn give(run: &Run<'_>, repository: &Repository, tag: &Tag, digest: &Digest) -> Result<(), Error> {

@@ -5,6 +5,7 @@ use registry_compat::{Answer, Digest, ImageRef};
 
 use crate::effect::Effect;
 use crate::error::Error;
+use crate::history::Boot;
 use crate::moving_tag::MovingTags;
 use crate::names::Named;
 use crate::run::{Run, failed, misplaced};
@@ -17,12 +18,17 @@ pub struct Promoted(Named);
 impl Promoted {
     /// Of the image or index.
     pub fn digest(&self) -> &Digest {
-        self.0.proven().candidate().digest()
+        self.0.booted().proven().candidate().digest()
+    }
+
+    /// What its boot took, or why it was not tried.
+    pub fn boot(&self) -> Option<&Boot> {
+        self.0.booted().boot()
     }
 
     /// Size of the compressed layers, in bytes.
     pub fn size(&self) -> u64 {
-        self.0.proven().candidate().size()
+        self.0.booted().proven().candidate().size()
     }
 }
 
@@ -53,7 +59,7 @@ pub(crate) fn promote(
     named: Named,
     tags: &MovingTags,
 ) -> Result<Promoted, Error> {
-    let digest = named.proven().candidate().digest();
+    let digest = named.booted().proven().candidate().digest();
     run.step(step, Some(digest), |effect| match effect {
         Effect::Promote { candidate, tag } => {
             let image = candidate.repository().tagged(tag.clone());

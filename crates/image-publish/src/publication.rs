@@ -4,7 +4,7 @@
 //! open the key, note the moving tags -> take what was pushed, of the lock ->
 //! pull it, try the contract once more (`Tried`) -> one index of several images
 //! (`Candidate`) -> sign it (`Signed`) -> take it as a host would, and see an
-//! unsigned one refused (`Proven`) -> packages and lock beside it -> names for
+//! unsigned one refused (`Proven`) -> boot it (`Booted`) -> packages and lock beside it -> names for
 //! good (`Named`) -> the tags that hosts follow, if they still name what they
 //! named (`Promoted`) -> an entry in the history.
 //!
@@ -17,6 +17,7 @@ use image_build::lock::{Lock, image_version};
 use image_config::Config;
 
 use crate::attach_step::{lists_and_lock, packages_and_lock};
+use crate::boot_gate::boot_step;
 use crate::candidate::{Place, Tried, join_step, pulled_name, take_step};
 use crate::contract_step::contract;
 use crate::effect::Effect;
@@ -33,7 +34,7 @@ use crate::record::record;
 use crate::run::Run;
 use crate::sign::sign;
 use crate::step::{Step, Steps};
-use crate::{attach_step, candidate, host_look, key, names};
+use crate::{attach_step, boot_gate, candidate, host_look, key, names};
 
 /// The steps of the second half.
 #[derive(Debug, Clone, PartialEq)]
@@ -45,6 +46,7 @@ pub struct PublishSteps {
     join: Option<Step>,
     sign: Option<Step>,
     host: Option<Step>,
+    boot: Step,
     attach: Step,
     name: Step,
     promote: Step,
@@ -147,6 +149,7 @@ pub fn publication(
         },
         sign,
         host,
+        boot: boot_step(config, lock, local, &there)?,
         attach: match parts {
             Parts::Pushed | Parts::One(_) => packages_and_lock(lock, local, &there, &repository)?,
             Parts::Several(index) => lists_and_lock(lock, index, &repository)?,
@@ -188,8 +191,10 @@ impl PublishSteps {
         let candidate = candidate::candidate(run, self.join.as_ref(), tried)?;
         let signed = sign(run, self.sign.as_ref(), key, candidate)?;
         let proven = host_look::look(run, self.host.as_ref(), signed)?;
-        attach_step::perform(run, &self.attach, proven.candidate().digest())?;
-        let named = names::name(run, &self.name, proven)?;
+        let booted = boot_gate::gate(run, &self.boot, proven, &tags)?;
+        let digest = booted.proven().candidate().digest();
+        attach_step::perform(run, &self.attach, digest)?;
+        let named = names::name(run, &self.name, booted)?;
         let promoted = promote(run, &self.promote, named, &tags)?;
         let history = record(run, &self.history, &promoted)?;
         Ok(Published {
@@ -206,7 +211,13 @@ impl Steps for PublishSteps {
         all.extend(&self.join);
         all.extend(&self.sign);
         all.extend(&self.host);
-        all.extend([&self.attach, &self.name, &self.promote, &self.history]);
+        all.extend([
+            &self.boot,
+            &self.attach,
+            &self.name,
+            &self.promote,
+            &self.history,
+        ]);
         all
     }
 }

@@ -42,7 +42,7 @@ pub(crate) fn record(
         else {
             return Err(misplaced(step.name, effect));
         };
-        match add(run, promoted.digest(), repository, (image, fingerprint)) {
+        match add(run, promoted, repository, (image, fingerprint)) {
             Ok(added) => {
                 let count = added.last(usize::MAX).len();
                 run.report
@@ -60,10 +60,11 @@ pub(crate) fn record(
 
 fn add(
     run: &Run<'_>,
-    digest: &Digest,
+    promoted: &Promoted,
     repository: &Repository,
     (image, fingerprint): (&Tag, &Digest),
 ) -> Result<History, Error> {
+    let digest = promoted.digest();
     let registries = run.registries;
     let mut history = read_history(registries, repository)?.unwrap_or_default();
     let timings = run.timings();
@@ -97,6 +98,7 @@ fn add(
             .map_err(|why: String| failed("history", why))?,
         steps: measured::steps(halves, &timings),
         weights,
+        boot: promoted.boot().cloned(),
     });
     write(registries, repository, &history)?;
     Ok(history)

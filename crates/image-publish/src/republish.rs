@@ -8,6 +8,7 @@ use image_build::lock::{LOCK_LABEL, Lock};
 use registry_compat::{Answer, Digest, ImageRef, Repository, Tag};
 use remote::Inspected;
 
+use crate::boot_gate::{boot_step, booted_before};
 use crate::candidate::read;
 use crate::contract_step::contract;
 use crate::effect::Effect;
@@ -23,7 +24,7 @@ use crate::registry::{digest_in, known, retracted_tag};
 use crate::run::{Run, failed, misplaced};
 use crate::sign::already_signed;
 use crate::step::{Step, Steps};
-use crate::{candidate, host_look, lineage, names};
+use crate::{boot_gate, candidate, host_look, lineage, names};
 
 /// The steps of `promote`: everything that a publication tries after its push,
 /// then the tags.
@@ -34,6 +35,7 @@ pub struct PromoteSteps {
     contract: Step,
     signed: Step,
     host: Option<Step>,
+    boot: Step,
     name: Step,
     promote: Step,
 }
@@ -125,6 +127,7 @@ pub fn plan_promote(
         contract: contract(local.engine, &there, lock.target(local.arch)?, &lock),
         signed: Step::new("signed", [signature(world, image)]),
         host,
+        boot: boot_step(world.config, &lock, &local, &there)?,
         name: names_of(&repository, day.transpose()?),
         promote: promote_step(world.config)?,
     })
@@ -145,7 +148,8 @@ impl PromoteSteps {
         let candidate = candidate::candidate(run, None, tried)?;
         let signed = already_signed(run, &self.signed, candidate)?;
         let proven = host_look::look(run, self.host.as_ref(), signed)?;
-        let named = names::name(run, &self.name, proven)?;
+        let booted = boot_gate::gate(run, &self.boot, proven, &tags)?;
+        let named = names::name(run, &self.name, booted)?;
         promote(run, &self.promote, named, &tags)
     }
 }
@@ -154,7 +158,7 @@ impl Steps for PromoteSteps {
     fn steps(&self) -> Vec<&Step> {
         let mut all = vec![&self.read, &self.pull, &self.contract, &self.signed];
         all.extend(&self.host);
-        all.extend([&self.name, &self.promote]);
+        all.extend([&self.boot, &self.name, &self.promote]);
         all
     }
 }
@@ -232,7 +236,7 @@ impl RollbackSteps {
             Err(misplaced(self.read.name, effect))
         })?;
         let signed = already_signed(run, &self.signed, found)?;
-        let named = named_before(taken_before(signed));
+        let named = named_before(booted_before(taken_before(signed)));
         promote(run, &self.promote, named, &tags)
     }
 }

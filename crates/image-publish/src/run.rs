@@ -9,7 +9,7 @@ use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use host::env::Stopwatch;
+use host::env::{Env, Stopwatch};
 use host::process;
 use host::process::{Capture, Finished, Invocation};
 use host::report::Report;
@@ -41,6 +41,8 @@ pub struct Run<'a> {
     pub(crate) report: &'a Report,
     /// This machine's architecture.
     pub arch: Arch,
+    /// Where programs are found, for a run that may boot what it publishes.
+    pub(crate) env: Option<&'a Env>,
     /// Tells this run from all others.
     id: String,
     timings: RefCell<Vec<Timing>>,
@@ -63,10 +65,20 @@ impl<'a> Run<'a> {
             registries,
             report,
             arch,
+            env: None,
             id: host::env::run_id(),
             timings: RefCell::default(),
             quiet: false,
         })
+    }
+
+    /// A run that may boot what it publishes.
+    #[must_use]
+    pub fn on(self, env: &'a Env) -> Self {
+        Self {
+            env: Some(env),
+            ..self
+        }
     }
 
     /// Effects and checks are not printed: the task has an answer of its own.
@@ -109,6 +121,12 @@ impl<'a> Run<'a> {
         let mut show = |line: &str| self.report.foreign(line);
         let call = self.filled(call, pushed);
         Ok(process::run(&self.sh, &call, capture, &mut show)?)
+    }
+
+    /// Runs a program that transfers, again where its trouble passes.
+    pub(crate) fn transfer(&self, call: &Invocation) -> Result<(), Error> {
+        let retries = self.registries.agent().retries();
+        Ok(transfer(&self.sh, retries, self.report, call)?)
     }
 
     /// Performs a step. Programs are run here; every other effect is handed to
@@ -163,12 +181,7 @@ impl<'a> Run<'a> {
         }
         match effect {
             Effect::Run(call) => self.output(call, pushed, Capture::Show).map(drop),
-            Effect::Transfer(call) => Ok(transfer(
-                &self.sh,
-                self.registries.agent().retries(),
-                self.report,
-                &self.filled(call, pushed),
-            )?),
+            Effect::Transfer(call) => self.transfer(&self.filled(call, pushed)),
             Effect::Remove(call) => {
                 if let Err(error) = self.output(call, pushed, Capture::Show) {
                     self.report.warning(&format!("it stays behind: {error}"));

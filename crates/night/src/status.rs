@@ -84,6 +84,7 @@ fn published(asked: &Asked) -> Result<Option<Published>, Error> {
         age_days: found.created.map(days),
         size: found.size,
         signature: asked.signature.clone(),
+        boot: asked.boot.clone(),
         inputs,
     }))
 }

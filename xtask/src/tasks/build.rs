@@ -114,7 +114,7 @@ fn perform(world: &World<'_>, wanted: &Wanted<'_>, mut found: Found) -> Result<D
         return Ok(Done::Well);
     }
     let registries = world.registries()?;
-    let run = Run::new(&world.env.root, registries, world.report, local.arch)?;
+    let run = Run::new(&world.env.root, registries, world.report, local.arch)?.on(world.env);
     let outcome = plan.perform(&run);
     say_timings(world, &run);
     match outcome {

@@ -24,7 +24,7 @@ fn carry_out<T>(
         return Ok(());
     }
     let arch = std::env::consts::ARCH.parse()?;
-    let run = Run::new(&world.env.root, world.registries()?, world.report, arch)?;
+    let run = Run::new(&world.env.root, world.registries()?, world.report, arch)?.on(world.env);
     host::process::minding(|| perform(&run))?;
     Ok(())
 }

@@ -14,6 +14,8 @@ use crate::error::Error;
 pub fn run(world: &World<'_>, args: &RehearseArgs) -> Result<Done, Error> {
     let options = Options {
         keep: args.keep,
+        boot: args.boot,
+        heal: args.heal,
         engine: args.engine,
     };
     Ok(rehearse(world, &options)?)

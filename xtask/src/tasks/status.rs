@@ -14,7 +14,8 @@ use host::failure::{Failure as _, Kind};
 use image_build::engine::Engine;
 use image_build::gather::{Scope, World};
 use image_build::lock::{LOCK_LABEL, Lock};
-use image_publish::Signature;
+use image_publish::history::Boot;
+use image_publish::{Signature, read_history};
 use night::status::{Asked, Word, judge, rows};
 
 use crate::cli::StateArgs;
@@ -65,6 +66,10 @@ fn ask(world: &World<'_>) -> Result<Asked, Error> {
             (Answer::Absent, Signature::Unknown(why))
         }
     };
+    let boot = match &published {
+        Answer::Present(found) => boot(world, followed.repository(), &found.digest),
+        Answer::Absent | Answer::Unknown(_) => None,
+    };
     let upstream = world
         .upstream_beside(Scope::default(), Some(published.clone()))
         .map_err(|error| host::one_line(&error.to_string()));
@@ -79,6 +84,7 @@ fn ask(world: &World<'_>) -> Result<Asked, Error> {
         published,
         lock,
         signature,
+        boot,
         upstream,
         local: world.local_with(engine)?,
         workflows: runs::workflows(world)?,
@@ -116,6 +122,12 @@ fn lock(world: &World<'_>, followed: &ImageRef, found: &Inspected) -> Result<Ans
             .map_or(Answer::Absent, Answer::Present),
         Err(error) => Answer::Unknown(unknown(error.into())?),
     })
+}
+
+/// What the history says of its boot. Without one there is no row.
+fn boot(world: &World<'_>, repository: &Repository, digest: &Digest) -> Option<Boot> {
+    let history = read_history(world.registries().ok()?, repository).ok()??;
+    history.of(digest)?.boot.clone()
 }
 
 fn signature(world: &World<'_>, repository: &Repository, digest: &Digest) -> Signature {

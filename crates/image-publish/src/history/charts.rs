@@ -3,7 +3,7 @@
 
 use std::fmt::Write as _;
 
-use super::Entry;
+use super::{Boot, Entry};
 
 const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 /// For terminals that have no blocks.
@@ -31,8 +31,12 @@ pub fn sparkline(numbers: &[f64], unicode: bool) -> String {
 
 /// The newest first, as one reads it.
 pub fn table(entries: &[Entry]) -> Vec<Vec<String>> {
-    let heads = ["DATE", "VERSION", "SIZE", "TOTAL", "SLOWEST STEPS"];
-    let mut rows = vec![heads.map(str::to_owned).to_vec()];
+    let booted = entries.iter().any(|entry| entry.boot.is_some());
+    let mut heads = vec!["DATE", "VERSION", "SIZE", "TOTAL"];
+    // No column without anything in it.
+    heads.extend(booted.then_some("BOOT"));
+    heads.push("SLOWEST STEPS");
+    let mut rows = vec![heads.into_iter().map(str::to_owned).collect()];
     rows.extend(entries.iter().rev().map(|entry| {
         let slowest: Vec<String> = entry
             .slowest(SLOWEST)
@@ -42,13 +46,19 @@ pub fn table(entries: &[Entry]) -> Vec<Vec<String>> {
                 format!("{}{arch} {}", took.step, duration(took.seconds.get()))
             })
             .collect();
-        vec![
+        let mut row = vec![
             day(entry),
             entry.image.to_string(),
             format!("{:.1} MB", megabytes(entry)),
             duration(entry.seconds()),
-            slowest.join(", "),
-        ]
+        ];
+        row.extend(booted.then(|| match &entry.boot {
+            Some(Boot::Tried { seconds, .. }) => duration(seconds.get()),
+            Some(Boot::NotTried { .. }) => "not tried".to_owned(),
+            None => String::new(),
+        }));
+        row.push(slowest.join(", "));
+        row
     }));
     rows
 }

@@ -28,13 +28,16 @@ pub enum Cause {
     Network,
     /// None of these.
     Unknown,
+    /// The image did not come up in a virtual machine, or was not what it had
+    /// promised.
+    Boot,
     /// The published image is old, and no job says why.
     Stale,
 }
 
 impl Cause {
     /// All of them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Signing,
         Self::Contract,
         Self::Build,
@@ -43,6 +46,7 @@ impl Cause {
         Self::Registry,
         Self::Network,
         Self::Unknown,
+        Self::Boot,
         Self::Stale,
     ];
 }
@@ -58,6 +62,7 @@ impl fmt::Display for Cause {
             Self::Registry => "registry",
             Self::Network => "network",
             Self::Unknown => "unknown",
+            Self::Boot => "boot",
             Self::Stale => "old image",
         })
     }
@@ -94,6 +99,7 @@ pub fn of_answer(done: Done, task: &str) -> Cause {
         (_, "cleanup" | "diff") => Cause::Registry,
         (_, "verify" | "promote" | "publish" | "keys") => Cause::Signing,
         (_, "vm") => Cause::Contract,
+        (_, "boot") => Cause::Boot,
         (_, "build" | "test-build" | "check" | "rehearse") => Cause::Build,
         (_, "ignition") => Cause::Configuration,
         _ => Cause::Unknown,
@@ -120,6 +126,7 @@ pub fn of_foreign_step(name: &str) -> Cause {
 fn of_step(step: &str) -> Option<Cause> {
     Some(match step.split_whitespace().next()? {
         "build" | "packages" => Cause::Build,
+        "boot" => Cause::Boot,
         "contract" | "first" | "switch" => Cause::Contract,
         "key" | "signing" | "trust" | "host" | "sign" | "signed" | "control" | "inputs" => {
             Cause::Signing

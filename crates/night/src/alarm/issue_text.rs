@@ -44,6 +44,12 @@ fn meaning(cause: Cause) -> (&'static str, &'static str) {
             "a step failed that says nothing of itself",
             "read the run; GitHub's own steps are often over with the next run",
         ),
+        Cause::Boot => (
+            "an image was built and signed, but in a virtual machine it did not come up, or was \
+             not what it must be; no tag moved to it",
+            "read the rows that do not hold in the run; `cargo xtask boot NAME@DIGEST --serial` \
+             boots the same image on a laptop",
+        ),
         Cause::Stale => (
             "the published image is old, though no job says why",
             "see with `cargo xtask workflow status --all` if the schedule is still on: GitHub \

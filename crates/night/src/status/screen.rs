@@ -91,6 +91,12 @@ fn image(published: &Published, lock: &str, now: Timestamp) -> Vec<Vec<String>> 
         None => rows.push(inner("inputs", lock)),
     }
     rows.push(inner("signature", signature(&published.signature)));
+    rows.extend(
+        published
+            .boot
+            .as_ref()
+            .map(|boot| inner("boot", boot.to_string())),
+    );
     rows
 }
 

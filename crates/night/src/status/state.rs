@@ -3,6 +3,7 @@
 use image_build::facts::{Local, Upstream};
 use image_build::lock::Lock;
 use image_publish::Signature;
+use image_publish::history::Boot;
 use jiff::Timestamp;
 use registry_compat::{Answer, Digest, ImageRef};
 use remote::Inspected;
@@ -24,6 +25,9 @@ pub struct Asked {
     pub lock: Answer<Lock>,
     /// Its signature.
     pub signature: Signature,
+    /// Whether it was booted before a tag moved to it, from the history; nothing
+    /// where no entry says so.
+    pub boot: Option<Boot>,
     /// Upstream; why it could not be asked at all.
     pub upstream: Result<Upstream, String>,
     /// The checkout.
@@ -76,6 +80,9 @@ pub struct Published {
     pub size: u64,
     /// Whether hosts would find a signature.
     pub signature: Signature,
+    /// Whether it was booted before a tag moved to it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub boot: Option<Boot>,
     /// The inputs it was built of; `None` if it has no lock.
     pub inputs: Option<Inputs>,
 }

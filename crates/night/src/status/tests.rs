@@ -32,6 +32,7 @@ fn asked() -> (Config, Asked) {
         published: Answer::Present(found),
         lock: Answer::Present(lock),
         signature: Signature::Good,
+        boot: None,
         upstream: Ok(upstream),
         local,
         workflows: Workflows::Nobody("no token".to_owned()),

@@ -1,0 +1,250 @@
+//! The boot gate: what was pushed is booted in a virtual machine before the first
+//! name is given, by itself and with the pool of the image that hosts follow.
+
+use host::process::Capture;
+use image_build::engine::Engine;
+use image_build::facts::Local;
+use image_build::lock::Lock;
+use image_build::policy_key::rootfs;
+use image_config::{Config, Gate};
+use machine::boot::attempt;
+use machine::boot::attempt::{Options, Outcome};
+use machine::boot::questions::Promises;
+use machine::vm::machine::Acceleration;
+use registry_compat::Digest;
+use version_discovery::Arch;
+
+use crate::effect::Effect;
+use crate::error::Error;
+use crate::history::{Boot, Seconds};
+use crate::host_look::Proven;
+use crate::moving_tag::MovingTags;
+use crate::run::{Run, failed, misplaced};
+use crate::step::Step;
+
+/// A proven image that came up, or one that `image.yaml` lets pass unbooted. Only
+/// [`gate`] and [`booted_before`] make it.
+#[derive(Debug)]
+pub struct Booted {
+    proven: Proven,
+    boot: Option<Boot>,
+}
+
+impl Booted {
+    /// What came up.
+    pub fn proven(&self) -> &Proven {
+        &self.proven
+    }
+
+    /// What it took, or why it was not tried; nothing for an image that was published
+    /// before.
+    pub fn boot(&self) -> Option<&Boot> {
+        self.boot.as_ref()
+    }
+}
+
+/// For who goes back to an image that was published before.
+pub(crate) fn booted_before(proven: Proven) -> Booted {
+    Booted { proven, boot: None }
+}
+
+/// The step: a boot, or the reason why there is none.
+///
+/// # Errors
+/// If the lock has nothing for this architecture, or a boot is required that no
+/// machine here can make.
+pub(crate) fn boot_step(
+    config: &Config,
+    lock: &Lock,
+    local: &Local,
+    image: &str,
+) -> Result<Step, Error> {
+    if config.boot.gate == Gate::Required && local.arch != Arch::X86_64 {
+        return Err(Error::Usage(format!(
+            "`boot: required`, and machines are made for x86_64 only, not for {}; \
+             `boot: if-kvm` publishes without a boot there, and says so",
+            local.arch
+        )));
+    }
+    let effect = match reason_against(config, local) {
+        Some(reason) => Effect::NotBooted { reason },
+        None => {
+            let tag = config.image.tags.first().cloned();
+            let tag = tag.ok_or_else(|| failed("boot", "image.yaml names no tag"))?;
+            Effect::Boot {
+                engine: local.engine,
+                image: image.to_owned(),
+                promises: Box::new(Promises::of(lock, local.arch, &config.boot)?),
+                followed: config.repository()?.tagged(tag),
+                place: local.destination.repository().clone(),
+                insecure: local.insecure,
+            }
+        }
+    };
+    Ok(Step::new("boot", [effect]))
+}
+
+/// Why the image is not booted here, if it is not.
+fn reason_against(config: &Config, local: &Local) -> Option<String> {
+    match (config.boot.gate, &local.no_kvm) {
+        (Gate::Never, _) => Some(config.boot.reason.as_ref().map_or_else(
+            || "boot: never".to_owned(),
+            |reason| format!("boot: never, {reason}"),
+        )),
+        (Gate::IfKvm, _) if local.arch != Arch::X86_64 => Some(format!(
+            "boot: if-kvm, and machines are made for x86_64 only, not for {}",
+            local.arch
+        )),
+        (Gate::IfKvm, Some(why)) => Some(format!("boot: if-kvm, and {why}")),
+        (Gate::IfKvm, None) if local.engine == Engine::Docker => {
+            Some("boot: if-kvm, and docker does not show the files of an image".to_owned())
+        }
+        (Gate::IfKvm | Gate::Required, _) => None,
+    }
+}
+
+/// Boots what is proven.
+pub(crate) fn gate(
+    run: &Run<'_>,
+    step: &Step,
+    proven: Proven,
+    tags: &MovingTags,
+) -> Result<Booted, Error> {
+    let mut boot = None;
+    let digest = proven.candidate().digest();
+    run.step(step, Some(digest), |effect| {
+        boot = Some(match effect {
+            Effect::Boot { .. } => boot_it(run, effect, digest, tags)?,
+            Effect::NotBooted { reason } => {
+                run.report
+                    .warning(&format!("the image will not be booted: {reason}"));
+                Boot::NotTried {
+                    reason: host::one_line(reason),
+                }
+            }
+            other => return Err(misplaced(step.name, other)),
+        });
+        Ok(())
+    })?;
+    Ok(Booted { proven, boot })
+}
+
+fn boot_it(
+    run: &Run<'_>,
+    effect: &Effect,
+    digest: &Digest,
+    tags: &MovingTags,
+) -> Result<Boot, Error> {
+    let Effect::Boot {
+        engine,
+        image,
+        promises,
+        followed,
+        place,
+        insecure,
+    } = effect
+    else {
+        return Err(misplaced("boot", effect));
+    };
+    let env = run
+        .env
+        .ok_or_else(|| failed("boot", "this run knows no programs"))?;
+    // Of the checkout, which is what the contract and the host's look went by.
+    let file = run.root().join(rootfs()).join("etc/containers/policy.json");
+    let promises = Promises {
+        trust: std::fs::read(&file).ok().map(|bytes| Digest::of(&bytes)),
+        ..(**promises).clone()
+    };
+    let image = image.replace(crate::effect::PUSHED, digest.as_str());
+    let before = tags.before(followed).filter(|before| *before != digest);
+    let published = before.map(|before| place.at(before.clone()).to_string());
+    if let Some(published) = &published {
+        run.transfer(&engine.pull(published, *insecure))?;
+    }
+    let options = Options {
+        engine: *engine,
+        serial: false,
+        keep: false,
+        emulate: false,
+        logs: None,
+        limit: None,
+    };
+    let outcome = attempt::run(
+        env,
+        run.report,
+        &options,
+        (&image, &promises),
+        published.as_deref(),
+    );
+    if let Some(published) = &published {
+        // It is of no use here any more, and a failure to remove it is none.
+        let _ = run.output(&engine.remove(published), None, Capture::Show);
+    }
+    judged(run, &outcome?)
+}
+
+fn judged(run: &Run<'_>, outcome: &Outcome) -> Result<Boot, Error> {
+    if !outcome.well {
+        for line in outcome.ended_early.iter().skip(1) {
+            run.report.note(&format!("  | {line}"));
+        }
+        return Err(failed("boot", outcome.failures().join("; ")));
+    }
+    if run.prints() {
+        for judgement in &outcome.boots {
+            let text = format!("{}: {}", judgement.boot, judgement.summary());
+            run.report.note(&format!("  {text}"));
+        }
+    }
+    let seconds = outcome.boot_seconds.unwrap_or_default();
+    let memory_mib = outcome.memory_mib.unwrap_or_default();
+    run.report.status(
+        "Booted",
+        &format!("up after {seconds:.1} s, with {memory_mib} MiB in use"),
+    );
+    Ok(Boot::Tried {
+        seconds: Seconds::new(seconds),
+        memory_mib,
+        emulated: outcome.acceleration == Acceleration::Emulation,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use image_build::testing::locked;
+    use image_config::Boot as Policy;
+
+    #[test]
+    fn without_kvm_the_plan_says_why_it_does_not_boot() {
+        let (mut config, lock, mut local) = locked();
+        config.boot = Policy::default();
+        let said = |config: &Config, local: &Local| {
+            let step = boot_step(config, &lock, local, "there@PUSHED").unwrap();
+            step.effects[0].to_string()
+        };
+        let boots = "boot     there@PUSHED in a virtual machine, twice; and with the pool of what";
+        assert!(said(&config, &local).starts_with(boots));
+        local.no_kvm = Some("there is no /dev/kvm".to_owned());
+        assert_eq!(
+            said(&config, &local),
+            "unbooted PUSHED: boot: if-kvm, and there is no /dev/kvm"
+        );
+        config.boot.gate = Gate::Required;
+        assert!(said(&config, &local).starts_with(boots));
+        local.arch = Arch::Aarch64;
+        let error = boot_step(&config, &lock, &local, "there@PUSHED").unwrap_err();
+        assert!(error.to_string().contains("for x86_64 only"), "{error}");
+        config.boot.gate = Gate::IfKvm;
+        assert!(said(&config, &local).ends_with("for x86_64 only, not for aarch64"));
+        config.boot = Policy {
+            gate: Gate::Never,
+            reason: Some("a reason".parse().unwrap()),
+            ..Policy::default()
+        };
+        assert_eq!(
+            said(&config, &local),
+            "unbooted PUSHED: boot: never, a reason"
+        );
+    }
+}
