@@ -2,7 +2,7 @@
 # What must hold inside the built image. Fed to `bash -s` in a container of it
 # that has no network, no capability and nothing to write to; the caller gives
 # KERNEL_VERSION, ZFS_VERSION, PACKAGES, ENABLE_UNITS, DISABLE_UNITS and
-# LINT_SKIPS in the environment.
+# LINT_SKIPS in the environment, and HEALTH_MINUTES where the host judges itself.
 #
 # One line for each check, the fields separated by tabs:
 #
@@ -170,6 +170,16 @@ check_units() {
     done
 }
 
+check_health() {
+    local found
+    # Whether the host judges itself is for image.yaml to say.
+    [[ -n ${HEALTH_MINUTES-} ]] || return 0
+    found=$(sed -n 's/^MINUTES=//p' /usr/lib/custom-coreos/health.conf 2>/dev/null)
+    same health:minutes "${HEALTH_MINUTES}" "${found}"
+    ask bash -n /usr/libexec/custom-coreos/health && answer=yes
+    same health:script yes "${answer}"
+}
+
 check_policy() {
     local file=/etc/containers/policy.json
     # Whether there has to be one, and what it says, is not judged here; but a
@@ -212,6 +222,7 @@ main() {
     check_autoload
     check_packages
     check_units
+    check_health
     check_policy
     check_usr_local
     check_lint

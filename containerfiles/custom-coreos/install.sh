@@ -56,6 +56,7 @@ words packages "${PACKAGES-}"
 words conflicting "${CONFLICTING_PACKAGES-}"
 words enable_units "${ENABLE_UNITS-}"
 words disable_units "${DISABLE_UNITS-}"
+expect_match HEALTH_MINUTES "${HEALTH_MINUTES-}" '|[1-9][0-9]{0,3}' 'minutes, or nothing'
 for name in "${packages[@]}" "${conflicting[@]}"; do
     # In particular no leading dash: these words become arguments.
     expect_match 'a package name' "${name}" '[A-Za-z0-9_][A-Za-z0-9._+-]*' 'letters, digits and ._+-'
@@ -224,6 +225,16 @@ kernel_guard
 depmod -a "${KERNEL_VERSION}"
 grep --quiet --extended-regexp '(^|/)zfs\.ko(\.[a-z0-9]+)?:' "/usr/lib/modules/${KERNEL_VERSION}/modules.dep" ||
     fail 'expected depmod to find zfs.ko, found no line for it in modules.dep'
+
+# --- health --------------------------------------------------------------------
+
+# Without the file, the service has nothing to do.
+if [[ -n ${HEALTH_MINUTES-} ]]; then
+    begin 'health'
+    mkdir -p /usr/lib/custom-coreos
+    printf 'MINUTES=%s\n' "${HEALTH_MINUTES}" >/usr/lib/custom-coreos/health.conf
+    chmod 0644 /usr/lib/custom-coreos/health.conf
+fi
 
 # --- units ---------------------------------------------------------------------
 

@@ -14,9 +14,20 @@ const UNITS: &str = concat!(
 
 fn units(sh: &Shell) -> Vec<PathBuf> {
     let mut units = sh.read_dir(UNITS).unwrap();
+    // Drop-ins are below the name of their unit.
+    units.retain(|path| path.is_file());
     units.sort();
     units
 }
+
+/// Units of packages of the image, which ours name or add to.
+const OTHERS: [(&str, &str); 2] = [
+    ("zfs.target", "[Unit]\nDescription=Of the package zfs\n"),
+    (
+        "bootc-fetch-apply-updates.service",
+        "[Service]\nType=oneshot\nExecStart=/bin/true\n",
+    ),
+];
 
 /// What `systemd-analyze verify` says of our units after `edit`, or nothing
 /// where there is no systemd to ask.
@@ -37,13 +48,18 @@ fn verify(edit: impl Fn(String) -> String) -> Option<Result<(), String>> {
         let file = dir.path().join(unit.file_name().unwrap());
         // The program exists in the image only.
         let text = sh.read_file(&unit).unwrap();
-        let text = text.replace("/usr/libexec/custom-coreos/zfs-snapshot %I", "/bin/true %I");
-        sh.write_file(&file, edit(text)).unwrap();
+        sh.write_file(&file, edit(in_a_test(&text))).unwrap();
         files.push(file);
     }
-    let target = dir.path().join("zfs.target");
-    sh.write_file(&target, "[Unit]\nDescription=Of the package zfs\n")
-        .unwrap();
+    for (name, text) in OTHERS {
+        let file = dir.path().join(name);
+        sh.write_file(&file, text).unwrap();
+        files.push(file);
+    }
+    let dropin = "bootc-fetch-apply-updates.service.d/10-custom-coreos-health.conf";
+    let text = sh.read_file(Path::new(UNITS).join(dropin)).unwrap();
+    let text = edit(in_a_test(&text));
+    sh.write_file(dir.path().join(dropin), text).unwrap();
     let output = cmd!(sh, "systemd-analyze --man=no verify {files...}")
         .quiet()
         .ignore_status()
@@ -58,6 +74,15 @@ fn verify(edit: impl Fn(String) -> String) -> Option<Result<(), String>> {
     })
 }
 
+/// Our programs exist in the image only.
+fn in_a_test(text: &str) -> String {
+    ["zfs-snapshot", "health"]
+        .iter()
+        .fold(text.to_owned(), |text, name| {
+            text.replace(&format!("/usr/libexec/custom-coreos/{name} "), "/bin/true ")
+        })
+}
+
 #[test]
 fn systemd_accepts_them() {
     assert_eq!(verify(|text| text).unwrap_or(Ok(())), Ok(()));
@@ -65,7 +90,11 @@ fn systemd_accepts_them() {
 
 #[test]
 fn systemd_would_see_a_mistake() {
-    for (right, wrong) in [("OnCalendar=daily", "OnCalendar=dayly"), ("Type=", "Tipe=")] {
+    for (right, wrong) in [
+        ("OnCalendar=daily", "OnCalendar=dayly"),
+        ("Type=", "Tipe="),
+        ("ExecCondition", "ExecKondition"),
+    ] {
         if let Some(said) = verify(|text| text.replace(right, wrong)) {
             assert!(said.is_err(), "{wrong}");
         }
@@ -78,6 +107,7 @@ fn every_cadence_of_the_script_has_its_timer() {
     let names: Vec<String> = units(&sh)
         .iter()
         .map(|path| path.file_name().unwrap().to_string_lossy().into_owned())
+        .filter(|name| name.starts_with("zfs-snapshot"))
         .collect();
     let script = Path::new(UNITS).join("../../../libexec/custom-coreos/zfs-snapshot");
     let script = sh.read_file(script).unwrap();
