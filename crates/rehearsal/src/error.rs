@@ -8,6 +8,9 @@ pub enum Error {
     /// An error of publishing, or of what it stands on.
     #[error(transparent)]
     Publish(#[from] image_publish::Error),
+    /// A machine that was to boot.
+    #[error(transparent)]
+    Machine(#[from] machine::Error),
     /// The stand-ins could not be made.
     #[error(transparent)]
     StandIns(#[from] crate::standins::Error),
@@ -28,6 +31,7 @@ impl Failure for Error {
     fn exit_code(&self) -> u8 {
         match self {
             Self::Publish(error) => error.exit_code(),
+            Self::Machine(error) => error.exit_code(),
             Self::StandIns(_) => 1,
             Self::Usage(_) => 2,
             Self::Step { .. } => 1,
@@ -37,6 +41,7 @@ impl Failure for Error {
     fn kind(&self) -> Kind<'_> {
         match self {
             Self::Publish(error) => error.kind(),
+            Self::Machine(error) => error.kind(),
             Self::StandIns(_) => Kind::Other,
             Self::Usage(_) => Kind::Configuration,
             Self::Step { step, .. } => Kind::Step(step),

@@ -8,12 +8,15 @@
 //!
 //! May import: `image-publish`, `machine` and all below them.
 
+mod boot_nights;
 pub mod checkout;
 mod error;
+mod heal;
 mod metadata;
 pub mod rehearsal;
 pub mod requirements;
 mod scenarios;
+mod stage;
 pub mod standins;
 
 pub use error::Error;

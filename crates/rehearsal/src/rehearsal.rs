@@ -16,21 +16,20 @@ use host::{Done, process};
 use image_build::engine::Engine;
 use image_build::gather::World;
 use image_build::inputs::write;
-use registry_compat::{Answer, Digest, ImageRef, KmodTag};
+use registry_compat::{Digest, KmodTag};
 use remote::loopback::nobody;
-use remote::{Agent, AuthFiles, Limits, Registries, RegistriesConf};
 use version_discovery::Arch;
 use xshell::Shell;
 
 use crate::error::Error;
-use crate::scenarios::Night;
-use crate::standins::{Images, StandIn};
-use crate::{checkout, metadata, requirements, scenarios, standins};
+use crate::stage::{FCOS, Stage};
+use crate::standins::StandIn;
+use crate::standins::bootable::Bootable;
+use crate::{boot_nights, checkout, heal, requirements, scenarios, standins};
 
 /// What the stand-ins claim to be. The numbers have no meaning beyond being
 /// well-formed; the architecture is this machine's.
 const ZFS: &str = "2.4.4";
-const FCOS: &str = "44.20260720.3.1";
 const KERNEL: &str = "7.1.4-200.fc44";
 const WRONG_KERNEL: &str = "7.1.3-200.fc44";
 
@@ -39,6 +38,10 @@ const WRONG_KERNEL: &str = "7.1.3-200.fc44";
 pub struct Options {
     /// Keep the folder with the stand-ins and logs.
     pub keep: bool,
+    /// Make stand-ins that boot, and have each publication boot its image.
+    pub boot: bool,
+    /// Make stand-ins that boot, and have a host of them update itself.
+    pub heal: bool,
     /// The engine that builds.
     pub engine: Engine,
 }
@@ -83,21 +86,6 @@ fn remove(path: &Path) {
     });
 }
 
-/// Everything that stands in for the world.
-pub(crate) struct Stage<'a> {
-    world: &'a World<'a>,
-    sh: Shell,
-    scratch: PathBuf,
-    arch: Arch,
-    /// `127.0.0.1:PORT` of the registry.
-    registry: String,
-    engine: Engine,
-    images: Images,
-    wanted: KmodTag,
-    /// The one in the stand-in.
-    skopeo: Option<PathBuf>,
-}
-
 /// Runs the rehearsal.
 ///
 /// # Errors
@@ -125,9 +113,16 @@ pub fn run(world: &World<'_>, args: &Options) -> Result<Done, Error> {
         .report
         .status("Started", &format!("a registry on {registry}"));
     let arch: Arch = std::env::consts::ARCH.parse()?;
-    let wanted = KmodTag {
-        kernel: format!("{KERNEL}.{arch}").parse()?,
-        zfs: ZFS.parse()?,
+    let bootable = match args.boot || args.heal {
+        true => Some(Bootable::get(world, &sh, &scratch.path)?),
+        false => None,
+    };
+    let wanted = match &bootable {
+        Some(bootable) => bootable.versions.clone(),
+        None => KmodTag {
+            kernel: format!("{KERNEL}.{arch}").parse()?,
+            zfs: ZFS.parse()?,
+        },
     };
     world
         .report
@@ -145,17 +140,23 @@ pub fn run(world: &World<'_>, args: &Options) -> Result<Done, Error> {
         },
         None => None,
     };
+    let wrong_kernel = match &bootable {
+        // Its module is patched: the name keeps its length.
+        Some(bootable) => bootable.versions.kernel.to_string().replacen('2', "3", 1),
+        None => format!("{WRONG_KERNEL}.{arch}"),
+    };
     let images = standins::make(
         &sh,
         &scratch.path,
         &StandIn {
             engine: args.engine.program().to_owned(),
             kernel: wanted.kernel.to_string(),
-            zfs: ZFS.to_owned(),
+            zfs: wanted.zfs.to_string(),
             fcos: FCOS.to_owned(),
             stream: world.config.base.stream.to_string(),
             skopeo: skopeo.clone(),
-            wrong_kernel: format!("{WRONG_KERNEL}.{arch}"),
+            bootable,
+            wrong_kernel,
         },
     )?;
     checkout::make(world, &sh, &scratch.path)?;
@@ -170,7 +171,20 @@ pub fn run(world: &World<'_>, args: &Options) -> Result<Done, Error> {
         wanted,
         skopeo,
     };
-    let done = stage.play(&watch)?;
+    let mut all = Vec::new();
+    if args.boot {
+        all.push(boot_nights::play(&stage, &watch)?);
+    }
+    if args.heal {
+        all.push(heal::play(&stage, &watch)?);
+    }
+    if all.is_empty() {
+        all.push(play(&stage, &watch)?);
+    }
+    let done = match all.contains(&Done::Badly) {
+        true => Done::Badly,
+        false => Done::Well,
+    };
     if args.keep {
         world
             .report
@@ -274,200 +288,70 @@ fn container_registry(sh: &Shell, log: &Path) -> Result<(String, Background), Er
     Ok((address.to_string(), service))
 }
 
-impl Stage<'_> {
-    fn play(&self, watch: &Stopwatch) -> Result<Done, Error> {
-        let config = self.world.config;
-        let base = config.base_tag()?;
-        let source = config
-            .kmods
-            .iter()
-            .find(|source| source.flavor().is_none() && source.path.is_root())
-            .ok_or_else(|| {
-                let detail = "image.yaml lists no source of kmods that the stand-in could play: \
-                              one with `tag`, and its RPMs at the root";
-                Error::Usage(detail.to_owned())
-            })?;
-        let kmods = source.image.tagged(source.tag(&self.wanted)?);
-        self.push(&self.images.base, &base)?;
-        self.push(&self.images.kmods, &kmods)?;
-        let what = metadata::Published {
-            fcos: FCOS,
-            base: self.digest_now(&base)?.ok_or_else(|| Error::Step {
-                step: "stand-ins".to_owned(),
-                detail: format!("{base} is not there after the push"),
-            })?,
-            kmods: self.wanted.clone(),
-            arch: self.arch,
-            now: self.world.env.now,
-        };
-        let server = metadata::server(config, what)?;
-        let metadata = server.address().to_string();
-        let made = watch.elapsed();
-        let mut rows = vec![
-            ["", "NIGHT", "EXIT", "WANTED", "SECONDS", "TAG"]
-                .map(str::to_owned)
-                .to_vec(),
-        ];
-        let mut well = true;
-        let mut published: Option<Digest> = None;
-        for night in scenarios::ALL {
-            self.world.report.status("Night", night.title);
-            if night.broken_kmods {
-                self.push(&self.images.broken_kmods, &kmods)?;
-            }
-            let watch = Stopwatch::start();
-            let code = self.night(&night, &metadata)?;
-            let now = self.tag_now()?;
-            let held = if night.publishes {
-                now.is_some() && now != published
-            } else {
-                now == published
-            };
-            let good = code == Some(night.code) && held;
-            well &= good;
-            if night.publishes {
-                published = now;
-            }
-            rows.push(vec![
-                if good { "ok" } else { "FAIL" }.to_owned(),
-                night.title.to_owned(),
-                code.map_or_else(|| "signal".to_owned(), |code| code.to_string()),
-                night.code.to_string(),
-                format!("{:.1}", watch.elapsed().as_secs_f64()),
-                if held {
-                    night.tag
-                } else {
-                    "moved, and should not have"
-                }
-                .to_owned(),
-            ]);
+fn play(stage: &Stage<'_>, watch: &Stopwatch) -> Result<Done, Error> {
+    let config = stage.world.config;
+    let world = stage.open()?;
+    let metadata = world.metadata();
+    let kmods = &world.kmods;
+    let made = watch.elapsed();
+    let mut rows = vec![
+        ["", "NIGHT", "EXIT", "WANTED", "SECONDS", "TAG"]
+            .map(str::to_owned)
+            .to_vec(),
+    ];
+    let mut well = true;
+    let mut published: Option<Digest> = None;
+    for night in scenarios::ALL {
+        stage.world.report.status("Night", night.title);
+        if night.broken_kmods {
+            stage.push(&stage.images.broken_kmods, kmods)?;
         }
-        self.world.report.table(&rows);
-        let repository = config.repository()?;
-        let digest = published.map_or_else(|| "nothing".to_owned(), |digest| digest.to_string());
-        self.world
-            .report
-            .answer(&format!("published: {repository}@{digest}"));
-        self.world.report.document(&serde_json::json!({
-            "well": well,
-            "published": format!("{repository}@{digest}"),
-            "nights": rows,
-        }))?;
-        self.world.report.status(
-            "Took",
-            &format!(
-                "{:.1} s, {:.1} s of it for the stand-ins",
-                watch.elapsed().as_secs_f64(),
-                made.as_secs_f64()
-            ),
-        );
-        Ok(if well { Done::Well } else { Done::Badly })
-    }
-
-    /// Pushes a stand-in to where `registries.conf` will look for the original.
-    fn push(&self, image: &str, original: &ImageRef) -> Result<(), Error> {
-        let place = format!("{}/{original}", self.registry);
-        Ok(standins::push(
-            &self.sh,
-            self.engine.program(),
-            image,
-            &place,
-        )?)
-    }
-
-    /// Types one command, as CI would, in the world of one night.
-    fn night(&self, night: &Night, metadata: &str) -> Result<Option<i32>, Error> {
-        let folder = self.scratch.join(night.world);
-        make_dir(&folder)?;
-        let mut config = self.world.config.clone();
-        let place = format!("http://{metadata}/{}", night.world);
-        config.urls.github_api = place.parse()?;
-        config.urls.fcos_builds = place.parse()?;
-        config.signing = checkout::signing(self.skopeo.as_deref());
-        // Nobody vouches for a stand-in.
-        config.base.signature = None;
-        config.base.key = None;
-        self.sh.set_var(checkout::PASSWORD, night.password);
-        let yaml = serde_yaml::to_string(&config).map_err(|e| Error::Usage(e.to_string()))?;
-        let image_yaml = folder.join("image.yaml");
-        write(&image_yaml, &yaml)?;
-        let conf = folder.join("registries.conf");
-        let registry = if night.unreachable {
-            nobody()?.to_string()
+        let watch = Stopwatch::start();
+        let code = stage.night(&night, &metadata, &["build", "--publish"], |_| {})?;
+        let now = stage.tag_now()?;
+        let held = if night.publishes {
+            now.is_some() && now != published
         } else {
-            self.registry.clone()
+            now == published
         };
-        write(&conf, &self.registries_conf(&registry)?)?;
-        self.sh.set_var("CONTAINERS_REGISTRIES_CONF", &conf);
-        // The rehearsal's own run in CI must not report as the real job.
-        for name in [
-            "GITHUB_OUTPUT",
-            "GITHUB_STEP_SUMMARY",
-            "GITHUB_REPOSITORY_OWNER",
-            "GITHUB_TOKEN",
-            "GH_TOKEN",
-        ] {
-            self.sh.set_var(name, "");
+        let good = code == Some(night.code) && held;
+        well &= good;
+        if night.publishes {
+            published = now;
         }
-        // What a rehearsal makes up is not for the person's own cache.
-        self.sh.set_var("XDG_CACHE_HOME", folder.join("cache"));
-        let engine = format!("--engine={}", self.engine);
-        let exe = self.world.env.exe.display().to_string();
-        let yaml = image_yaml.display().to_string();
-        let mut words = vec!["build", "--publish", engine.as_str()];
-        words.extend(["--config", yaml.as_str()]);
-        words.extend(night.options);
-        let invocation = Invocation::new(&exe, words);
-        let report = self.world.report;
-        report.note(&format!(
-            "$ cargo xtask build --publish --config {yaml} {}",
-            night.options.join(" ")
-        ));
-        Ok(process::status(&self.sh, &invocation, &mut |line| {
-            report.foreign(line);
-        })?)
+        rows.push(vec![
+            if good { "ok" } else { "FAIL" }.to_owned(),
+            night.title.to_owned(),
+            code.map_or_else(|| "signal".to_owned(), |code| code.to_string()),
+            night.code.to_string(),
+            format!("{:.1}", watch.elapsed().as_secs_f64()),
+            if held {
+                night.tag
+            } else {
+                "moved, and should not have"
+            }
+            .to_owned(),
+        ]);
     }
-
-    fn registries_conf(&self, registry: &str) -> Result<String, Error> {
-        let config = self.world.config;
-        let repository = config.repository()?;
-        let mut hosts = vec![config.base.image.registry(), repository.registry()];
-        hosts.extend(config.kmods.iter().map(|source| source.image.registry()));
-        hosts.sort_unstable();
-        hosts.dedup();
-        let entry = |host: &&str| {
-            format!(
-                "[[registry]]\nprefix = \"{host}\"\nlocation = \"{registry}/{host}\"\ninsecure = true\n\n"
-            )
-        };
-        let local = format!("[[registry]]\nlocation = \"{registry}\"\ninsecure = true\n");
-        Ok(hosts.iter().map(entry).collect::<String>() + &local)
-    }
-
-    /// What the first published tag names now.
-    fn tag_now(&self) -> Result<Option<Digest>, Error> {
-        let config = self.world.config;
-        match config.image.tags.first() {
-            Some(tag) => self.digest_now(&config.repository()?.tagged(tag.clone())),
-            None => Ok(None),
-        }
-    }
-
-    /// What a name that `registries.conf` maps names now.
-    fn digest_now(&self, image: &ImageRef) -> Result<Option<Digest>, Error> {
-        let conf = self.scratch.join("stage.conf");
-        write(&conf, &self.registries_conf(&self.registry)?)?;
-        let registries = Registries::new(
-            Agent::new(Limits::default()),
-            RegistriesConf::load(Some(&conf), None, Path::new("/nonexistent"))?,
-            AuthFiles::default(),
-            Box::new(|_, _| Ok(None)),
-            Limits::default(),
-        )?;
-        match registries.inspect(image, self.arch) {
-            Answer::Present(found) => Ok(Some(found.digest)),
-            Answer::Absent => Ok(None),
-            Answer::Unknown(why) => Err(image_build::Error::Unknown(why).into()),
-        }
-    }
+    stage.world.report.table(&rows);
+    let repository = config.repository()?;
+    let digest = published.map_or_else(|| "nothing".to_owned(), |digest| digest.to_string());
+    stage
+        .world
+        .report
+        .answer(&format!("published: {repository}@{digest}"));
+    stage.world.report.document(&serde_json::json!({
+        "well": well,
+        "published": format!("{repository}@{digest}"),
+        "nights": rows,
+    }))?;
+    stage.world.report.status(
+        "Took",
+        &format!(
+            "{:.1} s, {:.1} s of it for the stand-ins",
+            watch.elapsed().as_secs_f64(),
+            made.as_secs_f64()
+        ),
+    );
+    Ok(if well { Done::Well } else { Done::Badly })
 }

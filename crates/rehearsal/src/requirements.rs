@@ -184,12 +184,31 @@ fn linter(env: &Env) -> Line {
     }
 }
 
+/// Opens KVM to this person until the machine starts again, where it is there and
+/// closed: so it is on GitHub's runners.
+fn open_kvm(env: &Env, report: &Report) -> Result<(), Error> {
+    let closed = host::kvm::is_closed();
+    if !closed || env.root_user || env.program("sudo").is_none() {
+        return Ok(());
+    }
+    let sh = process::shell(&env.root)?;
+    let command = Invocation::new("sudo", ["chmod", "a+rw", "/dev/kvm"]);
+    report.note(&format!("$ {command}"));
+    process::run(&sh, &command, Capture::Show, &mut |line| {
+        report.foreign(line);
+    })?;
+    Ok(())
+}
+
 /// Runs the commands that bring what is missing.
 ///
 /// # Errors
 /// If one of them fails.
 pub fn install(env: &Env, report: &Report, vm: bool) -> Result<(), Error> {
     install_packages(env, report, vm)?;
+    if vm {
+        open_kvm(env, report)?;
+    }
     if zizmor(env).is_some() {
         return Ok(());
     }

@@ -9,6 +9,7 @@
 //! of production run on them as they are.
 
 mod base;
+pub mod bootable;
 mod rpms;
 mod scratch;
 
@@ -17,7 +18,7 @@ use std::path::Path;
 use xshell::Shell;
 
 pub use scratch::{Error, Images, StandIn};
-use scratch::{run, text, write};
+use scratch::{copy, run, text, write};
 
 /// Makes all three images under `scratch`, which must exist and be absolute;
 /// what is in it afterwards is of no use to anybody.
@@ -34,24 +35,53 @@ pub fn make(sh: &Shell, scratch: &Path, spec: &StandIn) -> Result<Images, Error>
         "containers.bootc=1",
         "ostree.bootable=1",
     ];
-    let base = image(
+    let steps = match &spec.bootable {
+        None => format!("COPY . /\n{}", base::INSTALL),
+        Some(bootable) => {
+            let archive = root.join("root.tar");
+            copy(&bootable.root_tar(), &archive)?;
+            // An engine unpacks it, with owners and modes; and not into the image.
+            format!(
+                "ADD root.tar /\nCOPY etc /etc\nCOPY usr /usr\n{}",
+                base::INSTALL
+            )
+        }
+    };
+    let base = image(sh, &spec.engine, scratch, &root, "base", &steps, &labels)?;
+
+    let good = rpms::kmods(sh, scratch, spec, &spec.kernel, "kmods")?;
+    let kmods = image(sh, &spec.engine, scratch, &good, "kmods", "COPY . /\n", &[])?;
+    let broken = rpms::kmods(sh, scratch, spec, &spec.wrong_kernel, "broken-kmods")?;
+    let steps = "COPY . /\n";
+    let broken_kmods = image(
         sh,
         &spec.engine,
         scratch,
-        &root,
-        "base",
-        base::INSTALL,
-        &labels,
+        &broken,
+        "broken-kmods",
+        steps,
+        &[],
     )?;
-
-    let good = rpms::kmods(sh, scratch, spec, &spec.kernel, "kmods")?;
-    let kmods = image(sh, &spec.engine, scratch, &good, "kmods", "", &[])?;
-    let broken = rpms::kmods(sh, scratch, spec, &spec.wrong_kernel, "broken-kmods")?;
-    let broken_kmods = image(sh, &spec.engine, scratch, &broken, "broken-kmods", "", &[])?;
+    let older_kmods = match &spec.bootable {
+        None => None,
+        Some(_) => {
+            let root = rpms::older_kmods(sh, scratch, spec)?;
+            Some(image(
+                sh,
+                &spec.engine,
+                scratch,
+                &root,
+                "older-kmods",
+                steps,
+                &[],
+            )?)
+        }
+    };
     Ok(Images {
         base,
         kmods,
         broken_kmods,
+        older_kmods,
     })
 }
 
@@ -78,23 +108,26 @@ pub fn remove(sh: &Shell, engine: &str, images: &Images) -> Result<(), Error> {
         base,
         kmods,
         broken_kmods,
+        older_kmods,
     } = images;
-    run(sh, engine, &["rmi", base, kmods, broken_kmods])?;
+    let mut words = vec!["rmi", base, kmods, broken_kmods];
+    words.extend(older_kmods.as_deref());
+    run(sh, engine, &words)?;
     Ok(())
 }
 
-/// An image of the directory `root`, after the steps in `more`.
+/// An image that these steps make of the directory `root`.
 fn image(
     sh: &Shell,
     engine: &str,
     scratch: &Path,
     root: &Path,
     name: &str,
-    more: &str,
+    steps: &str,
     labels: &[&str],
 ) -> Result<String, Error> {
     let containerfile = scratch.join(format!("{name}.Containerfile"));
-    let steps = format!("FROM scratch\nCOPY . /\n{more}");
+    let steps = format!("FROM scratch\n{steps}");
     write(&containerfile, steps.as_bytes())?;
     let tag = format!("localhost/custom-coreos-rehearsal/{name}:latest");
     // `docker` and `podman` spell these alike; `buildah` has both verbs too.

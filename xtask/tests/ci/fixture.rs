@@ -157,6 +157,7 @@ impl Fixture {
                 fcos: FCOS.to_owned(),
                 stream: "stable".to_owned(),
                 skopeo,
+                bootable: None,
                 wrong_kernel: format!("7.1.3-200.fc44.{arch}"),
             },
         )
@@ -401,6 +402,8 @@ fn config(upstream: &Upstream, github: &Github, sh: &Shell, folder: &Path) -> Co
     config.image.owner = OWNER.parse().unwrap();
     // A stand-in has no signature of Fedora's.
     config.base.signature = None;
+    // Nor a kernel that boots.
+    config.boot = serde_json::from_str(r#"{"gate": "never", "reason": "stand-ins"}"#).unwrap();
     let arch = format!("[\"{}\"]", std::env::consts::ARCH);
     config.architectures = serde_json::from_str(&arch).unwrap();
     config.signing = Signing {

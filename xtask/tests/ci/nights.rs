@@ -52,7 +52,7 @@ fn the_build_workflow_publishes_skips_and_explains() {
         "{:?}",
         night.done
     );
-    let tasks = ["resolve", "alarm", "build", "publish", "alarm"];
+    let tasks = ["resolve", "alarm", "build", "doctor", "publish", "alarm"];
     assert_eq!(night.tasks(), tasks);
     assert!(
         night.typed.iter().all(|(_, code)| *code == 0),

@@ -296,6 +296,11 @@ impl<'a> Job<'a> {
     /// Types a line, as a runner does.
     /// Source: GitHub Actions, "Workflow syntax", `jobs.<job_id>.steps[*].shell`.
     fn line(&mut self, line: &str, env: &Value) -> (bool, Value) {
+        // It would install packages on the machine that tests.
+        if line.contains("doctor --install") {
+            self.run.typed.push((line.to_owned(), 0));
+            return (true, json!({}));
+        }
         let mut variables = self.fixture.machine();
         let github = self.contexts["github"].as_object().unwrap();
         for (name, value) in github.iter().filter(|(name, _)| *name != "token") {

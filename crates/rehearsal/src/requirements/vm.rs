@@ -7,7 +7,7 @@ use machine::vm::capabilities;
 use super::tool::{Line, Tool, free_space, installed, tool};
 
 /// Programs.
-pub(super) const TOOLS: [Tool; 4] = [
+pub(super) const TOOLS: [Tool; 5] = [
     tool(
         "qemu-system-x86_64",
         "the machine of `vm`",
@@ -27,6 +27,7 @@ pub(super) const TOOLS: [Tool; 4] = [
         "e2fsprogs",
         "e2fsprogs",
     ),
+    tool("debugfs", "the disk of `boot`", "e2fsprogs", "e2fsprogs"),
 ];
 
 /// What the guest, its copies and two disks take, in bytes.
@@ -61,7 +62,7 @@ pub(super) fn lines(env: &Env, asked: bool) -> Vec<Line> {
             outcome.map_err(|(found, mend)| (found.to_owned(), mend)),
         )
     };
-    let kvm = capabilities::kvm().map(|()| "usable".to_owned());
+    let kvm = host::kvm::usable().map(|()| "usable".to_owned());
     lines.push(advice(
         "/dev/kvm (speed of `vm`)",
         kvm.map_err(|why| ("no", format!("{why}; emulation takes minutes"))),

@@ -85,9 +85,18 @@ pub(super) fn make_root(
     rpms: &BaseRpms,
 ) -> Result<PathBuf, Error> {
     let root = scratch.join("base-root");
-    make_skeleton(&root, spec)?;
-    copy_programs(sh, &root, spec.skopeo.as_deref())?;
-    copy_rpm_configuration(sh, &root)?;
+    if spec.bootable.is_some() {
+        // The rest comes out of the root's own archive.
+        write(
+            &root.join("usr/lib/os-release"),
+            os_release(spec).as_bytes(),
+        )?;
+        write(&root.join("etc/rpm/macros"), rpm_macros().as_bytes())?;
+    } else {
+        make_skeleton(&root, spec)?;
+        copy_programs(sh, &root, spec.skopeo.as_deref())?;
+        copy_rpm_configuration(sh, &root)?;
+    }
     for (paths, directory) in [
         (&rpms.installed, INSTALL_FROM),
         (&rpms.repository, REPOSITORY),
@@ -99,15 +108,10 @@ pub(super) fn make_root(
     }
     // Whatever the umask of who rehearses: others than root use the image too.
     run(sh, "chmod", &["-R", "u+rwX,go+rX,go-w", text(&root)?])?;
-    run(
-        sh,
-        "chmod",
-        &[
-            "1777",
-            text(&root.join("tmp"))?,
-            text(&root.join("var/tmp"))?,
-        ],
-    )?;
+    if spec.bootable.is_none() {
+        let [tmp, var_tmp] = ["tmp", "var/tmp"].map(|name| root.join(name));
+        run(sh, "chmod", &["1777", text(&tmp)?, text(&var_tmp)?])?;
+    }
     // Fedora CoreOS has it enabled; we are to disable it.
     link(
         "/usr/lib/systemd/system/zincati.service",
@@ -155,13 +159,19 @@ fn make_skeleton(root: &Path, spec: &StandIn) -> Result<(), Error> {
         b"root:x:0:0:root:/root:/bin/bash\n",
     )?;
     write(&root.join("etc/group"), b"root:x:0:\n")?;
+    write(
+        &root.join("usr/lib/os-release"),
+        os_release(spec).as_bytes(),
+    )?;
+    link("../usr/lib/os-release", &root.join("etc/os-release"))
+}
+
+fn os_release(spec: &StandIn) -> String {
     let release = spec.fcos.split('.').next().unwrap_or_default();
-    let os_release = format!(
+    format!(
         "NAME=\"Fedora Linux\"\nID=fedora\nVARIANT_ID=coreos\nVERSION_ID={release}\nOSTREE_VERSION='{}'\n",
         spec.fcos
-    );
-    write(&root.join("usr/lib/os-release"), os_release.as_bytes())?;
-    link("../usr/lib/os-release", &root.join("etc/os-release"))
+    )
 }
 
 /// Copies the programs, and every library that the loader finds for them.
@@ -244,11 +254,15 @@ fn copy_rpm_configuration(sh: &Shell, root: &Path) -> Result<(), Error> {
     let directory = run(sh, "rpm", &["--eval", "%{_rpmconfigdir}"])?;
     let directory = Path::new(directory.trim());
     copy_tree(directory, &inside(root, directory)?)?;
-    let macros = format!(
+    write(&root.join("etc/rpm/macros"), rpm_macros().as_bytes())
+}
+
+fn rpm_macros() -> String {
+    format!(
         "%_dbpath {RPM_DATABASE}\n%_db_backend sqlite\n\
-         # The stand-ins' packages are not signed.\n%_pkgverify_level none\n"
-    );
-    write(&root.join("etc/rpm/macros"), macros.as_bytes())
+         # The stand-ins' packages are not signed.\n%_pkgverify_level none\n\
+         # A container may not always make name spaces of its own.\n%__transaction_unshare %{{nil}}\n"
+    )
 }
 
 fn copy_tree(from: &Path, to: &Path) -> Result<(), Error> {

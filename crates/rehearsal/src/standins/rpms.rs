@@ -11,6 +11,7 @@ const KMODS_SPEC: &str = include_str!("../assets/kmods.spec");
 const MODULE_SOURCE: &str = include_str!("../assets/module.c");
 const DNF: &str = include_str!("../assets/dnf");
 const BOOTC: &str = include_str!("../assets/bootc");
+const TAILSCALED: &str = include_str!("../assets/tailscaled");
 
 /// The packages of the base image, as files.
 pub(super) struct BaseRpms {
@@ -29,12 +30,22 @@ pub(super) fn base(sh: &Shell, scratch: &Path, spec: &StandIn) -> Result<BaseRpm
     let assets = scratch.join("base-assets");
     write(&assets.join("dnf"), DNF.as_bytes())?;
     write(&assets.join("bootc"), BOOTC.as_bytes())?;
-    let defines = [
+    write(&assets.join("tailscaled"), TAILSCALED.as_bytes())?;
+    let mut defines = vec![
         format!("kernel {}", spec.kernel),
         format!("kernel_version {}", kernel.version),
         format!("kernel_release {}", kernel.release),
         format!("assets {}", text(&assets)?),
     ];
+    if let Some(bootable) = &spec.bootable {
+        let files = scratch.join("boot-files");
+        make_dir(&files)?;
+        copy(&bootable.vmlinuz(), &files.join("vmlinuz"))?;
+        copy(&bootable.initramfs(), &files.join("initramfs.img"))?;
+        let lists = bootable.kernel_tar();
+        run(sh, "tar", &["-C", text(&files)?, "-xf", text(&lists)?])?;
+        defines.push(format!("boot_files {}", text(&files)?));
+    }
     let top = scratch.join("base-rpms");
     let built = rpmbuild(sh, &top, BASE_SPEC, "base", kernel.arch, &defines, &["-bb"])?;
     let (repository, installed) = built
@@ -57,21 +68,68 @@ pub(super) fn kmods(
     vermagic: &str,
     name: &str,
 ) -> Result<PathBuf, Error> {
+    packages(sh, scratch, spec, vermagic, name, None)
+}
+
+/// The feature that the older ZFS does not know, and what it has in its place: a
+/// name of the same length, as everything in a module has its place.
+const FEATURE: [&str; 2] = ["vdev_zaps_v2", "vdev_zaps_v9"];
+
+/// The same for a ZFS that calls itself the same and is older: it does not know
+/// one feature, and makes pools without it.
+pub(super) fn older_kmods(sh: &Shell, scratch: &Path, spec: &StandIn) -> Result<PathBuf, Error> {
+    packages(
+        sh,
+        scratch,
+        spec,
+        &spec.kernel,
+        "older-kmods",
+        Some(FEATURE),
+    )
+}
+
+fn packages(
+    sh: &Shell,
+    scratch: &Path,
+    spec: &StandIn,
+    vermagic: &str,
+    name: &str,
+    older: Option<[&str; 2]>,
+) -> Result<PathBuf, Error> {
     let kernel = Kernel::parse(&spec.kernel)?;
     let top = scratch.join(format!("{name}-rpms"));
-    let module = compile(sh, &top, vermagic)?;
+    let (module, more) = match &spec.bootable {
+        None => (compile(sh, &top, vermagic)?, Vec::new()),
+        Some(bootable) => {
+            let [zfs, spl] = bootable.modules();
+            let mut zfs = patched(&zfs, [&spec.kernel, vermagic], &top.join("kernel/zfs.ko"))?;
+            if let Some(names) = older {
+                zfs = patched(&zfs, names, &top.join("older/zfs.ko"))?;
+            }
+            let tools = bootable.zfs_tools_tar();
+            let more = vec![
+                format!("spl_module {}", text(&spl)?),
+                format!("zfs_tools {}", text(&tools)?),
+            ];
+            (zfs, more)
+        }
+    };
     // `200.fc44` is of Fedora 44, and so are the RPMs.
     let dist = kernel
         .release
         .split('.')
         .find(|part| part.starts_with("fc"))
         .unwrap_or("fc44");
-    let defines = [
+    let mut defines = vec![
         format!("kernel {}", spec.kernel),
         format!("zfs_version {}", spec.zfs),
         format!("zfs_release 1.{dist}"),
         format!("module {}", text(&module)?),
     ];
+    defines.extend(more);
+    if let Some([old, new]) = older {
+        defines.push(format!("older s/{old}/{new}/g"));
+    }
     let built = rpmbuild(sh, &top, KMODS_SPEC, name, kernel.arch, &defines, &["-ba"])?;
     let root = scratch.join(format!("{name}-root"));
     for path in built {
@@ -127,6 +185,26 @@ impl<'a> Kernel<'a> {
             })
             .ok_or_else(|| Error::Kernel(kernel.to_owned()))
     }
+}
+
+/// A module with another text wherever it has one: of the same length, as
+/// everything in it has its place.
+fn patched(module: &Path, [old, new]: [&str; 2], path: &Path) -> Result<PathBuf, Error> {
+    if old.len() != new.len() {
+        return Err(Error::Kernel(new.to_owned()));
+    }
+    let mut bytes = std::fs::read(module).map_err(file_error(module))?;
+    let mut at = 0;
+    while let Some(found) = bytes[at..]
+        .windows(old.len())
+        .position(|part| part == old.as_bytes())
+    {
+        at += found;
+        bytes[at..at + new.len()].copy_from_slice(new.as_bytes());
+        at += new.len();
+    }
+    write(path, &bytes)?;
+    Ok(path.to_owned())
 }
 
 /// A module whose `.modinfo` is for the kernel `vermagic`.

@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 
 use xshell::{Shell, cmd};
 
+use super::bootable::Bootable;
+
 /// What the stand-ins claim to be.
 #[derive(Debug, Clone)]
 pub struct StandIn {
@@ -21,6 +23,8 @@ pub struct StandIn {
     pub stream: String,
     /// A `skopeo` that reads sigstore signatures, for the base image.
     pub skopeo: Option<PathBuf>,
+    /// What makes them bootable, if they are to be.
+    pub bootable: Option<Bootable>,
     /// The kernel that the module of the broken kmods image is really for.
     pub wrong_kernel: String,
 }
@@ -35,6 +39,9 @@ pub struct Images {
     /// The same with RPMs that are right by name, version and capability, but
     /// with a module for another kernel: only a look into the built image shows.
     pub broken_kmods: String,
+    /// Of stand-ins that boot: the same as if its ZFS were older, without a feature
+    /// that the other one has.
+    pub older_kmods: Option<String>,
 }
 
 /// Why the stand-ins could not be made.

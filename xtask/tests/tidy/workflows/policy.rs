@@ -13,7 +13,7 @@ use crate::{dependencies, files, read, root};
 
 /// Every job and exactly what it may, in the order of the alphabet. `actions`
 /// and `issues` are for the alarm; whoever adds to it says here what for.
-const PERMISSIONS: [(&str, &str, &str); 9] = [
+const PERMISSIONS: [(&str, &str, &str); 10] = [
     // The published image may be private.
     (
         "build.yaml",
@@ -32,6 +32,7 @@ const PERMISSIONS: [(&str, &str, &str); 9] = [
         "actions: read, attestations: write, contents: read, id-token: write, issues: write, packages: write",
     ),
     // A pull request's code gets nothing.
+    ("check.yaml", "boot", "contents: read"),
     ("check.yaml", "check", "contents: read"),
     ("check.yaml", "rehearsal", "contents: read"),
     ("check.yaml", "image", "contents: read"),
@@ -214,12 +215,17 @@ fn with_one_architecture_there_is_no_extra_job() {
     let none = json!({"build": "false", "several": "true"});
     let upload = "resolve, actions/upload-artifact, build";
     for (event, dry, outputs, wanted) in [
-        ("schedule", false, &one, format!("{upload}, Publish")),
+        (
+            "schedule",
+            false,
+            &one,
+            format!("{upload}, Machine, Publish"),
+        ),
         (
             "workflow_dispatch",
             false,
             &one,
-            format!("{upload}, Publish"),
+            format!("{upload}, Machine, Publish"),
         ),
         ("schedule", false, &two, format!("{upload}, publish")),
         (

@@ -1,0 +1,361 @@
+//! `rehearse --boot`: the main job with stand-ins that boot, its gate, and images
+//! with planted faults, each of which a boot must find.
+//!
+//! Two machines run at a time: in one lane the nights, which share a tag; in the
+//! other the images with faults.
+
+use std::time::Duration;
+
+use host::Done;
+use host::env::Stopwatch;
+use host::process;
+use host::process::{Capture, Invocation};
+use image_build::inputs::write;
+use image_config::{Boot, Config, Gate};
+use serde_json::Value;
+use xshell::Shell;
+
+use crate::error::Error;
+use crate::scenarios::GOOD;
+use crate::stage::Stage;
+
+/// The image that all is well with, in the engine's storage.
+const WELL: &str = "localhost/custom-coreos-rehearsal/well:latest";
+
+/// The same with the older ZFS.
+const OLDER: &str = "localhost/custom-coreos-rehearsal/older:latest";
+
+/// Enables on the pool what the older ZFS does not know: the accident that no
+/// rollback undoes.
+const UPGRADE: &str = "[Unit]\nDescription=Upgrade of the pool\nAfter=zfs-import.target\n\n\
+    [Service]\nType=oneshot\nRemainAfterExit=yes\n\
+    ExecStart=/bin/sh -c 'zpool list tank || exit 0; zpool set compatibility=off tank; \
+    zpool upgrade tank'\n\n[Install]\nWantedBy=multi-user.target\n";
+
+/// An image with faults, and what a boot must say of them.
+struct Planted {
+    title: &'static str,
+    /// What a Containerfile does to the good image.
+    steps: &'static str,
+    /// Options of `boot`.
+    options: &'static [&'static str],
+    /// Texts that the answer must have: a subject with its aspect for a row that does
+    /// not hold, or a piece of the reason.
+    found: &'static [&'static str],
+}
+
+const PLANTED: [Planted; 4] = [
+    Planted {
+        title: "five faults: no autoload, tools of another ZFS, a unit that fails, a timer that \
+                is never due, snapshots that delete too much",
+        steps: r#"RUN rm /usr/lib/modules-load.d/zfs.conf /usr/lib/systemd/system/zfs-load-module.service
+RUN mv /usr/sbin/zfs /usr/sbin/zfs.whole && printf '#!/bin/sh\n[ "$1" != version ] || { echo zfs-2.2.0-1; exit; }\nexec /usr/sbin/zfs.whole "$@"\n' >/usr/sbin/zfs && chmod 755 /usr/sbin/zfs
+RUN printf '[Service]\nType=oneshot\nExecStart=/bin/false\n[Install]\nWantedBy=multi-user.target\n' >/usr/lib/systemd/system/planted.service && systemctl enable planted.service
+RUN printf '[Timer]\nOnUnitInactiveSec=8h\n[Install]\nWantedBy=timers.target\n' >/usr/lib/systemd/system/bootc-fetch-apply-updates.timer
+RUN printf '#!/bin/sh\nset=${1#*:}\nfor name in $(zfs list -H -t snapshot -o name "$set"); do zfs destroy "$name"; done\nzfs snapshot "$set@custom-coreos-${1%%:*}-$(date --utc +%%Y%%m%%dT%%H%%M%%SZ)"\n' >/usr/libexec/custom-coreos/zfs-snapshot
+"#,
+        options: &[],
+        found: &[
+            "kernel: module zfs",
+            "kernel: tools of ZFS",
+            "planted.service",
+            "timer bootc-fetch-apply-updates.timer: next run",
+            "pool tank: daily snapshots",
+        ],
+    },
+    Planted {
+        title: "the module is for another kernel",
+        steps: "RUN cd /usr/lib/modules/*/extra/zfs && LC_ALL=C sed -i \
+                's/\\([0-9]\\)-200[.]fc44/\\1-201.fc44/' zfs.ko\n",
+        options: &[],
+        found: &["kernel: module zfs", "not loaded at boot"],
+    },
+    Planted {
+        title: "the kernel gives up",
+        steps: "RUN ln -sf /usr/bin/false /usr/sbin/init\n",
+        options: &[],
+        found: &["the kernel gave up", "Attempted to kill init"],
+    },
+    Planted {
+        title: "the boot hangs",
+        steps: r"RUN printf '[Unit]\nDefaultDependencies=no\nBefore=sysinit.target\n[Service]\nType=oneshot\nTimeoutStartSec=infinity\nExecStart=/bin/sleep infinity\n[Install]\nWantedBy=sysinit.target\n' >/usr/lib/systemd/system/hangs.service && systemctl enable hangs.service
+",
+        options: &["--limit=30"],
+        found: &["no end of the stage `the system starts`"],
+    },
+];
+
+/// One line of the table.
+struct Row {
+    well: bool,
+    title: String,
+    code: Option<i32>,
+    wanted: i32,
+    seconds: f64,
+    said: String,
+}
+
+/// Builds, publishes and boots.
+///
+/// # Errors
+/// If something that it takes is missing or cannot run. What ends otherwise than it
+/// should is an answer: [`Done::Badly`].
+pub(crate) fn play(stage: &Stage<'_>, watch: &Stopwatch) -> Result<Done, Error> {
+    let open = stage.open()?;
+    let older = stage
+        .images
+        .older_kmods
+        .as_deref()
+        .ok_or_else(|| Error::Usage("the stand-ins were made without what boots".to_owned()))?;
+    let metadata = open.metadata();
+    stage.build(&open, older, OLDER)?;
+    stage.build(&open, &stage.images.kmods, WELL)?;
+    let images = planted(stage)?;
+    let made = watch.elapsed();
+    let lane = Lane {
+        sh: stage.sh.clone(),
+        exe: stage.world.env.exe.display().to_string(),
+        engine: format!("--engine={}", stage.engine),
+        logs: stage.scratch.join("consoles"),
+        images,
+    };
+    let (nights, boots) = std::thread::scope(|scope| {
+        let boots = scope.spawn(move || lane.boots());
+        let nights = nights(stage, &metadata, older, &open.kmods);
+        (nights, boots.join())
+    });
+    let mut rows = nights?;
+    rows.extend(boots.map_err(|_| Error::Usage("a lane of boots broke off".to_owned()))??);
+    tell(stage, &rows, watch, made)
+}
+
+/// Images with faults, of the good one; with the name of each.
+fn planted(stage: &Stage<'_>) -> Result<Vec<(&'static Planted, String)>, Error> {
+    let mut images = Vec::new();
+    for (number, planted) in PLANTED.iter().enumerate() {
+        let file = stage.scratch.join(format!("planted-{number}"));
+        write(&file, &format!("FROM {WELL}\n{}", planted.steps))?;
+        let name = format!("localhost/custom-coreos-rehearsal/planted-{number}:latest");
+        let words = [
+            "build".to_owned(),
+            "--quiet".to_owned(),
+            "--pull=never".to_owned(),
+            format!("--tag={name}"),
+            format!("--file={}", file.display()),
+            stage.scratch.join("consoles").display().to_string(),
+        ];
+        host::files::make_dir(&stage.scratch.join("consoles"))?;
+        process::read(&stage.sh, &Invocation::new(stage.engine.program(), words))?;
+        images.push((planted, name));
+    }
+    Ok(images)
+}
+
+/// The nights: published under the older ZFS; then an update that upgrades the pool,
+/// which must not be published.
+fn nights(
+    stage: &Stage<'_>,
+    metadata: &str,
+    older: &str,
+    kmods: &registry_compat::ImageRef,
+) -> Result<Vec<Row>, Error> {
+    let mut rows = Vec::new();
+    let required = |config: &mut Config| {
+        config.boot = Boot {
+            gate: Gate::Required,
+            ..Boot::default()
+        };
+    };
+    let words = ["build", "--publish", "--force=rehearsal"];
+    stage.push(older, kmods)?;
+    let watch = Stopwatch::start();
+    let code = stage.night(&GOOD, metadata, &words, required)?;
+    let published = stage.tag_now()?;
+    rows.push(Row {
+        well: code == Some(0) && published.is_some(),
+        title: "publish, with its boots".to_owned(),
+        code,
+        wanted: 0,
+        seconds: watch.elapsed().as_secs_f64(),
+        said: match &published {
+            Some(_) => "published".to_owned(),
+            None => "not published".to_owned(),
+        },
+    });
+    let unit = "containerfiles/custom-coreos/rootfs/usr/lib/systemd/system/pool-upgrade.service";
+    let place = stage.sh.current_dir().join(unit);
+    write(&place, UPGRADE)?;
+    stage.push(&stage.images.kmods, kmods)?;
+    let watch = Stopwatch::start();
+    let code = stage.night(&GOOD, metadata, &words, |config| {
+        required(config);
+        enable(config, "pool-upgrade.service");
+    })?;
+    let held = stage.tag_now()? == published;
+    rows.push(Row {
+        well: code == Some(1) && held,
+        title: "an update after which the pool cannot go back".to_owned(),
+        code,
+        wanted: 1,
+        seconds: watch.elapsed().as_secs_f64(),
+        said: if held {
+            "the tag has not moved".to_owned()
+        } else {
+            "the tag moved, and should not have".to_owned()
+        },
+    });
+    Ok(rows)
+}
+
+/// One unit more; the list is one that is read.
+fn enable(config: &mut Config, unit: &str) {
+    let mut units = serde_json::to_value(&config.units).unwrap_or_default();
+    if let Some(list) = units["enable"].as_array_mut() {
+        list.push(Value::from(unit));
+    }
+    if let Ok(units) = serde_json::from_value(units) {
+        config.units = units;
+    }
+}
+
+/// Boots, one after the other.
+struct Lane {
+    sh: Shell,
+    exe: String,
+    engine: String,
+    logs: std::path::PathBuf,
+    images: Vec<(&'static Planted, String)>,
+}
+
+impl Lane {
+    fn boots(&self) -> Result<Vec<Row>, Error> {
+        let mut rows = Vec::new();
+        for (planted, image) in &self.images {
+            let (code, answer, seconds) = self.boot(image, planted.options, planted.title)?;
+            let all = failures(&answer).join("; ");
+            let missing: Vec<&str> = planted
+                .found
+                .iter()
+                .copied()
+                .filter(|text| !all.contains(text))
+                .collect();
+            rows.push(Row {
+                well: code == Some(1) && missing.is_empty(),
+                title: planted.title.to_owned(),
+                code,
+                wanted: 1,
+                seconds,
+                said: if missing.is_empty() {
+                    format!("{} found", planted.found.len())
+                } else {
+                    format!("MISSED {} in: {all}", missing.join(", "))
+                },
+            });
+        }
+        let title = "there and back with the older ZFS";
+        let with = format!("--with={OLDER}");
+        let (code, answer, seconds) = self.boot(WELL, &[&with], title)?;
+        rows.push(Row {
+            well: code == Some(0),
+            title: title.to_owned(),
+            code,
+            wanted: 0,
+            seconds,
+            said: failures(&answer).join("; "),
+        });
+        Ok(rows)
+    }
+
+    fn boot(
+        &self,
+        image: &str,
+        options: &[&str],
+        title: &str,
+    ) -> Result<(Option<i32>, Value, f64), Error> {
+        let logs = self
+            .logs
+            .join(title.replace(' ', "-").replace(['/', ':', ','], ""));
+        let logs = format!("--logs={}", logs.display());
+        let mut words = vec!["boot", image, "--json", &self.engine, &logs];
+        words.extend(options);
+        let watch = Stopwatch::start();
+        let invocation = Invocation::new(&self.exe, words);
+        let done = process::run(&self.sh, &invocation, Capture::StdoutAnyStatus, &mut |_| {})?;
+        let answer = serde_json::from_str(&done.stdout).unwrap_or_default();
+        Ok((done.code, answer, watch.elapsed().as_secs_f64()))
+    }
+}
+
+/// What does not hold, from the document of `boot --json`.
+fn failures(answer: &Value) -> Vec<String> {
+    let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
+    let text = |value: &Value, key: &str| value[key].as_str().unwrap_or_default().to_owned();
+    let mut all = Vec::new();
+    for boot in list(&answer["outcome"]["boots"]) {
+        for row in list(&boot["rows"]) {
+            if row["verdict"] == "broken" {
+                let [subject, aspect, found] =
+                    ["subject", "aspect", "found"].map(|key| text(&row, key));
+                all.push(format!("{subject}: {aspect}: {found}"));
+            }
+        }
+    }
+    let early = list(&answer["outcome"]["ended-early"]);
+    all.extend(early.first().and_then(Value::as_str).map(str::to_owned));
+    all
+}
+
+fn tell(stage: &Stage<'_>, rows: &[Row], watch: &Stopwatch, made: Duration) -> Result<Done, Error> {
+    let mut table = vec![
+        ["", "WHAT", "EXIT", "WANTED", "SECONDS", "SAID"]
+            .map(str::to_owned)
+            .to_vec(),
+    ];
+    for row in rows {
+        table.push(vec![
+            if row.well { "ok" } else { "FAIL" }.to_owned(),
+            row.title.clone(),
+            row.code
+                .map_or_else(|| "signal".to_owned(), |code| code.to_string()),
+            row.wanted.to_string(),
+            format!("{:.0}", row.seconds),
+            row.said.clone(),
+        ]);
+    }
+    let report = stage.world.report;
+    report.table(&table);
+    let well = rows.iter().all(|row| row.well);
+    report.document(&serde_json::json!({ "well": well, "boots": table }))?;
+    report.status(
+        "Took",
+        &format!(
+            "{:.0} s, {:.0} s of it for the stand-ins and the images",
+            watch.elapsed().as_secs_f64(),
+            made.as_secs_f64()
+        ),
+    );
+    Ok(if well { Done::Well } else { Done::Badly })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn what_does_not_hold_is_read_from_the_document() {
+        let row = |verdict: &str| json!({ "subject": "kernel", "aspect": "module zfs", "found": "x", "verdict": verdict });
+        let answer = json!({ "outcome": {
+            "boots": [{ "rows": [row("holds"), row("broken")] }, { "rows": [] }],
+            "ended-early": ["the kernel gave up: x", "a line"],
+        } });
+        let found = ["kernel: module zfs: x", "the kernel gave up: x"];
+        assert_eq!(failures(&answer), found);
+        assert!(failures(&Value::Null).is_empty());
+    }
+
+    #[test]
+    fn every_planted_fault_has_something_that_must_be_found() {
+        assert!(PLANTED.iter().all(|planted| !planted.found.is_empty()));
+    }
+}

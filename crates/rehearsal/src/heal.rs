@@ -1,0 +1,255 @@
+//! `rehearse --heal`: a host that updates itself, in a virtual machine, over many
+//! boots. bootc is a stand-in that records; what is wrong with an image is planted
+//! by its digest; the service that judges, the module and the pool are real.
+
+use std::path::Path;
+use std::time::Duration;
+
+use host::Done;
+use host::env::Stopwatch;
+use host::files::make_dir;
+use host::process;
+use host::process::Invocation;
+use image_build::inputs::write;
+use machine::boot::disk::ImageDisk;
+use machine::vm::capabilities::{acceleration, qemu};
+use machine::vm::machine::{Disk, Machine, Network, Start};
+use machine::vm::run::{Room, Watch, boot};
+
+use crate::error::Error;
+use crate::stage::Stage;
+
+const BOOTC: &str = include_str!("assets/heal/bootc");
+const FAULTS: &str = include_str!("assets/heal/faults");
+const DRIVER: &str = include_str!("assets/heal/driver");
+const CONTAINERFILE: &str = include_str!("assets/heal/Containerfile");
+
+/// What the host is offered and updated to, one after the other.
+const STEPS: &str = "update sha256:good\n\
+    update sha256:bad-module\n\
+    offer sha256:bad-module\n\
+    offer sha256:other\n\
+    update sha256:bad-pool\n\
+    stuck sha256:bad-unit\n\
+    again\n";
+
+/// What the host and its driver have said.
+const TRANSCRIPT: &str = "/var/lib/stand-in-bootc/transcript";
+
+/// What must be said, in this order; between these texts may be any.
+const WANTED: [(&str, &[&str]); 10] = [
+    ("the first image is well", &["sha256:first is well."]),
+    ("a good update is well", &["sha256:good is well."]),
+    (
+        "a module that does not load leads back",
+        &[
+            "sha256:bad-module is not well",
+            "the ZFS module is not loaded",
+            "Going back to sha256:good, and rebooting.",
+        ],
+    ),
+    (
+        "the host says why it went back",
+        &[
+            "This host went back from sha256:bad-module to sha256:good",
+            "not be updated to sha256:bad-module again",
+            "sha256:good is well.",
+        ],
+    ),
+    (
+        "the same image is refused",
+        &[
+            "-- offered sha256:bad-module",
+            "No update to sha256:bad-module",
+        ],
+    ),
+    (
+        "another one is not",
+        &["-- offered sha256:other", "it may be updated"],
+    ),
+    (
+        "a missing pool leads back",
+        &[
+            "sha256:bad-pool is not well",
+            "the pool tank was imported before and is not now",
+            "Going back to sha256:good",
+        ],
+    ),
+    (
+        "and is there again",
+        &[
+            "This host went back from sha256:bad-pool",
+            "sha256:good is well.",
+        ],
+    ),
+    (
+        "a unit that fails is found, and a rollback that fails leaves the host",
+        &[
+            "nightly-check.service has failed, and did not before",
+            "bootc rollback failed, so this host stays",
+        ],
+    ),
+    (
+        "never twice",
+        &["has gone back from this image, or has tried to; it does so once"],
+    ),
+];
+
+/// The image that all is well with, in the engine's storage.
+const WELL: &str = "localhost/custom-coreos-rehearsal/well:latest";
+
+/// Builds an image, and lets a host of it live.
+///
+/// # Errors
+/// If something that it takes is missing or cannot run. A host that does otherwise
+/// than it should is an answer: [`Done::Badly`].
+pub(crate) fn play(stage: &Stage<'_>, watch: &Stopwatch) -> Result<Done, Error> {
+    let (env, report) = (stage.world.env, stage.world.report);
+    qemu(env)?;
+    let open = stage.open()?;
+    stage.build(&open, &stage.images.kmods, WELL)?;
+    let name = host_image(stage, WELL)?;
+    let room = Room::new(&env.root)?;
+    let folder = room.path().join("host");
+    let disk = ImageDisk::make(
+        &stage.sh,
+        report,
+        stage.engine,
+        &name,
+        &folder,
+        env.root_user,
+    )?;
+    let pool = room.path().join("pool.img");
+    std::fs::File::create(&pool)
+        .and_then(|file| file.set_len(1 << 30))
+        .map_err(|source| host::Error::File {
+            verb: "write",
+            path: pool.clone(),
+            source,
+        })?;
+    let text = |path: &Path| path.display().to_string();
+    let raw = |path: &Path| Disk {
+        file: text(path),
+        format: "raw",
+    };
+    let machine = Machine {
+        acceleration: acceleration(false).0,
+        memory: 2048,
+        disks: vec![raw(&disk.root()), raw(&pool)],
+        start: Start::Kernel {
+            kernel: text(&disk.kernel()),
+            initrd: text(&disk.initramfs()),
+            arguments: "root=/dev/vda rw console=ttyS0,115200 systemd.log_color=0 no_timer_check"
+                .to_owned(),
+        },
+        installed: false,
+        clock: None,
+        network: Network::None,
+        ssh: None,
+        reboots: true,
+    };
+    report.status("Host", "updates itself, boot after boot");
+    let booted = boot(
+        &Watch {
+            env,
+            report,
+            serial: false,
+            stays: false,
+            name: "Host",
+            limit: Some(Duration::from_secs(120)),
+        },
+        room.path(),
+        &machine,
+    )?;
+    let logs = stage.scratch.join("consoles");
+    make_dir(&logs)?;
+    write(&logs.join("host.log"), booted.console.text())?;
+    let transcript = disk.read(&stage.sh, TRANSCRIPT)?;
+    write(&logs.join("host.transcript"), &transcript)?;
+    let rows = judged(&transcript);
+    let mut table = vec![["", "HOST", "SAID"].map(str::to_owned).to_vec()];
+    for (title, missing) in &rows {
+        let (word, said) = match missing {
+            None => ("ok", String::new()),
+            Some(text) => ("FAIL", format!("nowhere in what it said: {text}")),
+        };
+        table.push(vec![word.to_owned(), (*title).to_owned(), said]);
+    }
+    report.table(&table);
+    let well = rows.iter().all(|(_, missing)| missing.is_none());
+    if !well {
+        for line in transcript.lines() {
+            report.note(&format!("  | {line}"));
+        }
+    }
+    report.document(&serde_json::json!({ "well": well, "host": table }))?;
+    report.status("Took", &format!("{:.0} s", watch.elapsed().as_secs_f64()));
+    Ok(if well { Done::Well } else { Done::Badly })
+}
+
+/// The image of the host: the given one with the stand-in for bootc, the faults and
+/// the driver.
+fn host_image(stage: &Stage<'_>, image: &str) -> Result<String, Error> {
+    let folder = stage.scratch.join("heal");
+    make_dir(&folder)?;
+    for (name, text) in [
+        ("bootc", BOOTC),
+        ("faults", FAULTS),
+        ("driver", DRIVER),
+        ("steps", STEPS),
+    ] {
+        write(&folder.join(name), text)?;
+    }
+    let file = stage.scratch.join("heal.Containerfile");
+    write(&file, &format!("FROM {image}\n{CONTAINERFILE}"))?;
+    let name = "localhost/custom-coreos-rehearsal/host:latest";
+    let words = [
+        "build".to_owned(),
+        "--quiet".to_owned(),
+        "--pull=never".to_owned(),
+        format!("--tag={name}"),
+        format!("--file={}", file.display()),
+        folder.display().to_string(),
+    ];
+    process::read(&stage.sh, &Invocation::new(stage.engine.program(), words))?;
+    Ok(name.to_owned())
+}
+
+/// What the transcript lacks of each row, if anything: the texts must come in order.
+fn judged(transcript: &str) -> Vec<(&'static str, Option<&'static str>)> {
+    let mut rest = transcript;
+    WANTED
+        .iter()
+        .map(|(title, texts)| {
+            for text in *texts {
+                match rest.split_once(text) {
+                    Some((_, after)) => rest = after,
+                    None => return (*title, Some(*text)),
+                }
+            }
+            (*title, None)
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_must_be_said_in_order() {
+        let whole: String = WANTED
+            .iter()
+            .flat_map(|(_, texts)| texts.iter())
+            .map(|text| format!("{text}\n"))
+            .collect();
+        assert!(judged(&whole).iter().all(|(_, missing)| missing.is_none()));
+        let without = whole.replace("it may be updated", "");
+        let missing: Vec<&str> = judged(&without)
+            .into_iter()
+            .filter_map(|(title, missing)| missing.map(|_| title))
+            .collect();
+        assert_eq!(missing, ["another one is not"]);
+        assert!(judged("").iter().all(|(_, missing)| missing.is_some()));
+    }
+}

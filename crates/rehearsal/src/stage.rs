@@ -1,0 +1,237 @@
+//! Everything that stands in for the world of a rehearsal, and one command typed
+//! in it.
+
+use std::path::{Path, PathBuf};
+
+use host::files::make_dir;
+use host::process;
+use host::process::Invocation;
+use image_build::engine::Engine;
+use image_build::gather::World;
+use image_build::inputs::write;
+use image_config::{Boot, Config, Gate};
+use registry_compat::{Answer, Digest, ImageRef, KmodTag};
+use remote::loopback::{Loopback, nobody};
+use remote::{Agent, AuthFiles, Limits, Registries, RegistriesConf};
+use version_discovery::Arch;
+use xshell::Shell;
+
+use crate::error::Error;
+use crate::scenarios::{GOOD, Night};
+use crate::standins::Images;
+use crate::{checkout, metadata, standins};
+
+/// The release of Fedora CoreOS that the base plays.
+pub(crate) const FCOS: &str = "44.20260720.3.1";
+
+/// Everything that stands in for the world.
+pub(crate) struct Stage<'a> {
+    pub(crate) world: &'a World<'a>,
+    pub(crate) sh: Shell,
+    pub(crate) scratch: PathBuf,
+    pub(crate) arch: Arch,
+    /// `127.0.0.1:PORT` of the registry.
+    pub(crate) registry: String,
+    pub(crate) engine: Engine,
+    pub(crate) images: Images,
+    pub(crate) wanted: KmodTag,
+    /// The one in the stand-in.
+    pub(crate) skopeo: Option<PathBuf>,
+}
+
+/// The stand-ins where the commands look for them.
+pub(crate) struct Open {
+    server: Loopback,
+    /// Where the kmods image lies.
+    pub(crate) kmods: ImageRef,
+}
+
+impl Open {
+    /// `127.0.0.1:PORT` of what plays Fedora and GitHub.
+    pub(crate) fn metadata(&self) -> String {
+        self.server.address().to_string()
+    }
+}
+
+impl Stage<'_> {
+    /// Pushes the stand-ins, and starts what plays Fedora and GitHub.
+    ///
+    /// # Errors
+    /// If image.yaml lists no kmods that can be played, or a push fails.
+    pub(crate) fn open(&self) -> Result<Open, Error> {
+        let config = self.world.config;
+        let base = config.base_tag()?;
+        let source = config
+            .kmods
+            .iter()
+            .find(|source| source.flavor().is_none() && source.path.is_root())
+            .ok_or_else(|| {
+                let detail = "image.yaml lists no source of kmods that the stand-in could play: \
+                              one with `tag`, and its RPMs at the root";
+                Error::Usage(detail.to_owned())
+            })?;
+        let kmods = source.image.tagged(source.tag(&self.wanted)?);
+        self.push(&self.images.base, &base)?;
+        self.push(&self.images.kmods, &kmods)?;
+        let what = metadata::Published {
+            fcos: FCOS,
+            base: self.digest_now(&base)?.ok_or_else(|| Error::Step {
+                step: "stand-ins".to_owned(),
+                detail: format!("{base} is not there after the push"),
+            })?,
+            kmods: self.wanted.clone(),
+            arch: self.arch,
+            now: self.world.env.now,
+        };
+        let server = metadata::server(config, what)?;
+        Ok(Open { server, kmods })
+    }
+
+    /// Builds with one of the kmods images, without a publication, and gives what was
+    /// built another name.
+    ///
+    /// # Errors
+    /// If the build does not end with 0.
+    pub(crate) fn build(&self, open: &Open, kmods: &str, name: &str) -> Result<(), Error> {
+        self.push(kmods, &open.kmods)?;
+        let words = ["build", "--force=rehearsal"];
+        let code = self.night(&GOOD, &open.metadata(), &words, |_| {})?;
+        if code != Some(0) {
+            return Err(Error::Step {
+                step: "build".to_owned(),
+                detail: format!("it ended with {code:?}"),
+            });
+        }
+        let built = format!("localhost/{}:stable", self.world.config.image.name);
+        let words = ["tag", built.as_str(), name];
+        process::read(&self.sh, &Invocation::new(self.engine.program(), words))?;
+        Ok(())
+    }
+
+    /// Pushes a stand-in to where `registries.conf` will look for the original.
+    pub(crate) fn push(&self, image: &str, original: &ImageRef) -> Result<(), Error> {
+        let place = format!("{}/{original}", self.registry);
+        Ok(standins::push(
+            &self.sh,
+            self.engine.program(),
+            image,
+            &place,
+        )?)
+    }
+
+    /// Types one command, as CI would, in the world of one night. `edit` changes its
+    /// `image.yaml`.
+    pub(crate) fn night(
+        &self,
+        night: &Night,
+        metadata: &str,
+        words: &[&str],
+        edit: impl FnOnce(&mut Config),
+    ) -> Result<Option<i32>, Error> {
+        let folder = self.scratch.join(night.world);
+        make_dir(&folder)?;
+        let mut config = self.world.config.clone();
+        let place = format!("http://{metadata}/{}", night.world);
+        config.urls.github_api = place.parse()?;
+        config.urls.fcos_builds = place.parse()?;
+        // Those of a quick rehearsal have no kernel that boots.
+        config.boot = Boot {
+            gate: Gate::Never,
+            reason: Some("a stand-in".parse()?),
+            ..Boot::default()
+        };
+        config.zfs.series = self.wanted.zfs.series();
+        config.signing = checkout::signing(self.skopeo.as_deref());
+        // Nobody vouches for a stand-in.
+        config.base.signature = None;
+        config.base.key = None;
+        edit(&mut config);
+        self.sh.set_var(checkout::PASSWORD, night.password);
+        let yaml = serde_yaml::to_string(&config).map_err(|e| Error::Usage(e.to_string()))?;
+        let image_yaml = folder.join("image.yaml");
+        write(&image_yaml, &yaml)?;
+        let conf = folder.join("registries.conf");
+        let registry = if night.unreachable {
+            nobody()?.to_string()
+        } else {
+            self.registry.clone()
+        };
+        write(&conf, &self.registries_conf(&registry)?)?;
+        self.sh.set_var("CONTAINERS_REGISTRIES_CONF", &conf);
+        // The rehearsal's own run in CI must not report as the real job.
+        for name in [
+            "GITHUB_OUTPUT",
+            "GITHUB_STEP_SUMMARY",
+            "GITHUB_REPOSITORY_OWNER",
+            "GITHUB_TOKEN",
+            "GH_TOKEN",
+        ] {
+            self.sh.set_var(name, "");
+        }
+        // What a rehearsal makes up is not for the person's own cache.
+        self.sh.set_var("XDG_CACHE_HOME", folder.join("cache"));
+        let engine = format!("--engine={}", self.engine);
+        let exe = self.world.env.exe.display().to_string();
+        let yaml = image_yaml.display().to_string();
+        let mut words = words.to_vec();
+        words.extend([engine.as_str(), "--config", yaml.as_str()]);
+        words.extend(night.options);
+        let invocation = Invocation::new(&exe, words.iter().copied());
+        let report = self.world.report;
+        report.note(&format!(
+            "$ cargo xtask {}",
+            words
+                .iter()
+                .filter(|word| **word != engine)
+                .copied()
+                .collect::<Vec<_>>()
+                .join(" ")
+        ));
+        Ok(process::status(&self.sh, &invocation, &mut |line| {
+            report.foreign(line);
+        })?)
+    }
+
+    fn registries_conf(&self, registry: &str) -> Result<String, Error> {
+        let config = self.world.config;
+        let repository = config.repository()?;
+        let mut hosts = vec![config.base.image.registry(), repository.registry()];
+        hosts.extend(config.kmods.iter().map(|source| source.image.registry()));
+        hosts.sort_unstable();
+        hosts.dedup();
+        let entry = |host: &&str| {
+            format!(
+                "[[registry]]\nprefix = \"{host}\"\nlocation = \"{registry}/{host}\"\ninsecure = true\n\n"
+            )
+        };
+        let local = format!("[[registry]]\nlocation = \"{registry}\"\ninsecure = true\n");
+        Ok(hosts.iter().map(entry).collect::<String>() + &local)
+    }
+
+    /// What the first published tag names now.
+    pub(crate) fn tag_now(&self) -> Result<Option<Digest>, Error> {
+        let config = self.world.config;
+        match config.image.tags.first() {
+            Some(tag) => self.digest_now(&config.repository()?.tagged(tag.clone())),
+            None => Ok(None),
+        }
+    }
+
+    /// What a name that `registries.conf` maps names now.
+    fn digest_now(&self, image: &ImageRef) -> Result<Option<Digest>, Error> {
+        let conf = self.scratch.join("stage.conf");
+        write(&conf, &self.registries_conf(&self.registry)?)?;
+        let registries = Registries::new(
+            Agent::new(Limits::default()),
+            RegistriesConf::load(Some(&conf), None, Path::new("/nonexistent"))?,
+            AuthFiles::default(),
+            Box::new(|_, _| Ok(None)),
+            Limits::default(),
+        )?;
+        match registries.inspect(image, self.arch) {
+            Answer::Present(found) => Ok(Some(found.digest)),
+            Answer::Absent => Ok(None),
+            Answer::Unknown(why) => Err(image_build::Error::Unknown(why).into()),
+        }
+    }
+}
