@@ -20,6 +20,8 @@ use crate::ignition::Ignition;
 use crate::input_signatures::BaseSignature;
 use crate::kmods::Kmods;
 use crate::policy::Policy;
+use crate::problems;
+use crate::problems::Problem;
 use crate::retention::Retention;
 use crate::retries::Retries;
 use crate::signing::{Inputs, Signing};
@@ -218,39 +220,34 @@ impl Config {
     /// # Errors
     /// [`Error::Invalid`] with file, line and column.
     pub fn load(path: &Path) -> Result<Self, Error> {
-        let text = std::fs::read_to_string(path).map_err(|error| Error::Invalid {
+        let wrong = |problem| Error::Invalid {
             path: path.to_owned(),
-            place: None,
-            detail: format!("cannot be read: {error}"),
-        })?;
+            problems: vec![problem],
+        };
+        let bytes = std::fs::read(path)
+            .map_err(|error| wrong(Problem::new("", None, format!("cannot be read: {error}"))))?;
+        let text = String::from_utf8(bytes).map_err(|error| wrong(not_utf8(&error)))?;
         Self::parse(&text, path)
     }
 
     /// Validates a text; `path` is for the message.
     ///
     /// # Errors
-    /// [`Error::Invalid`] with line and column where there are any.
+    /// [`Error::Invalid`] with all that is wrong, each with line and column where
+    /// there are any.
     pub fn parse(text: &str, path: &Path) -> Result<Self, Error> {
-        let wrong = |place: Option<(usize, usize)>, detail: String| Error::Invalid {
+        let invalid = |problems| Error::Invalid {
             path: PathBuf::from(path),
-            place,
-            detail,
+            problems,
         };
-        let config: Self = serde_yaml::from_str(text).map_err(|error| {
-            let place = error.location().map(|l| (l.line(), l.column()));
-            // The library writes the place at the end; it stands in front here.
-            let mut detail = error.to_string();
-            if let Some((line, column)) = place {
-                let tail = format!(" at line {line} column {column}");
-                detail = detail.replace(&tail, "");
+        let config: Self = problems::read(text).map_err(invalid)?;
+        match config.contradictions() {
+            None => Ok(config),
+            Some((key, detail)) => {
+                let place = place_of(text, key);
+                Err(invalid(vec![Problem::new(text, place, detail)]))
             }
-            wrong(place, detail)
-        })?;
-        config
-            .contradictions()
-            .map_or(Ok(config.clone()), |(key, detail)| {
-                Err(wrong(place_of(text, key), detail))
-            })
+        }
     }
 
     /// Values that are each fine but not together: the key at fault, and why.
@@ -377,6 +374,22 @@ impl Config {
     pub fn base_tag(&self) -> Result<ImageRef, Error> {
         Ok(self.base.image.tagged(self.base.stream.as_str().parse()?))
     }
+}
+
+/// Where a text stops being UTF-8.
+fn not_utf8(error: &std::string::FromUtf8Error) -> Problem {
+    let bytes = error.as_bytes();
+    let at = error.utf8_error().valid_up_to();
+    let before = &bytes[..at];
+    let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
+    let start = before
+        .iter()
+        .rposition(|byte| *byte == b'\n')
+        .map_or(0, |end| end + 1);
+    let column = String::from_utf8_lossy(&bytes[start..at]).chars().count() + 1;
+    let found = bytes.get(at).copied().unwrap_or_default();
+    let detail = format!("the byte 0x{found:02X} is not UTF-8; save the file as UTF-8");
+    Problem::new("", Some((line, column)), detail)
 }
 
 /// Line and column of a key in the document, for contradictions, which the

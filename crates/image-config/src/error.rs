@@ -1,22 +1,22 @@
 //! What is wrong with `image.yaml`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use host::failure::{Failure, Kind};
+
+use crate::problems::Problem;
 
 /// Why `image.yaml` cannot be used. Exit code 2, but for a file that cannot be
 /// read.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// A value in it is wrong.
-    #[error("{}{}: {detail}", path.display(), place_text(*place))]
+    /// Values in it are wrong.
+    #[error("{}", all(path, problems))]
     Invalid {
         /// The file.
         path: PathBuf,
-        /// Line and column, from 1.
-        place: Option<(usize, usize)>,
-        /// What is wrong.
-        detail: String,
+        /// All of them, in its order.
+        problems: Vec<Problem>,
     },
     /// A value made of several others is not what it must be.
     #[error(transparent)]
@@ -49,6 +49,15 @@ impl Failure for Error {
     }
 }
 
-fn place_text(place: Option<(usize, usize)>) -> String {
-    place.map_or_else(String::new, |(line, column)| format!(":{line}:{column}"))
+fn all(path: &Path, problems: &[Problem]) -> String {
+    let path = path.display().to_string();
+    let mut text = String::new();
+    for problem in problems {
+        if !text.is_empty() {
+            text.push('\n');
+        }
+        // Into a text it cannot fail.
+        let _ = problem.write(&path, &mut text);
+    }
+    text
 }

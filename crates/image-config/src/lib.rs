@@ -21,10 +21,12 @@ mod input_signatures;
 mod kmods;
 mod lint;
 mod policy;
+mod problems;
 mod retention;
 mod retries;
 mod signing;
 mod types;
+mod words;
 
 pub use alarm::{Alarm, Github, Webhook};
 pub use boot::{AllowedFailure, Boot, Gate};
@@ -38,9 +40,11 @@ pub use input_signatures::{BaseSignature, Fingerprint, Keyring};
 pub use kmods::{Kmods, Naming};
 pub use lint::Lint;
 pub use policy::{Pin, Policy, RuleName};
+pub use problems::Problem;
 pub use retention::{BackEnd, Package, Percent, Retention};
 pub use retries::Retries;
 pub use signing::{Inputs, Judge, SecretSource, Signing, Unverified};
 pub use types::{
     Folder, Label, Name, Owner, PackageName, Project, Reason, SshKey, Unique, UnitName, Url,
 };
+pub use words::nearest;

@@ -1,6 +1,7 @@
 //! The small types of `image.yaml`. Each is safe in a build argument, a tag, a
 //! shell word and a line of output by its form alone.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::marker::PhantomData;
 use std::ops::Deref;
@@ -151,13 +152,50 @@ text!(
     }
 );
 
-text!(
-    /// A public key as a line of `authorized_keys`, without options.
-    SshKey,
-    "a public SSH key",
-    "TYPE BASE64 COMMENT, as a `.pub` file of ssh-keygen has it",
-    |text| ssh_key(text).is_some()
-);
+/// A public key as a line of `authorized_keys`, without options.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SshKey(String);
+
+impl SshKey {
+    /// The line.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for SshKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl FromStr for SshKey {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        const KIND: &str = "a public SSH key";
+        if text.contains("PRIVATE KEY") {
+            // It is not shown again.
+            return Err(Error::malformed(
+                KIND,
+                "…",
+                "the line of the `.pub` file: this is a private key, which everybody can read \
+                 now who reads this file; make another pair with ssh-keygen, and use no longer \
+                 what belongs to this one",
+            ));
+        }
+        match ssh_key(text) {
+            Some(_) => Ok(Self(text.to_owned())),
+            None => Err(Error::malformed(
+                KIND,
+                text,
+                "TYPE BASE64 COMMENT, as a `.pub` file of ssh-keygen has it",
+            )),
+        }
+    }
+}
+
+version_discovery::serde_as_text!(SshKey);
 
 /// The blob of a public key, if the line is one.
 fn ssh_key(line: &str) -> Option<Vec<u8>> {
@@ -224,10 +262,15 @@ impl<'de, T: Deserialize<'de> + PartialEq + fmt::Display> Visitor<'de> for List<
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut sequence: A) -> Result<Unique<T>, A::Error> {
         let mut list = Vec::new();
+        // By their texts, which say all of them: a search in the list would make a
+        // long one slow.
+        let mut texts = HashSet::new();
         while let Some(value) = sequence.next_element::<T>()? {
-            if list.contains(&value) {
-                return Err(serde::de::Error::custom(format!("`{value}` twice")));
+            let text = value.to_string();
+            if texts.contains(&text) {
+                return Err(serde::de::Error::custom(format!("`{text}` twice")));
             }
+            texts.insert(text);
             list.push(value);
         }
         Ok(Unique(list))

@@ -83,7 +83,7 @@ fn a_flavor_stands_in_the_place_of_a_tag() {
         (
             "    project",
             "    pathh: /a\n    project",
-            "kmods[0]: unknown field `pathh`",
+            "kmods[0]: unknown key `pathh`; did you mean `path`?",
         ),
     ] {
         let found = source(&ublue.replacen(from, to, 1)).unwrap_err();
@@ -99,7 +99,7 @@ fn errors_name_file_line_and_column() {
     let cases = [
         (
             GOOD.replace("zfs:\n", "zfs:\n  seriess: x\n"),
-            "image.yaml:7:3: zfs: unknown field `seriess`",
+            "image.yaml:7:3: zfs: unknown key `seriess`; did you mean `series`?",
         ),
         (
             GOOD.replace("\"2.4\"", "2.4.1"),
@@ -107,7 +107,7 @@ fn errors_name_file_line_and_column() {
         ),
         (
             GOOD.replace("\"2.4\"", "[2]"),
-            "image.yaml:7:11: zfs.series: invalid type: sequence",
+            "image.yaml:7:11: zfs.series: expected a text, found a list",
         ),
         (
             GOOD.replace("ghcr.io/someone/kmods", "kmods"),
@@ -131,7 +131,7 @@ fn errors_name_file_line_and_column() {
         ),
         (
             format!("{GOOD}retention:\n  days: -1\n"),
-            "image.yaml:12:9: retention.days: invalid type",
+            "image.yaml:12:9: retention.days: expected a whole number from 0",
         ),
         (
             format!("{GOOD}packages:\n  install: [\"a; rm -rf /\"]\n"),
@@ -163,19 +163,19 @@ fn errors_name_file_line_and_column() {
         ),
         (
             GOOD.replace("  name: custom-coreos\n", ""),
-            "missing field `name`",
+            "image: the key `name` is missing",
         ),
         (
             GOOD.replace("kmods:\n", "kmods: []\nold-kmods:\n"),
-            "unknown field `old-kmods`",
+            "unknown key `old-kmods`; the keys here are image, ",
         ),
         (
             format!("{GOOD}policy:\n  rule: latest\n"),
-            "image.yaml:12:9: policy.rule: unknown variant `latest`",
+            "image.yaml:12:9: policy.rule: `latest` is not one of",
         ),
         (
             format!("{GOOD}policy:\n  hold-days: -1\n"),
-            "image.yaml:12:14: policy.hold-days: invalid",
+            "image.yaml:12:14: policy.hold-days: expected a whole number",
         ),
         (
             format!("{GOOD}policy:\n  rule: pin\n"),
@@ -207,10 +207,10 @@ fn errors_name_file_line_and_column() {
         ),
         (
             format!("{GOOD}{PIN}    zfs: 2.4.4\n").replace("    reason: x\n", ""),
-            "missing field `reason`",
+            "the key `reason` is missing",
         ),
         ("image: [".to_owned(), "image.yaml:"),
-        (String::new(), "image.yaml:1:1: missing field `image`"),
+        (String::new(), "image.yaml:1:1: the key `image` is missing"),
     ];
     for (text, expected) in cases {
         let error = parse(&text).unwrap_err();

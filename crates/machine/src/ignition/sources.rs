@@ -113,6 +113,15 @@ pub fn local(root: &Path, config: &Config) -> Result<Local, Error> {
         Some(path) => Some(read(&root.join(path.as_str()))?),
         None => None,
     };
+    let private = |key: &[u8]| String::from_utf8_lossy(key).contains("PRIVATE KEY");
+    if key.as_deref().is_some_and(private) {
+        return Err(Error::Usage(
+            "the file of `ignition.public-key` is a private key, which everybody can read now who \
+             reads this checkout: make another pair with `cargo xtask keys new`, and put its \
+             public half there"
+                .to_owned(),
+        ));
+    }
     if key.as_deref().is_some_and(|key| !is_public_key(key)) {
         return Err(Error::Usage(
             "the file of `ignition.public-key` is not a public key in PEM form".to_owned(),

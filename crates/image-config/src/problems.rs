@@ -1,0 +1,369 @@
+//! All that is wrong with a document at once, each with its place, in the words of
+//! a person.
+//!
+//! serde stops at the first error. So the entry that it stopped at is taken out of a
+//! copy, or a missing one is put in, and the copy is read again, until nothing is
+//! left to say. What is wrong only because of that is not said.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
+use serde::de::DeserializeOwned;
+
+use crate::words::{missing_key, plain, suggestion, unknown_key};
+
+/// More than anybody mends at once; and an end, whatever the document is.
+const MOST: usize = 50;
+
+/// One thing that is wrong.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// Line and column, from 1.
+    pub place: Option<(usize, usize)>,
+    /// What is wrong.
+    pub detail: String,
+    /// The line with a mark under the place, as cargo shows it.
+    snippet: Option<String>,
+}
+
+impl Problem {
+    /// With the line that it is about, where the document has it.
+    pub fn new(text: &str, place: Option<(usize, usize)>, detail: String) -> Self {
+        // What the message hides, the line would show.
+        let hidden = detail.contains("`…`");
+        let snippet = place
+            .filter(|_| !hidden)
+            .and_then(|(line, column)| snippet(text, line, column));
+        Self {
+            place,
+            detail,
+            snippet,
+        }
+    }
+
+    /// For a file of this name.
+    pub(crate) fn write(&self, path: &str, f: &mut dyn fmt::Write) -> fmt::Result {
+        match self.place {
+            Some((line, column)) => write!(f, "{path}:{line}:{column}: {}", self.detail)?,
+            None => write!(f, "{path}: {}", self.detail)?,
+        }
+        match &self.snippet {
+            Some(snippet) => write!(f, "\n{snippet}"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// The line with carets under what begins at that column.
+fn snippet(text: &str, line: usize, column: usize) -> Option<String> {
+    let shown = text.lines().nth(line.checked_sub(1)?)?;
+    let at: usize = shown
+        .chars()
+        .take(column.checked_sub(1)?)
+        .map(char::len_utf8)
+        .sum();
+    let rest = shown.get(at..).filter(|rest| !rest.trim().is_empty())?;
+    let span = at..at + word(rest);
+    let snippet = Snippet::source(shown)
+        .line_start(line)
+        .annotation(AnnotationKind::Primary.span(span));
+    let group = Group::with_level(Level::ERROR).element(snippet);
+    let shown = Renderer::plain().render(&[group]);
+    Some(shown.trim_end().to_owned())
+}
+
+/// How long the value or the key is that a text begins with.
+fn word(text: &str) -> usize {
+    if let Some(quote) = text.chars().next().filter(|c| "\"'".contains(*c)) {
+        let rest = &text[1..];
+        return rest.find(quote).map_or(text.len(), |end| end + 2);
+    }
+    let end = text.find([',', ']', '}', '#']).unwrap_or(text.len());
+    let end = text.find(": ").map_or(end, |key| key.min(end));
+    text[..end].trim_end().trim_end_matches(':').len().max(1)
+}
+
+/// Reads a document.
+///
+/// # Errors
+/// Everything that is wrong with it, in its order.
+pub(crate) fn read<T: DeserializeOwned>(text: &str) -> Result<T, Vec<Problem>> {
+    let mut copy = Copy::of(text);
+    let mut problems: Vec<Problem> = Vec::new();
+    for _ in 0..MOST {
+        match serde_yaml::from_str::<T>(&copy.text()) {
+            Ok(value) if problems.is_empty() => return Ok(value),
+            Ok(_) => break,
+            Err(error) => {
+                let found = Found::of(&error);
+                if !copy.is_mended(&found) {
+                    let place = copy.place(&found);
+                    problems.push(Problem::new(text, place, found.told(text)));
+                }
+                if !copy.mend(&found) {
+                    break;
+                }
+            }
+        }
+    }
+    problems.sort_by_key(|problem| problem.place);
+    problems.dedup();
+    Err(problems)
+}
+
+/// An error of the library, taken apart.
+struct Found {
+    /// In the copy.
+    place: Option<(usize, usize)>,
+    /// `kmods[0].tag`, or nothing.
+    path: String,
+    /// Without both.
+    message: String,
+}
+
+impl Found {
+    fn of(error: &serde_yaml::Error) -> Self {
+        let place = error.location().map(|at| (at.line(), at.column()));
+        let mut text = error.to_string();
+        if let Some((line, column)) = place {
+            text = text.replace(&format!(" at line {line} column {column}"), "");
+        }
+        let is_path = |path: &str| {
+            !path.is_empty()
+                && path
+                    .chars()
+                    .all(|c| c.is_ascii_alphanumeric() || "-_.[]".contains(c))
+        };
+        match text.split_once(": ") {
+            Some((path, message)) if is_path(path) => Self {
+                place,
+                path: path.to_owned(),
+                message: message.to_owned(),
+            },
+            _ => Self {
+                place,
+                path: String::new(),
+                message: text,
+            },
+        }
+    }
+
+    fn told(&self, text: &str) -> String {
+        let words = plain(&self.message, text, self.place);
+        match self.path.as_str() {
+            "" => words,
+            path => format!("{path}: {words}"),
+        }
+    }
+}
+
+/// The document, as it is mended.
+struct Copy {
+    /// Each line, and the number that it has in the document.
+    lines: Vec<(Option<usize>, String)>,
+    /// Paths of keys that were taken out.
+    taken: BTreeSet<String>,
+    /// Lines of which something was taken out.
+    touched: BTreeSet<usize>,
+}
+
+impl Copy {
+    fn of(text: &str) -> Self {
+        let lines = text.lines().enumerate();
+        Self {
+            lines: lines
+                .map(|(number, line)| (Some(number + 1), line.to_owned()))
+                .collect(),
+            taken: BTreeSet::new(),
+            touched: BTreeSet::new(),
+        }
+    }
+
+    fn text(&self) -> String {
+        self.lines
+            .iter()
+            .map(|(_, line)| format!("{line}\n"))
+            .collect()
+    }
+
+    fn original(&self, line: usize) -> Option<usize> {
+        self.lines.get(line.checked_sub(1)?)?.0
+    }
+
+    /// Where it is in the document. What is missing is missed where the key of its
+    /// mapping stands.
+    fn place(&self, found: &Found) -> Option<(usize, usize)> {
+        let (line, column) = found.place?;
+        let Some((original, text)) = self.lines.get(line.checked_sub(1)?) else {
+            // An empty document.
+            return Some((line, column));
+        };
+        let before: String = text.chars().take(column - 1).collect();
+        if missing_key(&found.message).is_some() && before.trim().is_empty() {
+            let above = (0..line - 1)
+                .rev()
+                .find(|at| !self.is_empty(*at) && indent(&self.lines[*at].1) < column - 1);
+            let above = above.and_then(|at| {
+                let (original, text) = &self.lines[at];
+                Some(((*original)?, indent(text) + 1))
+            });
+            return above.or(Some(((*original)?, column)));
+        }
+        Some(((*original)?, column))
+    }
+
+    /// Whether this is wrong because of what was taken out before.
+    fn is_mended(&self, found: &Found) -> bool {
+        if let Some(key) = missing_key(&found.message) {
+            return self.taken.contains(&joined(&found.path, key));
+        }
+        let touched = |(line, _): (usize, usize)| {
+            let original = self.original(line);
+            original.is_some_and(|line| self.touched.contains(&line))
+        };
+        // Of a list nothing may be left.
+        let items = format!("{}[", found.path);
+        let emptied = found.message.starts_with("invalid type: unit value")
+            && self.taken.iter().any(|path| path.starts_with(&items));
+        emptied || found.place.is_some_and(touched) || self.taken.contains(&found.path)
+    }
+
+    /// Takes the entry out, or puts one in; `false` if that cannot be done.
+    fn mend(&mut self, found: &Found) -> bool {
+        if let Some(key) = missing_key(&found.message) {
+            return self.put(found, key);
+        }
+        let Some((line, column)) = found.place else {
+            return false;
+        };
+        // A document that is no YAML has no entries.
+        if found.path.is_empty() && unknown_key(&found.message).is_none() {
+            return false;
+        }
+        match unknown_key(&found.message) {
+            Some(key) => {
+                self.taken.insert(joined(&found.path, key));
+                // The one that was meant is not missing besides.
+                let meant = suggestion(&found.message);
+                self.taken
+                    .extend(meant.map(|meant| joined(&found.path, meant)));
+            }
+            None => {
+                self.taken.insert(found.path.clone());
+            }
+        }
+        self.take(line - 1, column - 1)
+    }
+
+    /// Takes out the entry that a place is in.
+    fn take(&mut self, line: usize, column: usize) -> bool {
+        let Some((_, text)) = self.lines.get(line) else {
+            return false;
+        };
+        let before: String = text.chars().take(column).collect();
+        // Behind a key the value begins, on its line or on the next ones.
+        let mut first = line;
+        if before.trim_matches([' ', '-']).is_empty() && !starts_entry(text, column) {
+            let own = indent(text);
+            let above = (0..line)
+                .rev()
+                .find(|at| !self.is_empty(*at) && indent(&self.lines[*at].1) < own);
+            first = above.unwrap_or(line);
+        }
+        let text = self.lines[first].1.clone();
+        if text.trim().is_empty() {
+            return false;
+        }
+        let own = indent(&text);
+        let deeper = |line: &str| line.trim().is_empty() || indent(line) > own;
+        let mut last = first + 1;
+        while last < self.lines.len() && deeper(&self.lines[last].1) {
+            last += 1;
+        }
+        for at in first..last {
+            if let Some(number) = self.lines[at].0 {
+                self.touched.insert(number);
+            }
+            self.lines[at].1.clear();
+        }
+        true
+    }
+
+    fn is_empty(&self, line: usize) -> bool {
+        self.lines[line].1.trim().is_empty()
+    }
+
+    /// Puts an entry that is missing beside the others of its mapping.
+    fn put(&mut self, found: &Found, key: &str) -> bool {
+        let Some(value) = any(&joined(&found.path, key)) else {
+            return false;
+        };
+        let entry = |indent: usize| format!("{}{key}: {value}", " ".repeat(indent));
+        if found.path.is_empty() {
+            self.lines.push((None, entry(0)));
+            return true;
+        }
+        let Some((line, column)) = found.place else {
+            return false;
+        };
+        let Some((_, text)) = self.lines.get(line - 1) else {
+            return false;
+        };
+        // A mapping in braces.
+        if text.chars().nth(column - 1) == Some('{') {
+            return false;
+        }
+        let mut last = line;
+        while last < self.lines.len()
+            && (self.is_empty(last) || indent(&self.lines[last].1) > column - 1)
+        {
+            last += 1;
+        }
+        self.lines.insert(last, (None, entry(column - 1)));
+        true
+    }
+}
+
+/// Whether a key begins at this column.
+fn starts_entry(line: &str, column: usize) -> bool {
+    let rest: String = line.chars().skip(column).collect();
+    rest.contains(": ") || rest.trim_end().ends_with(':')
+}
+
+fn indent(line: &str) -> usize {
+    line.chars().take_while(|c| *c == ' ').count()
+}
+
+fn joined(path: &str, key: &str) -> String {
+    match path {
+        "" => key.to_owned(),
+        path => format!("{path}.{key}"),
+    }
+}
+
+/// A value that is valid, for a key that must be there.
+fn any(path: &str) -> Option<&'static str> {
+    let plain: String = path
+        .split('.')
+        .map(|part| part.split('[').next().unwrap_or_default())
+        .collect::<Vec<_>>()
+        .join(".");
+    Some(match plain.as_str() {
+        "image" => "{owner: a, name: a, title: a, description: a}",
+        "image.owner" | "image.name" | "image.title" | "image.description" => "a",
+        "zfs" => "{series: \"2.4\"}",
+        "zfs.series" => "\"2.4\"",
+        "kmods" => "[{image: localhost/a, project: \"https://localhost/a\"}]",
+        "kmods.image" => "localhost/a",
+        "kmods.project" => "https://localhost/a",
+        "lint-skips.lint" => "a",
+        "lint-skips.reason" | "boot.allow-failed.reason" => "a",
+        "boot.allow-failed.unit" => "a.service",
+        "heal.minutes" => "1",
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests;
