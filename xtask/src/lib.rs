@@ -9,6 +9,7 @@
 
 pub mod cli;
 pub mod error;
+mod grammar;
 mod registry;
 pub mod tasks;
 

@@ -31,6 +31,7 @@ use image_config::Config;
 
 use crate::cli::{Cli, EXIT_CODES, Global, HelpArgs};
 use crate::error::Error;
+use crate::grammar;
 use crate::tasks::{GROUPS, Task, butane, doctor, perform};
 
 /// What a task does, with its arguments still as clap has them.
@@ -106,9 +107,14 @@ impl Tasks {
         if let Err(error) = self.names_are_free() {
             return fail(&Report::plain(false), &error);
         }
-        // Usage errors end here, with clap's exit code 2.
-        let words = self.command().get_matches();
-        let global = Global::from_arg_matches(&words).unwrap_or_else(|error| error.exit());
+        let words = match self.command().try_get_matches() {
+            Ok(words) => words,
+            Err(error) => return usage(&self.command(), &error),
+        };
+        let global = match Global::from_arg_matches(&words) {
+            Ok(global) => global,
+            Err(error) => return usage(&self.command(), &error),
+        };
         let env = match Env::read() {
             Ok(env) => env,
             Err(error) => return fail(&Report::plain(global.json), &error.into()),
@@ -224,9 +230,51 @@ impl Tasks {
             })?,
         };
         report.answer(text.trim_end());
-        report.document(&text)?;
+        report.document(&grammar::of(&self.command(), args.task.as_deref()))?;
         Ok(Done::Well)
     }
+}
+
+/// What clap says of a command line that it cannot read, or its help. Under
+/// `--json` the error is one document, as every other one.
+fn usage(command: &Command, error: &clap::Error) -> ExitCode {
+    let words = env::arguments();
+    if !error.use_stderr() || !words.iter().any(|word| word == "--json") {
+        // A help that nobody reads to its end is no error.
+        let _ = error.print();
+        if let Some(line) = meant(command, error, &words) {
+            Report::plain(false).note(&line);
+        }
+        return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
+    }
+    let text = error.render().to_string();
+    let text = text.trim_start_matches("error: ");
+    let text = text
+        .split("\n\nFor more information")
+        .next()
+        .unwrap_or(text);
+    let mut lines = vec![text.trim_end().to_owned()];
+    lines.extend(meant(command, error, &words));
+    fail(&Report::plain(true), &Error::Usage(lines.join("\n")))
+}
+
+/// The nearest sub-task, where clap finds none near enough.
+fn meant(command: &Command, error: &clap::Error, words: &[String]) -> Option<String> {
+    use clap::error::{ContextKind, ContextValue, ErrorKind};
+    let suggested = error.get(ContextKind::SuggestedSubcommand).is_some();
+    let Some(ContextValue::String(wrong)) = error.get(ContextKind::InvalidSubcommand) else {
+        return None;
+    };
+    if error.kind() != ErrorKind::InvalidSubcommand || suggested {
+        return None;
+    }
+    let mut deepest = command;
+    for word in words {
+        deepest = deepest.find_subcommand(word).unwrap_or(deepest);
+    }
+    let names = deepest.get_subcommands().map(Command::get_name);
+    let name = image_config::nearest(wrong, names)?;
+    Some(format!("  tip: did you mean '{name}'?"))
 }
 
 fn fail(report: &Report, error: &Error) -> ExitCode {

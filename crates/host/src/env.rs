@@ -275,6 +275,14 @@ pub fn stdin_bytes() -> std::io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
+/// The words of the command line behind the program's name.
+pub fn arguments() -> Vec<String> {
+    let words = std::env::args_os().skip(1);
+    words
+        .map(|word| word.to_string_lossy().into_owned())
+        .collect()
+}
+
 /// What follows `cargo xtask butane`, if that is the task. clap never sees it:
 /// the grammar is another program's, down to its `--`.
 pub fn butane_arguments() -> Option<Vec<String>> {

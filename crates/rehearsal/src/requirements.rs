@@ -13,7 +13,8 @@ use host::report::Report;
 use image_build::engine::Engine;
 use image_build::gather::{World, auth_files};
 use image_config::Config;
-pub use tool::Line;
+use tool::Purpose::{Build, Rehearse, Tests};
+pub use tool::{Line, Purpose};
 use tool::{Tool, free_space, installed, tool};
 
 use crate::error::Error;
@@ -28,52 +29,107 @@ pub const LINTERS: &str = "target/linters";
 pub const ZIZMOR: &str = "zizmor==1.32.0";
 
 const TOOLS: [Tool; 15] = [
-    tool("git", "labels the image with its commit", "git", "git-core"),
     tool(
+        &[Build],
+        "git",
+        "labels the image with its commit",
+        "git",
+        "git-core",
+    ),
+    tool(
+        &[Build, Rehearse, Tests],
         "podman",
         "builds, runs and pushes the image",
         "podman",
         "podman",
     ),
     tool(
+        &[Tests],
         "buildah",
         "another engine, in the tests",
         "buildah",
         "buildah",
     ),
-    tool("skopeo", "second opinion in the tests", "skopeo", "skopeo"),
-    tool("gpgv", "Fedora's signature of the base", "gpgv", "gnupg2"),
-    tool("gpg-agent", "keys of the tests", "gpg-agent", "gnupg2"),
     tool(
+        &[Tests],
+        "skopeo",
+        "second opinion in the tests",
+        "skopeo",
+        "skopeo",
+    ),
+    tool(
+        &[Build],
+        "gpgv",
+        "Fedora's signature of the base",
+        "gpgv",
+        "gnupg2",
+    ),
+    tool(
+        &[Tests],
+        "gpg-agent",
+        "keys of the tests",
+        "gpg-agent",
+        "gnupg2",
+    ),
+    tool(
+        &[Tests],
         "ignition-validate",
         "the real Ignition, in the tests",
         "ignition",
         "ignition-validate",
     ),
     tool(
+        &[Tests],
         "htpasswd",
         "a registry with accounts, in the tests",
         "apache2-utils",
         "httpd-tools",
     ),
     tool(
+        &[Rehearse, Tests],
         "docker-registry",
         "registry of the rehearsal",
         "docker-registry",
         "docker-distribution",
     ),
-    tool("rpmbuild", "stand-ins of the rehearsal", "rpm", "rpm-build"),
-    tool("rpm", "stand-ins of the rehearsal", "rpm", "rpm"),
-    tool("depmod", "stand-ins of the rehearsal", "kmod", "kmod"),
     tool(
+        &[Rehearse, Tests],
+        "rpmbuild",
+        "stand-ins of the rehearsal",
+        "rpm",
+        "rpm-build",
+    ),
+    tool(
+        &[Rehearse, Tests],
+        "rpm",
+        "stand-ins of the rehearsal",
+        "rpm",
+        "rpm",
+    ),
+    tool(
+        &[Rehearse, Tests],
+        "depmod",
+        "stand-ins of the rehearsal",
+        "kmod",
+        "kmod",
+    ),
+    tool(
+        &[Rehearse, Tests],
         "systemctl",
         "stand-ins of the rehearsal",
         "systemd",
         "systemd",
     ),
-    tool("cc", "stand-ins of the rehearsal", "gcc", "gcc"),
+    tool(
+        &[Rehearse, Tests],
+        "cc",
+        "stand-ins of the rehearsal",
+        "gcc",
+        "gcc",
+    ),
     // Debian has `venv` in a package of its own, which brings the program.
     tool(
+        &[Tests],
         "python3",
         "brings zizmor, for the tests",
         "python3-venv",
@@ -99,17 +155,25 @@ pub fn containers_conf(env: &Env) -> String {
 /// the copy that is pushed.
 const WANTED_SPACE: u64 = 20_000_000_000;
 
-/// Looks at everything and stops at nothing. What only `vm` takes counts as
-/// needed if `vm` is asked for.
-pub fn look(env: &Env, report: &Report, config: &Path, vm: bool) -> Vec<Line> {
+/// What `doctor` judges by if nobody says what for.
+const USUAL: [Purpose; 2] = [Build, Rehearse];
+
+/// Looks at everything and stops at nothing; what is needed for one of the purposes
+/// must be there.
+pub fn look(env: &Env, report: &Report, config: &Path, purposes: &[Purpose]) -> Vec<Line> {
     let mut lines = tools(env);
     lines.push(linter(env));
     lines.push(engine(env));
     lines.push(systemd(env));
     lines.push(space(env));
-    lines.extend(vm::lines(env, vm));
+    lines.extend(vm::lines(env));
     lines.extend(policy(env, report, config));
-    lines
+    let purposes = match purposes {
+        [] => USUAL.as_slice(),
+        purposes => purposes,
+    };
+    let lines = lines.into_iter();
+    lines.map(|line| line.judged(purposes)).collect()
 }
 
 fn tools(env: &Env) -> Vec<Line> {
@@ -117,12 +181,9 @@ fn tools(env: &Env) -> Vec<Line> {
         .iter()
         .map(|tool| {
             let found = installed(env, tool);
-            Line {
-                ok: found.is_some(),
-                name: format!("{} ({})", tool.program, tool.purpose),
-                found: found.map_or_else(|| "no".to_owned(), |path| path.display().to_string()),
-                mend: String::new(),
-            }
+            let name = format!("{} ({})", tool.program, tool.purpose);
+            Line::new(found.is_some(), tool.needed_for, name)
+                .found(found.map_or_else(|| "no".to_owned(), |path| path.display().to_string()))
         })
         .collect()
 }
@@ -173,14 +234,11 @@ fn zizmor(env: &Env) -> Option<std::path::PathBuf> {
 
 fn linter(env: &Env) -> Line {
     let found = zizmor(env);
-    Line {
-        ok: found.is_some(),
-        name: "zizmor (lints the workflows, in the tests)".to_owned(),
-        mend: match found {
-            Some(_) => String::new(),
-            None => "cargo xtask doctor --install".to_owned(),
-        },
-        found: found.map_or_else(|| "no".to_owned(), |path| path.display().to_string()),
+    let name = "zizmor (lints the workflows, in the tests)";
+    let line = Line::new(found.is_some(), &[Tests], name);
+    match found {
+        Some(path) => line.found(path.display().to_string()),
+        None => line.found("no").mend("cargo xtask doctor --install"),
     }
 }
 
@@ -255,16 +313,11 @@ fn engine(env: &Env) -> Line {
         let sh = process::shell(&env.root).ok()?;
         process::read(&sh, &engine.version()).ok()
     });
-    Line {
-        ok: version.is_some(),
-        name: "container engine".to_owned(),
-        found: version.map_or_else(|| "none that runs".to_owned(), |v| host::one_line(&v)),
-        mend: if found.is_none() {
-            "install podman"
-        } else {
-            ""
-        }
-        .to_owned(),
+    let line = Line::new(version.is_some(), &[Build], "container engine")
+        .found(version.map_or_else(|| "none that runs".to_owned(), |v| host::one_line(&v)));
+    match found {
+        Some(_) => line,
+        None => line.mend("install podman"),
     }
 }
 
@@ -272,26 +325,22 @@ fn engine(env: &Env) -> Line {
 /// a chroot): without them every `RUN` step of a build fails.
 fn systemd(env: &Env) -> Line {
     let ok = env.systemd || env.containers_conf || env.program("podman").is_none();
-    Line {
-        ok,
-        name: "podman without systemd".to_owned(),
-        found: match (env.systemd, env.containers_conf) {
-            (true, _) => "systemd runs".to_owned(),
-            (false, true) => "no systemd, but CONTAINERS_CONF is set".to_owned(),
-            (false, false) => "no systemd".to_owned(),
-        },
-        mend: if ok {
-            String::new()
-        } else {
-            format!(
-                "set CONTAINERS_CONF to a file with: {}",
-                containers_conf(env)
-                    .split_whitespace()
-                    .collect::<Vec<_>>()
-                    .join(" ")
-            )
-        },
+    let found = match (env.systemd, env.containers_conf) {
+        (true, _) => "systemd runs",
+        (false, true) => "no systemd, but CONTAINERS_CONF is set",
+        (false, false) => "no systemd",
+    };
+    // A rehearsal and the tests say it to podman themselves.
+    let line = Line::new(ok, &[Build], "podman without systemd").found(found);
+    if ok {
+        return line;
     }
+    let conf = containers_conf(env);
+    let words: Vec<&str> = conf.split_whitespace().collect();
+    line.mend(format!(
+        "set CONTAINERS_CONF to a file with: {}",
+        words.join(" ")
+    ))
 }
 
 /// The free space under the engine's storage.
@@ -302,20 +351,15 @@ fn space(env: &Env) -> Line {
         .unwrap_or("/");
     let free = free_space(env, place);
     let gigabytes = |bytes: u64| format!("{} GB", bytes / 1_000_000_000);
-    Line {
-        // Advice, not a verdict: a rehearsal and the tests do with far less.
-        ok: free.is_some(),
-        name: format!("disk space under {place}"),
-        found: free.map_or_else(|| "not known".to_owned(), gigabytes),
-        mend: match free {
-            Some(free) if free < WANTED_SPACE => {
-                format!(
-                    "a build wants {}; `podman system prune`",
-                    gigabytes(WANTED_SPACE)
-                )
-            }
-            _ => String::new(),
-        },
+    // Advice, not a verdict: a rehearsal and the tests do with far less.
+    let line = Line::new(free.is_some(), &[], format!("disk space under {place}"))
+        .found(free.map_or_else(|| "not known".to_owned(), gigabytes));
+    match free {
+        Some(free) if free < WANTED_SPACE => line.mend(format!(
+            "a build wants {}; `podman system prune`",
+            gigabytes(WANTED_SPACE)
+        )),
+        _ => line,
     }
 }
 
@@ -324,12 +368,7 @@ fn policy(env: &Env, report: &Report, path: &Path) -> Vec<Line> {
     let line = |name: &str, outcome: Result<String, (String, String)>| {
         let ok = outcome.is_ok();
         let (found, mend) = outcome.map_or_else(|wrong| wrong, |found| (found, String::new()));
-        Line {
-            ok,
-            name: name.to_owned(),
-            found,
-            mend,
-        }
+        Line::new(ok, &Purpose::ALL, name).found(found).mend(mend)
     };
     let config = match Config::load(path) {
         Ok(config) => config,
@@ -359,27 +398,18 @@ fn policy(env: &Env, report: &Report, path: &Path) -> Vec<Line> {
                 match auth_files(env).find(&repository, &process::credential_helper) {
                     Ok(Some(found)) => line(&name, Ok(format!("user {}", found.user))),
                     // Without them one can build, test and rehearse.
-                    Ok(None) => Line {
-                        mend: login,
-                        ..line(&name, Ok("none".to_owned()))
-                    },
+                    Ok(None) => Line::new(false, &[], &name).found("none").mend(login),
                     Err(error) => line(&name, Err((error.to_string(), login))),
                 },
             );
         }
     }
-    let token = if env.github_token.is_some() {
-        "set"
-    } else {
-        "none"
-    };
-    lines.push(Line {
-        mend: if env.github_token.is_some() {
-            String::new()
-        } else {
-            "GITHUB_TOKEN raises GitHub's limit of 60 requests an hour".to_owned()
-        },
-        ..line("GitHub token", Ok(token.to_owned()))
+    let token = Line::new(env.github_token.is_some(), &[], "GitHub token");
+    lines.push(match env.github_token {
+        Some(_) => token.found("set"),
+        None => token
+            .found("none")
+            .mend("GITHUB_TOKEN raises GitHub's limit of 60 requests an hour"),
     });
     lines
 }

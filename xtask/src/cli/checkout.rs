@@ -2,6 +2,7 @@
 
 use clap::Args;
 use image_build::engine::Engine;
+use rehearsal::requirements::Purpose;
 
 /// `help`.
 #[derive(Debug, Clone, Args)]
@@ -13,12 +14,54 @@ pub struct HelpArgs {
 /// `doctor`.
 #[derive(Debug, Clone, Args)]
 pub struct DoctorArgs {
+    /// What it is to be good for; without it, build and rehearse
+    #[arg(value_enum, value_name = "TASK")]
+    pub tasks: Vec<For>,
     /// Run the package command that brings what is missing
     #[arg(long)]
     pub install: bool,
     /// Count what only `vm` takes as needed
     #[arg(long)]
     pub vm: bool,
+}
+
+/// What a person wants to do on this machine.
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+pub enum For {
+    /// Build and publish the image.
+    Build,
+    /// Rehearse.
+    Rehearse,
+    /// Run the tests.
+    Tests,
+    /// Try an installation.
+    Vm,
+    /// Boot an image.
+    Boot,
+}
+
+impl DoctorArgs {
+    /// The purposes that are asked for; none is the usual ones.
+    pub fn purposes(&self) -> Vec<Purpose> {
+        let mut all: Vec<Purpose> = self
+            .tasks
+            .iter()
+            .map(|task| match task {
+                For::Build => Purpose::Build,
+                For::Rehearse => Purpose::Rehearse,
+                For::Tests => Purpose::Tests,
+                For::Vm => Purpose::Vm,
+                For::Boot => Purpose::Boot,
+            })
+            .collect();
+        if self.vm {
+            if all.is_empty() {
+                all.extend([Purpose::Build, Purpose::Rehearse]);
+            }
+            all.push(Purpose::Vm);
+        }
+        all
+    }
 }
 
 /// `rehearse`.

@@ -6,6 +6,7 @@ use host::Done;
 use host::env::Env;
 use host::report::Report;
 use rehearsal::requirements;
+use rehearsal::requirements::Purpose;
 
 use crate::cli::DoctorArgs;
 use crate::error::Error;
@@ -19,17 +20,27 @@ pub fn run(env: &Env, report: &Report, config: &Path, args: &DoctorArgs) -> Resu
     if args.install {
         requirements::install(env, report, args.vm)?;
     }
-    let lines = requirements::look(env, report, config, args.vm);
+    let lines = requirements::look(env, report, config, &args.purposes());
     let mut rows = vec![
-        ["", "WHAT", "FOUND", "WHAT TO DO"]
+        ["", "WHAT", "FOR", "FOUND", "WHAT TO DO"]
             .map(str::to_owned)
             .to_vec(),
     ];
     for line in &lines {
-        let verdict = if line.ok { "ok" } else { "MISSING" };
+        let verdict = match (line.there, line.ok) {
+            (true, _) => "ok",
+            (false, true) => "",
+            (false, false) => "MISSING",
+        };
+        let purposes = line.needed_for.iter().map(ToString::to_string);
+        let purposes = match line.needed_for.len() {
+            count if count == Purpose::ALL.len() => "all".to_owned(),
+            _ => purposes.collect::<Vec<_>>().join(", "),
+        };
         rows.push(vec![
             verdict.into(),
             line.name.clone(),
+            purposes,
             line.found.clone(),
             line.mend.clone(),
         ]);

@@ -103,6 +103,28 @@ fn json_is_one_document_when_the_answer_is_known_but_cannot_be_handed_on() {
 }
 
 #[test]
+fn a_command_line_that_cannot_be_read_is_one_document_too() {
+    let sandbox = Sandbox::new();
+    for (task, said) in [
+        (&["vm", "--basse", "x"][..], "'--base'"),
+        (&["keys", "nwe"], "did you mean 'new'?"),
+        (&["workflow", "statsu"], "'status'"),
+        (&["biuld"], "'build'"),
+        (&["workflow", "run", "biuld"], "'build'"),
+        (&["vm", "nas2"], "(did you mean `nas`?)"),
+    ] {
+        let (code, error) = run(&sandbox, task);
+        assert_eq!((code, &error["exit-code"]), (2, &2.into()), "{task:?}");
+        let text = error["error"].as_str().unwrap();
+        assert!(text.contains(said), "{task:?}: {text}");
+        assert!(!text.contains("For more information"), "{text}");
+    }
+    let (code, help) = run(&sandbox, &["help"]);
+    assert_eq!(code, 0);
+    assert!(help["tasks"].as_array().unwrap().len() > 20, "{help}");
+}
+
+#[test]
 fn outside_a_checkout_json_is_one_document_too() {
     let sandbox = Sandbox::new();
     let output = sandbox

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use ignition_gen::{Options, Translation, translate};
-use image_config::Config;
+use image_config::{Config, nearest};
 use serde::Serialize;
 
 use super::lints::{Finding, lint};
@@ -86,9 +86,11 @@ pub fn translate_all(
     for name in names {
         let plain = name.strip_suffix(".bu").unwrap_or(name);
         let known = all.iter().find(|known| *known == plain).ok_or_else(|| {
+            let meant = nearest(plain, all.iter().map(String::as_str))
+                .map_or_else(String::new, |name| format!(" (did you mean `{name}`?)"));
             let name = host::one_line(name);
             Error::Usage(format!(
-                "there is no `{name}`; there are: {}",
+                "there is no `{name}`{meant}; there are: {}",
                 all.join(", ")
             ))
         })?;

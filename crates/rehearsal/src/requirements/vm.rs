@@ -4,92 +4,90 @@
 use host::env::Env;
 use machine::vm::capabilities;
 
+use super::tool::Purpose::{Boot, Vm};
 use super::tool::{Line, Tool, free_space, installed, tool};
 
 /// Programs.
 pub(super) const TOOLS: [Tool; 5] = [
     tool(
+        &[Vm, Boot],
         "qemu-system-x86_64",
         "the machine of `vm`",
         "qemu-system-x86",
         "qemu-system-x86-core",
     ),
-    tool("swtpm", "the TPM of `vm`", "swtpm", "swtpm"),
+    tool(&[Vm], "swtpm", "the TPM of `vm`", "swtpm", "swtpm"),
     tool(
+        &[Vm],
         "mmdebstrap",
         "the Debian guest of `vm`",
         "mmdebstrap debian-archive-keyring",
         "mmdebstrap debian-keyring",
     ),
     tool(
+        &[Vm, Boot],
         "mke2fs",
         "the Debian guest of `vm`",
         "e2fsprogs",
         "e2fsprogs",
     ),
-    tool("debugfs", "the disk of `boot`", "e2fsprogs", "e2fsprogs"),
+    tool(
+        &[Boot],
+        "debugfs",
+        "the disk of `boot`",
+        "e2fsprogs",
+        "e2fsprogs",
+    ),
 ];
 
 /// What the guest, its copies and two disks take, in bytes.
 const WANTED_SPACE: u64 = 4_000_000_000;
 
-/// All of it; `asked` makes it a verdict.
-pub(super) fn lines(env: &Env, asked: bool) -> Vec<Line> {
-    let line = |name: String, outcome: Result<String, (String, String)>| {
-        let ok = outcome.is_ok();
-        let (found, mend) = outcome.map_or_else(|wrong| wrong, |found| (found, String::new()));
-        Line {
-            ok: ok || !asked,
-            name,
-            found,
-            mend,
-        }
-    };
+/// All of it.
+pub(super) fn lines(env: &Env) -> Vec<Line> {
     let mut lines: Vec<Line> = TOOLS
         .iter()
         .map(|tool| {
-            let found = installed(env, tool).map(|path| path.display().to_string());
-            let mend = format!("`doctor --install --vm` brings {}", tool.debian);
             let name = format!("{} ({})", tool.program, tool.purpose);
-            line(name, found.ok_or_else(|| ("no".to_owned(), mend)))
+            let found = installed(env, tool);
+            let line = Line::new(found.is_some(), tool.needed_for, name);
+            match found {
+                Some(path) => line.found(path.display().to_string()),
+                None => line
+                    .found("no")
+                    .mend(format!("`doctor --install --vm` brings {}", tool.debian)),
+            }
         })
         .collect();
-    let advice = |name: &str, outcome: Result<String, (&str, String)>| Line {
-        // Without them it takes longer, or another way.
-        ok: true,
-        ..line(
-            name.to_owned(),
-            outcome.map_err(|(found, mend)| (found.to_owned(), mend)),
-        )
-    };
-    let kvm = host::kvm::usable().map(|()| "usable".to_owned());
-    lines.push(advice(
-        "/dev/kvm (speed of `vm`)",
-        kvm.map_err(|why| ("no", format!("{why}; emulation takes minutes"))),
-    ));
-    let firmware = capabilities::firmware().map(|(code, _)| code.to_owned());
-    lines.push(advice(
-        "OVMF (UEFI firmware of `vm`)",
-        firmware.ok_or_else(|| {
-            (
-                "no",
-                "package ovmf; without it, machines have a BIOS".to_owned(),
-            )
-        }),
-    ));
+    // Without these two it takes longer, or another way.
+    let kvm = host::kvm::usable();
+    let line = Line::new(kvm.is_ok(), &[], "/dev/kvm (speed of `vm` and `boot`)");
+    lines.push(match kvm {
+        Ok(()) => line.found("usable"),
+        Err(why) => line
+            .found("no")
+            .mend(format!("{why}; emulation takes minutes")),
+    });
+    let firmware = capabilities::firmware();
+    let line = Line::new(firmware.is_some(), &[], "OVMF (UEFI firmware of `vm`)");
+    lines.push(match firmware {
+        Some((code, _)) => line.found(code),
+        None => line
+            .found("no")
+            .mend("package ovmf; without it, machines have a BIOS"),
+    });
     let place = env.root.display().to_string();
     let free = free_space(env, &place);
     let gigabytes = |bytes: u64| format!("{} GB", bytes / 1_000_000_000);
-    lines.push(line(
-        "disk space for `vm`".to_owned(),
-        match free {
-            Some(free) if free >= WANTED_SPACE => Ok(gigabytes(free)),
-            Some(free) => Err((
-                gigabytes(free),
-                format!("it wants {} below target", gigabytes(WANTED_SPACE)),
-            )),
-            None => Err(("not known".to_owned(), String::new())),
-        },
-    ));
+    let enough = free.is_some_and(|free| free >= WANTED_SPACE);
+    let line = Line::new(enough, &[Vm, Boot], "disk space for `vm` and `boot`")
+        .found(free.map_or_else(|| "not known".to_owned(), gigabytes));
+    lines.push(match enough {
+        true => line,
+        false => line.mend(format!(
+            "they want {} below target",
+            gigabytes(WANTED_SPACE)
+        )),
+    });
     lines
 }
