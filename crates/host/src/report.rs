@@ -51,6 +51,31 @@ pub struct Notes {
     pub not_yet: bool,
 }
 
+/// Columns of a sentence on a terminal.
+const WIDTH: usize = 100;
+
+/// A sentence in lines of at most [`WIDTH`] columns. What is indented, or shows a
+/// place in a file, stays as it is.
+fn wrap(line: &str) -> Vec<String> {
+    let place = line.trim_start_matches(|c: char| c.is_ascii_digit() || c == ' ');
+    if line.starts_with(' ') || place.starts_with('|') || line.chars().count() <= WIDTH {
+        return vec![line.to_owned()];
+    }
+    let mut lines = vec![String::new()];
+    for word in line.split(' ') {
+        let last = lines.last_mut();
+        match last {
+            Some(last) if last.is_empty() => last.push_str(word),
+            Some(last) if last.chars().count() + 1 + word.chars().count() <= WIDTH => {
+                last.push(' ');
+                last.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
+}
+
 /// Makes a line harmless: CI runners take a line that begins with `::` (after
 /// white space) or holds `##[` for a command, on either stream.
 /// Source: GitHub Actions, "Workflow commands".
@@ -217,8 +242,9 @@ impl Report {
     /// Prints why the task ended, as `error: …`.
     pub fn error(&self, text: &str) {
         self.take_note(|notes| notes.why = Some(text.to_owned()));
-        let mut lines = text.lines();
-        let first = lines.next().unwrap_or_default();
+        let lines = self.wrapped(text);
+        let mut lines = lines.iter();
+        let first = lines.next().map_or("", String::as_str);
         let paint = if self.color {
             ("\u{1b}[1;31m", "\u{1b}[0m")
         } else {
@@ -228,6 +254,15 @@ impl Report {
         for line in lines {
             self.err(&format!("  {}", calm(line)));
         }
+    }
+
+    /// The same, in lines of at most [`WIDTH`] columns on a terminal.
+    fn wrapped(&self, text: &str) -> Vec<String> {
+        let text = text.lines();
+        if !self.terminal {
+            return text.map(str::to_owned).collect();
+        }
+        text.flat_map(wrap).collect()
     }
 
     /// A line that another program wrote.
@@ -370,5 +405,21 @@ mod tests {
             vec!["ccc".to_owned(), "d".to_owned()],
         ];
         assert_eq!(columns(&rows), ["a    bb", "ccc  d"]);
+    }
+
+    #[test]
+    fn a_long_sentence_is_wrapped_on_a_terminal_and_nothing_else_is() {
+        let sentence = "word ".repeat(60);
+        let lines = wrap(sentence.trim_end());
+        assert_eq!(lines.len(), 3);
+        assert!(lines.iter().all(|line| line.chars().count() <= WIDTH));
+        assert_eq!(lines.join(" "), sentence.trim_end());
+        for whole in [
+            format!("12 | {sentence}"),
+            format!("  {sentence}"),
+            "x".repeat(200),
+        ] {
+            assert_eq!(wrap(&whole).last().unwrap().len(), whole.len());
+        }
     }
 }

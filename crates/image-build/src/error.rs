@@ -5,6 +5,8 @@ use jiff::Timestamp;
 use registry_compat::{ImageRef, Unknown};
 use version_discovery::{NotKnown, Question};
 
+use crate::gaps;
+
 /// Everything that ends a build without its answer. Negative verdicts ("no kmods
 /// yet") are answers, not errors; they have exit codes of their own.
 #[derive(Debug, thiserror::Error)]
@@ -134,8 +136,7 @@ impl From<remote::Error> for Error {
 }
 
 fn gaps_text(unknown: &NotKnown) -> String {
-    let gaps: Vec<String> = unknown.gaps.iter().map(ToString::to_string).collect();
-    let mut text = gaps.join("; ");
+    let mut text = gaps::text(&unknown.gaps);
     if let Some(pick) = &unknown.otherwise {
         text.push_str(&format!(
             "\n{} with ZFS {} could be built whatever the answer is; it is not, \

@@ -19,6 +19,7 @@ mod error;
 pub mod explanation;
 pub mod facts;
 pub mod forecast;
+pub mod gaps;
 pub mod gather;
 pub mod inputs;
 mod kmods_labels;

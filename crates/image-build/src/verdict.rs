@@ -5,6 +5,7 @@ use version_discovery::{BaseCandidate, Choice, Outcome, newest_in_series};
 
 use crate::error::Error;
 use crate::facts::Upstream;
+use crate::gaps;
 use crate::gather::World;
 use crate::inputs::Resolved;
 use crate::resolve::{NotYet, Resolution, explain};
@@ -41,8 +42,7 @@ pub fn sentence(outcome: &Outcome) -> String {
         Outcome::Hold(pick, held) => format!("held at {}: {held}", pick.base),
         Outcome::Wait(waiting) => format!("not yet: {waiting}"),
         Outcome::Unknown(unknown) => {
-            let gaps: Vec<String> = unknown.gaps.iter().map(ToString::to_string).collect();
-            format!("unknown: {}", gaps.join("; "))
+            format!("unknown: {}", gaps::text(&unknown.gaps))
         }
         Outcome::Refused(refusal) => format!("refused: {refusal}"),
     }
