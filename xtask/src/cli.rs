@@ -16,6 +16,7 @@ mod workflow;
 use std::path::PathBuf;
 
 use clap::{Args, Parser};
+use host::report::Level;
 
 pub use alarm::{AlarmArgs, JobName};
 pub use boot::BootArgs;
@@ -68,4 +69,21 @@ pub struct Global {
     /// Use another file instead of image.yaml
     #[arg(long, global = true, value_name = "FILE")]
     pub config: Option<PathBuf>,
+    /// Show all that the programs say which are run
+    #[arg(long, short, global = true)]
+    pub verbose: bool,
+    /// Show warnings and errors only, beside the answer
+    #[arg(long, short, global = true, conflicts_with = "verbose")]
+    pub quiet: bool,
+}
+
+impl Global {
+    /// How much is told.
+    pub fn level(&self) -> Level {
+        match (self.quiet, self.verbose) {
+            (true, _) => Level::Quiet,
+            (false, true) => Level::Verbose,
+            (false, false) => Level::Normal,
+        }
+    }
 }

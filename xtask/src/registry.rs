@@ -119,7 +119,7 @@ impl Tasks {
             Ok(env) => env,
             Err(error) => return fail(&Report::plain(global.json), &error.into()),
         };
-        let report = Report::new(&env, global.json);
+        let report = Report::new(&env, global.json).at(global.level());
         let ended = process::catch_signals()
             .map_err(Error::from)
             .and_then(|()| self.perform(&words, &global, &env, &report));

@@ -9,6 +9,7 @@
 
 mod progress;
 
+use std::collections::VecDeque;
 use std::fmt::Write as _;
 use std::fs::OpenOptions;
 use std::io::Write as _;
@@ -36,7 +37,25 @@ pub struct Report {
     captured: Option<Arc<Mutex<[String; 2]>>>,
     /// For whoever is called about a failure.
     notes: Arc<Mutex<Notes>>,
+    level: Level,
+    /// The last lines of the programs that were run, for a failure.
+    lines: Arc<Mutex<VecDeque<String>>>,
 }
+
+/// How much of the story is told on standard error.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Level {
+    /// Warnings and errors.
+    Quiet,
+    /// Steps; of other programs nothing, unless something fails.
+    #[default]
+    Normal,
+    /// All that other programs say, too.
+    Verbose,
+}
+
+/// So many lines of other programs are told when something fails.
+const KEPT: usize = 60;
 
 /// What a task noted on its way to its end, for the alarm that is called after
 /// it.
@@ -103,7 +122,15 @@ impl Report {
             github_summary: env.github_summary.clone(),
             captured: None,
             notes: Arc::default(),
+            level: Level::default(),
+            lines: Arc::default(),
         }
+    }
+
+    /// The same, telling more or less.
+    #[must_use]
+    pub fn at(self, level: Level) -> Self {
+        Self { level, ..self }
     }
 
     /// For when the environment could not be read.
@@ -116,6 +143,8 @@ impl Report {
             github_summary: None,
             captured: None,
             notes: Arc::default(),
+            level: Level::default(),
+            lines: Arc::default(),
         }
     }
 
@@ -205,6 +234,9 @@ impl Report {
     /// A progress line on standard error, as cargo prints them:
     /// `     Pushing ghcr.io/…`.
     pub fn status(&self, verb: &str, text: &str) {
+        if self.level == Level::Quiet {
+            return;
+        }
         self.verb("\u{1b}[1;32m", verb, text);
     }
 
@@ -242,6 +274,7 @@ impl Report {
     /// Prints why the task ended, as `error: …`.
     pub fn error(&self, text: &str) {
         self.take_note(|notes| notes.why = Some(text.to_owned()));
+        self.tell_kept(text);
         let lines = self.wrapped(text);
         let mut lines = lines.iter();
         let first = lines.next().map_or("", String::as_str);
@@ -265,14 +298,45 @@ impl Report {
         text.flat_map(wrap).collect()
     }
 
-    /// A line that another program wrote.
+    /// A line that another program wrote. It is shown if something fails, or if all
+    /// is to be told.
     pub fn foreign(&self, line: &str) {
-        self.err(&calm(line));
+        if self.level == Level::Verbose {
+            self.err(&calm(line));
+            return;
+        }
+        if let Ok(mut lines) = self.lines.lock() {
+            if lines.len() == KEPT {
+                lines.pop_front();
+            }
+            lines.push_back(calm(line));
+        }
+    }
+
+    /// What other programs said so far is of no interest any more: they went well.
+    pub fn forget(&self) {
+        if let Ok(mut lines) = self.lines.lock() {
+            lines.clear();
+        }
+    }
+
+    /// The last lines of other programs, unless the error has them itself.
+    fn tell_kept(&self, error: &str) {
+        let lines = match self.lines.lock() {
+            Ok(mut lines) => std::mem::take(&mut *lines),
+            Err(_) => return,
+        };
+        let lines = lines.iter().filter(|line| !error.contains(line.trim()));
+        for line in lines {
+            self.err(line);
+        }
     }
 
     /// A line on standard error without a verb.
     pub fn note(&self, line: &str) {
-        self.err(&calm(line));
+        if self.level != Level::Quiet {
+            self.err(&calm(line));
+        }
     }
 
     fn verb(&self, color: &str, verb: &str, text: &str) {

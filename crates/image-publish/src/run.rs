@@ -14,6 +14,7 @@ use host::process;
 use host::process::{Capture, Finished, Invocation};
 use host::report::Report;
 use image_build::engine::in_run;
+use image_build::lock::LOCK_LABEL;
 use image_build::transfer::transfer;
 use registry_compat::Digest;
 use remote::Registries;
@@ -176,8 +177,9 @@ impl<'a> Run<'a> {
         if process::interrupted() {
             return Err(host::Error::Interrupted.into());
         }
+        self.report.forget();
         if self.prints() {
-            self.report.answer(&effect.to_string());
+            self.report.answer(&shortened(&effect.to_string()));
         }
         match effect {
             Effect::Run(call) => self.output(call, pushed, Capture::Show).map(drop),
@@ -208,6 +210,22 @@ impl<'a> Run<'a> {
             outcome = outcome.and_then(|value| tidied.map(|()| value));
         }
         outcome
+    }
+}
+
+/// The line of an effect as a run prints it: the lock, which is thousands of
+/// characters long, is there by its name. A dry run shows it whole.
+fn shortened(line: &str) -> String {
+    let mark = format!("{LOCK_LABEL}=");
+    let Some(at) = line.find(&mark) else {
+        return line.to_owned();
+    };
+    let (before, rest) = line.split_at(at + mark.len());
+    // In quotes of a shell, whatever is in it.
+    let end = rest.find("}' ").or_else(|| rest.find("} "));
+    match end {
+        Some(end) => format!("{before}…{}", &rest[end + 1..]),
+        None => line.to_owned(),
     }
 }
 
@@ -319,5 +337,14 @@ mod tests {
             assert!(exists("cleaned") && exists("tidy"));
             assert_eq!(run.timings().len(), if fails < 2 { 1 } else { 2 });
         }
+    }
+
+    #[test]
+    fn the_lock_is_shortened_in_what_a_run_prints() {
+        let line =
+            "run      podman build '--label=custom-coreos.lock={\"a\":{\"b\":1}}' --label=x=y";
+        let short = "run      podman build '--label=custom-coreos.lock=…' --label=x=y";
+        assert_eq!(shortened(line), short);
+        assert_eq!(shortened("push     x"), "push     x");
     }
 }

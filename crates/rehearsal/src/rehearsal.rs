@@ -316,6 +316,19 @@ fn play(stage: &Stage<'_>, watch: &Stopwatch) -> Result<Done, Error> {
         };
         let good = code == Some(night.code) && held;
         well &= good;
+        let ended = code.map_or_else(|| "a signal".to_owned(), |code| format!("exit {code}"));
+        let seconds = watch.elapsed().as_secs_f64();
+        let text = format!("{ended} after {seconds:.1} s");
+        if good {
+            stage.world.report.status("Ended", &text);
+        } else {
+            // With the last lines of what was run.
+            stage.world.report.error(&format!(
+                "{}: {text}, exit {} was wanted",
+                night.title, night.code
+            ));
+        }
+        stage.world.report.forget();
         if night.publishes {
             published = now;
         }

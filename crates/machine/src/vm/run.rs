@@ -202,7 +202,7 @@ pub fn boot(watch: &Watch<'_>, folder: &Path, machine: &Machine) -> Result<Boote
         }
         console.feed(&new, &mut |line| {
             if serial {
-                report.foreign(line);
+                report.note(line);
             }
         });
         if console.stage() != stage.0 {
@@ -226,7 +226,7 @@ pub fn boot(watch: &Watch<'_>, folder: &Path, machine: &Machine) -> Result<Boote
     // It may have said something between the last look and its end.
     console.feed(&reader.next(), &mut |line| {
         if watch.serial {
-            report.foreign(line);
+            report.note(line);
         }
     });
     let seconds = clock.elapsed().as_secs_f64();
