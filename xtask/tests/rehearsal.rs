@@ -128,6 +128,7 @@ fn an_interrupted_rehearsal_leaves_nothing() {
     }
     let _stage = STAGE.lock().unwrap_or_else(PoisonError::into_inner);
     let mut child = rehearse()
+        .arg("--verbose")
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
         .spawn()

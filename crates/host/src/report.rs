@@ -133,6 +133,11 @@ impl Report {
         Self { level, ..self }
     }
 
+    /// How much is told.
+    pub fn level(&self) -> Level {
+        self.level
+    }
+
     /// For when the environment could not be read.
     pub fn plain(json: bool) -> Self {
         Self {

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use host::files::make_dir;
 use host::process;
 use host::process::Invocation;
+use host::report::Level;
 use image_build::engine::Engine;
 use image_build::gather::World;
 use image_build::inputs::write;
@@ -176,6 +177,8 @@ impl Stage<'_> {
         let mut words = words.to_vec();
         words.extend([engine.as_str(), "--config", yaml.as_str()]);
         words.extend(night.options);
+        let verbose = self.world.report.level() == Level::Verbose;
+        words.extend(verbose.then_some("--verbose"));
         let invocation = Invocation::new(&exe, words.iter().copied());
         let report = self.world.report;
         report.note(&format!(
