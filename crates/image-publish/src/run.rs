@@ -12,7 +12,7 @@ use std::time::Duration;
 use host::env::{Env, Stopwatch};
 use host::process;
 use host::process::{Capture, Finished, Invocation};
-use host::report::Report;
+use host::report::{Level, Report};
 use image_build::engine::in_run;
 use image_build::lock::LOCK_LABEL;
 use image_build::transfer::transfer;
@@ -179,7 +179,11 @@ impl<'a> Run<'a> {
         }
         self.report.forget();
         if self.prints() {
-            self.report.answer(&shortened(&effect.to_string()));
+            let line = effect.to_string();
+            self.report.answer(&match self.report.level() {
+                Level::Verbose => line,
+                Level::Normal | Level::Quiet => shortened(&line),
+            });
         }
         match effect {
             Effect::Run(call) => self.output(call, pushed, Capture::Show).map(drop),
@@ -214,7 +218,7 @@ impl<'a> Run<'a> {
 }
 
 /// The line of an effect as a run prints it: the lock, which is thousands of
-/// characters long, is there by its name. A dry run shows it whole.
+/// characters long, is there by its name. A dry run and `-v` show it whole.
 fn shortened(line: &str) -> String {
     let mark = format!("{LOCK_LABEL}=");
     let Some(at) = line.find(&mark) else {

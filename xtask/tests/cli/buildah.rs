@@ -29,7 +29,8 @@ fn each_run_has_a_container_of_its_own_and_the_plan_none_of_them() {
     let mut runs = Vec::new();
     for _ in 0..2 {
         sandbox.write("log", "");
-        assert_eq!(sandbox.run(&build).expect(0), dry);
+        let whole = [&build[..], &["--verbose"]].concat();
+        assert_eq!(sandbox.run(&whole).expect(0), dry);
         let names = containers(&sandbox);
         // Made, used, removed.
         assert_eq!(names.len(), 3, "{names:?}");

@@ -111,7 +111,6 @@ fn a_command_line_that_cannot_be_read_is_one_document_too() {
         (&["workflow", "statsu"], "'status'"),
         (&["biuld"], "'build'"),
         (&["workflow", "run", "biuld"], "'build'"),
-        (&["vm", "nas2"], "(did you mean `nas`?)"),
     ] {
         let (code, error) = run(&sandbox, task);
         assert_eq!((code, &error["exit-code"]), (2, &2.into()), "{task:?}");

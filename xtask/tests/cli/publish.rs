@@ -60,7 +60,9 @@ fn the_dry_run_shows_what_the_real_run_performs() {
             "a dry run starts no engine"
         );
         sandbox.assert_nothing_published();
-        let performed = sandbox.run(args).expect(0);
+        // Otherwise the lock is shortened, and nothing else.
+        let whole = [args, &["--verbose"]].concat();
+        let performed = sandbox.run(&whole).expect(0);
         assert_eq!(shown, performed);
         // And that is what the engine was given, but for the shell's quotes and
         // the question of which image it was that was built.

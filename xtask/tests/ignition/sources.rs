@@ -266,13 +266,16 @@ fn names_and_keys_come_from_image_yaml() {
             .read("target/ignition/machine.ign")
             .contains("/etc/pki/containers/custom-coreos.pub")
     );
+    let outcome = sandbox.run(&["ignition", "machin"]);
+    assert_eq!(outcome.code, Some(2));
+    assert!(
+        outcome.stderr.contains("(did you mean `machine`?)"),
+        "{outcome:?}"
+    );
     // The private half is never taken for the public one.
     let private = format!("-----BEGIN {} KEY-----\n", "PRIVATE");
     sandbox.write("ignition/cosign.pub", &private);
     let outcome = sandbox.run(&["ignition"]);
     assert_eq!(outcome.code, Some(2));
-    assert!(
-        outcome.stderr.contains("is not a public key"),
-        "{outcome:?}"
-    );
+    assert!(outcome.stderr.contains("is a private key"), "{outcome:?}");
 }
