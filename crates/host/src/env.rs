@@ -286,12 +286,8 @@ pub fn arguments() -> Vec<String> {
 /// What follows `cargo xtask butane`, if that is the task. clap never sees it:
 /// the grammar is another program's, down to its `--`.
 pub fn butane_arguments() -> Option<Vec<String>> {
-    let mut words = std::env::args_os().skip(1);
-    (words.next()? == "butane").then(|| {
-        words
-            .map(|word| word.to_string_lossy().into_owned())
-            .collect()
-    })
+    let mut words = arguments().into_iter();
+    (words.next()? == "butane").then(|| words.collect())
 }
 
 /// Whether standard error takes colours: a terminal, and no `NO_COLOR`.

@@ -1,5 +1,12 @@
 //! Whether this machine runs virtual machines by itself.
 
+/// Programs that the boot of an image takes, with the packages of Debian.
+pub const BOOT: [(&str, &str); 3] = [
+    ("qemu-system-x86_64", "qemu-system-x86"),
+    ("mke2fs", "e2fsprogs"),
+    ("debugfs", "e2fsprogs"),
+];
+
 /// Whether KVM can be used, or why not.
 ///
 /// A device that opens is not enough: inside of some virtual machines it is
@@ -10,22 +17,19 @@
 /// Why not, in a few words.
 pub fn usable() -> Result<(), String> {
     judge_kvm(
-        std::fs::OpenOptions::new()
-            .read(true)
-            .write(true)
-            .open("/dev/kvm")
-            .map(drop),
+        opened(),
         &std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default(),
     )
 }
 
 /// Whether the device is there, and closed to this person.
 pub fn is_closed() -> bool {
-    let opened = std::fs::OpenOptions::new()
-        .read(true)
-        .write(true)
-        .open("/dev/kvm");
-    matches!(opened, Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied)
+    matches!(opened(), Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied)
+}
+
+fn opened() -> std::io::Result<()> {
+    let mut options = std::fs::OpenOptions::new();
+    options.read(true).write(true).open("/dev/kvm").map(drop)
 }
 
 fn judge_kvm(opened: std::io::Result<()>, cpuinfo: &str) -> Result<(), String> {

@@ -115,15 +115,11 @@ impl Report {
     /// For the terminal and CI files of this environment.
     pub fn new(env: &Env, json: bool) -> Self {
         Self {
-            json,
             color: env.color,
             terminal: env.terminal,
             github_output: env.github_output.clone(),
             github_summary: env.github_summary.clone(),
-            captured: None,
-            notes: Arc::default(),
-            level: Level::default(),
-            lines: Arc::default(),
+            ..Self::plain(json)
         }
     }
 

@@ -142,9 +142,8 @@ impl<'a> World<'a> {
 
     /// Why no virtual machine runs here but emulated, or none at all.
     fn no_kvm(&self) -> Option<String> {
-        let missing = ["qemu-system-x86_64", "mke2fs", "debugfs"]
-            .into_iter()
-            .find(|program| self.env.program(program).is_none());
+        let mut programs = host::kvm::BOOT.into_iter().map(|(program, _)| program);
+        let missing = programs.find(|program| self.env.program(program).is_none());
         host::kvm::usable()
             .err()
             .or_else(|| missing.map(|program| format!("{program} is not installed")))

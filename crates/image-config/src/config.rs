@@ -404,4 +404,4 @@ fn place_of(text: &str, key: &str) -> Option<(usize, usize)> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -201,10 +201,7 @@ impl Copy {
         };
         let before: String = text.chars().take(column - 1).collect();
         if missing_key(&found.message).is_some() && before.trim().is_empty() {
-            let above = (0..line - 1)
-                .rev()
-                .find(|at| !self.is_empty(*at) && indent(&self.lines[*at].1) < column - 1);
-            let above = above.and_then(|at| {
+            let above = self.above(line - 1, column - 1).and_then(|at| {
                 let (original, text) = &self.lines[at];
                 Some(((*original)?, indent(text) + 1))
             });
@@ -265,11 +262,7 @@ impl Copy {
         // Behind a key the value begins, on its line or on the next ones.
         let mut first = line;
         if before.trim_matches([' ', '-']).is_empty() && !starts_entry(text, column) {
-            let own = indent(text);
-            let above = (0..line)
-                .rev()
-                .find(|at| !self.is_empty(*at) && indent(&self.lines[*at].1) < own);
-            first = above.unwrap_or(line);
+            first = self.above(line, indent(text)).unwrap_or(line);
         }
         let text = self.lines[first].1.clone();
         if text.trim().is_empty() {
@@ -288,6 +281,12 @@ impl Copy {
             self.lines[at].1.clear();
         }
         true
+    }
+
+    /// The nearest line above that is indented less.
+    fn above(&self, line: usize, columns: usize) -> Option<usize> {
+        let less = |at: &usize| !self.is_empty(*at) && indent(&self.lines[*at].1) < columns;
+        (0..line).rev().find(less)
     }
 
     fn is_empty(&self, line: usize) -> bool {

@@ -11,9 +11,9 @@ use serde::de::{SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use version_discovery::Error;
 
-/// Declares a text type with one rule.
-macro_rules! text {
-    ($(#[$doc:meta])* $type:ident, $kind:literal, $form:literal, $rule:expr) => {
+/// Declares a text type; how it is read is for its `FromStr`.
+macro_rules! plain {
+    ($(#[$doc:meta])* $type:ident) => {
         $(#[$doc])*
         #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub struct $type(String);
@@ -31,6 +31,15 @@ macro_rules! text {
             }
         }
 
+        version_discovery::serde_as_text!($type);
+    };
+}
+
+/// Declares a text type with one rule.
+macro_rules! text {
+    ($(#[$doc:meta])* $type:ident, $kind:literal, $form:literal, $rule:expr) => {
+        plain!($(#[$doc])* $type);
+
         impl FromStr for $type {
             type Err = Error;
             fn from_str(text: &str) -> Result<Self, Error> {
@@ -42,8 +51,6 @@ macro_rules! text {
                 }
             }
         }
-
-        version_discovery::serde_as_text!($type);
     };
 }
 
@@ -152,22 +159,10 @@ text!(
     }
 );
 
-/// A public key as a line of `authorized_keys`, without options.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct SshKey(String);
-
-impl SshKey {
-    /// The line.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Display for SshKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
+plain!(
+    /// A public key as a line of `authorized_keys`, without options.
+    SshKey
+);
 
 impl FromStr for SshKey {
     type Err = Error;
@@ -194,8 +189,6 @@ impl FromStr for SshKey {
         }
     }
 }
-
-version_discovery::serde_as_text!(SshKey);
 
 /// The blob of a public key, if the line is one.
 fn ssh_key(line: &str) -> Option<Vec<u8>> {

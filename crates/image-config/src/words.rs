@@ -39,12 +39,16 @@ pub fn nearest<'a>(word: &str, names: impl IntoIterator<Item = &'a str>) -> Opti
     (near(&found) <= most).then_some(found)
 }
 
+fn did_you_mean(word: &str, names: &[&str]) -> Option<String> {
+    let name = nearest(word, names.iter().copied())?;
+    Some(format!("; did you mean `{name}`?"))
+}
+
 fn meant(word: &str, names: &[&str]) -> String {
-    match nearest(word, names.iter().copied()) {
-        Some(name) => format!("; did you mean `{name}`?"),
-        None if names.is_empty() => String::new(),
-        None => format!("; the keys here are {}", names.join(", ")),
-    }
+    did_you_mean(word, names).unwrap_or_else(|| match names {
+        [] => String::new(),
+        names => format!("; the keys here are {}", names.join(", ")),
+    })
 }
 
 /// An error of serde or of the YAML library.
@@ -60,12 +64,8 @@ pub(crate) fn plain(message: &str, text: &str, place: Option<(usize, usize)>) ->
         let all = all_quoted(rest);
         let word = all.first().copied().unwrap_or_default();
         let names = all.get(1..).unwrap_or_default();
-        return format!("`{word}` is not one of {}{}", names.join(", "), {
-            match nearest(word, names.iter().copied()) {
-                Some(name) => format!("; did you mean `{name}`?"),
-                None => String::new(),
-            }
-        });
+        let meant = did_you_mean(word, names).unwrap_or_default();
+        return format!("`{word}` is not one of {}{meant}", names.join(", "));
     }
     for kind in ["invalid type: ", "invalid value: "] {
         if let Some(rest) = message.strip_prefix(kind) {

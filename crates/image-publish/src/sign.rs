@@ -1,6 +1,7 @@
 //! Signatures of what is published, as `podman`, `skopeo` and `bootc` look for
 //! them: cosign's legacy form, under the tag `sha256-….sig`.
 
+use image_build::policy_key::{public_key, rootfs};
 use registry_compat::{Digest, ImageRef, Repository};
 use signatures::signing;
 use signatures::signing::MANIFEST;
@@ -14,7 +15,6 @@ use crate::run::{Run, failed, misplaced};
 use crate::signature_lookup::is_signed;
 use crate::sigstore_bundle::hint;
 use crate::step::Step;
-use image_build::policy_key::{public_key, rootfs};
 
 /// A candidate that is signed as `image.yaml` says: by the key, or not at all
 /// with a reason. Only [`sign`] and [`already_signed`] make it.

@@ -24,4 +24,4 @@ pub mod spec;
 pub mod switch;
 pub mod switch_plan;
 pub mod trial;
-mod wrong_boot;
+pub(crate) mod wrong_boot;

@@ -17,12 +17,9 @@ use xshell::Shell;
 
 use crate::error::Error;
 use crate::scenarios::GOOD;
-use crate::stage::Stage;
+use crate::stage::{Stage, WELL};
 
-/// The image that all is well with, in the engine's storage.
-const WELL: &str = "localhost/custom-coreos-rehearsal/well:latest";
-
-/// The same with the older ZFS.
+/// The image that all is well with, but with the older ZFS.
 const OLDER: &str = "localhost/custom-coreos-rehearsal/older:latest";
 
 /// Enables on the pool what the older ZFS does not know: the accident that no
@@ -131,24 +128,13 @@ pub(crate) fn play(stage: &Stage<'_>, watch: &Stopwatch) -> Result<Done, Error> 
 
 /// Images with faults, of the good one; with the name of each.
 fn planted(stage: &Stage<'_>) -> Result<Vec<(&'static Planted, String)>, Error> {
-    let mut images = Vec::new();
-    for (number, planted) in PLANTED.iter().enumerate() {
-        let file = stage.scratch.join(format!("planted-{number}"));
-        write(&file, &format!("FROM {WELL}\n{}", planted.steps))?;
-        let name = format!("localhost/custom-coreos-rehearsal/planted-{number}:latest");
-        let words = [
-            "build".to_owned(),
-            "--quiet".to_owned(),
-            "--pull=never".to_owned(),
-            format!("--tag={name}"),
-            format!("--file={}", file.display()),
-            stage.scratch.join("consoles").display().to_string(),
-        ];
-        host::files::make_dir(&stage.scratch.join("consoles"))?;
-        process::read(&stage.sh, &Invocation::new(stage.engine.program(), words))?;
-        images.push((planted, name));
-    }
-    Ok(images)
+    let context = stage.scratch.join("consoles");
+    let images = PLANTED.iter().enumerate().map(|(number, planted)| {
+        let name = format!("planted-{number}");
+        let image = stage.derived(&name, (WELL, planted.steps), &context)?;
+        Ok((planted, image))
+    });
+    images.collect()
 }
 
 /// The nights: published under the older ZFS; then an update that upgrades the pool,

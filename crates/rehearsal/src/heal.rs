@@ -2,22 +2,19 @@
 //! boots. bootc is a stand-in that records; what is wrong with an image is planted
 //! by its digest; the service that judges, the module and the pool are real.
 
-use std::path::Path;
 use std::time::Duration;
 
 use host::Done;
 use host::env::Stopwatch;
 use host::files::make_dir;
-use host::process;
-use host::process::Invocation;
 use image_build::inputs::write;
 use machine::boot::disk::ImageDisk;
 use machine::vm::capabilities::{acceleration, qemu};
-use machine::vm::machine::{Disk, Machine, Network, Start};
+use machine::vm::machine::Machine;
 use machine::vm::run::{Room, Watch, boot};
 
 use crate::error::Error;
-use crate::stage::Stage;
+use crate::stage::{Stage, WELL};
 
 const BOOTC: &str = include_str!("assets/heal/bootc");
 const FAULTS: &str = include_str!("assets/heal/faults");
@@ -32,6 +29,9 @@ const STEPS: &str = "update sha256:good\n\
     update sha256:bad-pool\n\
     stuck sha256:bad-unit\n\
     again\n";
+
+/// The disk of the pool.
+const POOL: &str = "pool.img";
 
 /// What the host and its driver have said.
 const TRANSCRIPT: &str = "/var/lib/stand-in-bootc/transcript";
@@ -95,9 +95,6 @@ const WANTED: [(&str, &[&str]); 10] = [
     ),
 ];
 
-/// The image that all is well with, in the engine's storage.
-const WELL: &str = "localhost/custom-coreos-rehearsal/well:latest";
-
 /// Builds an image, and lets a host of it live.
 ///
 /// # Errors
@@ -119,34 +116,10 @@ pub(crate) fn play(stage: &Stage<'_>, watch: &Stopwatch) -> Result<Done, Error> 
         &folder,
         env.root_user,
     )?;
-    let pool = room.path().join("pool.img");
-    std::fs::File::create(&pool)
-        .and_then(|file| file.set_len(1 << 30))
-        .map_err(|source| host::Error::File {
-            verb: "write",
-            path: pool.clone(),
-            source,
-        })?;
-    let text = |path: &Path| path.display().to_string();
-    let raw = |path: &Path| Disk {
-        file: text(path),
-        format: "raw",
-    };
+    room.empty_disk(POOL, 1024)?;
     let machine = Machine {
-        acceleration: acceleration(false).0,
-        memory: 2048,
-        disks: vec![raw(&disk.root()), raw(&pool)],
-        start: Start::Kernel {
-            kernel: text(&disk.kernel()),
-            initrd: text(&disk.initramfs()),
-            arguments: "root=/dev/vda rw console=ttyS0,115200 systemd.log_color=0 no_timer_check"
-                .to_owned(),
-        },
-        installed: false,
-        clock: None,
-        network: Network::None,
-        ssh: None,
         reboots: true,
+        ..disk.machine(acceleration(false).0, POOL, "")
     };
     report.status("Host", "updates itself, boot after boot");
     let booted = boot(
@@ -200,19 +173,7 @@ fn host_image(stage: &Stage<'_>, image: &str) -> Result<String, Error> {
     ] {
         write(&folder.join(name), text)?;
     }
-    let file = stage.scratch.join("heal.Containerfile");
-    write(&file, &format!("FROM {image}\n{CONTAINERFILE}"))?;
-    let name = "localhost/custom-coreos-rehearsal/host:latest";
-    let words = [
-        "build".to_owned(),
-        "--quiet".to_owned(),
-        "--pull=never".to_owned(),
-        format!("--tag={name}"),
-        format!("--file={}", file.display()),
-        folder.display().to_string(),
-    ];
-    process::read(&stage.sh, &Invocation::new(stage.engine.program(), words))?;
-    Ok(name.to_owned())
+    stage.derived("host", (image, CONTAINERFILE), &folder)
 }
 
 /// What the transcript lacks of each row, if anything: the texts must come in order.

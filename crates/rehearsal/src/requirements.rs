@@ -15,7 +15,7 @@ use image_build::gather::{World, auth_files};
 use image_config::Config;
 use tool::Purpose::{Build, Rehearse, Tests};
 pub use tool::{Line, Purpose};
-use tool::{Tool, free_space, installed, tool};
+use tool::{Tool, free_space, installed, line_of, tool};
 
 use crate::error::Error;
 
@@ -177,15 +177,7 @@ pub fn look(env: &Env, report: &Report, config: &Path, purposes: &[Purpose]) -> 
 }
 
 fn tools(env: &Env) -> Vec<Line> {
-    TOOLS
-        .iter()
-        .map(|tool| {
-            let found = installed(env, tool);
-            let name = format!("{} ({})", tool.program, tool.purpose);
-            Line::new(found.is_some(), tool.needed_for, name)
-                .found(found.map_or_else(|| "no".to_owned(), |path| path.display().to_string()))
-        })
-        .collect()
+    TOOLS.iter().map(|tool| line_of(env, tool)).collect()
 }
 
 /// The one package command, for the family of this machine; `None` if nothing

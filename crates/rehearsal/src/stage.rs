@@ -40,6 +40,9 @@ pub(crate) struct Stage<'a> {
     pub(crate) skopeo: Option<PathBuf>,
 }
 
+/// The image that all is well with, in the engine's storage.
+pub(crate) const WELL: &str = "localhost/custom-coreos-rehearsal/well:latest";
+
 /// The stand-ins where the commands look for them.
 pub(crate) struct Open {
     server: Loopback,
@@ -107,6 +110,33 @@ impl Stage<'_> {
         let words = ["tag", built.as_str(), name];
         process::read(&self.sh, &Invocation::new(self.engine.program(), words))?;
         Ok(())
+    }
+
+    /// An image made of another one by the steps of a Containerfile, which find the
+    /// files of a folder; its name.
+    ///
+    /// # Errors
+    /// If the engine cannot build it.
+    pub(crate) fn derived(
+        &self,
+        name: &str,
+        (from, steps): (&str, &str),
+        context: &Path,
+    ) -> Result<String, Error> {
+        make_dir(context)?;
+        let file = self.scratch.join(format!("{name}.Containerfile"));
+        write(&file, &format!("FROM {from}\n{steps}"))?;
+        let image = format!("localhost/custom-coreos-rehearsal/{name}:latest");
+        let words = [
+            "build".to_owned(),
+            "--quiet".to_owned(),
+            "--pull=never".to_owned(),
+            format!("--tag={image}"),
+            format!("--file={}", file.display()),
+            context.display().to_string(),
+        ];
+        process::read(&self.sh, &Invocation::new(self.engine.program(), words))?;
+        Ok(image)
     }
 
     /// Pushes a stand-in to where `registries.conf` will look for the original.

@@ -4,7 +4,8 @@ use super::*;
 use crate::Folder;
 use crate::root;
 
-const GOOD: &str = "image:
+/// A file that is valid.
+pub(crate) const GOOD: &str = "image:
   owner: someone
   name: custom-coreos
   title: A title

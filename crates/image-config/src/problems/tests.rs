@@ -3,18 +3,7 @@
 use std::path::Path;
 
 use crate::Config;
-
-const GOOD: &str = "image:
-  owner: someone
-  name: custom-coreos
-  title: A title
-  description: A description
-zfs:
-  series: \"2.4\"
-kmods:
-  - image: ghcr.io/someone/kmods
-    project: https://example.org/kmods
-";
+use crate::config::tests::GOOD;
 
 fn told(text: &str) -> String {
     Config::parse(text, Path::new("image.yaml"))

@@ -1,6 +1,6 @@
 //! The boots of one image, and what came of them.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use host::env::Env;
@@ -16,7 +16,7 @@ use crate::error::Error;
 use crate::vm::capabilities::{acceleration, qemu};
 use crate::vm::expect::{Boot, Expectation};
 use crate::vm::judge::{Judgement, Row, Verdict};
-use crate::vm::machine::{Acceleration, CONSOLE_SOCKET, Disk, Machine, Network, Start};
+use crate::vm::machine::{Acceleration, Machine};
 use crate::vm::probe;
 use crate::vm::report::{Findings, read};
 use crate::vm::run::{Booted, Room, Watch, boot, limit};
@@ -27,9 +27,6 @@ const LIBRARY: &str = include_str!("image.sh");
 /// The disk that the pool is made on, and its mebibytes.
 const POOL: &str = "pool.img";
 const POOL_DISK: u64 = 1024;
-
-/// Mebibytes of memory.
-const MEMORY: u32 = 2048;
 
 /// How an image is booted.
 #[derive(Debug, Clone)]
@@ -200,7 +197,7 @@ impl Boots<'_> {
     /// The first boot makes the pool, the second one finds it.
     fn alone(&mut self, image: &str, promises: &Promises) -> Result<Option<Booted>, Error> {
         let guest = self.guest("candidate", image, promises, Use::Alone)?;
-        self.pool_disk()?;
+        self.room.empty_disk(POOL, POOL_DISK)?;
         let (booted, findings) = self.boot(&guest, Boot::First, "make", None, false)?;
         let Some(findings) = findings else {
             return Ok(None);
@@ -219,7 +216,7 @@ impl Boots<'_> {
     fn between(&mut self, name: &str, image: &str, promises: &Promises) -> Result<(), Error> {
         let published = self.guest("published", name, promises, Use::Published)?;
         let candidate = self.guest("candidate", image, promises, Use::Between)?;
-        self.pool_disk()?;
+        self.room.empty_disk(POOL, POOL_DISK)?;
         let (_, made) = self.boot(&published, Boot::First, "before", None, false)?;
         let (Some(made), true) = (made, self.outcome.well) else {
             return Ok(());
@@ -246,18 +243,6 @@ impl Boots<'_> {
         self.outcome.memory_mib = time("memory").map(|kib| kib / 1024);
     }
 
-    fn pool_disk(&self) -> Result<(), Error> {
-        let path = self.room.path().join(POOL);
-        std::fs::File::create(&path)
-            .and_then(|file| file.set_len(POOL_DISK * 1024 * 1024))
-            .map_err(|source| host::Error::File {
-                verb: "write",
-                path,
-                source,
-            })?;
-        Ok(())
-    }
-
     fn boot(
         &mut self,
         guest: &Guest,
@@ -266,26 +251,10 @@ impl Boots<'_> {
         earlier: Option<&Findings>,
         stays: bool,
     ) -> Result<(Booted, Option<Findings>), Error> {
-        let text = |path: &Path| path.display().to_string();
-        let disk = |file: String| Disk {
-            file,
-            format: "raw",
-        };
         let number = self.outcome.boots.len();
         let machine = Machine {
-            acceleration: self.how,
-            memory: MEMORY,
-            disks: vec![disk(text(&guest.disk.root())), disk(POOL.to_owned())],
-            start: Start::Kernel {
-                kernel: text(&guest.disk.kernel()),
-                initrd: text(&guest.disk.initramfs()),
-                arguments: arguments(part, stays),
-            },
-            installed: false,
             clock: Some(clock(self.env.now, number)),
-            network: Network::None,
-            ssh: None,
-            reboots: false,
+            ..guest.disk.machine(self.how, POOL, &arguments(part, stays))
         };
         let name = format!("Boot {}", number + 1);
         self.report.status(&name, &which.to_string());
@@ -316,13 +285,10 @@ impl Boots<'_> {
     }
 }
 
-/// The kernel's command line. See `guest::arguments` for `no_timer_check`.
+/// The words of the kernel's command line that are a boot's own.
 fn arguments(part: &str, stays: bool) -> String {
     let stay = if stays { " custom-coreos.stay" } else { "" };
-    format!(
-        "root=/dev/vda rw console=ttyS0,115200 systemd.log_color=0 no_timer_check enforcing=0 \
-         modprobe.blacklist=kvm_amd,kvm_intel custom-coreos.boot={part}{stay}"
-    )
+    format!("enforcing=0 modprobe.blacklist=kvm_amd,kvm_intel custom-coreos.boot={part}{stay}")
 }
 
 /// A minute after ten, some minutes more for each boot: the image's timers of a
@@ -330,17 +296,6 @@ fn arguments(part: &str, stays: bool) -> String {
 fn clock(now: Timestamp, number: usize) -> String {
     let day = now.strftime("%Y-%m-%d");
     format!("{day}T10:{:02}:00", 1 + 2 * number.min(6))
-}
-
-/// How a person goes into a machine that was left running, and stops it.
-pub fn way_in(pid: u32, folder: &Path) -> Vec<String> {
-    let folder = folder.display();
-    vec![
-        format!(
-            "  console: socat -,rawer,escape=0x1d unix:{folder}/{CONSOLE_SOCKET}   (Ctrl-] leaves)"
-        ),
-        format!("  stop:    kill {pid} && rm -rf {folder}"),
-    ]
 }
 
 #[cfg(test)]

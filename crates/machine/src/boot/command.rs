@@ -12,9 +12,11 @@ use registry_compat::{Answer, ImageRef};
 use version_discovery::Arch;
 use xshell::Shell;
 
-use super::attempt::{Options, Outcome, run as boot, way_in};
+use super::attempt::{Options, Outcome, run as boot};
 use super::local_image::{is_here, promises};
 use crate::error::Error;
+use crate::vm::keep::way_in;
+use crate::vm::wrong_boot::console;
 
 /// What a person asks for.
 #[derive(Debug, Clone)]
@@ -137,10 +139,7 @@ fn tell(
     }
     if let Some((why, tail)) = outcome.ended_early.split_first() {
         report.error(why);
-        report.note("  the console's last lines:");
-        for line in tail {
-            report.note(&format!("  | {line}"));
-        }
+        console(report, tail);
     }
     if let (Some(seconds), Some(memory)) = (outcome.boot_seconds, outcome.memory_mib) {
         report.answer(&format!(
@@ -162,7 +161,7 @@ fn tell(
     report.summary(&format!("## Boot of {image}\n\n{boots}"))?;
     if let Some((pid, folder)) = &outcome.running {
         report.status("Running", "the machine stays up");
-        for line in way_in(*pid, folder) {
+        for line in way_in(*pid, &folder.display().to_string()) {
             report.note(&line);
         }
     }

@@ -15,6 +15,9 @@ use image_build::inputs::write;
 use xshell::Shell;
 
 use crate::error::Error;
+use crate::vm::keep::LOGIN;
+use crate::vm::machine::{Acceleration, Disk, Machine, Network, Start};
+use crate::vm::probe;
 
 const DISK: &str = include_str!("disk.sh");
 
@@ -23,6 +26,9 @@ pub const UNIT: &str = "custom-coreos-boot.service";
 
 /// The script that it runs.
 const SCRIPT: &str = "/etc/custom-coreos-boot.sh";
+
+/// Mebibytes of memory.
+const MEMORY: u32 = 2048;
 
 /// Where OpenZFS remembers the pools that it imports at the next boot. Source:
 /// zpool(8), `cachefile`.
@@ -90,6 +96,35 @@ impl ImageDisk {
         self.folder.join("root.img")
     }
 
+    /// A machine without a network that boots from it, with another disk besides:
+    /// that one's name in the machine's folder. `words` end the kernel's command
+    /// line; see `guest::arguments` for `no_timer_check`.
+    pub fn machine(&self, acceleration: Acceleration, besides: &str, words: &str) -> Machine {
+        let text = |path: PathBuf| path.display().to_string();
+        let raw = |file: String| Disk {
+            file,
+            format: "raw",
+        };
+        let arguments = format!(
+            "root=/dev/vda rw console=ttyS0,115200 systemd.log_color=0 no_timer_check {words}"
+        );
+        Machine {
+            acceleration,
+            memory: MEMORY,
+            disks: vec![raw(text(self.root())), raw(besides.to_owned())],
+            start: Start::Kernel {
+                kernel: text(self.kernel()),
+                initrd: text(self.initramfs()),
+                arguments: arguments.trim_end().to_owned(),
+            },
+            installed: false,
+            clock: None,
+            network: Network::None,
+            ssh: None,
+            reboots: false,
+        }
+    }
+
     /// Lays the script into it, and the unit that runs it at the end of each boot.
     /// After the report the machine powers itself off; unless it is to `stay`
     /// after its last boot, with root's shell on the console.
@@ -104,15 +139,8 @@ impl ImageDisk {
             }
             false => "systemctl --no-block poweroff",
         };
-        // Not `Type=oneshot`: the boot is not over before such a unit has ended, and
-        // the script waits for the end of the boot. `/dev/console` is the one
-        // terminal that a starting getty does not hang up.
-        let unit = format!(
-            "[Unit]\nDescription=Report on this boot\n\n\
-             [Service]\nType=exec\n\
-             ExecStart=/bin/sh -c '/bin/sh {SCRIPT} >/dev/console'\n\
-             ExecStopPost=/bin/sh -c '{off}'\n"
-        );
+        let service = probe::reporting_service(SCRIPT, off);
+        let unit = format!("[Unit]\nDescription=Report on this boot\n\n{service}");
         self.put(sh, SCRIPT, script)?;
         self.put(sh, &format!("/etc/systemd/system/{UNIT}"), &unit)?;
         let wants = "/etc/systemd/system/multi-user.target.wants";
@@ -126,9 +154,7 @@ impl ImageDisk {
         if stay {
             let folder = "/etc/systemd/system/serial-getty@ttyS0.service.d";
             self.debugfs(sh, &[format!("mkdir {folder}")])?;
-            let login = "[Service]\nExecStart=\n\
-                         ExecStart=-/sbin/agetty --autologin root --keep-baud 115200 - $TERM\n";
-            self.put(sh, &format!("{folder}/boot.conf"), login)?;
+            self.put(sh, &format!("{folder}/boot.conf"), LOGIN)?;
         }
         Ok(())
     }

@@ -8,7 +8,7 @@ use version_discovery::Arch;
 
 use crate::error::Error;
 
-use crate::vm::expect::{Boot, Check, Expectation, List, Question, system};
+use crate::vm::expect::{Boot, Check, ENABLED, Expectation, List, Question, system};
 
 /// The pool of an image whose units name none.
 const POOL: &str = "tank";
@@ -162,8 +162,7 @@ fn units(units: &Units, list: &mut List) {
     }
 }
 
-/// Source: systemctl(1), `is-enabled`.
-const ENABLED: &[&str] = &["enabled", "enabled-runtime", "alias"];
+/// Source: systemctl(1), `is-enabled`. Of a unit that is not there it says nothing.
 const NOT_ENABLED: &[&str] = &["disabled", "static", "indirect", "masked", "generated", ""];
 
 fn of_pool(pool: &str, cadences: &[String]) -> Question {

@@ -43,14 +43,17 @@ fn is_entry_of(line: &str, suite: &str) -> bool {
     words.next().is_some_and(|word| belongs(word, suite)) && words.any(|word| word == "main")
 }
 
+/// A field of a stanza.
+fn field<'a>(stanza: &'a str, name: &str) -> Option<&'a str> {
+    stanza.lines().find_map(|line| {
+        let (key, value) = line.split_once(':')?;
+        key.eq_ignore_ascii_case(name).then_some(value.trim())
+    })
+}
+
 /// The stanza with its suites of that release only.
 fn stanza_of(stanza: &str, suite: &str) -> Option<String> {
-    let field = |name: &str| {
-        stanza.lines().find_map(|line| {
-            let (key, value) = line.split_once(':')?;
-            key.eq_ignore_ascii_case(name).then_some(value.trim())
-        })
-    };
+    let field = |name: &str| field(stanza, name);
     let has = |name: &str, word: &str| field(name)?.split_whitespace().find(|w| *w == word);
     has("Types", "deb")?;
     has("Components", "main")?;
@@ -89,14 +92,10 @@ pub fn mirror(text: &str, stanzas: bool) -> Option<String> {
             let of_it = |suite: &&&str| stanza_of(stanza, suite).is_some();
             let suite = RELEASES.iter().find(of_it)?;
             // Not the security archive, which has no release in whole.
-            let field = |name: &str| {
-                stanza.lines().find_map(|line| {
-                    let (key, value) = line.split_once(':')?;
-                    key.eq_ignore_ascii_case(name).then_some(value.trim())
-                })
-            };
-            let whole = field("Suites")?.split_whitespace().any(|w| w == *suite);
-            let uri = field("URIs")?.split_whitespace().next()?;
+            let whole = field(stanza, "Suites")?
+                .split_whitespace()
+                .any(|word| word == *suite);
+            let uri = field(stanza, "URIs")?.split_whitespace().next()?;
             whole.then(|| uri.to_owned())
         };
         return text.split("\n\n").find_map(own);

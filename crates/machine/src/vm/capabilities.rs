@@ -59,14 +59,7 @@ pub fn firmware() -> Option<(&'static str, &'static str)> {
 /// # Errors
 /// [`host::Error::Program`] with the package command.
 pub fn qemu(env: &Env) -> Result<(), Error> {
-    there(
-        env,
-        &[
-            PROGRAMS[0],
-            ("mke2fs", "e2fsprogs"),
-            ("debugfs", "e2fsprogs"),
-        ],
-    )
+    there(env, &host::kvm::BOOT)
 }
 
 /// That the programs of an installation are there.

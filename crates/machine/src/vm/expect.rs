@@ -16,6 +16,7 @@ use serde_json::Value;
 use super::config::rendered;
 pub use expectation::{Boot, Check, Expectation, Pins, Question};
 pub(crate) use expectation::{List, sha256, system};
+pub(crate) use units::ENABLED;
 
 /// Every expectation of a config, with the configs merged into it.
 pub fn expectations(config: &Value) -> Vec<Expectation> {

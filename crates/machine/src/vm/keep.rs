@@ -11,6 +11,10 @@ use crate::vm::{machine::CONSOLE_SOCKET, run::Booted, trial::Trial};
 /// The private half of the key for this one machine.
 const KEY: &str = "key";
 
+/// Root's shell on the console: a drop-in of `serial-getty@ttyS0.service`.
+pub(crate) const LOGIN: &str = "[Service]\nExecStart=\n\
+    ExecStart=-/sbin/agetty --autologin root --keep-baud 115200 - $TERM\n";
+
 /// Logins for a person, as an Ignition config: root's shell on the console, and a key for
 /// root's SSH.
 ///
@@ -22,8 +26,7 @@ pub fn door(world: &World<'_>, trial: &mut Trial<'_>) -> Result<Value, Error> {
         "systemd": { "units": [
             { "name": "serial-getty@ttyS0.service", "dropins": [{
                 "name": "vm.conf",
-                "contents": "[Service]\nExecStart=\n\
-                    ExecStart=-/sbin/agetty --autologin root --keep-baud 115200 - $TERM\n",
+                "contents": LOGIN,
             }] },
             // Fedora CoreOS has another one, which runs anyway.
             { "name": "systemd-networkd.service", "enabled": true },
@@ -65,15 +68,25 @@ pub fn leave(world: &World<'_>, trial: Trial<'_>, booted: &mut Booted) -> Result
         .display();
     let report = world.report;
     report.status("Kept", &format!("the machine runs on, as process {pid}"));
-    report.note(&format!(
-        "  console: socat -,rawer,escape=0x1d UNIX-CONNECT:{folder}/{CONSOLE_SOCKET}   (Ctrl-] leaves)"
-    ));
+    let [console, stop] = way_in(pid, &folder.to_string());
+    report.note(&console);
     if let Some(port) = ssh {
         report.note(&format!(
             "  shell:   ssh -p {port} -i {folder}/{KEY} -o StrictHostKeyChecking=no \
              -o UserKnownHostsFile=/dev/null root@127.0.0.1"
         ));
     }
-    report.note(&format!("  stop:    kill {pid} && rm -rf {folder}"));
+    report.note(&stop);
     Ok(())
+}
+
+/// How a person comes to the console of a machine that was left running in a
+/// folder, and stops it.
+pub(crate) fn way_in(pid: u32, folder: &str) -> [String; 2] {
+    [
+        format!(
+            "  console: socat -,rawer,escape=0x1d UNIX-CONNECT:{folder}/{CONSOLE_SOCKET}   (Ctrl-] leaves)"
+        ),
+        format!("  stop:    kill {pid} && rm -rf {folder}"),
+    ]
 }

@@ -95,6 +95,19 @@ pub fn script_with(expectations: &[Expectation], more: &str, settle: u32) -> Str
     )
 }
 
+/// The section of a unit that runs a script to report, and then a command.
+///
+/// Not `Type=oneshot`: the boot is not over before such a unit has ended, and the
+/// script waits for the end of the boot. `/dev/console` is the one terminal that a
+/// starting getty does not hang up.
+pub(crate) fn reporting_service(script: &str, then: &str) -> String {
+    format!(
+        "[Service]\nType=exec\n\
+         ExecStart=/bin/sh -c '/bin/sh {script} >/dev/console'\n\
+         ExecStopPost=/bin/sh -c '{then}'\n"
+    )
+}
+
 /// The Ignition config that has a guest report on the console after each boot.
 pub fn harness(expectations: &[Expectation], afterwards: Afterwards) -> Value {
     let first = "grep -qw ignition.firstboot /proc/cmdline";
@@ -108,14 +121,10 @@ pub fn harness(expectations: &[Expectation], afterwards: Afterwards) -> Value {
              touch custom-coreos/followed {GO}; fi; systemctl --no-block poweroff"
         ),
     };
-    // Not `Type=oneshot`: the boot is not over before such a unit has ended, and
-    // the script waits for the end of the boot. `/dev/console` is the one
-    // terminal that a starting getty does not hang up.
+    let service = reporting_service(SCRIPT, &off);
     let unit = format!(
         "[Unit]\nDescription=Report on this machine\nConditionPathExists=!{GO}\n\n\
-         [Service]\nType=exec\n\
-         ExecStart=/bin/sh -c '/bin/sh {SCRIPT} >/dev/console'\n\
-         ExecStopPost=/bin/sh -c '{off}'\n\n\
+         {service}\n\
          [Install]\nWantedBy=multi-user.target\n"
     );
     json!({

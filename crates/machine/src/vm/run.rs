@@ -59,6 +59,22 @@ impl Room {
         &self.path
     }
 
+    /// An empty disk of so many mebibytes in it, by its name.
+    ///
+    /// # Errors
+    /// [`host::Error::File`].
+    pub fn empty_disk(&self, name: &str, mebibytes: u64) -> Result<(), Error> {
+        let path = self.path.join(name);
+        std::fs::File::create(&path)
+            .and_then(|file| file.set_len(mebibytes * 1024 * 1024))
+            .map_err(|source| host::Error::File {
+                verb: "write",
+                path,
+                source,
+            })?;
+        Ok(())
+    }
+
     /// Keeps the folder for as long as that process lives.
     ///
     /// # Errors

@@ -122,14 +122,7 @@ impl<'a> Trial<'a> {
         };
         trial.configure(config)?;
         trial.renew_system()?;
-        let path = trial.folder().join("data.img");
-        std::fs::File::create(&path)
-            .and_then(|file| file.set_len(mebibytes * 1024 * 1024))
-            .map_err(|source| host::Error::File {
-                verb: "write",
-                path,
-                source,
-            })?;
+        trial.room.empty_disk("data.img", mebibytes)?;
         Ok(trial)
     }
 

@@ -1,5 +1,6 @@
 //! Why a boot went wrong, for a person.
 
+use host::report::Report;
 use image_build::gather::World;
 
 use crate::vm::run::Booted;
@@ -10,8 +11,13 @@ const TAIL: usize = 25;
 /// The reason, and what stood on the console at last.
 pub(super) fn went_wrong(world: &World<'_>, booted: &Booted) {
     world.report.error(&booted.told());
-    world.report.note("  the console's last lines:");
-    for line in booted.console.tail(TAIL) {
-        world.report.note(&format!("  | {line}"));
+    console(world.report, &booted.console.tail(TAIL));
+}
+
+/// The last lines of a console.
+pub(crate) fn console(report: &Report, lines: &[String]) {
+    report.note("  the console's last lines:");
+    for line in lines {
+        report.note(&format!("  | {line}"));
     }
 }

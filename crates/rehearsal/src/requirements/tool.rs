@@ -124,6 +124,14 @@ impl Line {
     }
 }
 
+/// The line about a program.
+pub(super) fn line_of(env: &Env, tool: &Tool) -> Line {
+    let found = installed(env, tool);
+    let name = format!("{} ({})", tool.program, tool.purpose);
+    Line::new(found.is_some(), tool.needed_for, name)
+        .found(found.map_or_else(|| "no".to_owned(), |path| path.display().to_string()))
+}
+
 /// Debian renamed the registry's program.
 pub(super) fn installed(env: &Env, tool: &Tool) -> Option<std::path::PathBuf> {
     let other = (tool.program == "docker-registry").then_some("registry");

@@ -5,7 +5,7 @@ use host::env::Env;
 use machine::vm::capabilities;
 
 use super::tool::Purpose::{Boot, Vm};
-use super::tool::{Line, Tool, free_space, installed, tool};
+use super::tool::{Line, Tool, free_space, line_of, tool};
 
 /// Programs.
 pub(super) const TOOLS: [Tool; 5] = [
@@ -48,14 +48,10 @@ pub(super) fn lines(env: &Env) -> Vec<Line> {
     let mut lines: Vec<Line> = TOOLS
         .iter()
         .map(|tool| {
-            let name = format!("{} ({})", tool.program, tool.purpose);
-            let found = installed(env, tool);
-            let line = Line::new(found.is_some(), tool.needed_for, name);
-            match found {
-                Some(path) => line.found(path.display().to_string()),
-                None => line
-                    .found("no")
-                    .mend(format!("`doctor --install --vm` brings {}", tool.debian)),
+            let line = line_of(env, tool);
+            match line.there {
+                true => line,
+                false => line.mend(format!("`doctor --install --vm` brings {}", tool.debian)),
             }
         })
         .collect();

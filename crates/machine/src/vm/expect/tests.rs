@@ -142,7 +142,7 @@ fn units_are_active_only_where_they_are_enabled() {
     );
     assert_eq!(
         check(&config, "unit e@.service: enabled"),
-        Check::OneOf("enabled", units::ENABLED)
+        Check::OneOf("enabled", ENABLED)
     );
     let path = "/etc/systemd/system/f.service.d/1.conf";
     assert_eq!(

@@ -14,7 +14,7 @@ const FOLDER: &str = "/etc/systemd/system";
 pub(super) const NOT_ENABLED: &[&str] = &["disabled", "static", "indirect", "masked", "generated"];
 
 /// States of one that does. An alias is enabled by another name.
-pub(super) const ENABLED: &[&str] = &["enabled", "enabled-runtime", "alias"];
+pub(crate) const ENABLED: &[&str] = &["enabled", "enabled-runtime", "alias"];
 
 pub(super) fn add(config: &Value, out: &mut List) {
     for unit in list(&config["systemd"]["units"]) {
