@@ -213,7 +213,7 @@ impl Decoder<'_> {
                 merge = Some(value);
                 continue;
             }
-            let Some(Value::Text(name)) = self.text(key)? else {
+            let Some(Value::Text(name)) = self.text(key, "string")? else {
                 continue;
             };
             if let Some(known) = &mut known
@@ -331,7 +331,7 @@ impl Decoder<'_> {
     fn value(&mut self, id: NodeId, kind: Kind, from: PathId) -> Result<Option<Node>, Fault> {
         match kind {
             Kind::Required | Kind::Filled | Kind::Text | Kind::Nullable => {
-                Ok(self.text(id)?.map(|text| Node::new(text, from)))
+                Ok(self.text(id, "string")?.map(|text| Node::new(text, from)))
             }
             Kind::Int | Kind::Count => Ok(self.int(id)?.map(|value| Node::int(value, from))),
             Kind::Bool => Ok(self.bool(id)?.map(|value| Node::bool(value, from))),
@@ -352,13 +352,9 @@ impl Decoder<'_> {
                     key: crate::schema::Key::None,
                     fields: &[],
                 };
-                let go = if go == "string" {
-                    "[]string".into()
-                } else {
-                    format!("[]{}", def.go_type(self.minor))
-                };
-                self.list(id, &go, from, |this, item, from| {
-                    Ok(this.text(item)?.map(|text| Node::new(text, from)))
+                let go = def.go_type(self.minor);
+                self.list(id, &format!("[]{go}"), from, |this, item, from| {
+                    Ok(this.text(item, &go)?.map(|text| Node::new(text, from)))
                 })
             }
         }
@@ -447,6 +443,11 @@ mod tests {
              line 3: cannot unmarshal !!str `maybe` into bool\n  line 3: cannot unmarshal !!seq into string"
         );
         assert!(error("storage: !x []").ends_with("cannot unmarshal !x `` into v0_7.Storage"));
+        assert!(
+            error("passwd: {users: [{ssh_authorized_keys: [[a]]}]}")
+                .ends_with("cannot unmarshal !!seq into v0_7.SSHAuthorizedKey")
+        );
+        assert!(error("storage: {filesystems: [{options: a}]}").ends_with("into []string"));
         assert_eq!(
             error("storage: {files: [{mode: !!bool 1}]}"),
             "yaml: cannot decode !!int `1` as a !!bool"

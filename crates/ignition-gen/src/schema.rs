@@ -111,6 +111,9 @@ impl Def {
             Some((_, later)) => later,
             None => self.go,
         };
+        if name == "string" {
+            return name.into();
+        }
         let experimental = if minor == NEWEST { "_exp" } else { "" };
         match name.strip_prefix("fcos.") {
             Some(name) => format!("v1_{minor}{experimental}.{name}"),

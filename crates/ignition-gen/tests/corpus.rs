@@ -132,14 +132,32 @@ fn own_cases() {
     assert!(failed.is_empty(), "{failed:#?}");
 }
 
-/// Variants that this compiler refuses.
-fn supported(case: &Case) -> bool {
-    ![
-        "own-variant-fiot",
-        "own-variant-openshift",
-        "own-variant-r4e",
-    ]
-    .contains(&case.name.as_str())
+/// Variants that this compiler refuses: of the operating systems that Butane
+/// knows, this project makes configs for Fedora CoreOS alone.
+const OTHER_SYSTEMS: [&str; 3] = [
+    "own-variant-fiot",
+    "own-variant-openshift",
+    "own-variant-r4e",
+];
+
+/// The end of the names of seven cases (one for each version of the schema)
+/// whose tree has a socket in it, which the reference refuses. An archive cannot
+/// hold a socket, so a score that unpacks `files-dir.tar.gz` to a disk sees a tree
+/// without one, translated without an error; here the socket is put back.
+const TREE_WITH_A_SOCKET: &str = "-TranslateTree-006";
+
+/// The failures that `butane-score` counts, and no others: ten of 4,361 cases.
+#[test]
+fn expected_failures_of_a_score_from_disk() {
+    let shared = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data/butane");
+    let Ok(text) = fs::read_to_string(shared.join("cases.jsonl")) else {
+        return;
+    };
+    let cases = cases(&text);
+    let expected = cases.iter().filter(|case| {
+        case.name.ends_with(TREE_WITH_A_SOCKET) || OTHER_SYSTEMS.contains(&case.name.as_str())
+    });
+    assert_eq!((expected.count(), cases.len()), (10, 4361));
 }
 
 #[test]
@@ -159,24 +177,14 @@ fn whole_corpus() {
     // Archives cannot hold sockets; these directories had one.
     let lost: Vec<String> = tree
         .keys()
-        .filter(|path| path.ends_with("-TranslateTree-006/tree"))
+        .filter(|path| path.ends_with(&format!("{TREE_WITH_A_SOCKET}/tree")))
         .map(|path| format!("{path}/socket"))
         .collect();
     tree.extend(lost.into_iter().map(|path| (path, Item::Other)));
-    let cases: Vec<Case> = cases(&text).into_iter().filter(supported).collect();
+    let mut cases = cases(&text);
+    cases.retain(|case| !OTHER_SYSTEMS.contains(&case.name.as_str()));
     let failed = judge(&cases, &tree);
-    // Percent of the cases that must be right.
-    for (level, least) in [
-        ("exit", 100.0),
-        ("bytes", 100.0),
-        ("messages", 100.0),
-        ("raw", 99.0),
-        ("pretty", 99.0),
-    ] {
-        let wrong = failed.get(level).map_or(&[][..], Vec::as_slice);
-        let right = 100.0 * (cases.len() - wrong.len()) as f64 / cases.len() as f64;
-        assert!(right >= least, "{level}: {right:.3} %, wrong: {wrong:?}");
-    }
+    assert!(failed.is_empty(), "{failed:#?}");
 }
 
 #[test]

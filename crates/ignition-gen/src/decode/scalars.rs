@@ -44,10 +44,10 @@ impl Decoder<'_> {
         true
     }
 
-    pub(super) fn text(&mut self, id: NodeId) -> Result<Option<Value>, Fault> {
+    pub(super) fn text(&mut self, id: NodeId, wanted: &str) -> Result<Option<Value>, Fault> {
         self.count()?;
         self.follow(id, |this, id| {
-            if this.collection_error(id, "string") {
+            if this.collection_error(id, wanted) {
                 return Ok(None);
             }
             let (_, resolved, text) = this.scalar(id)?;
