@@ -54,6 +54,11 @@ pub struct Env {
     pub github_summary: Option<PathBuf>,
     /// Standard error is a terminal.
     pub terminal: bool,
+    /// Columns of the terminal that standard output is; `None` where it is a file
+    /// or a pipe.
+    pub columns: Option<u16>,
+    /// The same of standard error.
+    pub error_columns: Option<u16>,
     /// Colours are wanted: a terminal, and no `NO_COLOR`.
     pub color: bool,
     /// Characters beyond ASCII are shown as what they are: the locale says UTF-8.
@@ -175,6 +180,8 @@ impl Env {
             github_output: path("GITHUB_OUTPUT"),
             github_summary: path("GITHUB_STEP_SUMMARY"),
             terminal,
+            columns: columns(std::io::stdout()),
+            error_columns: columns(std::io::stderr()),
             color: terminal && var("NO_COLOR").is_none(),
             unicode: unicode(),
             root_user: uid() == Some(0),
@@ -288,6 +295,12 @@ pub fn arguments() -> Vec<String> {
 pub fn butane_arguments() -> Option<Vec<String>> {
     let mut words = arguments().into_iter();
     (words.next()? == "butane").then(|| words.collect())
+}
+
+/// A terminal that does not know its width (0) has none.
+fn columns(stream: impl std::os::fd::AsFd) -> Option<u16> {
+    let size = rustix::termios::tcgetwinsize(stream).ok()?;
+    (size.ws_col > 0).then_some(size.ws_col)
 }
 
 /// Whether standard error takes colours: a terminal, and no `NO_COLOR`.

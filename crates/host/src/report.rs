@@ -8,6 +8,7 @@
 )]
 
 mod progress;
+mod table;
 
 use std::collections::VecDeque;
 use std::fmt::Write as _;
@@ -19,6 +20,7 @@ use std::sync::{Arc, Mutex};
 use serde::Serialize;
 
 pub use progress::Progress;
+pub use table::columns;
 
 use crate::env::Env;
 use crate::error::Error;
@@ -31,6 +33,10 @@ pub struct Report {
     color: bool,
     /// Standard error is a terminal.
     terminal: bool,
+    /// Columns of the terminal that standard output is.
+    columns: Option<u16>,
+    /// Columns of a sentence on standard error.
+    width: usize,
     github_output: Option<std::path::PathBuf>,
     github_summary: Option<std::path::PathBuf>,
     /// For tests: both streams, in place of the terminal.
@@ -70,14 +76,14 @@ pub struct Notes {
     pub not_yet: bool,
 }
 
-/// Columns of a sentence on a terminal.
+/// Columns of a sentence on a terminal that is as wide or wider.
 const WIDTH: usize = 100;
 
-/// A sentence in lines of at most [`WIDTH`] columns. What is indented, or shows a
+/// A sentence in lines of at most `width` columns. What is indented, or shows a
 /// place in a file, stays as it is.
-fn wrap(line: &str) -> Vec<String> {
+fn wrap(line: &str, width: usize) -> Vec<String> {
     let place = line.trim_start_matches(|c: char| c.is_ascii_digit() || c == ' ');
-    if line.starts_with(' ') || place.starts_with('|') || line.chars().count() <= WIDTH {
+    if line.starts_with(' ') || place.starts_with('|') || line.chars().count() <= width {
         return vec![line.to_owned()];
     }
     let mut lines = vec![String::new()];
@@ -85,7 +91,7 @@ fn wrap(line: &str) -> Vec<String> {
         let last = lines.last_mut();
         match last {
             Some(last) if last.is_empty() => last.push_str(word),
-            Some(last) if last.chars().count() + 1 + word.chars().count() <= WIDTH => {
+            Some(last) if last.chars().count() + 1 + word.chars().count() <= width => {
                 last.push(' ');
                 last.push_str(word);
             }
@@ -117,6 +123,10 @@ impl Report {
         Self {
             color: env.color,
             terminal: env.terminal,
+            columns: env.columns,
+            width: env
+                .error_columns
+                .map_or(WIDTH, |columns| WIDTH.min(columns.into())),
             github_output: env.github_output.clone(),
             github_summary: env.github_summary.clone(),
             ..Self::plain(json)
@@ -140,6 +150,8 @@ impl Report {
             json,
             color: false,
             terminal: false,
+            columns: None,
+            width: WIDTH,
             github_output: None,
             github_summary: None,
             captured: None,
@@ -225,9 +237,14 @@ impl Report {
         Ok(())
     }
 
-    /// Rows of columns, the answer of a task that lists things.
+    /// Rows of columns, the answer of a task that lists things. On a terminal no line
+    /// runs over its width; in a file or a pipe each row is one line.
     pub fn table(&self, rows: &[Vec<String>]) {
-        for line in columns(rows) {
+        let lines = match self.columns {
+            Some(width) => table::within(rows, width),
+            None => columns(rows),
+        };
+        for line in lines {
             self.answer(&calm(&line));
         }
     }
@@ -290,13 +307,15 @@ impl Report {
         }
     }
 
-    /// The same, in lines of at most [`WIDTH`] columns on a terminal.
+    /// The same, in lines that fit a terminal.
     fn wrapped(&self, text: &str) -> Vec<String> {
         let text = text.lines();
         if !self.terminal {
             return text.map(str::to_owned).collect();
         }
-        text.flat_map(wrap).collect()
+        // `error: ` stands before the first line, two spaces before the others.
+        let width = self.width.saturating_sub(9).max(20);
+        text.flat_map(|line| wrap(line, width)).collect()
     }
 
     /// A line that another program wrote. It is shown if something fails, or if all
@@ -422,28 +441,6 @@ pub fn exactly_err(bytes: &[u8]) {
     let _ = std::io::stderr().lock().write_all(bytes);
 }
 
-/// Rows padded to columns, without white space at the end of a line.
-pub fn columns(rows: &[Vec<String>]) -> Vec<String> {
-    let mut widths: Vec<usize> = Vec::new();
-    for row in rows {
-        for (column, cell) in row.iter().enumerate() {
-            let width = cell.chars().count();
-            match widths.get_mut(column) {
-                Some(known) => *known = (*known).max(width),
-                None => widths.push(width),
-            }
-        }
-    }
-    let line = |row: &Vec<String>| {
-        let mut line = String::new();
-        for (cell, width) in row.iter().zip(&widths) {
-            let _ = write!(line, "{cell:<width$}  ");
-        }
-        line.trim_end().to_owned()
-    };
-    rows.iter().map(line).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -464,18 +461,9 @@ mod tests {
     }
 
     #[test]
-    fn columns_line_up() {
-        let rows = [
-            vec!["a".to_owned(), "bb".to_owned()],
-            vec!["ccc".to_owned(), "d".to_owned()],
-        ];
-        assert_eq!(columns(&rows), ["a    bb", "ccc  d"]);
-    }
-
-    #[test]
     fn a_long_sentence_is_wrapped_on_a_terminal_and_nothing_else_is() {
         let sentence = "word ".repeat(60);
-        let lines = wrap(sentence.trim_end());
+        let lines = wrap(sentence.trim_end(), WIDTH);
         assert_eq!(lines.len(), 3);
         assert!(lines.iter().all(|line| line.chars().count() <= WIDTH));
         assert_eq!(lines.join(" "), sentence.trim_end());
@@ -484,7 +472,7 @@ mod tests {
             format!("  {sentence}"),
             "x".repeat(200),
         ] {
-            assert_eq!(wrap(&whole).last().unwrap().len(), whole.len());
+            assert_eq!(wrap(&whole, WIDTH).last().unwrap().len(), whole.len());
         }
     }
 }

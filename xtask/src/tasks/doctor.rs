@@ -21,11 +21,7 @@ pub fn run(env: &Env, report: &Report, config: &Path, args: &DoctorArgs) -> Resu
         requirements::install(env, report, args.vm)?;
     }
     let lines = requirements::look(env, report, config, &args.purposes());
-    let mut rows = vec![
-        ["", "WHAT", "FOR", "FOUND", "WHAT TO DO"]
-            .map(str::to_owned)
-            .to_vec(),
-    ];
+    let mut rows = vec![["", "WHAT", "FOR", "FOUND"].map(str::to_owned).to_vec()];
     for line in &lines {
         let verdict = match (line.there, line.ok) {
             (true, _) => "ok",
@@ -42,10 +38,19 @@ pub fn run(env: &Env, report: &Report, config: &Path, args: &DoctorArgs) -> Resu
             line.name.clone(),
             purposes,
             line.found.clone(),
-            line.mend.clone(),
         ]);
     }
     report.table(&rows);
+    // Advice is sentences: beside the columns it would leave them no room.
+    let advice = lines.iter().filter(|line| !line.mend.is_empty());
+    let advice: Vec<_> = advice
+        .map(|line| vec![line.name.clone(), line.mend.clone()])
+        .collect();
+    if !advice.is_empty() {
+        report.answer("");
+        report.answer("What to do:");
+        report.table(&advice);
+    }
     if let Some(command) = requirements::command(env, args.vm) {
         let option = if args.vm { " --vm" } else { "" };
         report.answer("");
