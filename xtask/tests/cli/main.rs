@@ -1,6 +1,8 @@
 //! The real program, end to end, between fake tools and a fake world.
 #![expect(clippy::unwrap_used, reason = "the helpers here are part of the tests")]
 
+#[path = "../skip/mod.rs"]
+mod missing;
 #[path = "../support/mod.rs"]
 mod support;
 
