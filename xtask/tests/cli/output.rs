@@ -292,6 +292,10 @@ fn what_upstream_says_starts_no_command_of_the_runner() {
 
 /// `script` of util-linux brings the terminal.
 #[test]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a test starts the program that makes its terminal"
+)]
 fn nothing_runs_over_a_terminal_of_80_columns() {
     if !Path::new("/usr/bin/script").exists() {
         return missing::skip("there is no /usr/bin/script to make a terminal");
