@@ -1,9 +1,9 @@
-//! What was learnt once and never changes, in the person's cache directory: the
-//! kernel of a release, the labels behind a digest.
+//! Answers that never change, kept in the user's cache directory: the kernel of a
+//! release, the labels behind a digest.
 //!
-//! A cache may be thrown away at any time. Nothing fails because of it: a file
-//! that is broken, or of something else than its name promises, is as good as
-//! none, and one that cannot be written is not written.
+//! A cache may be thrown away at any time. Nothing fails because of it: a file that is
+//! broken, or has a value for another key than its name says, is ignored, and a file
+//! that cannot be written is skipped.
 
 use std::path::{Path, PathBuf};
 
@@ -17,7 +17,8 @@ pub struct Cache {
     dir: Option<PathBuf>,
 }
 
-/// One file. `of` says in full what the value is of: a name is only a digest.
+/// One file. `of` has the full key of the value, because the file name is only a digest
+/// of it.
 #[derive(Serialize, Deserialize)]
 struct Entry<T> {
     of: String,
@@ -25,7 +26,7 @@ struct Entry<T> {
 }
 
 impl Cache {
-    /// In this folder; without one, nothing is remembered.
+    /// A cache in this folder; without a folder, nothing is cached.
     pub fn new(dir: Option<&Path>) -> Self {
         Self {
             dir: dir.map(Path::to_owned),
@@ -41,15 +42,15 @@ impl Cache {
         )
     }
 
-    /// What is remembered.
+    /// Returns the cached value.
     pub fn get<T: DeserializeOwned>(&self, kind: &str, of: &str) -> Option<T> {
         let text = std::fs::read(self.path(kind, of)?).ok()?;
         let entry: Entry<T> = serde_json::from_slice(&text).ok()?;
         (entry.of == of).then_some(entry.value)
     }
 
-    /// Remembers. Written beside its place and renamed, so that no reader ever
-    /// sees a half; the name beside it is this process's own.
+    /// Stores a value. The file is written under a temporary name of this process and
+    /// then renamed, so that no reader sees an incomplete file.
     pub fn put<T: Serialize>(&self, kind: &str, of: &str, value: &T) {
         let _ = self.try_put(kind, of, value);
     }
@@ -86,7 +87,7 @@ mod tests {
             sh.write_file(&files[0], broken).unwrap();
             assert_eq!(cache.get::<u32>("number", "of a"), None, "{broken}");
         }
-        // Without a folder, or with one that cannot be, there is no failure.
+        // A missing folder, or one that cannot be created, is not an error.
         Cache::new(None).put("number", "of a", &7);
         let nowhere = Cache::new(Some(&files[0].join("below-a-file")));
         nowhere.put("number", "of a", &7);

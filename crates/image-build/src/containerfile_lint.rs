@@ -1,8 +1,8 @@
 //! A linter for Containerfiles: our own rules, as a pure function of the text.
 //!
-//! It tells every violation at once, each with its line. It does not know what
-//! a script does that the Containerfile calls; caches, for instance, are the
-//! affair of `install.sh`, which made them.
+//! It reports every violation at once, each with its line. It does not know what a
+//! script does that the Containerfile calls; `install.sh`, for instance, has to remove
+//! the caches that it created itself.
 
 mod parse;
 mod rule;

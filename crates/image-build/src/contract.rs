@@ -7,7 +7,7 @@ use crate::error::Error;
 /// One check.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Check {
-    /// It holds.
+    /// Whether it passed.
     pub ok: bool,
     /// Its name.
     pub name: String,
@@ -21,8 +21,8 @@ pub struct Check {
 /// last line, `end <tab> N checks, M failed`.
 ///
 /// # Errors
-/// [`Error::Step`] if the last line is missing or counts other than the lines
-/// do: a contract that did not come to its end proves nothing.
+/// [`Error::Step`] if the last line is missing or counts other than the lines do: a
+/// contract that was interrupted proves nothing.
 pub fn parse(text: &str) -> Result<Vec<Check>, Error> {
     let broken = |detail: String| Error::Step {
         step: "contract".to_owned(),

@@ -28,12 +28,13 @@ pub enum Engine {
 /// The folder that holds the build: context, Containerfile, contract.
 pub const CONTEXT: &str = "containerfiles/custom-coreos";
 
-/// Name of the throw-away container of a contract under `buildah`. `RUN` stands
-/// for what no plan knows, and each run puts there what no other has: two builds
-/// at once have two containers, and one that a killed run left is in nobody's way.
+/// Name of the throw-away container of a contract under `buildah`. Each run replaces
+/// the placeholder `RUN` with an id of its own: two builds at the same time have two
+/// containers, and a container that a killed run left behind does not disturb later
+/// runs.
 const CONTRACT_CONTAINER: &str = "custom-coreos-contract-RUN";
 
-/// A call as a run makes it: with its own name of the container.
+/// A command with the run's own container name in place of the placeholder.
 pub fn in_run(call: &Invocation, run: &str) -> Invocation {
     let mut call = call.clone();
     for arg in &mut call.args {
@@ -45,7 +46,7 @@ pub fn in_run(call: &Invocation, run: &str) -> Invocation {
     call
 }
 
-/// Read by every engine alike: no network, no privilege, no pull.
+/// Options that every engine understands: no network, no privileges, no pull.
 const SANDBOX: [&str; 3] = [
     "--network=none",
     "--cap-drop=all",
@@ -77,8 +78,8 @@ impl Engine {
         labels: &[(&str, String)],
     ) -> Invocation {
         let mut args = vec!["build".to_owned()];
-        // The layer cache would keep yesterday's packages: neither the digests
-        // nor the command line change when a repository gets an update.
+        // The layer cache would keep outdated packages, because neither the digests nor
+        // the command line change when a package repository gets an update.
         args.push("--no-cache".to_owned());
         args.push(format!("--file={CONTEXT}/Containerfile"));
         args.push(format!("--tag={name}"));
@@ -87,11 +88,12 @@ impl Engine {
             // each step, which would stay behind on a laptop.
             Self::Podman | Self::Buildah => {
                 args.extend(["--layers=false".to_owned(), "--format=oci".to_owned()]);
-                // Everything was fetched, and looked at, by digest.
+                // Every image was already fetched by digest and checked.
                 args.push("--pull=never".to_owned());
             }
-            // Without these, the "image" is an index with an attestation in it.
-            // There is no way to forbid it a pull; it takes what it has.
+            // Without these options docker makes an index with an attestation instead
+            // of an image. A pull cannot be forbidden, but docker uses the local image
+            // if there is one.
             Self::Docker => args.extend(["--provenance=false".into(), "--load".into()]),
         }
         args.extend(
@@ -115,12 +117,12 @@ impl Engine {
         self.script(image, "contract.sh", variables)
     }
 
-    /// The same for any script of the build's folder.
+    /// Runs any script of the build's folder in the same way.
     pub fn script(self, image: &str, name: &str, variables: &[(&str, String)]) -> Vec<Invocation> {
         self.contained(image, name, variables, &SANDBOX, &["--read-only"])
     }
 
-    /// The same for a script that may use the network and write to `/var/tmp`.
+    /// Runs a script in the same way that may use the network and write to `/var/tmp`.
     /// The variables in `passed` come from the environment of the engine.
     pub fn reaching_script(
         self,
@@ -170,7 +172,7 @@ impl Engine {
             Self::Buildah => {
                 let name = format!("--name={CONTRACT_CONTAINER}");
                 let mut args = vec!["run".to_owned()];
-                // It has no `no-new-privileges`.
+                // Buildah has no option `no-new-privileges`.
                 let known = |option: &&&str| !option.starts_with("--security-opt");
                 args.extend(options.iter().filter(known).map(ToString::to_string));
                 args.extend(variables);
@@ -183,7 +185,7 @@ impl Engine {
         }
     }
 
-    /// What the contract leaves behind that must go, whatever came of it.
+    /// Removes what the contract leaves behind, whether it passed or not.
     pub fn contract_cleanup(self) -> Option<Invocation> {
         (self == Self::Buildah).then(|| self.call(["rm", CONTRACT_CONTAINER]))
     }

@@ -7,11 +7,11 @@ use version_discovery::{NotKnown, Question};
 
 use crate::gaps;
 
-/// Everything that ends a build without its answer. Negative verdicts ("no kmods
-/// yet") are answers, not errors; they have exit codes of their own.
+/// Everything that ends a build without a result. Negative verdicts ("no kmods yet")
+/// are answers, not errors; they have exit codes of their own.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// This machine: a file, a program, the environment, Ctrl-C.
+    /// An error of this machine: a file, a program, the environment, Ctrl-C.
     #[error(transparent)]
     Host(#[from] host::Error),
     /// `image.yaml` cannot be used.
@@ -26,22 +26,22 @@ pub enum Error {
     /// The same, of versions.
     #[error(transparent)]
     Version(#[from] version_discovery::Error),
-    /// The network door.
+    /// An error of a network request.
     #[error(transparent)]
     Remote(remote::Error),
     /// The command line asks for something impossible. Exit code 2.
     #[error("{0}")]
     Usage(String),
-    /// Nothing could be found out. Exit code 3.
+    /// The information that is needed could not be obtained. Exit code 3.
     #[error("could not find out: {0}")]
     Unknown(Unknown),
     /// The choice depends on something that could not be asked. Exit code 3.
     #[error("could not find out: {}", gaps_text(.0))]
     Undecided(Box<NotKnown>),
-    /// Going on could lose something. Exit code 4.
+    /// Refused because going on could destroy or overwrite something. Exit code 4.
     #[error("refused: {0}")]
     Refused(String),
-    /// A transfer failed for a reason that passes, but has not passed.
+    /// A transfer failed for a temporary reason, and still failed at the last attempt.
     #[error(
         "{last}\ngave up after {attempts} attempts: {trouble}{}",
         if *spent { "; this run has waited enough" } else { "" }
@@ -49,14 +49,14 @@ pub enum Error {
     GaveUp {
         /// How often it was tried.
         attempts: u32,
-        /// Of what kind the trouble was.
+        /// The kind of the error.
         trouble: &'static str,
         /// The run's budget is used up.
         spent: bool,
-        /// What was said the last time.
+        /// The message of the last attempt.
         last: Box<host::Error>,
     },
-    /// A step of a plan did not hold.
+    /// A step of a plan failed.
     #[error("{step}: {detail}")]
     Step {
         /// Which one.
@@ -64,8 +64,8 @@ pub enum Error {
         /// What was found.
         detail: String,
     },
-    /// An input of a lock is not there any more. Nothing brings it back, and
-    /// there may be a newer one: exit code 1.
+    /// An input of a lock does not exist any more. It cannot be restored, but there may
+    /// be a newer one: exit code 1.
     #[error(
         "the {what} {image} is no longer in its registry{}; sources of kmods delete old images \
          (ublue's after 90 days), Fedora its releases later; `cargo xtask build` takes what \
@@ -77,7 +77,7 @@ pub enum Error {
         what: &'static str,
         /// Which.
         image: Box<ImageRef>,
-        /// When it was certainly there.
+        /// When it certainly existed.
         seen: Option<Timestamp>,
     },
 }

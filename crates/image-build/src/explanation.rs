@@ -1,4 +1,4 @@
-//! `explain`: the whole judgement on one screen.
+//! `explain`: the whole decision with its reasons on one screen.
 
 use crate::inputs::FactsFiles;
 use host::Done;
@@ -18,7 +18,7 @@ use crate::resolve::decide;
 use crate::verdict;
 use crate::verdict::{sentence, token, word};
 
-/// Lines of a list that a tired person reads.
+/// The number of lines of a list that are shown, so that it stays easy to read.
 const MOST: usize = 6;
 
 /// The document of `explain --json`.
@@ -35,7 +35,7 @@ struct Document<'a> {
 /// `explain`.
 ///
 /// # Errors
-/// If something does not exist that has to.
+/// If something that is required does not exist.
 pub fn run(world: &World<'_>, args: &FactsFiles) -> Result<Done, Error> {
     let scope = Scope {
         lists: true,
@@ -68,7 +68,7 @@ pub fn run(world: &World<'_>, args: &FactsFiles) -> Result<Done, Error> {
     })
 }
 
-/// The screen.
+/// The text for the terminal.
 pub fn screen(config: &Config, upstream: &Upstream, choice: &Choice) -> Vec<String> {
     let mut lines = vec![format!("Fedora CoreOS {}", config.base.stream)];
     lines.extend(bases(upstream, choice));
@@ -125,7 +125,7 @@ fn bases(upstream: &Upstream, choice: &Choice) -> Vec<String> {
     lines
 }
 
-/// The verdict without what stands beside it.
+/// The verdict without its details.
 fn short(verdict: &BaseVerdict) -> String {
     match verdict {
         BaseVerdict::Taken => "TAKEN".to_owned(),
@@ -138,8 +138,8 @@ fn short(verdict: &BaseVerdict) -> String {
     }
 }
 
-/// What a source has for the kernels in question: something, nothing (and it
-/// said so), or no answer.
+/// What a source has for the kernels in question: some images, none (confirmed by its
+/// answer), or unknown, because it did not answer.
 fn has(source: &KmodsSource, choice: &Choice) -> String {
     let name = &source.name;
     let listed = match &source.kernels {
@@ -181,7 +181,7 @@ fn zfs(choice: &Choice) -> Vec<String> {
     columns(&shown.collect::<Vec<_>>())
 }
 
-/// What will happen if nobody does anything.
+/// What the next builds will do if nobody changes anything.
 fn expect(choice: &Choice) -> String {
     match &choice.outcome {
         Outcome::Go(_) => {

@@ -1,5 +1,5 @@
-//! Facts: what was read from the world, as plain data. They can be saved and
-//! replayed; everything that is decided is decided from them.
+//! Facts: what was read from outside, as plain data. They can be saved and replayed;
+//! every decision is made from them alone.
 
 use jiff::Timestamp;
 use registry_compat::{Answer, Digest, ImageRef, KmodTag};
@@ -9,17 +9,17 @@ use version_discovery::Arch;
 
 use crate::engine::Engine;
 
-/// What was found out about the world.
+/// The facts from upstream services and registries.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Upstream {
-    /// The moment that the judgement is for.
+    /// The moment for which the decision is made.
     pub now: Timestamp,
     /// Releases, kernels, kmods and OpenZFS, as far as the choice needs them.
     pub discovery: version_discovery::Upstream,
     /// The kmods images of the choice, one for each architecture.
     pub images: Vec<KmodsImage>,
-    /// What the first tag of `image.yaml` names; `None` if nobody had to know.
+    /// What the first tag of `image.yaml` names; `None` if it was not needed.
     pub published: Option<Answer<Inspected>>,
 }
 
@@ -31,15 +31,15 @@ pub struct KmodsImage {
     pub source: String,
     /// The architecture.
     pub arch: Arch,
-    /// What its tag says.
+    /// The versions in its tag.
     pub wanted: KmodTag,
     /// Its name.
     pub image: ImageRef,
-    /// What the registry says of it.
+    /// The registry's answer about it.
     pub answer: Answer<Inspected>,
 }
 
-/// What is known of the checkout and this machine.
+/// The facts about the checkout and this machine.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Local {
@@ -55,12 +55,13 @@ pub struct Local {
     pub engine: Engine,
     /// Its version, as it says it.
     pub engine_version: Option<String>,
-    /// Where a push of the published name goes, after `registries.conf`.
+    /// The registry location that a push of the published name goes to, according to
+    /// `registries.conf`.
     pub destination: ImageRef,
-    /// `registries.conf` calls that place insecure.
+    /// Whether `registries.conf` marks that registry as insecure.
     pub insecure: bool,
-    /// Why no virtual machine runs here but emulated, or none at all; nothing where
-    /// KVM is usable.
+    /// Why a virtual machine can run here only emulated, or not at all; `None` if KVM
+    /// is usable.
     #[serde(default)]
     pub no_kvm: Option<String>,
     /// The day in UTC, `20260721`, for the name of a published image.

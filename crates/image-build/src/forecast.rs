@@ -1,4 +1,4 @@
-//! `forecast`: what the streams ahead say about the weeks to come.
+//! `forecast`: what the streams ahead show about the coming weeks.
 
 use host::Done;
 use serde::Serialize;
@@ -61,7 +61,7 @@ pub fn run(world: &World<'_>) -> Result<Done, Error> {
     })
 }
 
-/// A kernel comes for which nothing could be built today.
+/// The warning about a coming kernel for which no image could be built today.
 fn breaks(forecast: &Forecast) -> bool {
     matches!(forecast, Forecast::Coming(coming) if matches!(coming.kmods, KmodsAhead::None(_)))
 }

@@ -1,5 +1,5 @@
-//! What could not be found out, in words: one cause is told once, however many
-//! questions it left without an answer.
+//! The messages about failed requests: a cause is reported once, even if several
+//! requests failed because of it.
 
 use version_discovery::Gap;
 
@@ -19,7 +19,7 @@ pub fn text(gaps: &[Gap]) -> String {
     all.join("; ")
 }
 
-/// The cause that all have in common, and who was asked.
+/// The common cause of all failures, and the servers that were asked.
 fn one_cause(gaps: &[Gap]) -> Option<(&str, String)> {
     let mut hosts: Vec<&str> = Vec::new();
     let mut common: Option<&str> = None;
@@ -84,7 +84,7 @@ mod tests {
             gap("https://b/x: 401; log in"),
         ];
         assert_eq!(text(&gaps).matches("could not ask for").count(), 2);
-        // One question keeps its own words.
+        // A single failure keeps its own message.
         assert!(text(&gaps[..1]).starts_with("could not ask for"));
     }
 }

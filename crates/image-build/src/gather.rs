@@ -1,5 +1,5 @@
-//! Reads the world into facts: Fedora, OpenZFS, the registries, the checkout. It
-//! writes nothing, and decides nothing but what has to be asked next.
+//! Reads facts from Fedora, OpenZFS, the registries and the checkout. It writes
+//! nothing, and decides only which request comes next.
 
 mod forecast;
 mod kernel;
@@ -34,8 +34,8 @@ use crate::facts::Local;
 /// The cache entry that says how each registry wants anonymous clients to log in.
 const MANNERS: &str = "what each registry asks of strangers";
 
-/// What gathering needs: the environment, the policy, the report, the cache, and
-/// the clients of the network door.
+/// What gathering needs: the environment, the policy, the report, the cache, and the
+/// clients for HTTP and the registries.
 pub struct World<'a> {
     /// The environment.
     pub env: &'a Env,
@@ -43,14 +43,14 @@ pub struct World<'a> {
     pub config: &'a Config,
     /// For progress lines on standard error.
     pub report: &'a Report,
-    /// Answers of earlier runs that never change.
+    /// Answers from earlier runs, of the kind that never changes.
     pub cache: Cache,
     agent: Agent,
     registries: OnceLock<Registries>,
 }
 
 impl<'a> World<'a> {
-    /// Opens no connection yet.
+    /// Creates it without opening a connection.
     pub fn new(env: &'a Env, config: &'a Config, report: &'a Report) -> Self {
         let waiter = sleeping(process::interrupted);
         let retries = config.retries.budget(env.seed, waiter);
@@ -91,7 +91,7 @@ impl<'a> World<'a> {
         Ok(self.registries.get_or_init(|| made))
     }
 
-    /// What asks over HTTP, with this run's budget of retries.
+    /// The HTTP client, with this run's budget of retries.
     pub fn agent(&self) -> &Agent {
         &self.agent
     }
@@ -140,7 +140,7 @@ impl<'a> World<'a> {
         })?)
     }
 
-    /// Why no virtual machine runs here but emulated, or none at all.
+    /// Why a virtual machine can run here only emulated, or not at all.
     fn no_kvm(&self) -> Option<String> {
         let mut programs = host::kvm::BOOT.into_iter().map(|(program, _)| program);
         let missing = programs.find(|program| self.env.program(program).is_none());
@@ -157,7 +157,7 @@ impl<'a> World<'a> {
         self.local_with(self.engine(engine)?)
     }
 
-    /// The same with an engine that need not be there: nothing is to be run.
+    /// The same for tasks that run no engine, so that it may be missing.
     ///
     /// # Errors
     /// If files cannot be read.
@@ -193,8 +193,8 @@ pub fn auth_files(env: &Env) -> AuthFiles {
     )
 }
 
-/// The version number in what an engine says of itself (`podman version 5.2.0`,
-/// `Docker version 27.1, build …`).
+/// The version number in an engine's own output (`podman version 5.2.0`, `Docker
+/// version 27.1, build …`).
 fn version(sh: &Shell, engine: Engine) -> Option<String> {
     let text = process::read(sh, &engine.version()).ok()?;
     let number = |word: &&str| word.starts_with(|c: char| c.is_ascii_digit());

@@ -1,4 +1,4 @@
-//! Where the inputs of a task come from: the world, saved facts, or a lock.
+//! Where the inputs of a task come from: upstream services, saved facts, or a lock.
 
 use std::path::{Path, PathBuf};
 
@@ -12,12 +12,12 @@ use crate::gather::{Scope, World};
 use crate::lock::Lock;
 use crate::resolve::{Resolution, decide, resolve as resolve_lock};
 
-/// Where facts come from, and go to.
+/// Where facts are read from, and saved to.
 #[derive(Debug, Clone, Default)]
 pub struct FactsFiles {
-    /// Use facts that were saved in this file, and ask nobody.
+    /// Use the facts that were saved in this file, and send no request.
     pub facts: Option<PathBuf>,
-    /// Save what was found out in this file.
+    /// Save the gathered facts in this file.
     pub save_facts: Option<PathBuf>,
 }
 
@@ -40,16 +40,16 @@ pub struct Resolved {
     pub resolution: Resolution,
 }
 
-/// Which facts about the checkout and the machine a replay takes.
+/// Which facts about the checkout and the machine a replay uses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Here {
-    /// The saved ones: an answer is wanted, and nothing is done.
+    /// The saved ones: only the answer is wanted, and nothing is built.
     Saved,
-    /// Those of now: a lock must not claim files that are not built.
+    /// The current ones: a lock must not name other files than those that are built.
     Now,
 }
 
-/// Gathers, or replays.
+/// Gathers facts, or replays saved ones.
 ///
 /// # Errors
 /// If something that has to exist does not.
@@ -81,7 +81,7 @@ pub fn gathered(
     Ok(facts)
 }
 
-/// Gathers, or replays, and decides.
+/// Gathers facts or replays saved ones, and decides what to build.
 ///
 /// # Errors
 /// If anything that the verdict depends on could not be found out.

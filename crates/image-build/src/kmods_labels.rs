@@ -1,4 +1,4 @@
-//! The labels by which an image of kmods says what it is for.
+//! The labels of a kmods image that name its kernel and ZFS version.
 
 /// Labels of fedora-zfs-kmods. Images of before 2025-10-18 have none; the ZFS
 /// label carries the tag's prefix (`zfs-2.4.2`).

@@ -1,11 +1,10 @@
-//! From the world to a verified image on this machine.
+//! From upstream releases to a verified image on this machine.
 //!
-//! [`gather`] asks Fedora, OpenZFS, GitHub and the registries, and pins every
-//! answer by digest: plain [`facts`]. [`resolve`] makes of them the [`lock`], the
-//! whole list of a build's inputs, or says why nothing can be built yet.
-//! [`skip`] compares it with what is published. [`engine`] writes the command
-//! lines of `podman`, `buildah` and `docker`; [`contract`] reads what the built
-//! image says of itself.
+//! [`gather`] asks Fedora, OpenZFS, GitHub and the registries, and pins every answer by
+//! digest: plain [`facts`]. [`resolve`] turns them into the [`lock`], the whole list of
+//! a build's inputs, or says why nothing can be built yet. [`skip`] compares it with
+//! what is published. [`engine`] writes the command lines of `podman`, `buildah` and
+//! `docker`; [`contract`] reads the report of the checks that run in the built image.
 //!
 //! Everything but [`gather`] and [`transfer`] is pure. May import: `host`,
 //! `image-config`, `remote`, `signatures`, and the named crates but

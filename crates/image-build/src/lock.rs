@@ -14,8 +14,8 @@ use crate::error::Error;
 /// The version of the document below. A reader refuses any other.
 pub const SCHEMA: u32 = 2;
 
-/// All inputs. Deterministic: the same facts give the same bytes, and neither
-/// the hour nor the machine is in it.
+/// All inputs. Deterministic: the same facts give the same bytes, and it records
+/// neither the time nor the machine.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Lock {
@@ -27,18 +27,18 @@ pub struct Lock {
     pub zfs: ZfsVersion,
     /// One entry for each architecture of `image.yaml`, in its order.
     pub targets: Vec<Target>,
-    /// Every other image that the Containerfile builds on, by digest. There is
-    /// none; a test holds that.
+    /// Every other image that the Containerfile builds on, by digest. There is none; a
+    /// test checks that.
     pub other_images: Vec<ImageRef>,
     /// Digest over the files of `containerfiles/custom-coreos`.
     pub containerfiles: Digest,
     /// Digest over the files of the Ignition sources' folder.
     pub ignition: Digest,
-    /// The parts of `image.yaml` that reach into the image.
+    /// The parts of `image.yaml` that change the image.
     pub policy: Policy,
-    /// Why these inputs. No part of the fingerprint.
+    /// Why these inputs were chosen. Not part of the fingerprint.
     pub judgement: Judgement,
-    /// With what it is built. No part of the fingerprint.
+    /// The programs that build it. Not part of the fingerprint.
     pub tools: Tools,
 }
 
@@ -62,14 +62,14 @@ pub struct Target {
     pub base: Digest,
     /// Its kernel.
     pub kernel: KernelVersion,
-    /// How the kernel was learnt. No part of the fingerprint.
+    /// How the kernel version was found out. Not part of the fingerprint.
     pub kernel_source: KernelSource,
     /// The kmods image, by tag.
     pub kmods: ImageRef,
-    /// What the tag named.
+    /// The digest that the tag named.
     pub kmods_digest: Digest,
-    /// The folder of the RPMs in it. The root is not written, as in the locks of
-    /// before there was a choice.
+    /// The folder of the RPMs in it. The root folder is not written, so that the lock
+    /// is the same as those from before this setting existed.
     #[serde(default = "root", skip_serializing_if = "Folder::is_root")]
     pub kmods_path: Folder,
 }
@@ -86,10 +86,10 @@ pub struct Policy {
     pub packages: Packages,
     /// Units.
     pub units: Units,
-    /// Lints that are not made.
+    /// Lints that are skipped.
     pub lint_skips: Vec<LintSkip>,
-    /// Whether a host judges itself. Not written where it does not, as in the locks
-    /// of before there was a choice.
+    /// Whether a host checks its own health after an update. Not written if it does
+    /// not, so that the lock is the same as those from before this setting existed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub heal: Option<Heal>,
 }
@@ -106,15 +106,15 @@ pub struct Judgement {
     pub bases_passed_over: Vec<PassedOver>,
     /// Newer releases of the series, the newest first.
     pub zfs_passed_over: Vec<PassedOver>,
-    /// Why it is built though nothing changed (`--force`).
+    /// The reason for building although nothing changed (`--force`).
     pub forced: Option<Reason>,
 }
 
-/// The verdict, without what is another every day.
+/// The verdict, without the values that change every day.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Verdict {
-    /// No newer base came into question.
+    /// There was no newer base to consider.
     Go,
     /// The base is held back.
     Hold {
@@ -124,12 +124,12 @@ pub enum Verdict {
         estimated: bool,
         /// The newest base.
         newest: FcosVersion,
-        /// What it lacks.
+        /// What is missing for it.
         why: String,
     },
 }
 
-/// A version that was not taken.
+/// A version that was not chosen.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct PassedOver {
@@ -210,7 +210,7 @@ impl Lock {
             step: format!("lock in {place}"),
             detail,
         };
-        /// Read first, so that a newer document is called just that.
+        /// Read first, so that the error for a newer document names its version.
         #[derive(Deserialize)]
         struct Version {
             schema: u32,
@@ -239,10 +239,10 @@ impl Lock {
         serde_json::from_str::<Any>(text).ok()?.base.version
     }
 
-    /// A digest over the inputs: two builds of the same fingerprint have the
-    /// same. How they came to be chosen, and what they are built with, is not
-    /// in it, or the same image would be built again each time that Fedora
-    /// lists a release which is not taken anyway.
+    /// A digest over the inputs: two builds with the same fingerprint have the same
+    /// inputs. The reasons for the choice and the build programs are not part of it;
+    /// otherwise the same image would be built again each time that Fedora lists a
+    /// release that is not chosen anyway.
     ///
     /// # Errors
     /// As [`Self::to_line`].

@@ -1,5 +1,5 @@
-//! The key that the checkout's own policy demands of an image: what a host of it
-//! will ask for.
+//! The key that the checkout's signature policy requires for an image. A host that runs
+//! the image will require the same key.
 
 use std::path::{Path, PathBuf};
 
@@ -10,7 +10,7 @@ use signatures::trust::Trust;
 use crate::engine::CONTEXT;
 use crate::error::Error;
 
-/// The folder of the files that are laid over the image.
+/// The folder of the files that are copied into the image.
 pub fn rootfs() -> PathBuf {
     PathBuf::from(CONTEXT).join("rootfs")
 }

@@ -21,7 +21,7 @@ use crate::lock::{
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Resolution {
-    /// This, pinned.
+    /// These inputs, pinned.
     Lock(Box<Lock>),
     /// Nothing can be built yet. Exit code 10.
     NotYet(Box<NotYet>),
@@ -31,14 +31,14 @@ pub enum Resolution {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct NotYet {
-    /// What is waited for.
+    /// What the build has to wait for.
     pub waiting: Waiting,
     /// If it is kmods: what is missing, and what exists instead.
     #[serde(flatten)]
     pub missing: Option<Missing>,
-    /// The image that was wanted, of the first source.
+    /// The wanted kmods image of the first source.
     pub image: Option<String>,
-    /// Where the makers of each source can be found.
+    /// The web page of each source's maintainers.
     pub projects: Vec<String>,
 }
 
@@ -48,12 +48,12 @@ pub fn decide(config: &Config, upstream: &Upstream) -> Choice {
     choose(&upstream.discovery, &policy, upstream.now)
 }
 
-/// Makes a choice into a lock, or says why there is none.
+/// Turns a choice into a lock, or says why there is none.
 ///
 /// # Errors
-/// [`Error::Undecided`] if something could not be asked: that is never "no
-/// kmods". [`Error::Refused`] if the configuration has to be edited first.
-/// [`Error::Step`] if a kmods image does not say of itself what its tag says.
+/// [`Error::Undecided`] if a request failed: that never counts as "no kmods".
+/// [`Error::Refused`] if the configuration has to be edited first. [`Error::Step`] if a
+/// kmods image's labels do not match its tag.
 pub fn resolve(
     config: &Config,
     upstream: &Upstream,
@@ -187,7 +187,7 @@ fn not_yet(config: &Config, upstream: &Upstream, waiting: &Waiting) -> NotYet {
     }
 }
 
-/// What the newest base lacks, if that is why nothing is built.
+/// What is missing for the newest base, if that is why nothing is built.
 fn obstacle(waiting: &Waiting) -> Option<&Obstacle> {
     match waiting {
         Waiting::NewestNotBuildable { held, .. }
@@ -221,7 +221,7 @@ fn missing(config: &Config, upstream: &Upstream, obstacle: &Obstacle) -> Option<
     }
     match judge(&wanted, &tags) {
         Kmods::Missing(missing) => Some(missing),
-        // It exists, for one architecture of several, or against a pin.
+        // The image exists, but not for all architectures, or a pin excludes it.
         Kmods::Compatible(_) => None,
     }
 }
@@ -265,11 +265,11 @@ fn labels_agree(
     Ok(())
 }
 
-/// Whether an image of ublue's is for the kernel that its tag says. All of them
-/// have this label, so one without it is something else.
+/// Checks that an image from ublue is for the kernel in its tag. All of their kmods
+/// images have this label, so an image without it is not one of them.
 ///
 /// # Errors
-/// [`Error::Step`] if it is not, or does not say.
+/// [`Error::Step`] if it is for another kernel, or has no such label.
 pub(crate) fn kernel_agrees(
     image: &ImageRef,
     kernel: &KernelVersion,

@@ -1,5 +1,5 @@
-//! Whether there is anything to build: the inputs of today against those of the
-//! published image. Pure.
+//! Finds out whether there is anything to build: compares today's inputs with those of
+//! the published image. Pure.
 
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -10,7 +10,7 @@ use serde::Serialize;
 use crate::error::Error;
 use crate::lock::{LOCK_LABEL, Lock};
 
-/// A published image that is what would be built.
+/// A published image that has the same inputs as today's build would have.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct UpToDate {
@@ -22,15 +22,15 @@ pub struct UpToDate {
     pub fingerprint: Digest,
 }
 
-/// What is published, seen from what would be built.
+/// The published image compared with today's build.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Published {
-    /// The same, and young enough.
+    /// The same inputs, and recent enough.
     UpToDate(UpToDate),
-    /// The same, but so many days old that its packages want an update; `None`
-    /// if the image does not say how old it is.
+    /// The same inputs, but built so many days ago that its packages need an update;
+    /// `None` if the image has no build date.
     Old(Option<i64>),
-    /// Of other inputs, not by this project, or not there.
+    /// Other inputs, not built by this project, or nothing is published.
     Other,
 }
 
@@ -48,7 +48,7 @@ pub fn published(
         return Ok(Published::Other);
     };
     let label = found.labels.get(LOCK_LABEL);
-    // A lock of another schema is one of other inputs.
+    // A lock of another schema counts as one with other inputs.
     let theirs = label.and_then(|text| Lock::parse(text, LOCK_LABEL).ok());
     let fingerprint = lock.fingerprint()?;
     match theirs {
@@ -59,8 +59,8 @@ pub fn published(
         return Ok(Published::Old(None));
     };
     let age = (now.as_second() - created.as_second()).div_euclid(86_400);
-    // A date in the future is a wrong clock there or here, and no reason to
-    // wait until it is true.
+    // A date in the future comes from a wrong clock there or here; it must not delay
+    // builds until that date.
     if !(0..i64::from(rebuild_after)).contains(&age) {
         return Ok(Published::Old(Some(age)));
     }

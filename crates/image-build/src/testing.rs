@@ -1,4 +1,4 @@
-//! Facts for tests: one place, so that a new field is one edit.
+//! Facts for tests, in one place, so that a new field needs only one edit.
 #![expect(clippy::unwrap_used, reason = "test support")]
 
 use std::collections::BTreeMap;

@@ -1,4 +1,5 @@
-//! Running what goes out over the network: again, if its trouble passes.
+//! Runs programs that transfer over the network, and repeats them after a temporary
+//! failure.
 
 use host::process;
 use host::process::Invocation;
@@ -10,9 +11,9 @@ use xshell::Shell;
 use crate::engine::passing;
 use crate::error::Error;
 
-/// Runs a transfer until it is done, its trouble is none that passes, or the
-/// attempts or the run's budget are used up. It may be done twice without harm:
-/// what is fetched or pushed is known by its digest.
+/// Runs a transfer until it succeeds, fails for a permanent reason, or the attempts or
+/// the run's budget are used up. Repeating it is safe, because everything that is
+/// fetched or pushed is identified by its digest.
 ///
 /// # Errors
 /// The last failure, with how often it was tried.

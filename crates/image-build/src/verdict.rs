@@ -55,7 +55,7 @@ pub fn newest_zfs(config: &Config, upstream: &Upstream) -> Option<String> {
     Some(newest.to_string())
 }
 
-/// The newest release that came into question.
+/// The newest release that was considered.
 pub fn newest_base(choice: &Choice) -> Option<&BaseCandidate> {
     choice
         .bases

@@ -1,5 +1,5 @@
-//! Sections `github` and `alarm`: whose repository it is, and when a person is
-//! called.
+//! Sections `github` and `alarm`: the repository at GitHub, and when a person is
+//! notified.
 
 use std::fmt;
 use std::str::FromStr;
@@ -20,17 +20,17 @@ pub struct Github {
     pub repository: Option<Project>,
 }
 
-/// When a person is called, and how.
+/// When and how a person is notified.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Alarm {
-    /// The published image may be so old; 0 asks for no age.
+    /// The greatest allowed age of the published image; 0 turns this check off.
     #[serde(default = "image_age_days")]
     pub image_age_days: u32,
     /// The label of the issue.
     #[serde(default = "label")]
     pub label: Label,
-    /// Where a message goes besides.
+    /// A further address that gets the message.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub webhook: Option<Webhook>,
 }
@@ -45,7 +45,7 @@ impl Default for Alarm {
     }
 }
 
-/// Two weeks: an image of unchanged inputs is built again after one.
+/// Two weeks, because an image with unchanged inputs is built again after one week.
 fn image_age_days() -> u32 {
     14
 }
@@ -55,7 +55,7 @@ fn label() -> Label {
 }
 
 impl Alarm {
-    /// What does not go with an image that is built again every so many days.
+    /// Values that contradict the number of days after which an image is built again.
     pub(super) fn contradiction(&self, rebuild_after_days: u32) -> Option<String> {
         let days = self.image_age_days;
         (1..=rebuild_after_days).contains(&days).then(|| {
@@ -68,8 +68,8 @@ impl Alarm {
     }
 }
 
-/// An address that takes messages: itself, or where it is kept, since whoever
-/// knows it may write there.
+/// An address that takes messages: the address itself, or the place where it is kept
+/// secret, since everybody who knows it can send messages there.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Webhook {
     /// Written in `image.yaml`.

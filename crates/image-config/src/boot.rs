@@ -1,5 +1,5 @@
-//! `boot` in `image.yaml`: whether an image is booted before a tag moves, and how
-//! a host judges itself after an update.
+//! `boot` in `image.yaml`: whether an image is booted before a tag moves, and how a
+//! host checks its own health after an update.
 
 use std::fmt;
 
@@ -15,8 +15,8 @@ use crate::types::{Reason, Unique, UnitName};
 pub enum Gate {
     /// Always: with KVM, or emulated, which takes minutes.
     Required,
-    /// Where the machine that publishes has KVM; elsewhere the plan says that it is
-    /// not.
+    /// Where the machine that publishes has KVM; elsewhere it is not booted, and the
+    /// plan says so.
     #[default]
     IfKvm,
     /// Never; `reason` says why.
@@ -33,7 +33,7 @@ impl fmt::Display for Gate {
     }
 }
 
-/// A unit that may fail in the boot that is tried, and why.
+/// A unit that may fail in the test boot, and why.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct AllowedFailure {
@@ -53,7 +53,7 @@ pub struct Boot {
     /// Why not, where it is `never`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<Reason>,
-    /// Units that may fail in that boot.
+    /// Units that may fail in the test boot.
     #[serde(skip_serializing_if = "empty")]
     pub allow_failed: Unique<AllowedFailure>,
 }
@@ -114,7 +114,7 @@ impl<'de> Deserialize<'de> for Boot {
 }
 
 impl Boot {
-    /// What does not go together.
+    /// Values that contradict each other.
     pub(crate) fn contradiction(&self) -> Option<String> {
         (self.gate == Gate::Never && self.reason.is_none()).then(|| {
             "`never` needs a `reason`: an image that does not boot is found by the hosts then"
@@ -147,7 +147,7 @@ mod tests {
         assert!(read("never").unwrap().contradiction().is_some());
         let boot = read("{gate: never, reason: no machine with KVM}").unwrap();
         assert_eq!(boot.contradiction(), None);
-        // What `config` prints is read again.
+        // The output of `config` must be readable as input.
         let printed = serde_yaml::to_string(&boot).unwrap();
         assert_eq!(read(&printed).unwrap(), boot);
     }

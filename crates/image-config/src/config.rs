@@ -27,9 +27,9 @@ use crate::retries::Retries;
 use crate::signing::{Inputs, Signing};
 use crate::types::{Name, Owner, PackageName, Reason, Unique, UnitName, Url};
 
-/// The tag of the history of publications. Fixed, so that it is found, and that
-/// the clean-up knows it: neither a name for good nor one that hosts follow may
-/// be this.
+/// The tag of the history of publications. It is fixed, so that every program finds it
+/// and the clean-up recognises it: neither a permanent tag nor one that hosts follow
+/// may have this name.
 pub const HISTORY_TAG: &str = "history";
 
 /// The whole of `image.yaml`.
@@ -57,19 +57,20 @@ pub struct Config {
     /// systemd units.
     #[serde(default)]
     pub units: Units,
-    /// Checks of `bootc container lint` that are not made.
+    /// Checks of `bootc container lint` that are skipped.
     #[serde(default)]
     pub lint_skips: Vec<LintSkip>,
     /// Whether the image is booted before a tag moves.
     #[serde(default)]
     pub boot: Boot,
-    /// Whether a host judges itself after an update. Without it, it does not.
+    /// Whether a host checks its own health after an update. Without this section it
+    /// does not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub heal: Option<Heal>,
-    /// What is asked of base and kmods.
+    /// The signatures that base and kmods must have.
     #[serde(default)]
     pub inputs: Inputs,
-    /// With which key a publication is signed.
+    /// The key that a publication is signed with.
     #[serde(default)]
     pub signing: Signing,
     /// What the clean-up keeps.
@@ -84,13 +85,13 @@ pub struct Config {
     /// The repository at GitHub.
     #[serde(default)]
     pub github: Github,
-    /// When a person is called.
+    /// When a person is notified.
     #[serde(default)]
     pub alarm: Alarm,
     /// The machines that build.
     #[serde(default)]
     pub ci: Ci,
-    /// Services that are asked.
+    /// Addresses of the services that are used.
     #[serde(default)]
     pub urls: Urls,
 }
@@ -113,8 +114,8 @@ pub struct Image {
     /// The tags that a publication moves.
     #[serde(default = "defaults::tags")]
     pub tags: Unique<Tag>,
-    /// The tag that an image is pushed under before it is proven. It moves with
-    /// every attempt, so that a failed one leaves no litter.
+    /// The tag that an image is pushed under before it is proven. It moves with every
+    /// attempt, so that a failed one leaves no additional tag.
     #[serde(default = "defaults::candidate")]
     pub candidate: Tag,
 }
@@ -182,7 +183,7 @@ pub struct LintSkip {
     pub reason: Reason,
 }
 
-/// Services that are asked, for mirrors and rehearsals.
+/// Addresses of the services that are used; they can be changed for mirrors and tests.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Urls {
@@ -250,7 +251,7 @@ impl Config {
         }
     }
 
-    /// Values that are each fine but not together: the key at fault, and why.
+    /// Values that are each valid but contradict each other: the key at fault, and why.
     fn contradictions(&self) -> Option<(&'static str, String)> {
         if self.architectures.is_empty() {
             return Some(("architectures", "at least one architecture".into()));
@@ -341,8 +342,8 @@ impl Config {
         stream.err().map(|error| ("stream", error.to_string()))
     }
 
-    /// The units of the image: those of the file, and the one that judges a host
-    /// where the file has it judge.
+    /// The units of the image: those of the file, and the health check unit if the file
+    /// enables it.
     pub fn units_of_image(&self) -> Units {
         let mut units = self.units.clone();
         if let (Some(_), Ok(unit)) = (&self.heal, heal::UNIT.parse())
@@ -356,7 +357,7 @@ impl Config {
     /// The repository that is published to.
     ///
     /// # Errors
-    /// Never for a config that was parsed: [`Config::parse`] has held it.
+    /// Never for a config that was parsed: [`Config::parse`] has checked it.
     pub fn repository(&self) -> Result<Repository, Error> {
         let Image {
             registry,

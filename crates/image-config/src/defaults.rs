@@ -1,5 +1,5 @@
-//! The values that the stock `image.yaml` need not write. Each parses; a
-//! test builds a config of them.
+//! The default values, which the stock `image.yaml` can leave out. Each parses; a test
+//! builds a config of them.
 #![expect(clippy::expect_used, reason = "constants, held by a test")]
 
 use registry_compat::{Repository, Tag, TagForm};

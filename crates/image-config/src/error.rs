@@ -18,7 +18,7 @@ pub enum Error {
         /// All of them, in its order.
         problems: Vec<Problem>,
     },
-    /// A value made of several others is not what it must be.
+    /// A value that is composed of several others is invalid.
     #[error(transparent)]
     Malformed(#[from] registry_compat::Error),
     /// A kmods image cannot be named for this kernel.
@@ -41,7 +41,7 @@ impl Failure for Error {
 
     fn kind(&self) -> Kind<'_> {
         match self {
-            // A kernel that no source of kmods can name.
+            // The kernel's version cannot be part of a kmods tag.
             Self::NoFedora { .. } => Kind::Step("kmods"),
             Self::Invalid { .. } => Kind::Configuration,
             Self::Malformed(_) => Kind::Other,
@@ -56,7 +56,7 @@ fn all(path: &Path, problems: &[Problem]) -> String {
         if !text.is_empty() {
             text.push('\n');
         }
-        // Into a text it cannot fail.
+        // Writing to a `String` cannot fail.
         let _ = problem.write(&path, &mut text);
     }
     text

@@ -1,5 +1,5 @@
-//! `heal` in `image.yaml`: whether a host judges itself after an update, and goes
-//! back to the image before it.
+//! `heal` in `image.yaml`: whether a host checks its own health after an update, and
+//! goes back to the previous image if it is unhealthy.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,10 +7,10 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use version_discovery::Error;
 
-/// The unit that judges.
+/// The unit that checks the health.
 pub(crate) const UNIT: &str = "custom-coreos-health.service";
 
-/// How many minutes a host has for becoming well: from 1 to 120.
+/// How many minutes a host has to become healthy: from 1 to 120.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Minutes(u16);
 
@@ -51,11 +51,11 @@ impl<'de> Deserialize<'de> for Minutes {
     }
 }
 
-/// A host that judges itself.
+/// The settings of a host that checks its own health.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Heal {
-    /// How long it has for becoming well after a boot.
+    /// How long it has to become healthy after a boot.
     pub minutes: Minutes,
 }
 

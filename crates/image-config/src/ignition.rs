@@ -22,12 +22,12 @@ pub struct Ignition {
     /// Where the page is published; GitHub Pages of the owner by default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub url: Option<Url>,
-    /// Findings of the lints that are meant so.
+    /// Findings of the lints that are intended.
     #[serde(default)]
     pub allow: Vec<Allow>,
 }
 
-/// A finding that is meant so, and why.
+/// A finding that is intended, and why.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Allow {
@@ -36,7 +36,7 @@ pub struct Allow {
     /// The source below the folder, such as `nas.bu`; all without one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub file: Option<Name>,
-    /// Why it is meant so.
+    /// Why it is intended.
     pub reason: Reason,
 }
 

@@ -1,4 +1,5 @@
-//! `base.signature` in `image.yaml`: who vouches for the base image, and where.
+//! `base.signature` in `image.yaml`: who signs the base image, and where the signatures
+//! are.
 
 use std::fmt;
 use std::str::FromStr;
@@ -16,7 +17,8 @@ pub struct BaseSignature {
     /// Where the signatures are; what `registries.d` calls `lookaside`.
     #[serde(default = "lookaside")]
     pub lookaside: Url,
-    /// Where the public keys are. Nothing in it is trusted for being there.
+    /// Where the public keys are. A key in this file is trusted only if its fingerprint
+    /// is one of the trusted ones.
     #[serde(default)]
     pub keyring: Keyring,
     /// The keys that are trusted, by their whole fingerprint.
@@ -70,8 +72,8 @@ impl FromStr for Keyring {
 
 version_discovery::serde_as_text!(Keyring);
 
-/// The fingerprint of an OpenPGP key, in capitals. A short key id is none: such
-/// ids can be made at will.
+/// The fingerprint of an OpenPGP key, in capitals. A short key id is not accepted,
+/// because keys with a chosen short id can be generated.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fingerprint(String);
 

@@ -15,26 +15,26 @@ use crate::{Folder, Name, Url, defaults};
 pub struct Kmods {
     /// Repository.
     pub image: Repository,
-    /// What its tags say.
+    /// The versions that its tags name.
     #[serde(flatten)]
     pub naming: Naming,
     /// The folder of the RPMs in its images.
     pub path: Folder,
-    /// Where to look when there are none.
+    /// The page to look at when there are no kmods.
     pub project: Url,
     /// Public key of its cosign signatures, a file of the checkout.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub key: Option<Name>,
 }
 
-/// What the tags of a source say.
+/// The versions that the tags of a source name.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Naming {
     /// Both versions, in this form.
     Tag(TagForm),
-    /// The kernel only, as those of ublue's `akmods-zfs`; which ZFS it is, only
-    /// the image itself says.
+    /// The kernel only, as in the tags of ublue's `akmods-zfs`; the ZFS version can
+    /// only be read from the image.
     Flavor(AkmodsFlavor),
 }
 
@@ -42,7 +42,8 @@ impl Kmods {
     /// The tag of the image for this pair.
     ///
     /// # Errors
-    /// If there can be none: a kernel that is of no Fedora, a very long one.
+    /// If no such tag is possible: the kernel is not one of Fedora's, or its version is
+    /// too long.
     pub fn tag(&self, wanted: &KmodTag) -> Result<Tag, Error> {
         match &self.naming {
             Naming::Tag(form) => Ok(form.render(wanted)?),
@@ -66,7 +67,7 @@ impl Kmods {
     }
 }
 
-/// As it is written.
+/// The form in the file.
 #[derive(Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 struct Written {

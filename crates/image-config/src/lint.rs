@@ -19,9 +19,9 @@ pub enum Lint {
     UnitWithoutInstall,
     /// An image without a digest or a signature.
     UnpinnedImage,
-    /// Something fetched that could be anything.
+    /// A download whose content is not verified.
     UnverifiedSource,
-    /// An SSH key of which nobody knows whose it is.
+    /// An SSH key without a comment that names its owner.
     KeyWithoutComment,
     /// Nobody can log in.
     NoKey,

@@ -81,7 +81,7 @@ impl Default for Policy {
 }
 
 impl Policy {
-    /// The policy as it is judged by.
+    /// The policy in the form that the choice of versions uses.
     pub fn of(&self, series: Series) -> version_discovery::Policy {
         let hold = Rule::Hold {
             max_days: self.hold_days,
@@ -107,13 +107,14 @@ impl Policy {
         pin.and_then(|pin| pin.kmods_digest.as_ref())
     }
 
-    /// Values that are each fine but not together: the key at fault, and why.
+    /// Values that are each valid but contradict each other: the key at fault, and why.
     pub(super) fn contradiction(&self, series: Series) -> Option<(&'static str, String)> {
         match (&self.pin, self.rule) {
             (None, RuleName::Pin) => {
                 Some(("rule", "`pin` needs the section `pin` below it".into()))
             }
-            // It would lie there, seem to hold, and run out unseen.
+            // Limits without `rule: pin` would have no effect, although they look as if
+            // they were in force.
             (Some(_), RuleName::Newest | RuleName::Hold) => {
                 Some(("pin", "it has no effect without `rule: pin`".into()))
             }

@@ -1,9 +1,9 @@
-//! All that is wrong with a document at once, each with its place, in the words of
-//! a person.
+//! Reports all errors of a document at once, each with its line and column, in plain
+//! words.
 //!
 //! serde stops at the first error. So the entry that it stopped at is taken out of a
-//! copy, or a missing one is put in, and the copy is read again, until nothing is
-//! left to say. What is wrong only because of that is not said.
+//! copy, or a missing one is put in, and the copy is read again, until there are no
+//! more errors. Errors that only these changes caused are not reported.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -13,24 +13,26 @@ use serde::de::DeserializeOwned;
 
 use crate::words::{missing_key, plain, suggestion, unknown_key};
 
-/// More than anybody mends at once; and an end, whatever the document is.
+/// The largest number of errors that are reported. It is more than anybody corrects at
+/// once, and it ends the loop for every document.
 const MOST: usize = 50;
 
-/// One thing that is wrong.
+/// One error in the document.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
     /// Line and column, from 1.
     pub place: Option<(usize, usize)>,
-    /// What is wrong.
+    /// The error message.
     pub detail: String,
     /// The line with a mark under the place, as cargo shows it.
     snippet: Option<String>,
 }
 
 impl Problem {
-    /// With the line that it is about, where the document has it.
+    /// A problem with its source line, if it has a place in the document.
     pub fn new(text: &str, place: Option<(usize, usize)>, detail: String) -> Self {
-        // What the message hides, the line would show.
+        // A message that hides a value must not have the line, which would show the
+        // value.
         let hidden = detail.contains("`…`");
         let snippet = place
             .filter(|_| !hidden)
@@ -42,7 +44,7 @@ impl Problem {
         }
     }
 
-    /// For a file of this name.
+    /// The text of the problem for a file of this name.
     pub(crate) fn write(&self, path: &str, f: &mut dyn fmt::Write) -> fmt::Result {
         match self.place {
             Some((line, column)) => write!(f, "{path}:{line}:{column}: {}", self.detail)?,
@@ -55,7 +57,7 @@ impl Problem {
     }
 }
 
-/// The line with carets under what begins at that column.
+/// The line with carets under the key or value that begins at that column.
 fn snippet(text: &str, line: usize, column: usize) -> Option<String> {
     let shown = text.lines().nth(line.checked_sub(1)?)?;
     let at: usize = shown
@@ -73,7 +75,7 @@ fn snippet(text: &str, line: usize, column: usize) -> Option<String> {
     Some(shown.trim_end().to_owned())
 }
 
-/// How long the value or the key is that a text begins with.
+/// The length of the value or key at the beginning of a text.
 fn word(text: &str) -> usize {
     if let Some(quote) = text.chars().next().filter(|c| "\"'".contains(*c)) {
         let rest = &text[1..];
@@ -112,7 +114,7 @@ pub(crate) fn read<T: DeserializeOwned>(text: &str) -> Result<T, Vec<Problem>> {
     Err(problems)
 }
 
-/// An error of the library, taken apart.
+/// The parts of an error of the YAML library.
 struct Found {
     /// In the copy.
     place: Option<(usize, usize)>,
@@ -158,7 +160,7 @@ impl Found {
     }
 }
 
-/// The document, as it is mended.
+/// The copy of the document in which errors are removed one by one.
 struct Copy {
     /// Each line, and the number that it has in the document.
     lines: Vec<(Option<usize>, String)>,
@@ -191,8 +193,8 @@ impl Copy {
         self.lines.get(line.checked_sub(1)?)?.0
     }
 
-    /// Where it is in the document. What is missing is missed where the key of its
-    /// mapping stands.
+    /// Where it is in the document. For a missing key, it is the place of the key of
+    /// its mapping.
     fn place(&self, found: &Found) -> Option<(usize, usize)> {
         let (line, column) = found.place?;
         let Some((original, text)) = self.lines.get(line.checked_sub(1)?) else {
@@ -210,7 +212,7 @@ impl Copy {
         Some(((*original)?, column))
     }
 
-    /// Whether this is wrong because of what was taken out before.
+    /// Whether this error is only a consequence of an entry that was taken out before.
     fn is_mended(&self, found: &Found) -> bool {
         if let Some(key) = missing_key(&found.message) {
             return self.taken.contains(&joined(&found.path, key));
@@ -219,7 +221,7 @@ impl Copy {
             let original = self.original(line);
             original.is_some_and(|line| self.touched.contains(&line))
         };
-        // Of a list nothing may be left.
+        // All items of a list may have been taken out.
         let items = format!("{}[", found.path);
         let emptied = found.message.starts_with("invalid type: unit value")
             && self.taken.iter().any(|path| path.starts_with(&items));
@@ -234,14 +236,14 @@ impl Copy {
         let Some((line, column)) = found.place else {
             return false;
         };
-        // A document that is no YAML has no entries.
+        // A document that is not YAML has no entries.
         if found.path.is_empty() && unknown_key(&found.message).is_none() {
             return false;
         }
         match unknown_key(&found.message) {
             Some(key) => {
                 self.taken.insert(joined(&found.path, key));
-                // The one that was meant is not missing besides.
+                // The key that was probably meant is not reported as missing too.
                 let meant = suggestion(&found.message);
                 self.taken
                     .extend(meant.map(|meant| joined(&found.path, meant)));
@@ -259,7 +261,7 @@ impl Copy {
             return false;
         };
         let before: String = text.chars().take(column).collect();
-        // Behind a key the value begins, on its line or on the next ones.
+        // The value begins after its key, on the same line or on one of the next.
         let mut first = line;
         if before.trim_matches([' ', '-']).is_empty() && !starts_entry(text, column) {
             first = self.above(line, indent(text)).unwrap_or(line);
@@ -283,7 +285,7 @@ impl Copy {
         true
     }
 
-    /// The nearest line above that is indented less.
+    /// The nearest line above with less indentation.
     fn above(&self, line: usize, columns: usize) -> Option<usize> {
         let less = |at: &usize| !self.is_empty(*at) && indent(&self.lines[*at].1) < columns;
         (0..line).rev().find(less)
@@ -293,7 +295,7 @@ impl Copy {
         self.lines[line].1.trim().is_empty()
     }
 
-    /// Puts an entry that is missing beside the others of its mapping.
+    /// Adds a missing entry to the others of its mapping.
     fn put(&mut self, found: &Found, key: &str) -> bool {
         let Some(value) = any(&joined(&found.path, key)) else {
             return false;

@@ -1,4 +1,4 @@
-//! Section `retention`: what the clean-up keeps, and of which packages.
+//! Section `retention`: which images the clean-up keeps, and in which packages.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -10,25 +10,26 @@ use serde::{Deserialize, Serialize};
 use crate::Unique;
 use crate::defaults::parsed;
 
-/// What the clean-up keeps.
+/// The rules for what the clean-up keeps.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Retention {
-    /// Age in days from which an image may go; exactly so old stays.
+    /// An image that is older than this number of days may be deleted; one of exactly
+    /// this age is kept.
     #[serde(default = "days")]
     pub days: u32,
-    /// How many images stay whatever their age, the newest; counted in images,
-    /// never in versions.
+    /// The number of newest images that are kept regardless of their age; it counts
+    /// images, not package versions.
     #[serde(default = "keep")]
     pub keep: u32,
-    /// Globs of tags that never go. The tags of `image` are always among them.
+    /// Globs of tags that are never deleted. The tags of `image` are always among them.
     #[serde(default = "protect")]
     pub protect: Unique<Glob>,
-    /// Digests that never go, with all that they need: what a lock names, where
-    /// a rollback leads.
+    /// Digests that are never deleted, with everything that they refer to: for instance
+    /// images that a lock names, or that a rollback may return to.
     #[serde(default)]
     pub pinned: Unique<Digest>,
-    /// More than so many of a hundred versions do not go in one run.
+    /// The largest percentage of versions that one run may delete.
     #[serde(default)]
     pub most_share: Percent,
     /// The packages. Without any, the published image is the one.
@@ -36,7 +37,7 @@ pub struct Retention {
     pub packages: Unique<Package>,
 }
 
-/// One package, and how it is spoken to.
+/// One package, and the API that is used for it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Package {
@@ -47,7 +48,7 @@ pub struct Package {
     pub back_end: Option<BackEnd>,
 }
 
-/// Who lists and deletes.
+/// The API that lists and deletes versions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum BackEnd {
@@ -132,8 +133,8 @@ impl Package {
         path.split_once('/').unwrap_or((path, path))
     }
 
-    /// Whether a person may mean it by this name: the whole, the path, or what
-    /// stands after the owner.
+    /// Whether this name, given by a person, refers to the package: the full name, the
+    /// path, or the part after the owner.
     pub fn is_called(&self, name: &str) -> bool {
         let whole = self.image.to_string();
         [whole.as_str(), self.image.path(), self.owner_and_name().1].contains(&name)
@@ -141,7 +142,7 @@ impl Package {
 }
 
 impl Retention {
-    /// The policy for one package; `always` are globs of tags that stay besides.
+    /// The policy for one package; `always` are globs of further tags that are kept.
     pub fn policy(&self, always: impl IntoIterator<Item = Glob>) -> Policy {
         Policy {
             protected: self.protect.iter().cloned().chain(always).collect(),

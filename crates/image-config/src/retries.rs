@@ -6,8 +6,8 @@ use std::time::Duration;
 use remote::{Allowance, Tries, Waiter};
 use serde::{Deserialize, Serialize};
 
-/// How much patience a run has. Of requests about images, which are small, the
-/// attempts are fixed; they draw on the same budget.
+/// How often and how long a run repeats failed transfers. Small requests about images
+/// have a fixed number of attempts, but their pauses count towards the same budget.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Retries {

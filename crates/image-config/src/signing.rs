@@ -1,4 +1,4 @@
-//! `signing` in `image.yaml`: with which key, or why with none.
+//! `signing` in `image.yaml`: the key that signs, or why nothing is signed.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -48,18 +48,18 @@ impl FromStr for SecretSource {
 
 version_discovery::serde_as_text!(SecretSource);
 
-/// What becomes of an input that nothing vouches for but its digest.
+/// How an input is treated that has no signature to check, only its digest.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Unverified {
-    /// It is built on, and the plan says so.
+    /// It is used, and the plan says so.
     #[default]
     Allow,
     /// Nothing is built.
     Refuse,
 }
 
-/// The images that a build is made of.
+/// The images that a build uses.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Inputs {
@@ -68,14 +68,14 @@ pub struct Inputs {
     pub unverified: Unverified,
 }
 
-/// Who looks at an image as a host does, before a tag moves.
+/// Who verifies an image as a host does, before a tag moves.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Judge {
-    /// The `skopeo` in the image, in a container of it.
+    /// The `skopeo` in the image, in a container from that image.
     #[default]
     Image,
-    /// This program alone, from the image's files: no second opinion.
+    /// This program alone, from the image's files: without a second, independent check.
     Program,
 }
 
@@ -89,15 +89,15 @@ pub struct Signing {
     /// The private key.
     #[serde(default = "private_key")]
     pub private_key: SecretSource,
-    /// Its password. One that is empty or not set is none.
+    /// Its password. An empty or missing value means that there is no password.
     #[serde(default = "password")]
     pub password: SecretSource,
-    /// Who accepts it as a host does.
+    /// Who verifies it as a host does.
     #[serde(default)]
     pub judge: Judge,
 }
 
-// The names that cosign reads.
+// The names of the environment variables that cosign reads.
 fn private_key() -> SecretSource {
     SecretSource::Env("COSIGN_PRIVATE_KEY".to_owned())
 }

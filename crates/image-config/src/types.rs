@@ -255,8 +255,8 @@ impl<'de, T: Deserialize<'de> + PartialEq + fmt::Display> Visitor<'de> for List<
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut sequence: A) -> Result<Unique<T>, A::Error> {
         let mut list = Vec::new();
-        // By their texts, which say all of them: a search in the list would make a
-        // long one slow.
+        // Items are compared by their texts in a set, because searching the list for
+        // each item would be slow for a long list.
         let mut texts = HashSet::new();
         while let Some(value) = sequence.next_element::<T>()? {
             let text = value.to_string();

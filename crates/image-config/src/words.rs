@@ -1,4 +1,4 @@
-//! What a parser says, in the words of a person.
+//! Translates the messages of the parser into plain words.
 
 /// The key of `missing field …`.
 pub(crate) fn missing_key(message: &str) -> Option<&str> {
@@ -127,7 +127,7 @@ fn wanted(expected: &str) -> String {
     }
 }
 
-/// What the scanner says.
+/// The messages of the YAML scanner.
 fn syntax(message: &str) -> String {
     let known = [
         (

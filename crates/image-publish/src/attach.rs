@@ -1,7 +1,7 @@
-//! What lies beside an image: artefacts that name it as their subject, found
-//! through the index under the tag `sha256-HEX`. GitHub's registry answers 404
-//! to the referrers API, and distribution 2.8 has none, so that this fallback is
-//! what works everywhere.
+//! Documents attached to an image: artefacts that name it as their subject, found
+//! through the index under the tag `sha256-HEX`. GitHub's registry answers 404 to the
+//! referrers API, and distribution 2.8 has none, so that this fallback is what works
+//! everywhere.
 //!
 //! Source: OCI distribution specification 1.1, "Referrers Tag Schema"; OCI image
 //! specification 1.1, "Guidelines for Artifact Usage".
@@ -31,12 +31,13 @@ fn entries(registries: &Registries, tag: &ImageRef) -> Result<Vec<Value>, Error>
     let index: Value = serde_json::from_slice(&found.manifest).unwrap_or_default();
     match index.get("manifests").and_then(Value::as_array) {
         Some(list) => Ok(list.clone()),
-        // What somebody else keeps there is not written over.
+        // A tag that somebody else uses for something different is not overwritten.
         None => Err(failed("attach", format!("{tag} is no index of referrers"))),
     }
 }
 
-/// What lies beside an image, as far as it can be read: for a hint.
+/// The documents attached to an image, as far as they can be read; only used for a
+/// hint.
 pub(super) fn listed(
     registries: &Registries,
     repository: &Repository,
@@ -46,8 +47,8 @@ pub(super) fn listed(
     list.unwrap_or_default()
 }
 
-/// Puts a document beside an image. One of the same type and content that is
-/// there already stays the only one.
+/// Attaches a document to an image. If one of the same type and content is already
+/// attached, nothing is added.
 ///
 /// # Errors
 /// If the registry did not take it.
@@ -118,7 +119,7 @@ pub fn attach(
     }
 }
 
-/// The newest document of a type beside an image; `None` if there is none.
+/// The newest document of a type that is attached to an image; `None` if there is none.
 ///
 /// # Errors
 /// If that could not be found out.

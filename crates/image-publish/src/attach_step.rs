@@ -1,5 +1,4 @@
-//! The steps that put documents beside an image: the list of its packages, and
-//! its lock.
+//! The steps that attach documents to an image: the list of its packages, and its lock.
 
 use host::process::{Capture, Invocation};
 use image_build::facts::Local;
@@ -15,8 +14,8 @@ use crate::sbom;
 use crate::sbom::SPDX;
 use crate::step::Step;
 
-/// The step that lists the packages of an image that runs here, and puts the
-/// list and the lock beside it.
+/// The step that lists the packages of an image that runs here, and attaches the list
+/// and the lock to it.
 ///
 /// # Errors
 /// Never for a lock that was parsed.
@@ -38,8 +37,8 @@ pub(crate) fn packages_and_lock(
     Ok(Step::new("attach", effects).cleaned(local.engine.contract_cleanup()))
 }
 
-/// The step for an index: each of its images must have its list already, from
-/// where it was built; the lock goes beside the index.
+/// The step for an index: each of its images must already have its list, attached by
+/// the run that built it; the lock is attached to the index.
 ///
 /// # Errors
 /// As [`packages_and_lock`].
@@ -99,7 +98,7 @@ fn attach_both(
     Ok(())
 }
 
-/// The list of packages of an image that cannot be run here must be there.
+/// Checks that an image that cannot be run here has its list of packages.
 fn packages_attached(run: &Run<'_>, image: &ImageRef) -> Result<(), Error> {
     let list = match image.digest() {
         Some(digest) => attached(run.registries, image.repository(), digest, SPDX)?,

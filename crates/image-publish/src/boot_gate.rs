@@ -1,5 +1,6 @@
-//! The boot gate: what was pushed is booted in a virtual machine before the first
-//! name is given, by itself and with the pool of the image that hosts follow.
+//! The boot gate: the pushed image is booted in a virtual machine before it gets its
+//! first permanent tag, both alone and with a ZFS pool that was created by the image
+//! that hosts follow.
 
 use host::process::Capture;
 use image_build::engine::Engine;
@@ -22,8 +23,8 @@ use crate::moving_tag::MovingTags;
 use crate::run::{Run, failed, misplaced};
 use crate::step::Step;
 
-/// A proven image that came up, or one that `image.yaml` lets pass unbooted. Only
-/// [`gate`] and [`booted_before`] make it.
+/// A proven image that booted successfully, or one that `image.yaml` allows to be
+/// published without a boot. Only [`gate`] and [`booted_before`] make it.
 #[derive(Debug)]
 pub struct Booted {
     proven: Proven,
@@ -31,19 +32,19 @@ pub struct Booted {
 }
 
 impl Booted {
-    /// What came up.
+    /// The image that booted.
     pub fn proven(&self) -> &Proven {
         &self.proven
     }
 
-    /// What it took, or why it was not tried; nothing for an image that was published
-    /// before.
+    /// The measurements of the boot, or why there was none; `None` for an image that
+    /// was published before.
     pub fn boot(&self) -> Option<&Boot> {
         self.boot.as_ref()
     }
 }
 
-/// For who goes back to an image that was published before.
+/// For a rollback to an image that was published before.
 pub(crate) fn booted_before(proven: Proven) -> Booted {
     Booted { proven, boot: None }
 }
@@ -103,7 +104,7 @@ fn reason_against(config: &Config, local: &Local) -> Option<String> {
     }
 }
 
-/// Boots what is proven.
+/// Boots the proven image.
 pub(crate) fn gate(
     run: &Run<'_>,
     step: &Step,
@@ -149,7 +150,8 @@ fn boot_it(
     let env = run
         .env
         .ok_or_else(|| failed("boot", "this run knows no programs"))?;
-    // Of the checkout, which is what the contract and the host's look went by.
+    // Taken from the checkout, like the expected values of the contract and of the host
+    // check.
     let file = run.root().join(rootfs()).join("etc/containers/policy.json");
     let promises = Promises {
         trust: std::fs::read(&file).ok().map(|bytes| Digest::of(&bytes)),
@@ -177,7 +179,8 @@ fn boot_it(
         published.as_deref(),
     );
     if let Some(published) = &published {
-        // It is of no use here any more, and a failure to remove it is none.
+        // The pulled image is no longer needed, and failing to remove it is not an
+        // error.
         let _ = run.output(&engine.remove(published), None, Capture::Show);
     }
     judged(run, &outcome?)

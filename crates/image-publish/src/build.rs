@@ -1,5 +1,5 @@
-//! From a lock to a verified image on this machine: what vouches for the inputs,
-//! fetch them, build of what was fetched, try the contract.
+//! From a lock to a verified image on this machine: check the signatures of the inputs,
+//! fetch them, build from what was fetched, run the contract.
 
 use image_build::engine::Engine;
 use image_build::facts::Local;
@@ -24,8 +24,8 @@ pub struct BuildSteps {
     contract: Step,
 }
 
-/// An image on this machine in which the contract held. Only
-/// `BuildSteps::perform` makes it.
+/// An image on this machine that passed the contract. Only `BuildSteps::perform`
+/// creates it.
 #[derive(Debug)]
 pub struct Built(Held);
 
@@ -34,8 +34,8 @@ impl BuildSteps {
     ///
     /// # Errors
     /// [`Error::Usage`] if the lock has nothing for this machine's architecture;
-    /// [`Error::Refused`] if it was made from other files than the checkout has,
-    /// or an input is vouched for by nobody.
+    /// [`Error::Refused`] if it was made from other files than the checkout has, or an
+    /// input has no signature that could be checked.
     pub(crate) fn new(
         config: &Config,
         lock: &Lock,
@@ -60,7 +60,7 @@ impl BuildSteps {
     /// Builds.
     ///
     /// # Errors
-    /// The first thing that does not hold.
+    /// The first step or check that fails.
     pub(crate) fn perform(&self, run: &Run<'_>) -> Result<Built, Error> {
         input_signatures::look(run, &self.inputs)?;
         for step in [&self.fetch, &self.build] {
@@ -76,15 +76,16 @@ impl Steps for BuildSteps {
     }
 }
 
-/// The step that fetches what the build stands on: a transfer can be repeated,
-/// a build cannot.
+/// The step that fetches the images that the build uses. It is separate because a
+/// failed transfer can be tried again, and a build cannot.
 fn fetch(engine: Engine, lock: &Lock, target: &Target) -> Step {
     let images = [lock.base_pinned(target), target.kmods_pinned()];
     let pull = |image: &ImageRef| Effect::Transfer(engine.pull(&image.to_string(), false));
     Step::new("fetch", images.iter().map(pull))
 }
 
-/// What runs in an image, and what is held against it, comes from the checkout.
+/// Checks that the lock was made from the checkout's files: the scripts that run in an
+/// image, and the values that it is compared with, come from the checkout.
 ///
 /// # Errors
 /// [`Error::Refused`] if the lock was made from other files.

@@ -21,19 +21,19 @@ use crate::plan::Goal;
 /// What a person wants to be built.
 #[derive(Debug, Clone, Copy)]
 pub struct Wanted<'a> {
-    /// How far the build goes on.
+    /// Which steps follow the build.
     pub goal: Goal,
     /// The engine; the first that is installed without one.
     pub engine: Option<Engine>,
-    /// Where facts come from, and go to.
+    /// Where facts are read from, and saved to.
     pub facts: &'a FactsFiles,
     /// Build from this lock.
     pub locked: Option<&'a Path>,
-    /// Build exactly what this image was built of.
+    /// Build from exactly the inputs that this image was built from.
     pub like: Option<&'a ImageRef>,
     /// Build though nothing changed, and why.
     pub force: Option<&'a Reason>,
-    /// Nothing is done: the saved facts about this machine count, too.
+    /// Nothing is executed, so the saved facts about this machine are used too.
     pub dry_run: bool,
 }
 
@@ -58,23 +58,24 @@ pub fn check_owner(world: &World<'_>) -> Result<(), Error> {
     }
 }
 
-/// The inputs of a build, and what CI is told of them at the end.
+/// The inputs of a build, and the outputs about them that CI gets at the end.
 #[derive(Debug)]
 pub struct Found {
     /// Every input.
     pub lock: Lock,
     /// This machine.
     pub local: Local,
-    /// What the first moving tag names; `None` if nobody had to know.
+    /// What the first moving tag names; `None` if it was not needed.
     pub published: Option<Answer<Inspected>>,
-    /// The moment that all of this is of.
+    /// The moment at which the inputs were determined.
     pub now: Timestamp,
     /// Outputs for the steps that follow in a workflow.
     pub outputs: Vec<(&'static str, String)>,
 }
 
-/// Finds the inputs: in a published image, in a lock, or else in the world. `None`
-/// if nothing can be built yet, which was said.
+/// Finds the inputs: in a published image, in a lock, or else by asking the upstream
+/// services. `None` if nothing can be built yet; the message about that was already
+/// printed.
 ///
 /// # Errors
 /// If anything that the build depends on could not be found out.
@@ -93,8 +94,8 @@ pub fn find(world: &World<'_>, wanted: &Wanted<'_>) -> Result<Option<Found>, Err
     if let Some(path) = wanted.locked {
         let lock = read_lock(path)?;
         let forced = wanted.force.is_some() || lock.judgement.forced.is_some();
-        // Without a publication, nobody needs to be asked for anything; and
-        // where it comes in halves, whoever made the lock has asked.
+        // The published image is needed only for a publication; and if the publication
+        // runs in two halves, the task that made the lock has already asked for it.
         let published = if wanted.goal == Goal::Publish && !forced {
             Some(world.published()?)
         } else {
@@ -136,7 +137,7 @@ pub fn find(world: &World<'_>, wanted: &Wanted<'_>) -> Result<Option<Found>, Err
     }
 }
 
-/// The lock of a published image, if all that it names is still there.
+/// The lock of a published image, if all images that it names still exist.
 fn like(world: &World<'_>, image: &ImageRef, local: &Local) -> Result<Lock, Error> {
     let step = |detail: String| Error::Step {
         step: format!("inputs of {image}"),
@@ -159,17 +160,17 @@ fn like(world: &World<'_>, image: &ImageRef, local: &Local) -> Result<Lock, Erro
         ))
     })?;
     let mut lock = Lock::parse(text, &format!("label {LOCK_LABEL} of {image}"))?;
-    // Why it was built then is not why it is built now.
+    // The reason for the earlier build is not the reason for this one.
     lock.judgement.forced = None;
     still_there(world, &lock, local.arch, found.created)?;
     Ok(lock)
 }
 
-/// Whether the images of a lock are still there.
+/// Checks that the images of a lock still exist.
 ///
 /// # Errors
-/// [`image_build::Error::Gone`] if one is certainly not. Trouble is none here: the engine
-/// will say.
+/// [`image_build::Error::Gone`] if the registry says that one does not exist. A failed
+/// request is not an error here: the engine will report it.
 pub fn still_there(
     world: &World<'_>,
     lock: &Lock,

@@ -1,6 +1,6 @@
-//! From digests in the registry to the one candidate of a publication: take what
-//! was pushed and hold it against the lock, pull it back and try the contract in
-//! it, and put several architectures under one index.
+//! From digests in the registry to the one candidate of a publication: read what was
+//! pushed and compare it with the lock, pull it and run the contract in it, and create
+//! one index for several architectures.
 
 use image_build::facts::Local;
 use image_build::lock::Lock;
@@ -19,9 +19,9 @@ use crate::registry::{known, not_retracted};
 use crate::run::{Run, failed, misplaced};
 use crate::step::Step;
 
-/// The image or index that is to be published, as it lies in the registry. Only
-/// this module makes it: from an image that was taken, or an index that was read
-/// back.
+/// The image or index that is to be published, as stored in the registry. Only this
+/// module creates it: from an image that was read and compared with the lock, or from
+/// an index that was read back.
 #[derive(Debug)]
 pub struct Candidate {
     digest: Digest,
@@ -41,7 +41,7 @@ impl Candidate {
     }
 }
 
-/// What was taken: each image is of the lock, and not marked as bad.
+/// The images to publish: each was built from the lock, and is not marked as bad.
 #[derive(Debug)]
 pub(crate) enum Taken {
     /// The one image.
@@ -50,15 +50,15 @@ pub(crate) enum Taken {
     Parts,
 }
 
-/// What was taken, and the contract held in it once more, in what a registry
-/// gave back. Only [`try_out`] makes it.
+/// The images to publish, after the contract passed once more in the image as it was
+/// pulled from the registry. Only [`try_out`] creates it.
 #[derive(Debug)]
 pub(crate) struct Tried {
     taken: Taken,
     _held: Held,
 }
 
-/// What the steps of this module are called with.
+/// The common arguments of the steps of this module.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Place<'a> {
     /// The policy.
@@ -69,7 +69,7 @@ pub(crate) struct Place<'a> {
     pub local: &'a Local,
 }
 
-/// The step that takes what is to be published: it has to be what the lock says.
+/// The step that reads the images to publish and compares them with the lock.
 ///
 /// # Errors
 /// Never for a lock that was parsed.
@@ -142,14 +142,15 @@ pub(crate) fn take(run: &Run<'_>, step: &Step, pushed: Option<&Pushed>) -> Resul
         Effect::NotOvertaken { followed, digest } => {
             not_overtaken(run, followed, &pushed(digest.as_ref())?)
         }
-        // Nothing to do: the plan already shows it.
+        // Nothing to do: this effect is only printed in the plan.
         Effect::OtherPlatform { .. } => Ok(()),
         other => Err(misplaced(step.name, other)),
     })?;
     Ok(taken)
 }
 
-/// The image must be of the lock and the architecture, and not marked as bad.
+/// Checks that the image was built from the lock for the architecture, and is not
+/// marked as bad.
 fn take_part(run: &Run<'_>, image: &ImageRef, arch: Arch, lock: &str) -> Result<Candidate, Error> {
     let (part, theirs) = read_part(run.registries, image)?;
     if part.arch != arch || theirs != Lock::parse(lock, "the plan")? {
@@ -168,8 +169,8 @@ fn take_part(run: &Run<'_>, image: &ImageRef, arch: Arch, lock: &str) -> Result<
     })
 }
 
-/// Performs a step that reads one image of ours by digest, to publish it again:
-/// it must be there, and not marked as bad.
+/// Performs a step that reads one image of ours by digest, to publish it again: it must
+/// exist, and not be marked as bad.
 pub(crate) fn read(
     run: &Run<'_>,
     step: &Step,
@@ -211,7 +212,7 @@ pub(crate) fn pulled_name(local: &Local, parts: &Parts) -> Result<String, Error>
     })
 }
 
-/// What was taken, with the image that runs here in the engine's storage.
+/// The images to publish; the one that runs here was pulled into the engine's storage.
 #[derive(Debug)]
 pub(crate) struct Pulled(Taken);
 
@@ -244,7 +245,7 @@ pub(crate) fn pull_again(
     pull(run, step, Taken::Image(candidate))
 }
 
-/// Tries the contract in what was pulled.
+/// Runs the contract in the image that was pulled.
 pub(crate) fn try_out(run: &Run<'_>, contract: &Step, pulled: Pulled) -> Result<Tried, Error> {
     let _held = hold(run, contract, pulled.digest())?;
     Ok(Tried {
@@ -279,8 +280,7 @@ fn join_effects(repository: &Repository, candidate: ImageRef, index: &Index) -> 
     ]
 }
 
-/// The candidate of what was tried: the one image, or the index that `join`
-/// writes.
+/// The candidate after the contract: the one image, or the index that `join` writes.
 pub(crate) fn candidate(
     run: &Run<'_>,
     join: Option<&Step>,
@@ -309,7 +309,7 @@ fn join_parts(run: &Run<'_>, step: &Step) -> Result<Candidate, Error> {
     joined.ok_or_else(|| failed("join", "the plan does not read its index back"))
 }
 
-/// What counts is what is there, not what was sent.
+/// Reads back what the registry stores, because only that counts.
 fn read_index(run: &Run<'_>, candidate: &ImageRef, digest: &Digest) -> Result<Candidate, Error> {
     let found = known(run.registries.inspect(candidate, run.arch))?
         .ok_or_else(|| failed("read back", format!("{candidate} is not there")))?;

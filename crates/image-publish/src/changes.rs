@@ -24,14 +24,14 @@ pub struct Changes {
     pub after: String,
     /// Packages.
     pub packages: Vec<Change>,
-    /// Labels but the lock.
+    /// All labels except the one with the lock.
     pub labels: Vec<Change>,
 }
 
 /// Compares two images.
 ///
 /// # Errors
-/// If one is not there, or its packages could not be found out.
+/// If one does not exist, or its packages could not be determined.
 pub fn changes(
     world: &World<'_>,
     before: &ImageRef,
@@ -97,9 +97,10 @@ impl Changes {
     }
 }
 
-/// What a publication changed: from what a followed tag named when the run began.
-/// The image is published by then, so what cannot be told is a warning; and no
-/// image is pulled for it. `None` if nothing is to be told.
+/// What a publication changed: the comparison with what a followed tag named when the
+/// run began. The image is already published at this point, so a comparison that fails
+/// is only a warning, and no image is pulled for it. `None` if there is nothing to
+/// report.
 ///
 /// # Errors
 /// Never for a config that was parsed.
@@ -145,7 +146,7 @@ fn changed(
     Ok(Some(Changes::between(&before, &had, &after, &has)))
 }
 
-/// The list of packages that lies beside an image.
+/// The list of packages that is attached to an image.
 fn beside(world: &World<'_>, image: &ImageRef) -> Result<Option<Packages>, Error> {
     let Some(digest) = image.digest() else {
         return Ok(None);
@@ -182,14 +183,15 @@ fn labels(image: &Inspected) -> Packages {
     image
         .labels
         .iter()
-        // The lock is a page of JSON; what matters of it has its own labels.
+        // The lock is a long JSON document; its important values have labels of their
+        // own.
         .filter(|(key, _)| *key != LOCK_LABEL)
         .map(|(key, value)| (host::one_line(key), [host::one_line(value)].into()))
         .collect()
 }
 
-/// From the SBOM beside the image; where there is none, from its RPM database,
-/// which means to pull it.
+/// Read from the SBOM attached to the image; without one, from its RPM database, which
+/// requires pulling the image.
 fn packages(
     world: &World<'_>,
     engine: Option<Engine>,

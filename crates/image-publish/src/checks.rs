@@ -1,4 +1,4 @@
-//! What `verify` asks of a published image's signature.
+//! The checks that `verify` makes of a published image's signature.
 
 use std::path::Path;
 
@@ -21,21 +21,21 @@ use crate::signature_lookup::is_signed;
 use crate::sigstore_bundle::hint;
 use image_build::policy_key::rootfs;
 
-/// What is known of a signature.
+/// What is known about the signature of an image.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case", tag = "state", content = "detail")]
 pub enum Signature {
-    /// There, and of the policy's key.
+    /// There is one, made with the policy's key.
     Good,
-    /// There, but not of the policy's key.
+    /// There is one, but not made with the policy's key.
     Foreign,
-    /// There, and the checkout has no key to try it with.
+    /// There is one, but the checkout has no key to verify it with.
     Untried,
     /// None.
     Absent,
-    /// None is demanded, and why.
+    /// None is required, for this reason.
     NotDemanded(String),
-    /// Nobody knows, and why; or there is no image.
+    /// It could not be found out, for this reason; or there is no image.
     Unknown(String),
 }
 
@@ -44,7 +44,7 @@ pub enum Signature {
 /// is signed, one row says so.
 ///
 /// # Errors
-/// If one of them could not be found out: that is no verdict.
+/// If one of them could not be checked: that is neither a pass nor a failure.
 pub fn checks(
     run: &Run<'_>,
     seen: Seen<'_>,
@@ -83,7 +83,7 @@ pub fn signature(
     repository: &Repository,
     digest: &Digest,
 ) -> Result<Signature, Error> {
-    // A host looks at the index, and at the image that it takes out of it.
+    // A host verifies the index, and the image that it selects from it.
     let family = family(registries, repository, digest)?;
     for digest in &family {
         let tag = repository.tagged(signature_tag(digest)?);
@@ -140,7 +140,7 @@ fn judge(
             .map(|()| "a signature".to_owned())
             .map_err(|error| error.to_string()),
     )];
-    // Of an index, each image too: a host looks at the one that it takes.
+    // For an index, each image too: a host verifies the one that it selects.
     for image in family(run.registries, repository, digest)? {
         let name = match image == *digest {
             true => "signature".to_owned(),

@@ -1,5 +1,5 @@
-//! The step that tries an image against its contract, and what the contract is
-//! held against.
+//! The step that runs the contract script in an image, and the values that the script
+//! compares the image with.
 
 use std::fmt;
 
@@ -17,11 +17,11 @@ use crate::error::Error;
 use crate::run::{Run, failed, misplaced};
 use crate::step::Step;
 
-/// The contract held in an image. Only [`hold`] makes it.
+/// Proof that every check of the contract passed in an image. Only [`hold`] creates it.
 #[derive(Debug)]
 pub(crate) struct Held(());
 
-/// The step that tries an image against its contract.
+/// The step that runs the contract script in an image.
 pub fn contract(engine: Engine, image: &str, target: &Target, lock: &Lock) -> Step {
     let mut calls = engine.contract(image, &variables(lock, target));
     let report = calls.pop().map(Effect::Contract);
@@ -29,14 +29,14 @@ pub fn contract(engine: Engine, image: &str, target: &Target, lock: &Lock) -> St
     Step::new("contract", effects).cleaned(engine.contract_cleanup())
 }
 
-/// Performs the step; a check that does not hold is an error.
+/// Performs the step; a check that fails is an error.
 pub(crate) fn hold(run: &Run<'_>, step: &Step, pushed: Option<&Digest>) -> Result<Held, Error> {
     let mut checks = Vec::new();
     try_contract(run, step, pushed, &mut checks)?;
     Ok(Held(()))
 }
 
-/// The same for who wants the checks, whatever came of them.
+/// Performs the step and returns all checks, including those that failed.
 pub fn try_contract(
     run: &Run<'_>,
     step: &Step,
@@ -79,8 +79,7 @@ fn lint_skips(skips: &[LintSkip]) -> String {
         .join(" ")
 }
 
-/// The build arguments: exactly the `ARG`s of the Containerfile, which a test
-/// holds.
+/// The build arguments: exactly the `ARG`s of the Containerfile; a test checks that.
 pub fn arguments(lock: &Lock, target: &Target) -> Vec<(&'static str, String)> {
     let Policy { packages, .. } = &lock.policy;
     let mut all = vec![
@@ -93,7 +92,7 @@ pub fn arguments(lock: &Lock, target: &Target) -> Vec<(&'static str, String)> {
     all
 }
 
-/// What the contract is held against.
+/// The expected values that the contract compares the image with.
 fn variables(lock: &Lock, target: &Target) -> Vec<(&'static str, String)> {
     let Policy {
         packages,

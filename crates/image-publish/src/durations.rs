@@ -1,5 +1,5 @@
-//! How long the first half of a publication took, left beside the pushed image
-//! for the second half.
+//! How long the first half of a publication took, attached to the pushed image for the
+//! second half.
 
 use registry_compat::{Digest, Repository};
 
@@ -7,8 +7,7 @@ use crate::attach::attach;
 use crate::history::{Half, MEASURED};
 use crate::run::Run;
 
-/// Puts how long the steps took so far beside an image, for the half that
-/// publishes.
+/// Attaches the durations of the steps so far to an image, for the half that publishes.
 pub(crate) fn attach_durations(run: &Run<'_>, repository: &Repository, digest: &Digest) {
     let written = Half::of(&run.timings())
         .to_bytes()

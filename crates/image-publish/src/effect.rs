@@ -1,8 +1,8 @@
-//! The effects of a plan: each is one change to the world, or one look at it that
-//! a later step stands on. A dry run prints the very values that a real run
+//! The effects of a plan: each makes one change outside the program, or reads one thing
+//! that a later step depends on. A dry run prints the same values that a real run
 //! performs.
 //!
-//! Who performs an effect is in the file of its subject: `key.rs`, `push.rs`,
+//! The code that performs an effect is in the file of its subject: `key.rs`, `push.rs`,
 //! `take.rs`, `sign.rs`, `host_look.rs`, and so on; programs in `run.rs`.
 
 use std::fmt;
@@ -17,15 +17,14 @@ use version_discovery::Arch;
 
 use crate::index::{Index, PlatformImage};
 
-/// What stands in a plan for the digest of the image that is published. No plan
-/// knows it: it is read back after the push.
+/// The placeholder in a plan for the digest of the image that is published. The digest
+/// is not known when the plan is made: it is read back after the push.
 pub const PUSHED: &str = "PUSHED";
 
-/// What stands in a plan for the unsigned image that hosts must refuse.
+/// The placeholder in a plan for the unsigned image that hosts must refuse.
 pub const UNSIGNED: &str = "UNSIGNED";
 
-/// What a tag that marks a bad image begins with; 12 digits of its digest
-/// follow.
+/// The prefix of a tag that marks a bad image; 12 digits of its digest follow.
 pub const RETRACTED: &str = "retracted-";
 
 /// An effect, printed and performed from this value.
@@ -33,13 +32,13 @@ pub const RETRACTED: &str = "retracted-";
 pub enum Effect {
     /// Run a program; its output streams through.
     Run(Invocation),
-    /// Run a program that transfers over the network; try again if it fails for a
-    /// reason that passes.
+    /// Run a program that transfers over the network; it is tried again if it fails for
+    /// a temporary reason.
     Transfer(Invocation),
     /// Run a program whose standard output is a contract's report.
     Contract(Invocation),
-    /// Run a program that removes what is of no use any more. A failure is a
-    /// warning: what was done before stays done.
+    /// Run a program that removes something that is no longer needed. A failure is only
+    /// a warning, because the steps before it succeeded.
     Remove(Invocation),
     /// Read what a tag names now, which becomes `PUSHED`; its image must be the
     /// one built here.
@@ -48,7 +47,7 @@ pub enum Effect {
         candidate: ImageRef,
         /// The local image.
         local: ImageRef,
-        /// The program that knows the local image.
+        /// The engine whose storage has the local image.
         engine: Engine,
     },
     /// Move a tag to `PUSHED`, by copying the manifest.
@@ -78,7 +77,7 @@ pub enum Effect {
         /// From `image.yaml`.
         reason: Reason,
     },
-    /// An input has nothing but its digest, and why.
+    /// An input has no signature to check, only its digest, for this reason.
     DigestOnly {
         /// The image by digest.
         image: ImageRef,
@@ -99,7 +98,7 @@ pub enum Effect {
         /// Who, and where.
         signature: BaseSignature,
     },
-    /// Remember what a tag that hosts follow names now.
+    /// Record what a tag that hosts follow names now.
     NoteTag {
         /// The tag.
         image: ImageRef,
@@ -133,8 +132,8 @@ pub enum Effect {
         /// The lock, as one line.
         lock: String,
     },
-    /// An image of another architecture than this machine's, which nobody can
-    /// run here. It is only said.
+    /// An image of another architecture than this machine's, which nobody can run here.
+    /// The effect only prints that.
     OtherPlatform {
         /// The image by digest.
         image: ImageRef,
@@ -174,7 +173,7 @@ pub enum Effect {
         /// Those images.
         images: Vec<Digest>,
     },
-    /// Read the host's files out of the image.
+    /// Read the files with a host's signature policy from the image.
     ReadTrust {
         /// Prints them.
         script: Invocation,
@@ -185,33 +184,35 @@ pub enum Effect {
     HostAccepts {
         /// The name that a host follows.
         repository: Repository,
-        /// Makes the copy; without it this program judges alone.
+        /// The command that makes the copy; without it only this program verifies the
+        /// signature.
         copy: Option<Invocation>,
     },
-    /// Put an unsigned image beside it, and see it refused.
+    /// Push an unsigned image to the same repository, and check that the policy refuses
+    /// it.
     HostRefuses {
         /// The name that a host follows.
         repository: Repository,
         /// Tries to copy it.
         copy: Option<Invocation>,
-        /// Copies it without the policy, which must succeed: the policy refused
-        /// it, and nothing else.
+        /// Copies it without the policy, which must succeed: this shows that it was the
+        /// policy that refused it, and not another error.
         control: Option<Invocation>,
     },
-    /// Boot `PUSHED` in a virtual machine, and judge it.
+    /// Boot `PUSHED` in a virtual machine, and check the running system.
     Boot {
-        /// Who has it.
+        /// The engine whose storage has it.
         engine: Engine,
         /// Its name there.
         image: String,
         /// What it must hold.
         promises: Box<Promises>,
-        /// The pool is made under what this tag names, used under `PUSHED`, and
-        /// imported there again.
+        /// The ZFS pool is created with the image that this tag names, then used with
+        /// `PUSHED`, and imported again with the former.
         followed: ImageRef,
-        /// Where that is, after `registries.conf`.
+        /// The registry location of that name according to `registries.conf`.
         place: Repository,
-        /// That place may speak plain HTTP.
+        /// Whether that registry may be asked over plain HTTP.
         insecure: bool,
     },
     /// `PUSHED` is not booted, and why.
@@ -227,7 +228,7 @@ pub enum Effect {
         packages: Invocation,
         /// The lock, as one line.
         lock: String,
-        /// The day that stands in the list.
+        /// The date that is written into the list.
         day: Option<String>,
     },
     /// Give `PUSHED` a name that never moves; where another image has it, the
@@ -238,7 +239,7 @@ pub enum Effect {
         /// The wanted name.
         tag: Tag,
     },
-    /// Put the durations so far beside `PUSHED`, for the half that publishes.
+    /// Attach the durations so far to `PUSHED`, for the half that publishes.
     AttachDurations {
         /// Where.
         repository: Repository,

@@ -1,4 +1,4 @@
-//! What ends a task of this crate without its answer.
+//! The errors that end a task of this crate without a result.
 
 use host::failure::{Failure, Kind};
 use registry_compat::Unknown;
@@ -9,19 +9,19 @@ pub enum Error {
     /// An error of the build, or of what it stands on.
     #[error(transparent)]
     Build(#[from] image_build::Error),
-    /// A machine that was to boot the image.
+    /// An error of the virtual machine that was to boot the image.
     #[error(transparent)]
     Machine(#[from] machine::Error),
     /// The command line asks for something impossible. Exit code 2.
     #[error("{0}")]
     Usage(String),
-    /// Going on could lose something. Exit code 4.
+    /// Refused because going on could destroy or overwrite something. Exit code 4.
     #[error("refused: {0}")]
     Refused(String),
-    /// Nothing could be found out. Exit code 3.
+    /// The information that is needed could not be obtained. Exit code 3.
     #[error("could not find out: {0}")]
     Unknown(Unknown),
-    /// A step of a plan did not hold.
+    /// A step of a plan failed.
     #[error("{step}: {detail}")]
     Step {
         /// Which one.

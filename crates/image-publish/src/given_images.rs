@@ -8,7 +8,7 @@ use crate::error::Error;
 use crate::index::{Parts, arranged};
 use crate::platform_image::read_part;
 
-/// Our own image, by digest.
+/// Parses the reference of an image in our own repository, by digest.
 ///
 /// # Errors
 /// [`Error::Usage`] if it is of another repository, or has no digest.
@@ -22,12 +22,12 @@ pub fn own(world: &World<'_>, image: &ImageRef) -> Result<(Repository, Digest), 
     }
 }
 
-/// Reads what was pushed, and arranges it for a lock: the image of the one
-/// architecture, or one of each.
+/// Reads the pushed images, and sorts them by the architectures of a lock: the image of
+/// the one architecture, or one of each.
 ///
 /// # Errors
-/// [`Error::Usage`] if there is none; [`Error::Refused`] if they are not what
-/// the lock is about.
+/// [`Error::Usage`] if there is none; [`Error::Refused`] if they were not built from
+/// the lock.
 pub fn given_parts(
     world: &World<'_>,
     given: &Lock,

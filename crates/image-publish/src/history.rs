@@ -1,10 +1,11 @@
-//! What publications took and weighed, one entry for each: a JSON document that
-//! lies in the image's own repository, under the tag
-//! [`image_config::HISTORY_TAG`]. Pure; `record.rs` reads and writes it.
+//! How long publications took and how large their images are, one entry for each
+//! publication: a JSON document that is stored in the image's own repository, under the
+//! tag [`image_config::HISTORY_TAG`]. Pure; `record.rs` reads and writes it.
 //!
 //! The document, of which [`VERSION`] is 1: `{"version": 1, "entries": […]}`, the
-//! oldest entry first, each an [`Entry`]. A reader takes no other version and no
-//! field that it does not know: what it wrote again would be without it.
+//! oldest entry first, each an [`Entry`]. A reader rejects every other version and
+//! every field that it does not know, because those fields would be lost when it writes
+//! the document again.
 
 mod charts;
 
@@ -20,19 +21,19 @@ use crate::run::Timing;
 
 pub use charts::{charts, sparkline, table};
 
-/// Type of what the first half of a publication leaves beside the pushed image
-/// for the second half, which may run on another machine: a [`Half`].
+/// Artefact type of the document that the first half of a publication attaches to the
+/// pushed image for the second half, which may run on another machine: a [`Half`].
 pub const MEASURED: &str = "application/vnd.custom-coreos.measured.v1+json";
 
 /// The version of both documents. A reader refuses any other.
 pub const VERSION: u32 = 1;
 
-/// So many publications are kept; the oldest goes first. More than a year of
-/// nights, in less than a megabyte.
+/// The number of publications that are kept; the oldest is dropped first. More than a
+/// year of nights, in less than a megabyte.
 pub const MOST: usize = 400;
 
-/// A short plain word from a registry: the name of a step, a program's version.
-/// Nothing in it can leave a table, a chart or a line.
+/// A short plain word from a registry: the name of a step, a program's version. It has
+/// no character that could break a table, a chart or a line.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Word(String);
@@ -61,7 +62,7 @@ impl fmt::Display for Word {
     }
 }
 
-/// A duration in seconds, to a tenth: from nothing to a week.
+/// A duration in seconds, to a tenth: from 0 to a week.
 #[derive(Debug, Clone, Copy, PartialEq, PartialOrd, Serialize, Deserialize)]
 #[serde(try_from = "f64", into = "f64")]
 pub struct Seconds(f64);
@@ -109,7 +110,7 @@ pub struct Took {
     pub seconds: Seconds,
 }
 
-/// What an image weighs.
+/// The size of an image.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Weight {
@@ -135,13 +136,13 @@ impl Weight {
     deny_unknown_fields
 )]
 pub enum Boot {
-    /// It came up, and was what it had promised.
+    /// It booted, and all checks on the running system passed.
     Tried {
         /// From the kernel's start to the last unit.
         seconds: Seconds,
         /// Memory in use after it, in mebibytes.
         memory_mib: u64,
-        /// A program was its processor: the time says nothing about a host.
+        /// The processor was emulated: the time says nothing about a real host.
         emulated: bool,
     },
     /// It was not tried.
@@ -175,7 +176,7 @@ impl fmt::Display for Boot {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Entry {
-    /// When it was at its end.
+    /// When it ended.
     pub date: Timestamp,
     /// What the followed tags were moved to.
     pub digest: Digest,
@@ -189,14 +190,14 @@ pub struct Entry {
     pub steps: Vec<Took>,
     /// One for each architecture.
     pub weights: Vec<Weight>,
-    /// Its boot; nothing where the program did not know of any.
+    /// Its boot; `None` in entries from before the program tested boots.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub boot: Option<Boot>,
 }
 
 impl Entry {
-    /// How long it took: what was done for several architectures counts once,
-    /// by the slowest of them.
+    /// How long it took: a step that ran for several architectures counts once, with
+    /// the time of the slowest.
     pub fn seconds(&self) -> f64 {
         let sum = |arch: Option<Arch>| -> f64 {
             let of = self.steps.iter().filter(|took| took.arch == arch);
@@ -212,7 +213,7 @@ impl Entry {
         self.weights.iter().fold(0, add)
     }
 
-    /// So many steps, the slowest first.
+    /// The given number of steps, the slowest first.
     pub fn slowest(&self, count: usize) -> Vec<&Took> {
         let mut steps: Vec<&Took> = self.steps.iter().collect();
         steps.sort_by(|a, b| b.seconds.get().total_cmp(&a.seconds.get()));
@@ -255,7 +256,7 @@ impl History {
         serde_json::to_vec(self).map_err(|error| Error::Usage(error.to_string()))
     }
 
-    /// One more, and at most [`MOST`].
+    /// Adds an entry, and keeps at most [`MOST`].
     pub fn add(&mut self, entry: Entry) {
         self.entries.push(entry);
         let over = self.entries.len().saturating_sub(MOST);
@@ -270,15 +271,16 @@ impl History {
             .find(|entry| entry.digest == *digest)
     }
 
-    /// The newest so many, the oldest of them first.
+    /// The given number of newest entries, the oldest of them first.
     pub fn last(&self, count: usize) -> &[Entry] {
         let from = self.entries.len().saturating_sub(count);
         &self.entries[from..]
     }
 }
 
-/// What the half that builds measured. The half that publishes finds it beside
-/// the image, and needs no file of the machine that built.
+/// What the half that builds measured. The half that publishes reads it from the
+/// registry, where it is attached to the image, and needs no file from the machine that
+/// built.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Half {
@@ -321,8 +323,8 @@ fn took(timing: &Timing) -> Option<Took> {
     })
 }
 
-/// The steps of a whole publication: those of the halves that built elsewhere,
-/// and then this run's.
+/// The steps of a whole publication: those of the first halves, which may have run on
+/// other machines, and then those of this run.
 pub fn steps(halves: Vec<(Arch, Half)>, here: &[Timing]) -> Vec<Took> {
     let several = halves.len() > 1;
     let mut all = Vec::new();
@@ -341,7 +343,7 @@ fn read<T: serde::de::DeserializeOwned>(bytes: &[u8], what: &str) -> Result<T, E
         step: what.to_owned(),
         detail,
     };
-    /// Read first, so that a newer document is called just that.
+    /// Read first, so that the error for a newer document names its version.
     #[derive(Deserialize)]
     struct Any {
         version: u32,

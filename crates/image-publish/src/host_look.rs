@@ -1,6 +1,6 @@
-//! The look of a host: the candidate is copied as `bootc` would, with the policy
-//! and the `skopeo` that are in the image, and an unsigned image must be refused
-//! by the same policy.
+//! Checks the candidate as a host would: it is copied as `bootc` would copy it, with
+//! the policy and the `skopeo` that are in the image, and the same policy must refuse
+//! an unsigned image.
 
 use host::process::{Capture, Invocation};
 use host::{Secret, process};
@@ -23,20 +23,19 @@ use crate::step::Step;
 /// The variable through which credentials reach `host.sh`.
 pub const AUTH: &str = "CUSTOM_COREOS_AUTH";
 
-/// A signed candidate that a host takes. Only `look` and `taken_before` make
-/// it.
+/// A signed candidate that a host accepts. Only `look` and `taken_before` create it.
 #[derive(Debug)]
 pub struct Proven(Signed);
 
 impl Proven {
-    /// What is proven.
+    /// The candidate that a host accepts.
     pub fn candidate(&self) -> &Candidate {
         self.0.candidate()
     }
 }
 
-/// Looks at a signed candidate as a host would. Without a step nothing is
-/// signed, so that hosts have no policy to judge by; `image.yaml` says why.
+/// Checks a signed candidate as a host would. Without a step nothing is signed, so
+/// hosts have no policy to check; `image.yaml` says why.
 pub(crate) fn look(run: &Run<'_>, step: Option<&Step>, signed: Signed) -> Result<Proven, Error> {
     if let Some(step) = step {
         let digest = signed.candidate().digest();
@@ -58,24 +57,24 @@ pub(crate) fn look(run: &Run<'_>, step: Option<&Step>, signed: Signed) -> Result
     Ok(Proven(signed))
 }
 
-/// For an image that was published before: hosts took it then, and its signature
-/// was looked at now.
+/// For an image that was published before: hosts accepted it then, and its signature
+/// was verified in this run.
 pub(crate) fn taken_before(signed: Signed) -> Proven {
     Proven(signed)
 }
 
-/// An image as it lies in the engine's storage, and in the registry.
+/// An image in the engine's storage and in the registry.
 #[derive(Debug, Clone, Copy)]
 pub struct Seen<'a> {
-    /// Who runs it.
+    /// The engine that runs it.
     pub engine: Engine,
     /// Its name there.
     pub image: &'a str,
     /// The name that hosts follow.
     pub repository: &'a Repository,
-    /// Where that is, after `registries.conf`.
+    /// The registry location of that name according to `registries.conf`.
     pub place: &'a Repository,
-    /// That place may speak plain HTTP.
+    /// Whether that registry may be asked over plain HTTP.
     pub insecure: bool,
 }
 
@@ -94,8 +93,8 @@ pub fn host_copy(seen: Seen<'_>, digest: &str, policy: &str) -> Option<Invocatio
     calls.pop()
 }
 
-/// The step that looks at `PUSHED` as a host would, and at an unsigned image
-/// beside it.
+/// The step that checks `PUSHED` as a host would, and an unsigned image in the same
+/// repository.
 pub(crate) fn host_step(seen: Seen<'_>, judge: Judge) -> Step {
     let Seen {
         engine,
@@ -103,7 +102,7 @@ pub(crate) fn host_step(seen: Seen<'_>, judge: Judge) -> Step {
         repository,
         ..
     } = seen;
-    // Under buildah the first call makes the container, which serves all.
+    // Under buildah the first command creates the container, which all later ones use.
     let mut calls = engine.script(image, "trust.sh", &[]);
     let script = calls.pop().map(|script| Effect::ReadTrust {
         script,
@@ -134,14 +133,14 @@ fn read_trust(
 ) -> Result<(), Error> {
     let done = run.output(script, pushed, Capture::Stdout)?;
     let trust = Trust::parse(&done.stdout)?;
-    // Of the image now, not of the checkout: the base may have brought more.
+    // Read from the image, not from the checkout: the base image may have added files.
     Ok(trust.requires(repository, &public_key(&run.root(), repository)?)?)
 }
 
-/// Runs `host.sh`: `None` if the copy was made, else what was said.
+/// Runs `host.sh`: `None` if the copy succeeded, else its error message.
 ///
 /// # Errors
-/// If it could not be run, or did not say.
+/// If it could not be run, or its output does not tell whether it copied.
 pub(crate) fn refusal(
     run: &Run<'_>,
     repository: &Repository,
@@ -182,7 +181,7 @@ fn host_accepts(
     digest: &Digest,
     copy: Option<&Invocation>,
 ) -> Result<(), Error> {
-    // Of an index, `skopeo` looks at the image that it copies.
+    // For an index, `skopeo` verifies the signature of the image that it copies.
     let refused = match copy {
         _ if !signed_by_us(run, repository, digest)? => {
             Some("there is no signature of the key in it".to_owned())
@@ -203,8 +202,8 @@ fn host_accepts(
     Ok(())
 }
 
-/// The same command for an image that nobody signed, and once more without the
-/// policy: only if that one succeeds was it the policy that refused, and not a
+/// The same command for an image that nobody signed, and once more without the policy:
+/// only if that copy succeeds did the policy refuse the image, and not, for instance, a
 /// missing blob.
 fn host_refuses(
     run: &Run<'_>,

@@ -19,7 +19,7 @@ pub(crate) const INDEX: &str = "application/vnd.oci.image.index.v1+json";
 /// What is to be published.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Parts {
-    /// What the first half of this run pushes.
+    /// The image that the first half of this run pushes.
     Pushed,
     /// The image of the one architecture.
     One(PlatformImage),
@@ -27,11 +27,11 @@ pub enum Parts {
     Several(Index),
 }
 
-/// The image of one architecture, as it lies in the registry.
+/// The image of one architecture, as stored in the registry.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct PlatformImage {
-    /// What it is for, as its config says.
+    /// The platform that its config names.
     pub arch: Arch,
     /// Its manifest.
     pub digest: Digest,
@@ -101,9 +101,9 @@ impl Index {
     }
 }
 
-/// Whether these images are what the lock is about, one for each of its
-/// architectures. The lock that comes back is the one in the images: that they
-/// were built though nothing had changed stands only there.
+/// Checks that these images were built from the lock, one for each of its
+/// architectures. Returns the lock that is stored in the images: only that one records
+/// that a build was forced although nothing had changed.
 ///
 /// # Errors
 /// [`Error::Refused`] if one is missing, is there twice, or has another lock.
@@ -230,7 +230,7 @@ mod tests {
         let ours = found("ours", Arch::X86_64, &lock);
         let (theirs, parts) = arranged(&lock, std::slice::from_ref(&ours)).unwrap();
         assert_eq!((theirs, parts), (lock.clone(), Parts::One(ours.1)));
-        // That it was forced stands in the image only.
+        // Only the lock in the image records that the build was forced.
         let mut forced = lock.clone();
         forced.judgement.forced = Some("why".parse().unwrap());
         let (theirs, _) = arranged(&lock, &[found("ours", Arch::X86_64, &forced)]).unwrap();

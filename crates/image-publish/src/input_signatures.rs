@@ -1,5 +1,5 @@
-//! What vouches for the images that a build is made of, before anything of them
-//! is fetched or run.
+//! Checks the signatures of the images that a build uses, before anything of them is
+//! fetched or run.
 
 use std::path::{Path, PathBuf};
 
@@ -22,8 +22,8 @@ use crate::step::Step;
 /// The step of the plan.
 ///
 /// # Errors
-/// [`Error::Refused`] if something has nothing but its digest, and `image.yaml`
-/// does not allow that.
+/// [`Error::Refused`] if an input has no signature to check, only its digest, and
+/// `image.yaml` does not allow that.
 pub fn inputs(config: &Config, lock: &Lock, target: &Target) -> Result<Step, Error> {
     let mut effects = base(&config.base, lock.base_pinned(target));
     let image = target.kmods_pinned();
@@ -58,10 +58,10 @@ pub fn inputs(config: &Config, lock: &Lock, target: &Target) -> Result<Step, Err
     Ok(Step::new("inputs", effects))
 }
 
-/// Everybody whom `image.yaml` names for the base must have signed it.
+/// Every signer that `image.yaml` names for the base must have signed it.
 fn base(base: &Base, image: ImageRef) -> Vec<Effect> {
     let mut effects = Vec::new();
-    // A pin may name an image of elsewhere; it is asked for all the same.
+    // A pin may name an image in another repository; its signature is checked too.
     if let Some(signature) = &base.signature {
         effects.push(Effect::BaseSigned {
             image: image.clone(),
@@ -86,7 +86,7 @@ fn base(base: &Base, image: ImageRef) -> Vec<Effect> {
 /// Performs the step.
 pub(crate) fn look(run: &Run<'_>, step: &Step) -> Result<(), Error> {
     run.step(step, None, |effect| match effect {
-        // Nothing to do: the plan already shows it.
+        // Nothing to do: this effect is only printed in the plan.
         Effect::DigestOnly { .. } => Ok(()),
         Effect::InputSigned { image, key } => input_signed(run, image, key),
         Effect::BaseSigned { image, signature } => base_signed(run, image, signature),
@@ -118,7 +118,7 @@ fn input_signed(run: &Run<'_>, image: &ImageRef, key: &Path) -> Result<(), Error
     ))
 }
 
-/// Looks for a simple signature: the first good one is enough, as to the
+/// Looks for a simple signature: one valid signature is enough, as it is for the
 /// container tools.
 fn base_signed(run: &Run<'_>, image: &ImageRef, signature: &BaseSignature) -> Result<(), Error> {
     let agent = run.registries.agent();
@@ -186,7 +186,7 @@ impl Gpgv {
         };
         let keys = keyring(&bytes).map_err(|why| failed("inputs", format!("{from}: {why}")))?;
         let folder = run.sh.create_temp_dir().map_err(|error| {
-            // It names the folder of temporary files, and why.
+            // The message names the folder of temporary files and the cause.
             failed("inputs", host::one_line(&error.to_string()))
         })?;
         signatures::trust::write(&folder.path().join("keys"), &keys)?;
@@ -209,8 +209,8 @@ impl Gpgv {
         let (input, output) = (path("signature"), path("text"));
         signatures::trust::write(&input, message)?;
         signatures::trust::write(&output, b"")?;
-        // What is signed is what `gpgv` writes, and nothing else of the file.
-        // A path with a slash is no name in a home folder.
+        // Only what `gpgv` writes out is signed, not the rest of the file. `gpgv` looks
+        // for a path without a slash in its home folder, so this path has one.
         let option = |name: &str, path: PathBuf| format!("--{name}={}", path.display());
         let invocation = Invocation::new(
             "gpgv",
@@ -223,7 +223,7 @@ impl Gpgv {
                 input.display().to_string(),
             ],
         );
-        // Its prose is in the language of the person.
+        // Its messages are in the language of the user's locale.
         let done = process::run(&run.sh, &invocation, Capture::StdoutAnyStatus, &mut |_| {})?;
         let judged = signer(&done.stdout, keys).and_then(|key| {
             if !done.success {

@@ -1,4 +1,4 @@
-//! The key that signs, and the key that the checkout's policy demands.
+//! The private key that signs, and the public key that the checkout's policy requires.
 
 use std::path::Path;
 
@@ -15,7 +15,7 @@ use crate::moving_tag::{MovingTags, note_tags};
 use crate::run::{Run, failed, misplaced};
 use crate::step::Step;
 
-/// With what a publication is signed. Only [`open`] makes it.
+/// The key that a publication is signed with. Only [`open`] creates it.
 pub struct SigningKey(Option<PrivateKey>);
 
 impl SigningKey {
@@ -25,8 +25,9 @@ impl SigningKey {
     }
 }
 
-/// The first step of everything that publishes, so that it is not in vain: open
-/// the key, and note what the moving tags name now.
+/// The first step of every task that publishes: open the key, and record what the
+/// moving tags name now. It comes first so that a missing key stops the run before the
+/// long work.
 ///
 /// # Errors
 /// Never for a config that was parsed.
@@ -46,7 +47,7 @@ pub(crate) fn key_step(config: &Config) -> Result<Step, Error> {
     Ok(Step::new("key", std::iter::once(key).chain(notes)))
 }
 
-/// Performs [`key_step`]. What a tag named at the first look of a run counts.
+/// Performs [`key_step`]. For each tag, the first digest read in a run counts.
 pub(crate) fn open(run: &Run<'_>, step: &Step, tags: &mut MovingTags) -> Result<SigningKey, Error> {
     let mut opened = None;
     run.step(step, None, |effect| {
@@ -84,7 +85,8 @@ pub fn secret(root: &Path, source: &SecretSource) -> Result<Option<Secret>, Erro
         SecretSource::File(path) => {
             let path = root.join(path);
             match std::fs::read_to_string(&path) {
-                // An editor's newline is no part of a password.
+                // A newline that an editor added at the end is not part of the
+                // password.
                 Ok(text) => Ok(Some(Secret::new(text.trim_end_matches(['\r', '\n'])))),
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
                 Err(error) => Err(host::Error::read(&path)(error).into()),

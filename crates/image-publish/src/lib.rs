@@ -1,14 +1,14 @@
 //! From a lock to the tag that hosts follow: build, push, prove, promote.
 //!
-//! [`plan::plan`] makes of a goal and a lock a [`plan::Plan`]: steps, each a list
-//! of [`Effect`]s, printed by a dry run and performed by a [`run::Run`]. What one
-//! step makes is a value that the next one needs, so that the order is held by
-//! types: `Built` -> [`Pushed`] -> `Tried` -> `Candidate` -> `Signed` -> `Proven`
-//! -> `Booted` -> `Named` -> [`Promoted`]. [`publication`] is the second half, which may run
-//! on another machine; [`lineage`] and [`history`] are what was published before.
+//! [`plan::plan`] turns a goal and a lock into a [`plan::Plan`]: steps, each a list of
+//! [`Effect`]s, printed by a dry run and performed by a [`run::Run`]. Each step returns
+//! a value that the next one requires, so that the types enforce the order: `Built` ->
+//! [`Pushed`] -> `Tried` -> `Candidate` -> `Signed` -> `Proven` -> `Booted` -> `Named`
+//! -> [`Promoted`]. [`publication`] is the second half, which may run on another
+//! machine; [`lineage`] and [`history`] are what was published before.
 //!
-//! May import: `machine` for the boot gate, `image-build` and all below it, and `retention` for the name of
-//! the history's artefact.
+//! May import: `machine` for the boot gate, `image-build` and all below it, and
+//! `retention` for the name of the history's artefact.
 
 mod attach;
 mod attach_step;

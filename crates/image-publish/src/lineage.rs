@@ -1,5 +1,5 @@
-//! The history of a repository, as its tags tell it: each day on which an image
-//! was published is a name that never moves. Pure.
+//! The history of a repository, read from its tags: each published image has a tag with
+//! its day, and that tag never moves. Pure.
 
 use registry_compat::{Digest, Tag};
 use serde::Serialize;
@@ -9,9 +9,9 @@ use crate::RETRACTED;
 /// An image that was published.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Entry {
-    /// The name of its day.
+    /// The tag with its day.
     pub tag: Tag,
-    /// What it names.
+    /// The digest that the tag names.
     pub digest: Digest,
 }
 
@@ -25,7 +25,7 @@ fn day(tag: &str) -> Option<(u32, u32)> {
     Some((day.parse().ok()?, number.parse().ok()?))
 }
 
-/// The names of days among tags, the newest first.
+/// Those tags that name a day, the newest first.
 pub fn days<'a>(tags: impl IntoIterator<Item = &'a String>) -> Vec<Tag> {
     let mut days: Vec<((u32, u32), Tag)> = tags
         .into_iter()
@@ -102,7 +102,7 @@ mod tests {
         assert_eq!(back("c", "b").as_deref(), Some("20260721-1"));
         assert_eq!(back("b", "-").as_deref(), Some("20260721-1"));
         assert_eq!(back("a", "-"), None);
-        // Moved there by hand.
+        // Somebody moved the tag there by hand.
         assert_eq!(back("elsewhere", "-").as_deref(), Some("20260723"));
         assert_eq!(back("elsewhere", "c").as_deref(), Some("20260722"));
     }

@@ -1,9 +1,10 @@
-//! The tags that hosts follow, between the beginning of a run and its end.
+//! Guards against somebody else moving the tags that hosts follow while a run is in
+//! progress.
 //!
-//! A registry has no "move it if it still names that": the specification of
-//! OCI's distribution knows no condition on a PUT. So the tag is read right
-//! before it moves, and once more after; what remains in between are some
-//! milliseconds.
+//! A registry has no request that moves a tag on the condition that it still names a
+//! given digest: the OCI distribution specification defines no conditional PUT. So the
+//! tag is read right before it is moved, and again afterwards; a window of some
+//! milliseconds remains.
 
 use std::collections::{BTreeMap, btree_map::Entry};
 
@@ -20,7 +21,7 @@ use crate::run::{Run, failed};
 pub struct MovingTags(BTreeMap<String, Option<Digest>>);
 
 impl MovingTags {
-    /// Notes what a tag names; the first look counts.
+    /// Records what a tag names; only the first record of each tag counts.
     pub(crate) fn note(&mut self, run: &Run<'_>, image: &ImageRef) -> Result<(), Error> {
         if let Entry::Vacant(place) = self.0.entry(image.to_string()) {
             place.insert(denied_is_none(run.registries.digest(image))?);
@@ -28,13 +29,13 @@ impl MovingTags {
         Ok(())
     }
 
-    /// What a tag named; `None` if nothing, or if nobody noted it.
+    /// What a tag named; `None` if it named nothing, or was never recorded.
     pub fn before(&self, image: &ImageRef) -> Option<&Digest> {
         self.0.get(&image.to_string())?.as_ref()
     }
 
-    /// Whether a tag names what it named when the run began, or already what it
-    /// is to name.
+    /// Checks that a tag still names what it named when the run began, or already names
+    /// the digest that it is to be moved to.
     ///
     /// # Errors
     /// [`Error::Refused`] if it does not: somebody else has moved it.
@@ -83,10 +84,10 @@ pub(crate) fn note_tags(config: &Config) -> Result<Vec<Effect>, Error> {
     Ok(tags.map(note).collect())
 }
 
-/// The effects that look whether what a moving tag names was built after the
-/// image that is to be published: the halves of a publication may lie hours
-/// apart, and neither knows what the other noted. `digest` is the image;
-/// without one it is the one that was pushed.
+/// The effects that check that the image a moving tag names was not built after the
+/// image that is to be published: the two halves of a publication may run hours apart,
+/// and neither knows what the other recorded. `digest` is the image; without one it is
+/// the one that was pushed.
 ///
 /// # Errors
 /// As [`note_tags`].
@@ -103,8 +104,8 @@ pub(crate) fn not_overtaken_by(
     Ok(tags.map(look).collect())
 }
 
-/// What registries say of a repository that is not there yet, too. If it was no
-/// more than that, the look before the move will tell.
+/// Registries give the same answer for a repository that does not exist yet. If the
+/// cause is a different one, reading the tag right before it moves will show it.
 fn denied_is_none<T>(answer: Answer<T>) -> Result<Option<T>, Error> {
     match answer {
         Answer::Unknown(why) if why.trouble == Trouble::Denied => Ok(None),

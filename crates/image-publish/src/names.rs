@@ -1,4 +1,4 @@
-//! Names for good: tags that never move once they are written.
+//! Permanent names: tags that never move once they are written.
 
 use image_build::facts::Local;
 use image_build::lock::{Lock, image_version};
@@ -12,13 +12,13 @@ use crate::registry::known;
 use crate::run::{Run, failed, misplaced};
 use crate::step::Step;
 
-/// An image that came up and has its names for good. Only [`name`] and [`named_before`]
-/// make it.
+/// An image that was booted and has its permanent tags. Only [`name`] and
+/// [`named_before`] make it.
 #[derive(Debug)]
 pub struct Named(Booted);
 
 impl Named {
-    /// What has the names.
+    /// The image that has the tags.
     pub fn booted(&self) -> &Booted {
         &self.0
     }
@@ -34,7 +34,7 @@ pub(crate) fn names(config: &Config, lock: &Lock, local: &Local) -> Result<Step,
     Ok(names_of(&config.repository()?, tags))
 }
 
-/// The step that gives these names.
+/// The step that writes these tags.
 pub(crate) fn names_of(repository: &Repository, tags: impl IntoIterator<Item = Tag>) -> Step {
     let name = |tag| Effect::NameForGood {
         repository: repository.clone(),
@@ -43,7 +43,7 @@ pub(crate) fn names_of(repository: &Repository, tags: impl IntoIterator<Item = T
     Step::new("name", tags.into_iter().map(name))
 }
 
-/// Gives the names.
+/// Writes the tags.
 pub(crate) fn name(run: &Run<'_>, step: &Step, booted: Booted) -> Result<Named, Error> {
     let digest = booted.proven().candidate().digest();
     run.step(step, Some(digest), |effect| match effect {
@@ -53,7 +53,7 @@ pub(crate) fn name(run: &Run<'_>, step: &Step, booted: Booted) -> Result<Named, 
     Ok(Named(booted))
 }
 
-/// For who goes back to an image that has its names since it was published.
+/// For a rollback to an image, which got its permanent tags when it was published.
 pub(crate) fn named_before(booted: Booted) -> Named {
     Named(booted)
 }
@@ -77,7 +77,7 @@ fn give(run: &Run<'_>, repository: &Repository, tag: &Tag, digest: &Digest) -> R
 /// already the wanted one.
 ///
 /// # Errors
-/// Whatever keeps a tag from being read; [`Error::Refused`] after 99.
+/// Any error while reading a tag; [`Error::Refused`] after 99.
 pub fn free_name(
     tag: &Tag,
     wanted: &Digest,

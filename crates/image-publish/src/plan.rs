@@ -1,9 +1,9 @@
 //! From a goal to a plan: a pure function. No clock, no environment, no network.
 //!
-//! A plan is a short list of effects, each printed and performed from the same
-//! value: a dry run prints exactly what a real run does. The one thing that no
-//! plan can know, the digest that an engine's push will have, is a name in it
-//! (`PUSHED`), filled in once it was read back.
+//! A plan is a short list of effects, each printed and performed from the same value: a
+//! dry run prints exactly what a real run does. The digest of the pushed image is not
+//! known when the plan is made. The plan has the placeholder `PUSHED` for it, which is
+//! replaced once the digest was read back.
 
 use std::fmt;
 
@@ -29,16 +29,15 @@ use crate::step::{Step, Steps};
 pub enum Goal {
     /// An image on this machine, verified.
     Build,
-    /// The same, then it is removed again.
+    /// Such an image, which is removed again afterwards.
     TestBuild,
-    /// The same image, pushed under the candidate tag: the first half of a
-    /// publication.
+    /// Such an image, pushed under the candidate tag: the first half of a publication.
     Push,
-    /// The same image, published: both halves.
+    /// Such an image, published: both halves.
     Publish,
 }
 
-/// What is going to be done: a build, and how far it goes on from there.
+/// What is going to be done: a build, and the steps that follow it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Plan {
     build: BuildSteps,
@@ -49,7 +48,7 @@ pub struct Plan {
 enum Then {
     /// The image stays on this machine.
     Keep,
-    /// It is removed, whatever came of the build.
+    /// It is removed, whether the build succeeded or not.
     Remove(Vec<Effect>),
     /// It is pushed.
     Push(Step, PushSteps),
@@ -57,10 +56,10 @@ enum Then {
     Publish(Step, PushSteps, Box<PublishSteps>),
 }
 
-/// What came of a plan.
+/// The result of a plan.
 #[derive(Debug)]
 pub enum Outcome {
-    /// An image was built, and held its contract.
+    /// An image was built, and passed its contract.
     Built,
     /// It was pushed.
     Pushed(Pushed),
@@ -105,8 +104,8 @@ pub fn plan(goal: Goal, config: &Config, lock: &Lock, local: &Local) -> Result<P
 }
 
 impl Plan {
-    /// Performs it. The first failure ends it; clean-ups are performed all the
-    /// same, and the first error is the one that is told.
+    /// Performs it. The first failure ends it; clean-ups are still performed, and the
+    /// first error is the one that is reported.
     ///
     /// # Errors
     /// The first thing that does not hold.
@@ -133,8 +132,8 @@ impl Plan {
         }
     }
 
-    /// The first half. The key is opened, and the tags are noted, before anything
-    /// is built, so that the build is not in vain.
+    /// The first half. The key is opened, and the tags are recorded, before anything is
+    /// built, so that an error in them is found before the long build.
     fn pushed(
         &self,
         run: &Run<'_>,

@@ -1,4 +1,4 @@
-//! What a registry has for each architecture.
+//! The image that a registry has for each architecture.
 
 use image_build::lock::{LOCK_LABEL, Lock};
 use registry_compat::{Digest, ImageRef};
@@ -12,7 +12,7 @@ use crate::index::PlatformImage;
 use crate::registry::known;
 use crate::run::failed;
 
-/// Reads the image of one architecture: what it is for, and its lock.
+/// Reads the image of one architecture: its platform and its lock.
 ///
 /// # Errors
 /// [`Error::Refused`] if it is an index, or not built by this project.
@@ -63,7 +63,7 @@ pub fn read_part(
     Ok((part, lock))
 }
 
-/// What an index has for an architecture.
+/// The image that an index lists for an architecture.
 #[derive(Debug, Clone)]
 pub struct Platform {
     /// The architecture.
@@ -72,7 +72,7 @@ pub struct Platform {
     pub image: Option<Inspected>,
 }
 
-/// What an image has for each architecture of its lock, in the order of that.
+/// What an image has for each architecture of its lock, in the order of the lock.
 ///
 /// # Errors
 /// If that could not be found out.

@@ -1,4 +1,4 @@
-//! The tags that hosts follow move, and each is read back.
+//! Moves the tags that hosts follow, and reads each back.
 
 use image_config::Config;
 use registry_compat::{Answer, Digest, ImageRef};
@@ -11,7 +11,7 @@ use crate::names::Named;
 use crate::run::{Run, failed, misplaced};
 use crate::step::Step;
 
-/// An image that hosts follow now. Only `promote` makes it.
+/// An image that hosts follow now. Only `promote` creates it.
 #[derive(Debug)]
 pub struct Promoted(Named);
 
@@ -21,7 +21,7 @@ impl Promoted {
         self.0.booted().proven().candidate().digest()
     }
 
-    /// What its boot took, or why it was not tried.
+    /// The measurements of its boot, or why it was not booted.
     pub fn boot(&self) -> Option<&Boot> {
         self.0.booted().boot()
     }
@@ -80,7 +80,8 @@ fn confirm(run: &Run<'_>, image: &ImageRef, digest: &Digest) -> Result<(), Error
                 .status("Promoted", &format!("{image} is {found}"));
             Ok(())
         }
-        // Not moved again: whoever moves last wins, and both would try.
+        // The tag is not moved a second time: two runs would otherwise overwrite each
+        // other's tag in turn.
         Answer::Present(found) => Err(Error::Refused(format!(
             "{image} names {found} right after it was moved to {digest}: somebody else \
              moved it, and it stays so. `cargo xtask verify {image}` says what it \

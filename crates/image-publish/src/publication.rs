@@ -1,16 +1,16 @@
-//! The second half of a publication: from a digest in the registry to the tags
-//! that hosts follow. The order is the point, and the types hold it:
+//! The second half of a publication: from a digest in the registry to the tags that
+//! hosts follow. The order matters, and the types enforce it:
 //!
-//! open the key, note the moving tags -> take what was pushed, of the lock ->
-//! pull it, try the contract once more (`Tried`) -> one index of several images
-//! (`Candidate`) -> sign it (`Signed`) -> take it as a host would, and see an
-//! unsigned one refused (`Proven`) -> boot it (`Booted`) -> packages and lock beside it -> names for
-//! good (`Named`) -> the tags that hosts follow, if they still name what they
-//! named (`Promoted`) -> an entry in the history.
+//! open the key, record the moving tags -> read what was pushed and compare it with the
+//! lock -> pull it, run the contract once more (`Tried`) -> one index of several images
+//! (`Candidate`) -> sign it (`Signed`) -> copy it as a host would, and check that an
+//! unsigned one is refused (`Proven`) -> boot it (`Booted`) -> attach packages and lock
+//! -> tags that never move (`Named`) -> the tags that hosts follow, if they still name
+//! what they named (`Promoted`) -> an entry in the history.
 //!
-//! Whatever fails, a tag that hosts follow names what it named before. Nothing
-//! that the first half said is trusted: this half may run on another machine, on
-//! another day.
+//! If any step before `Promoted` fails, every tag that hosts follow still names what it
+//! named before. Nothing that the first half reported is trusted, because this half may
+//! run on another machine and on another day.
 
 use image_build::facts::Local;
 use image_build::lock::{Lock, image_version};
@@ -53,7 +53,7 @@ pub struct PublishSteps {
     history: Step,
 }
 
-/// What came of a publication.
+/// The result of a publication.
 #[derive(Debug)]
 pub struct Published {
     /// The image or index that hosts follow now.
@@ -65,7 +65,7 @@ pub struct Published {
     pub history: Option<History>,
 }
 
-/// Both halves in one run need one architecture.
+/// Checks that there is only one architecture, which both halves in one run require.
 ///
 /// # Errors
 /// [`Error::Usage`] with the commands that publish several.
@@ -119,8 +119,8 @@ pub fn publication(
         };
         let mut look = host_step(seen, config.signing.judge);
         if let Parts::Several(index) = parts {
-            // A host of another architecture looks at an image that cannot be
-            // run here.
+            // What a host of another architecture checks is an image that cannot be run
+            // here.
             let image = repository.at(index.digest.clone());
             look.effects.push(Effect::AlreadySigned { image });
         }

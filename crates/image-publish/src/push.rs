@@ -1,5 +1,5 @@
-//! The first half of a publication, after the build: push the image, read it
-//! back, and leave beside it what the second half cannot make.
+//! The first half of a publication, after the build: push the image, read it back, and
+//! attach to it the documents that the second half cannot create.
 
 use host::process;
 use image_build::engine::Engine;
@@ -18,8 +18,9 @@ use crate::error::Error;
 use crate::run::{Run, failed, misplaced};
 use crate::step::{Step, Steps};
 
-/// The steps after the contract in the first half. With several architectures,
-/// the packages are listed here too: nobody else can run anything in the image.
+/// The steps after the contract in the first half. With several architectures, the
+/// packages are listed here too: the second half may run on a machine that cannot run
+/// this image.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PushSteps {
     push: Step,
@@ -28,8 +29,8 @@ pub struct PushSteps {
     measure: Step,
 }
 
-/// An image of this run in the registry, by the digest that was read back. Only
-/// `PushSteps::perform` makes it.
+/// An image that this run pushed, by the digest that was read back. Only
+/// `PushSteps::perform` creates it.
 #[derive(Debug, Clone)]
 pub struct Pushed {
     digest: Digest,
@@ -48,8 +49,8 @@ impl Pushed {
     }
 }
 
-/// The tag that the image of an architecture is pushed under: one for each if
-/// there are several, since their runs know nothing of each other.
+/// The tag that the image of an architecture is pushed under: one for each if there are
+/// several, since each is built in a run of its own.
 ///
 /// # Errors
 /// Never: the form is right by construction.
@@ -101,7 +102,7 @@ impl PushSteps {
     /// Pushes what was built.
     ///
     /// # Errors
-    /// If the registry does not take it, or names another image afterwards.
+    /// If the registry rejects it, or the tag names another image afterwards.
     pub(crate) fn perform(&self, run: &Run<'_>, _built: &Built) -> Result<Pushed, Error> {
         let nothing = |effect: &Effect| Err(misplaced("push", effect));
         run.step(&self.push, None, nothing)?;

@@ -1,9 +1,9 @@
-//! Writes down what a publication took: after the push beside the image, for the
-//! half that publishes; at the very end in the history, which lies in the same
-//! repository as an OCI artefact under the tag `history`.
+//! Records how long a publication took: after the push in a document attached to the
+//! image, for the half that publishes; at the very end in the history, which is stored
+//! in the same repository as an OCI artefact under the tag `history`.
 //!
-//! The image is published by then. Nothing here can fail a publication, and
-//! what cannot be read is not written over.
+//! The image is already published when the history is written. So no error here fails a
+//! publication, and a document that cannot be read is not overwritten.
 //!
 //! Source: OCI image specification 1.1, "Guidelines for Artifact Usage".
 
@@ -74,7 +74,8 @@ fn add(
     let built_here = timings.iter().any(|timing| timing.step == "build");
     for (arch, part, manifest) in parts {
         if !built_here {
-            // Without it, it would look as if the build had taken no time.
+            // Without the first half's durations, the build would seem to have taken no
+            // time.
             let document = attached(registries, repository, &part, MEASURED)?.ok_or_else(|| {
                 let lacks = "has no list beside it of what its build took";
                 failed("history", format!("{part} {lacks}"))
@@ -127,7 +128,7 @@ fn parts(
         let arch = [Arch::X86_64, Arch::Aarch64]
             .into_iter()
             .find(|arch| arch.oci() == name);
-        // What else an index lists is no image of ours.
+        // Other entries of an index are not our images.
         if let (Some(arch), Some(digest)) = (arch, text("/digest")) {
             let (digest, manifest) = read(&image.repository().at(digest.parse()?))?;
             parts.push((arch, digest, manifest));
@@ -195,7 +196,7 @@ fn write(registries: &Registries, repository: &Repository, history: &History) ->
             "digest": Digest::of(&document),
             "size": document.len(),
         }],
-        // Its age, for the clean-up.
+        // The clean-up reads the artefact's age from it.
         "annotations": {"org.opencontainers.image.created": newest},
     })
     .to_string();

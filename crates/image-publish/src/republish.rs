@@ -1,6 +1,5 @@
-//! What moves the tags that hosts follow without a build: promote an image that
-//! is in the registry, go back to one that was published before, and mark a bad
-//! one.
+//! The tasks that change tags in the registry without a build: promote an image that is
+//! in the registry, go back to one that was published before, and mark a bad one.
 
 use image_build::engine::Engine;
 use image_build::gather::World;
@@ -26,8 +25,8 @@ use crate::sign::already_signed;
 use crate::step::{Step, Steps};
 use crate::{boot_gate, candidate, host_look, lineage, names};
 
-/// The steps of `promote`: everything that a publication tries after its push,
-/// then the tags.
+/// The steps of `promote`: every check that a publication makes after its push, then
+/// the tags.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PromoteSteps {
     read: Step,
@@ -40,9 +39,8 @@ pub struct PromoteSteps {
     promote: Step,
 }
 
-/// The steps of `rollback`: the content of the image was tried when it was
-/// published; its signature is tried now, with the key that the checkout's
-/// policy names.
+/// The steps of `rollback`: the content of the image was tested when it was published;
+/// its signature is verified now, with the key that the checkout's policy names.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RollbackSteps {
     read: Step,
@@ -70,7 +68,7 @@ fn signature(world: &World<'_>, image: &ImageRef) -> Effect {
     }
 }
 
-/// The effects that note the moving tags and read an image of ours.
+/// The effects that record the moving tags and read an image of our repository.
 fn reading(world: &World<'_>, image: &ImageRef) -> Result<Vec<Effect>, Error> {
     let mut effects = note_tags(world.config)?;
     effects.extend([
@@ -87,8 +85,8 @@ fn reading(world: &World<'_>, image: &ImageRef) -> Result<Vec<Effect>, Error> {
 /// Plans `promote`.
 ///
 /// # Errors
-/// If the image is not ours, not there, has no lock, or lacks an architecture
-/// of its lock.
+/// If the image is not in our repository, does not exist, has no lock, or lacks an
+/// architecture of its lock.
 pub fn plan_promote(
     world: &World<'_>,
     image: &ImageRef,
@@ -247,8 +245,8 @@ impl Steps for RollbackSteps {
     }
 }
 
-/// Says for which architectures of `image.yaml` an image has nothing: an older
-/// one may have been for fewer, and to go back to it is right all the same.
+/// Says for which architectures of `image.yaml` an image has nothing: an older one may
+/// have been for fewer, and a rollback to it is still allowed.
 fn warn_of_missing_platforms(world: &World<'_>, image: &ImageRef) -> Result<(), Error> {
     let all = &world.config.architectures;
     if all.iter().count() < 2 {
@@ -305,7 +303,8 @@ fn previous(world: &World<'_>, repository: &Repository) -> Result<Digest, Error>
     let mut entries = Vec::new();
     for tag in lineage::days(&tags) {
         let image = repository.tagged(tag.clone());
-        // Gone since the list was made: not a place to go back to.
+        // The image was deleted after the tags were listed, so a rollback to it is
+        // impossible.
         if let Some(digest) = known(registries.digest(&image))? {
             entries.push(Entry { tag, digest });
         }

@@ -1,9 +1,9 @@
-//! Performs steps: the only writer. It decides nothing; a step that needs a
-//! condition belongs in the plan.
+//! Performs steps; nothing else in this crate changes anything. It makes no decisions:
+//! a condition for a step belongs in the plan.
 //!
-//! [`Run`] has what every effect may use, and nothing that an effect finds out:
-//! that is handed from step to step as a value of its own (`Built`, `Pushed`,
-//! `Tried`, `Signed`, `Proven`, `Promoted`), which only the step before can make.
+//! [`Run`] has what every effect may use, but no results of effects: those are passed
+//! from step to step as separate values (`Built`, `Pushed`, `Tried`, `Signed`,
+//! `Proven`, `Promoted`), which only the step before can make.
 
 use std::cell::RefCell;
 use std::path::{Path, PathBuf};
@@ -42,9 +42,9 @@ pub struct Run<'a> {
     pub(crate) report: &'a Report,
     /// This machine's architecture.
     pub arch: Arch,
-    /// Where programs are found, for a run that may boot what it publishes.
+    /// Where programs are found, for a run that may boot the image that it publishes.
     pub(crate) env: Option<&'a Env>,
-    /// Tells this run from all others.
+    /// An id that no other run has.
     id: String,
     timings: RefCell<Vec<Timing>>,
     quiet: bool,
@@ -73,7 +73,7 @@ impl<'a> Run<'a> {
         })
     }
 
-    /// A run that may boot what it publishes.
+    /// A run that may boot the image that it publishes.
     #[must_use]
     pub fn on(self, env: &'a Env) -> Self {
         Self {
@@ -82,7 +82,7 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Effects and checks are not printed: the task has an answer of its own.
+    /// Effects and checks are not printed: the task prints its own result.
     #[must_use]
     pub fn quiet(self) -> Self {
         Self {
@@ -101,13 +101,13 @@ impl<'a> Run<'a> {
         !self.quiet
     }
 
-    /// How long the steps took that are done.
+    /// The durations of the finished steps.
     pub fn timings(&self) -> Vec<Timing> {
         self.timings.borrow().clone()
     }
 
-    /// A call with all in it that no plan knows: the digest that was pushed, and
-    /// this run's own name of a container.
+    /// A command with its placeholders replaced: the digest that was pushed, and this
+    /// run's own container name.
     pub(crate) fn filled(&self, call: &Invocation, pushed: Option<&Digest>) -> Invocation {
         in_run(&filled(call, pushed), &self.id)
     }
@@ -124,14 +124,15 @@ impl<'a> Run<'a> {
         Ok(process::run(&self.sh, &call, capture, &mut show)?)
     }
 
-    /// Runs a program that transfers, again where its trouble passes.
+    /// Runs a program that transfers over the network, and repeats it after a temporary
+    /// failure.
     pub(crate) fn transfer(&self, call: &Invocation) -> Result<(), Error> {
         let retries = self.registries.agent().retries();
         Ok(transfer(&self.sh, retries, self.report, call)?)
     }
 
     /// Performs a step. Programs are run here; every other effect is handed to
-    /// `perform`, which knows what the step needs and what it makes.
+    /// `perform`, which has the values that the step needs and returns its result.
     pub(crate) fn step(
         &self,
         step: &Step,
@@ -198,8 +199,8 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Performs what has to be done whatever happened, even after Ctrl-C. The
-    /// first error is the one that is told.
+    /// Performs the clean-up, which has to run after failures and Ctrl-C too. The first
+    /// error is the one that is reported.
     pub(crate) fn clean_up<'e, T>(
         &self,
         effects: impl IntoIterator<Item = &'e Effect>,
@@ -217,15 +218,16 @@ impl<'a> Run<'a> {
     }
 }
 
-/// The line of an effect as a run prints it: the lock, which is thousands of
-/// characters long, is there by its name. A dry run and `-v` show it whole.
+/// The line of an effect as a run prints it: the lock, which is thousands of characters
+/// long, is replaced by a short name. A dry run and `-v` show it whole.
 fn shortened(line: &str) -> String {
     let mark = format!("{LOCK_LABEL}=");
     let Some(at) = line.find(&mark) else {
         return line.to_owned();
     };
     let (before, rest) = line.split_at(at + mark.len());
-    // In quotes of a shell, whatever is in it.
+    // The argument may be in shell quotes, so a `}` with a closing quote is looked for
+    // first.
     let end = rest.find("}' ").or_else(|| rest.find("} "));
     match end {
         Some(end) => format!("{before}…{}", &rest[end + 1..]),
@@ -240,7 +242,7 @@ pub fn show(plan: &(impl Steps + ?Sized), report: &Report) {
     }
 }
 
-/// A call with what `PUSHED` stands for in it, once that is known.
+/// A command with the digest in place of `PUSHED`, once it is known.
 pub fn filled(call: &Invocation, pushed: Option<&Digest>) -> Invocation {
     let mut call = call.clone();
     let place = format!("@{PUSHED}");
@@ -262,8 +264,8 @@ pub(crate) fn failed(step: &str, detail: impl Into<String>) -> Error {
     }
 }
 
-/// An effect in a step that does not perform such ones: a mistake of this
-/// program, which the test of every plan would see.
+/// The error for an effect in a step that cannot perform this kind: a bug in this
+/// program, which the tests of the plans would find.
 pub(crate) fn misplaced(step: &str, effect: &Effect) -> Error {
     failed(step, format!("no effect of this step: {effect}"))
 }

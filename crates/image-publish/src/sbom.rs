@@ -72,7 +72,7 @@ fn encoded(text: &str) -> String {
 /// Reads the report of `packages.sh`, sorted.
 ///
 /// # Errors
-/// If it did not come to its end, or lists nothing.
+/// If the report is incomplete, or lists nothing.
 pub fn parse(report: &str) -> Result<Vec<Package>, Error> {
     let mut all = Vec::new();
     let mut end = None;
@@ -190,7 +190,7 @@ pub fn read(document: &[u8]) -> Result<Packages, Error> {
     Ok(all)
 }
 
-/// What differs between two images, each thing once.
+/// The differences between two images, each once.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Change {
     /// Name of a package with its architecture, or of a label.

@@ -1,5 +1,5 @@
-//! Signatures of what is published, as `podman`, `skopeo` and `bootc` look for
-//! them: cosign's legacy form, under the tag `sha256-….sig`.
+//! Signatures of published images, in the form that `podman`, `skopeo` and `bootc` look
+//! for: cosign's legacy form, under the tag `sha256-….sig`.
 
 use image_build::policy_key::{public_key, rootfs};
 use registry_compat::{Digest, ImageRef, Repository};
@@ -16,8 +16,8 @@ use crate::signature_lookup::is_signed;
 use crate::sigstore_bundle::hint;
 use crate::step::Step;
 
-/// A candidate that is signed as `image.yaml` says: by the key, or not at all
-/// with a reason. Only [`sign`] and [`already_signed`] make it.
+/// A candidate that is signed as `image.yaml` says: with the key, or, with a stated
+/// reason, not at all. Only [`sign`] and [`already_signed`] make it.
 #[derive(Debug)]
 pub struct Signed(Candidate);
 
@@ -96,7 +96,7 @@ fn sign_each<'d>(
         let existing = existing.as_ref().map(|found| found.manifest.as_slice());
         let signed = signing::sign(key, repository, digest, existing)?;
         registries.put(&image, MANIFEST, &signed.manifest, &signed.blobs)?;
-        // What counts is what is there, not what was sent.
+        // Read back: only what the registry stores counts, not what was sent to it.
         if !is_signed(registries, &key.public(), repository, digest)? {
             return Err(failed(
                 "sign",

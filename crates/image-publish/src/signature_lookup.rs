@@ -7,7 +7,8 @@ use signatures::signing::{self, PublicKey};
 use crate::error::Error;
 use crate::registry::known;
 
-/// Whether a signature of this key is where the container tools look for it.
+/// Whether there is a signature made with this key in the place where the container
+/// tools look for it.
 ///
 /// # Errors
 /// If that could not be found out.

@@ -1,10 +1,10 @@
-//! Signatures that no host reads: since its version 3 cosign writes a bundle as
-//! an OCI referrer, and nothing under the tag `sha256-….sig`. It is looked for
-//! only where there is no signature, so that a person hears why.
+//! Signatures in a form that no host reads: since version 3 cosign writes a bundle as
+//! an OCI referrer, and nothing under the tag `sha256-….sig`. The program looks for a
+//! bundle only if there is no signature, to explain in the message why hosts find none.
 //!
-//! Sources: <https://github.com/sigstore/cosign/blob/main/specs/BUNDLE_SPEC.md>
-//! (kinds and annotations); <https://github.com/projectbluefin/common/issues/977>
-//! and <https://github.com/coreos/rpm-ostree/issues/5509> (what came of it).
+//! Sources: <https://github.com/sigstore/cosign/blob/main/specs/BUNDLE_SPEC.md> (kinds
+//! and annotations); <https://github.com/projectbluefin/common/issues/977> and
+//! <https://github.com/coreos/rpm-ostree/issues/5509> (problems that this caused).
 
 use registry_compat::{Answer, Digest, Repository};
 use remote::Registries;
@@ -12,14 +12,14 @@ use serde_json::Value;
 
 use crate::attach::listed;
 
-/// Beginning of the kind of all versions.
+/// Prefix of the artefact type, the same for all versions.
 const KIND: &str = "application/vnd.dev.sigstore.bundle";
 const CONTENT: &str = "dev.sigstore.bundle.content";
 const PREDICATE: &str = "dev.sigstore.bundle.predicateType";
-/// What a bundle of `cosign sign` speaks of; others are attestations.
+/// The predicate type of a bundle from `cosign sign`; others are attestations.
 const SIGN: &str = "https://sigstore.dev/cosign/sign/v1";
 
-/// What is added to "there is no signature", or nothing.
+/// The text that is added to "there is no signature"; empty if there is no bundle.
 pub(super) fn hint(registries: &Registries, repository: &Repository, digest: &Digest) -> String {
     if !listed(registries, repository, digest)
         .iter()
@@ -46,7 +46,7 @@ fn signs(registries: &Registries, repository: &Repository, entry: &Value) -> boo
     if let Some(annotations) = entry.get("annotations") {
         return judge(annotations);
     }
-    // Not every client copies them into the index.
+    // Not every client copies the annotations into the index.
     let Some(Ok(digest)) = text(entry, "digest").map(|text| text.parse()) else {
         return false;
     };

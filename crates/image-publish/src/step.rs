@@ -13,10 +13,10 @@ pub struct Step {
     pub name: &'static str,
     /// In order.
     pub effects: Vec<Effect>,
-    /// Performed after them, whatever came of them.
+    /// Performed after them, whether they succeeded or not.
     pub cleanup: Vec<Effect>,
-    /// Performed at the end of the plan, whatever came of what followed; not if
-    /// this step itself failed.
+    /// Performed at the end of the plan, even if a later step failed; but not if this
+    /// step itself failed.
     pub at_end: Vec<Effect>,
 }
 
@@ -47,7 +47,7 @@ pub trait Steps {
     /// In order; the first failure ends them.
     fn steps(&self) -> Vec<&Step>;
 
-    /// Performed at the very end, whatever came of the steps.
+    /// Performed at the very end, whether the steps succeeded or not.
     fn cleanup(&self) -> &[Effect] {
         &[]
     }

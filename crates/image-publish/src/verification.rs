@@ -1,4 +1,4 @@
-//! An image in a registry against its own labels and lock.
+//! Checks an image in a registry against its own labels and lock.
 
 use image_build::contract::Check;
 use image_build::engine::Engine;
@@ -27,12 +27,12 @@ pub struct Verification {
     pub checks: Vec<Check>,
 }
 
-/// Reads the image by digest, pulls exactly that, runs the contract in it, and
-/// holds its labels against its lock.
+/// Reads the image by digest, pulls exactly that digest, runs the contract in it, and
+/// compares its labels with its lock.
 ///
 /// # Errors
-/// If the image is not there, could not be read, or has no lock. A check that
-/// does not hold is an answer.
+/// If the image is not there, could not be read, or has no lock. A check that fails is
+/// not an error but part of the result.
 pub fn verify(
     world: &World<'_>,
     image: &ImageRef,
@@ -69,7 +69,7 @@ pub fn verify(
     let mut checks = Vec::new();
     let outcome = try_contract(&run, &contract, None, &mut checks);
     if checks.is_empty() {
-        // The contract did not come to its end.
+        // The contract script ended before its last line.
         outcome?;
     }
     let seen = Seen {
@@ -113,8 +113,8 @@ pub fn verify(
     })
 }
 
-/// The images of an index that cannot be run here: what can be said of them all
-/// the same. None where there is no index.
+/// The images of an index that cannot be run here: the checks that are possible without
+/// running them. Empty if there is no index.
 fn others(
     world: &World<'_>,
     pinned: &ImageRef,

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// One place where a rule does not hold.
+/// One violation of a rule.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Violation {
     /// From 1.

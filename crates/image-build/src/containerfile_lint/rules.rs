@@ -27,7 +27,7 @@ const KNOWN: [&str; 17] = [
     "WORKDIR",
 ];
 
-/// Options of `COPY` that all three builders know; `ADD` has the same.
+/// Options of `COPY` and `ADD` that all three builders support.
 const COPY_OPTIONS: [&str; 3] = ["from", "chown", "chmod"];
 
 /// What may stand in `RUN --mount=…`.
@@ -57,7 +57,7 @@ const ARCHIVES: [&str; 7] = [
     ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".txz", ".tar.zst",
 ];
 
-/// Variables that a shell or its surroundings have without being told.
+/// Variables that the shell or its environment sets by itself.
 const GIVEN: [&str; 15] = [
     "HOME",
     "PATH",
@@ -127,7 +127,7 @@ pub fn violations(all: &[Instruction]) -> Vec<Violation> {
     found.0
 }
 
-/// What needs no more than the instruction itself.
+/// Rules that need only the instruction itself.
 fn everywhere(instruction: &Instruction, found: &mut Found) {
     let Instruction { line, text, .. } = instruction;
     let keyword = instruction.keyword.as_str();
@@ -241,7 +241,7 @@ fn images(globals: &[&Instruction], stages: &[Stage<'_>], found: &mut Found) {
                 format!("`FROM {image}`"),
             );
         }
-        // One that is not declared at all is told of by another rule.
+        // An argument that is not declared at all is reported by another rule.
         let argument = required_argument(image).and_then(|name| declared.get_key_value(name));
         if let Some((name, (line, Some(value)))) = argument {
             let default = format!("`{name}` has the default `{value}`");
@@ -257,13 +257,13 @@ fn images(globals: &[&Instruction], stages: &[Stage<'_>], found: &mut Found) {
                 );
             }
         }
-        // A stage without a name has its number alone.
+        // A stage without a name can only be referred to by its number.
         names.push(name);
     }
 }
 
-/// The name, if the image is `$X`, `${X}`, or `${X:-…}` with the one text that
-/// names no image and says to the reader of the engine's error what is missing.
+/// The name, if the image is `$X`, `${X}`, or `${X:-…}` with the one default text that
+/// is not a valid image name, so that the engine's error message shows what is missing.
 fn required_argument(image: &str) -> Option<&str> {
     let rest = image.strip_prefix('$')?;
     let is_name = |name: &str| {
@@ -300,7 +300,7 @@ fn copied_from(instruction: &Instruction) -> Vec<(usize, &str)> {
     all
 }
 
-/// Names that are read are declared: above, in the same stage.
+/// Variables that are read must be declared above, in the same stage.
 fn declarations(globals: &[&Instruction], stages: &[Stage<'_>], found: &mut Found) {
     let names = |instruction: &Instruction| instruction.pairs().into_iter().map(|(name, _)| name);
     let global: BTreeSet<String> = globals.iter().flat_map(|arg| names(arg)).collect();
@@ -385,8 +385,8 @@ fn commands(run: &Instruction, script: &Script, found: &mut Found) {
     }
 }
 
-/// Whether a command changes packages or the SELinux policy. `install.sh` is
-/// ours, and known for it.
+/// Whether a command changes packages or the SELinux policy. `install.sh` is our own
+/// script, which is known to do so.
 fn changes_packages(command: &Command) -> bool {
     let rpm = |arg: &String| {
         let long = ["--install", "--upgrade", "--freshen", "--erase"].contains(&arg.as_str());
@@ -411,7 +411,7 @@ fn changes_packages(command: &Command) -> bool {
             && command.args.iter().any(|arg| script(arg)))
 }
 
-/// What the last stage, the image, must be.
+/// Rules for the last stage, which is the image.
 fn last_stage(stage: &Stage<'_>, found: &mut Found) {
     let of = |keyword: &str| {
         let keyword = keyword.to_owned();

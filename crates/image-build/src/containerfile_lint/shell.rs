@@ -1,14 +1,14 @@
-//! As much of the shell's grammar as a `RUN` needs: which programs it calls,
-//! what is piped, which variables it reads and which it sets itself.
+//! The part of the shell's grammar that a `RUN` needs: which programs it calls, what is
+//! piped, which variables it reads and which it sets itself.
 //!
-//! Not a shell: the patterns of a `case` look like a pipe to it. A `RUN` with a
-//! `case` in it wants to be a script anyway.
+//! This is not a complete shell parser: it takes the `|` in the patterns of a `case`
+//! for a pipe. A `RUN` with a `case` should be a script anyway.
 
 use std::collections::BTreeSet;
 
 use super::parse::Instruction;
 
-/// Programs that run what they are given.
+/// Programs that run the command in their arguments.
 pub const INTERPRETERS: [&str; 9] = [
     "sh", "bash", "dash", "zsh", "ksh", "python3", "python", "perl", "eval",
 ];
@@ -24,12 +24,12 @@ pub struct Command {
     pub args: Vec<String>,
     /// Its output goes into the next command.
     pub piped: bool,
-    /// The program whose argument it makes, as in `bash -c "$(…)"`.
+    /// The program whose argument is this command's output, as in `bash -c "$(…)"`.
     pub inside: Option<String>,
 }
 
 impl Command {
-    /// The first arguments that are no options are these.
+    /// Whether the first arguments that are not options are these.
     pub fn does(&self, programs: &[&str], verbs: &[&str]) -> bool {
         let verb = self.args.iter().find(|arg| !arg.starts_with('-'));
         programs.contains(&self.program.as_str())
@@ -37,7 +37,7 @@ impl Command {
     }
 }
 
-/// What a `RUN` does.
+/// The commands and variables of a `RUN`.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Script {
     /// In the order in which they end.
@@ -106,7 +106,7 @@ impl<'a> Scanner<'a> {
         self.base + here.map_or(0, |(offset, _)| *offset)
     }
 
-    /// Commands up to `end`, which is taken.
+    /// Parses commands up to `end`, which is consumed.
     fn list(&mut self, end: Option<char>, inside: Option<&str>) {
         let mut words: Vec<String> = Vec::new();
         let mut word: Option<String> = None;
@@ -155,7 +155,7 @@ impl<'a> Scanner<'a> {
                     );
                     begin = self.place();
                 }
-                // To the end of the line, and a RUN is one line.
+                // A comment goes to the end of the line, and a RUN is one line.
                 '#' if word.is_none() => self.at = self.chars.len(),
                 c if c.is_whitespace() => {
                     words.extend(word.take());
@@ -182,7 +182,8 @@ impl<'a> Scanner<'a> {
         while let Some(c) = self.next().filter(|c| *c != '"') {
             match c {
                 '\\' => {
-                    // In double quotes it stays before all but these.
+                    // In double quotes a backslash is kept, except before these
+                    // characters.
                     let escaped = self.next();
                     if !escaped.is_some_and(|c| "$`\"\\".contains(c)) {
                         text.push('\\');
@@ -229,7 +230,7 @@ impl<'a> Scanner<'a> {
         text
     }
 
-    /// After `$(`: to the parenthesis that closes it. `|` is no pipe in here.
+    /// After `$(`: skips to the closing parenthesis. `|` is not a pipe in here.
     fn arithmetic(&mut self, program: Option<&str>) {
         let mut depth = 1;
         while depth > 0
@@ -260,7 +261,7 @@ impl<'a> Scanner<'a> {
     }
 }
 
-/// Words that stand before a command and change nothing about what it is.
+/// Words before a command that do not change which program is called.
 const PREFIXES: [&str; 14] = [
     "exec", "command", "env", "time", "nohup", "!", "{", "if", "then", "else", "elif", "do",
     "while", "until",
@@ -273,7 +274,7 @@ fn assigned(word: &str) -> Option<&str> {
     is_name(name).then_some(name)
 }
 
-/// `2>&1`, `<file`: no word of the command itself.
+/// `2>&1`, `<file`: a redirection, not a word of the command itself.
 fn redirects(word: &str) -> bool {
     let word = word.trim_start_matches(|c: char| c.is_ascii_digit() || c == '&');
     word.starts_with(['<', '>'])
@@ -320,7 +321,8 @@ fn finish(
     let is_c = |arg: &String| arg.starts_with('-') && !arg.starts_with("--") && arg.ends_with('c');
     let inner = args.iter().position(is_c).and_then(|at| args.get(at + 1));
     if let Some(inner) = inner.filter(|_| INTERPRETERS[..5].contains(&program.as_str())) {
-        // Every place in it is that of its command: quotes moved the offsets.
+        // All places in the text are given as that of the outer command, because
+        // removing quotes changed the offsets.
         let mut nested = Script::default();
         Scanner::new(inner, 0, &mut nested).list(None, inside);
         for command in nested.commands {

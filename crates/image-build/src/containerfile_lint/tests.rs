@@ -1,4 +1,4 @@
-//! Each rule with a text that just passes and one that just does not.
+//! Each rule with a text that just passes and one that just fails.
 
 use super::*;
 
@@ -16,8 +16,8 @@ RUN --mount=type=bind,from=kmods,source=/,target=/run/kmods bash /run/kmods/x/in
 RUN exec bootc container lint
 ";
 
-/// Rule, an edit that passes, an edit that does not, and the line it is told of.
-/// An edit is a line of [`GOOD`] and what stands in its place.
+/// Rule, an edit that passes, an edit that fails, and the line that is reported. An
+/// edit is a line of [`GOOD`] and its replacement.
 type Example = (Rule, (usize, &'static str), (usize, &'static str), usize);
 
 const EXAMPLES: &[Example] = &[

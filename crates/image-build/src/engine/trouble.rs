@@ -1,16 +1,16 @@
-//! What an engine says when a transfer fails, and whether it is worth another
-//! try. Pure.
+//! Decides from an engine's error messages whether a failed transfer is tried again.
+//! Pure.
 //!
-//! Engines have one exit code for all of it (125), so it is their words that
-//! tell. `podman` and `buildah` try again by themselves, but only where the
-//! connection broke: after 500 to 504, a cut body or a limiter that they have
-//! waited for they give up. What is not known here is not tried again: a typing
-//! error would be, too.
+//! Engines have one exit code for every failure (125), so the error message has to be
+//! read. `podman` and `buildah` try again by themselves, but only where the connection
+//! broke: after 500 to 504, a truncated body, or a rate limit that they have already
+//! waited for, they give up. A message that is not listed here is not tried again,
+//! because it could also be about a typing error.
 
 use registry_compat::Trouble;
 
-/// Words that settle it: another try would end the same way. They come first,
-/// since a denied answer may well speak of a connection, too.
+/// Words for permanent errors: another try would fail in the same way. They are tested
+/// first, because the message of a denied request may mention a connection, too.
 const LASTING: &[&str] = &[
     "no space left",
     "disk quota exceeded",
@@ -32,8 +32,8 @@ const LASTING: &[&str] = &[
     "source image rejected",
 ];
 
-/// Statuses for trouble of the server's own, and how engines tell a status. What
-/// stands behind the number is the server's, and not always what it should be.
+/// HTTP statuses for server errors, and how engines print a status. The text after the
+/// number comes from the server, and is not always the standard one.
 const STATUSES: [&str; 4] = ["500", "502", "503", "504"];
 const TOLD: [(&str, &str); 3] = [
     ("http status: ", " "),
@@ -41,8 +41,8 @@ const TOLD: [(&str, &str); 3] = [
     (": ", " ("),
 ];
 
-/// Words for trouble that passes. Of the connection: Go's `net`, `net/http` and
-/// `io`, which all three engines are written with.
+/// Words for temporary errors. Those about the connection come from Go's `net`,
+/// `net/http` and `io`, which all three engines are written with.
 const PASSING: &[(&str, Trouble)] = &[
     ("toomanyrequests", Trouble::RateLimited),
     ("too many requests", Trouble::RateLimited),
@@ -63,16 +63,15 @@ const PASSING: &[(&str, Trouble)] = &[
     (": eof", Trouble::Unreachable),
 ];
 
-/// Of which kind a failed transfer's trouble is, if it is one that passes.
-/// `code` is the exit code, none if a signal ended the engine; `tail` are its
-/// last lines.
+/// The kind of a failed transfer's error, if it is a temporary one. `code` is the exit
+/// code, none if a signal ended the engine; `tail` are its last lines.
 pub fn passing(code: Option<i32>, tail: &[String]) -> Option<Trouble> {
-    // Ended by a signal: the memory ran out, or a person had enough.
+    // Ended by a signal: the memory ran out, or a person stopped it.
     let code = code?;
     if code == 0 || code > 128 {
         return None;
     }
-    // The last word counts, not the warnings of tries before it.
+    // The last message counts, not the warnings about earlier attempts.
     let begins = |line: &String| {
         let line = line.to_ascii_lowercase();
         line.starts_with("error") && !line.starts_with("error msg=")
@@ -97,8 +96,8 @@ pub fn passing(code: Option<i32>, tail: &[String]) -> Option<Trouble> {
 mod tests {
     use super::*;
 
-    /// Said by podman 4.3.1 (containers/image 5.23) to a registry on loopback
-    /// that answered so; addresses and digests shortened.
+    /// Messages of podman 4.3.1 (containers/image 5.23) about a registry on loopback
+    /// that gave these answers; addresses and digests shortened.
     const RECORDED: &[(&str, Option<Trouble>)] = &[
         (
             "Error: initializing source docker://R/a/b:latest: Get \"http://R/v2/a/b/manifests/latest\": read tcp 127.0.0.1:55896->R: read: connection reset by peer",
@@ -206,7 +205,7 @@ mod tests {
     #[test]
     fn the_last_word_counts() {
         let lines = |text: &str| text.lines().map(str::to_owned).collect::<Vec<_>>();
-        // It lost its connection, tried again, and was sent away.
+        // The engine lost its connection, tried again, and was denied.
         let denied = lines(
             "time=\"…\" level=warning msg=\"Failed, retrying in 1s ... (1/3). Error: … connection reset by peer\"\n\
              Error: reading manifest latest in R/a/b: denied",
@@ -226,7 +225,7 @@ mod tests {
         assert_eq!(passing(None, &reset), None);
         assert_eq!(passing(Some(137), &reset), None);
         assert_eq!(passing(Some(125), &["Error: what?".to_owned()]), None);
-        // A number is no status.
+        // A number alone is not an HTTP status.
         let number = "Error: writing blob 503 of 504: what?".to_owned();
         assert_eq!(passing(Some(125), &[number]), None);
         assert_eq!(passing(Some(125), &[]), None);

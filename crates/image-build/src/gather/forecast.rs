@@ -1,4 +1,4 @@
-//! What the streams ahead have, for the forecast.
+//! The releases in the streams ahead, for the forecast.
 
 use std::collections::BTreeMap;
 
@@ -49,8 +49,8 @@ impl World<'_> {
         Ok(StreamAhead { stream, releases })
     }
 
-    /// Learns the kernel of the newest release that is alive and fits. The image
-    /// itself is not asked: nobody pulls gigabytes for a forecast.
+    /// Finds the kernel of the newest release that is alive and fits. The image itself
+    /// is not read, because a forecast is not worth a download of gigabytes.
     fn resolve_newest_kernel(
         &self,
         stream: &Stream,
@@ -92,9 +92,9 @@ impl World<'_> {
         Ok(())
     }
 
-    /// Which kernels OpenZFS supports: of the newest release of the configured
-    /// series and of each later one. What could not be asked is missing, and a
-    /// warning says so.
+    /// Which kernels OpenZFS supports: of the newest release of the configured series
+    /// and of each later one. An answer that could not be obtained is left out, with a
+    /// warning.
     pub fn linux_ranges(&self, upstream: &Upstream) -> BTreeMap<ZfsVersion, LinuxRange> {
         let mut newest: BTreeMap<Series, ZfsVersion> = BTreeMap::new();
         for release in upstream.discovery.zfs.known().into_iter().flatten() {

@@ -1,4 +1,4 @@
-//! The kernel of a release, from whoever knows it.
+//! The kernel of a release, from the first source that names it.
 
 use host::process;
 use registry_compat::{Answer, ImageRef};
@@ -15,7 +15,7 @@ use crate::error::Error;
 /// (ublue-os/akmods #416).
 const WITHOUT_LABEL: u32 = 43;
 
-/// What is remembered of a release.
+/// The cached answer for a release.
 #[derive(Serialize, Deserialize)]
 struct Known {
     kernel: KernelVersion,
@@ -23,15 +23,15 @@ struct Known {
 }
 
 impl World<'_> {
-    /// The kernel of a release: the label of its image, Fedora's metadata of
-    /// its build, or the RPM database in it, whichever is the first to say.
+    /// The kernel of a release: the label of its image, Fedora's metadata of its build,
+    /// or the RPM database in it, whichever is the first to name it.
     ///
-    /// The label comes first where Fedora sets it, which is up to 42; later it
-    /// is asked only if the metadata is not there, because to look for a label
-    /// that is not there takes four requests. All three say the same, or the
-    /// build's own guard stops it.
+    /// The label comes first where Fedora sets it, which is up to 42; later it is asked
+    /// only if the metadata is not there, because looking for a label that does not
+    /// exist takes four requests. All three sources must agree; otherwise a check in
+    /// the build stops it.
     ///
-    /// Without `pull` the image itself is not asked.
+    /// Without `pull` the RPM database in the image is not read.
     pub(super) fn kernel_of(
         &self,
         stream: &Stream,

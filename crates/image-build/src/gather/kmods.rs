@@ -1,4 +1,4 @@
-//! Kmods images: which there are, and what they say of themselves.
+//! Kmods images: which exist, and the versions in their labels and RPMs.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,7 +16,7 @@ use crate::kmods_labels::{KERNEL_LABEL, LINUX_LABEL, ZFS_LABEL};
 use crate::resolve::kernel_agrees;
 
 impl World<'_> {
-    /// An image's digest and labels. What was read of a digest is remembered.
+    /// An image's digest and labels. The answer for a digest is cached.
     pub fn inspect(&self, image: &ImageRef, arch: Arch) -> Result<Answer<Inspected>, Error> {
         let of = |digest: &Digest| format!("{digest} {arch}");
         let known = |digest: &Digest| self.cache.get::<Inspected>("image", &of(digest));
@@ -38,12 +38,12 @@ impl World<'_> {
         let name = source.image.to_string();
         Ok(match &source.naming {
             Naming::Tag(form) => source_by_form(&name, form, &tags),
-            // Which ZFS each has is asked for where it matters.
+            // The ZFS version of each is read later, only where it matters.
             Naming::Flavor(flavor) => source_by_flavor(&name, flavor, &tags, &BTreeMap::new()),
         })
     }
 
-    /// Which ZFS an image has whose tag does not say it, and the image.
+    /// The ZFS version of an image whose tag does not name it, and the image.
     pub(super) fn zfs_of(
         &self,
         source: &Kmods,
@@ -58,7 +58,7 @@ impl World<'_> {
         let answer = self.inspect(&image, kernel.arch())?;
         let found = match &answer {
             Answer::Present(found) => found,
-            // Listed, and gone by now.
+            // The image was listed, but has been deleted since.
             Answer::Absent => return Ok((Fact::Known(BTreeSet::new()), None)),
             Answer::Unknown(why) => return Ok((Fact::Unknown(why.to_string()), None)),
         };
@@ -81,9 +81,8 @@ impl World<'_> {
         })
     }
 
-    /// The ZFS version in the names of an image's RPMs, or why it is not known.
-    /// That takes reading all of its layer; what was read of a digest is
-    /// remembered.
+    /// The ZFS version in the names of an image's RPMs, or why it is not known. That
+    /// requires downloading its whole layer; the answer for a digest is cached.
     fn zfs_inside(
         &self,
         source: &Kmods,
@@ -123,8 +122,8 @@ impl World<'_> {
         Ok(zfs.ok_or_else(|| format!("the RPMs in {place} are not of one release of ZFS")))
     }
 
-    /// The image that a pin names, as far as a source has it. Which versions it
-    /// is for, only its labels say.
+    /// The image that a pin names, as far as a source has it. Only its labels say which
+    /// versions it is for.
     pub(super) fn kmods_pinned(
         &self,
         source: &Kmods,

@@ -1,4 +1,4 @@
-//! Which repository at GitHub this is, and who asks there.
+//! The repository at GitHub, and the token for requests to it.
 
 use host::process::Invocation;
 use host::{Secret, process};
@@ -65,8 +65,8 @@ impl World<'_> {
     }
 }
 
-/// The host of the pages, by the address of the API: `api.github.com` stands
-/// beside `github.com`, and an own server has both.
+/// The host of the web pages, derived from the address of the API: `github.com` for
+/// `api.github.com`; a GitHub Enterprise server has both on one host.
 fn web_host(api: &str) -> &str {
     let rest = api.split_once("://").map_or(api, |(_, rest)| rest);
     let host = rest.split(['/', ':']).next().unwrap_or(rest);

@@ -1,4 +1,4 @@
-//! What hosts follow now.
+//! The image that hosts follow now.
 
 use registry_compat::{Answer, ImageRef, Trouble};
 use remote::Inspected;
@@ -17,11 +17,11 @@ impl World<'_> {
         Ok(self.config.repository()?.tagged(tag.clone()))
     }
 
-    /// The published image. Denied is no error: registries say so, too, of what
-    /// is not there.
+    /// The published image. "Denied" is not an error: registries also answer so for an
+    /// image that does not exist.
     ///
     /// # Errors
-    /// If it could not be asked for.
+    /// If the request failed.
     pub fn published(&self) -> Result<Answer<Inspected>, Error> {
         let image = self.followed()?;
         self.report.status("Reading", &image.to_string());
@@ -32,7 +32,7 @@ impl World<'_> {
             return Err(Error::Unknown(why.clone()));
         }
         if let Answer::Unknown(why) = &answer {
-            // A fork that has never published is no reason to stop.
+            // A fork that has never published anything is not an error.
             self.report
                 .warning(&format!("whether {image} exists is not known: {why}"));
         }

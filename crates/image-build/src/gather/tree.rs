@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 
 use crate::error::Error;
 
-/// Every file below a folder as bytes to digest: relative path, the bit that
-/// lets it be run, length and content, in the order of the paths. Independent
-/// of time, owner and the other mode bits, which a checkout does not keep.
+/// Every file below a folder as bytes to digest: relative path, the executable bit,
+/// length and content, in the order of the paths. Independent of time, owner and the
+/// other mode bits, which a checkout does not keep.
 ///
 /// # Errors
 /// [`host::Error::File`] if one cannot be read.

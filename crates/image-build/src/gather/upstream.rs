@@ -1,4 +1,4 @@
-//! The questions of the choice, asked until there are none left.
+//! Sends the requests that the choice of versions needs, until none is left.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -27,25 +27,26 @@ pub struct Scope {
 }
 
 /// Each round answers a question that was not answered before, so there are fewer
-/// rounds than releases with a kernel of their own. This many would be a mistake.
+/// rounds than releases with a kernel of their own. Reaching this number would mean a
+/// bug.
 const MOST_ROUNDS: usize = 200;
 
-/// Days for which a release index may be old that knows every release that the
-/// update metadata speaks of. Nothing in it changes but its end.
+/// Days for which a release index may be old that knows every release that the update
+/// metadata speaks of. Only new releases at its end change it.
 const INDEX_DAYS: i64 = 7;
 
 impl World<'_> {
     /// What the choice depends on.
     ///
     /// # Errors
-    /// If something does not exist that has to, such as the stream. What could
-    /// not be asked is no error here: the choice says if it matters.
+    /// If something that is required, such as the stream, does not exist. A failed
+    /// request is not an error here: the choice decides whether it matters.
     pub fn upstream(&self, scope: Scope) -> Result<Upstream, Error> {
         self.upstream_beside(scope, None)
     }
 
-    /// The same for one who has asked for the published image already, and goes
-    /// on whatever came of it.
+    /// The same for a caller that has already asked for the published image, and goes
+    /// on whether that succeeded or not.
     ///
     /// # Errors
     /// As [`Self::upstream`].
@@ -82,7 +83,7 @@ impl World<'_> {
         // version.
         let guess = first.is_some_and(|source| source.flavor().is_none());
         let try_best = guess && !scope.lists && !matches!(self.rule(), Rule::Pin(_));
-        // Made before the threads start, so that they share one.
+        // Created before the threads start, so that they share one client.
         let registries = self.registries()?;
         let pinned = config.policy.kmods_digest().cloned();
         let (releases, zfs, kmods, published) = std::thread::scope(|scope_| {
@@ -153,8 +154,8 @@ impl World<'_> {
         })
     }
 
-    /// Looks up what the choice could not be made without. Returns `false` when it
-    /// asks nothing more.
+    /// Looks up the facts that the choice still lacks. Returns `false` when it needs no
+    /// more.
     fn answer_questions(&self, gathering: &mut Gathering, choice: &Choice) -> Result<bool, Error> {
         let questions: Vec<Question> = choice.questions().into_iter().cloned().collect();
         let kernels: Vec<_> = questions
@@ -329,7 +330,7 @@ impl World<'_> {
         choice: &Choice,
         pick: &Pick,
     ) -> Result<bool, Error> {
-        // Nobody can have published a newer base than the newest there is.
+        // The published image cannot have a newer base than the newest release.
         let newest = choice
             .bases
             .first()
@@ -355,7 +356,7 @@ impl World<'_> {
             if !gathering.facts.images.iter().any(known) {
                 let image = self.kmods_image(source, wanted.clone())?;
                 if image.answer == Answer::Absent {
-                    // Listed, and gone by now.
+                    // The image was listed, but has been deleted since.
                     gathering.forget(&pick.kmods, &wanted);
                 } else {
                     gathering.facts.images.push(image);
@@ -395,8 +396,8 @@ impl World<'_> {
         }
     }
 
-    /// The releases of a stream, from both documents. `fresh`: an index of an
-    /// earlier day will not do.
+    /// The releases of a stream, from both documents. `fresh`: a cached index of an
+    /// earlier day is not used.
     pub(crate) fn releases(
         &self,
         stream: &Stream,
@@ -442,7 +443,8 @@ impl World<'_> {
         match joined {
             Ok(releases) => Ok(Fact::Known(releases)),
             Err(Error::Unknown(why)) => Ok(Fact::Unknown(why.to_string())),
-            // Not the document that it should be: a proxy's page, a mirror's.
+            // Not the expected document, but for instance an error page of a proxy or a
+            // mirror.
             Err(Error::Version(why)) => Ok(Fact::Unknown(why.to_string())),
             Err(other) => Err(other),
         }
@@ -454,7 +456,7 @@ impl World<'_> {
     }
 }
 
-/// Facts in the making.
+/// The facts that were gathered so far.
 struct Gathering {
     facts: Upstream,
     /// The best image was not looked for yet.
@@ -463,7 +465,7 @@ struct Gathering {
 }
 
 impl Gathering {
-    /// Takes note of the published image, and of its base, which is in its lock.
+    /// Records the published image, and its base, which is in its lock.
     fn published(&mut self, answer: Answer<remote::Inspected>) {
         if let Answer::Present(found) = &answer {
             let text = found.labels.get(LOCK_LABEL);
@@ -472,7 +474,7 @@ impl Gathering {
         self.facts.published = Some(answer);
     }
 
-    /// A pair that a list had is not there.
+    /// Records that a pair of versions from a list has no image.
     fn forget(&mut self, source: &str, pair: &KmodTag) {
         for known in &mut self.facts.discovery.kmods {
             let kernels: Option<&mut BTreeMap<_, Fact<BTreeSet<ZfsVersion>>>> =

@@ -1,4 +1,4 @@
-//! Each verdict, and what is said of it.
+//! Each verdict, and the message about it.
 
 use host::failure::Failure as _;
 use registry_compat::{Trouble, Unknown};

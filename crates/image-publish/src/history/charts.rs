@@ -1,15 +1,15 @@
-//! The history as a table, as a line of bars, and as a chart for the page of a
-//! run. What goes into a chart are numbers, and days that were read as days.
+//! The history as a table, as a line of bars, and as a chart for the page of a run.
+//! Only numbers and parsed dates are written into a chart.
 
 use std::fmt::Write as _;
 
 use super::{Boot, Entry};
 
 const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
-/// For terminals that have no blocks.
+/// For terminals that cannot show block characters.
 const PLAIN: [char; 8] = ['_', '.', '-', '=', '+', '*', '%', '#'];
 
-/// How many of the slowest steps stand in a row of the table.
+/// How many of the slowest steps a table row lists.
 const SLOWEST: usize = 3;
 
 /// One bar for each number, the smallest the lowest; where all are the same,
@@ -20,7 +20,7 @@ pub fn sparkline(numbers: &[f64], unicode: bool) -> String {
     let most = numbers.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     let bar = |number: &f64| {
         let part = (number - least) / (most - least);
-        // Not a number where there is no range.
+        // NaN if all numbers are equal, because the range is then 0.
         let part = if part.is_nan() { 0.5 } else { part };
         let last = bars.len() - 1;
         let level = (0..last).find(|level| part * (last as f64) < *level as f64 + 0.5);
@@ -29,11 +29,11 @@ pub fn sparkline(numbers: &[f64], unicode: bool) -> String {
     numbers.iter().map(bar).collect()
 }
 
-/// The newest first, as one reads it.
+/// The newest entry comes first.
 pub fn table(entries: &[Entry]) -> Vec<Vec<String>> {
     let booted = entries.iter().any(|entry| entry.boot.is_some());
     let mut heads = vec!["DATE", "VERSION", "SIZE", "TOTAL"];
-    // No column without anything in it.
+    // A column without any value is left out.
     heads.extend(booted.then_some("BOOT"));
     heads.push("SLOWEST STEPS");
     let mut rows = vec![heads.into_iter().map(str::to_owned).collect()];
@@ -63,8 +63,8 @@ pub fn table(entries: &[Entry]) -> Vec<Vec<String>> {
     rows
 }
 
-/// Two charts in Markdown, for what reads Mermaid. `None` below two entries:
-/// there is no course to be seen.
+/// Two charts in Markdown, for viewers that render Mermaid. `None` for fewer than two
+/// entries, which show no trend.
 pub fn charts(entries: &[Entry]) -> Option<String> {
     let (first, last) = (entries.first()?, entries.last()?);
     if entries.len() < 2 {
