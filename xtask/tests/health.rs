@@ -15,13 +15,19 @@ cd "${0%/*}"
 printf '%s %s\n' "${0##*/}" "$*" >>calls
 case ${0##*/}\ $* in
     'bootc status --format=json') cat status ;;
-    'bootc upgrade --check') printf '  Digest: %s\n' "$(<offered)" ;;
+    'bootc upgrade --check')
+        case $(<offered) in
+            offline) echo 'error: no route to host' >&2; exit 1 ;;
+            nothing) echo 'No changes in: docker://ghcr.io/o/i:stable' ;;
+            unnamed) echo 'Update available' ;;
+            *) printf '  Digest: %s\n' "$(<offered)" ;;
+        esac ;;
     'bootc rollback') [[ ! -e rollback-fails ]] || { echo 'error: no'; exit 1; } ;;
     'jq --raw-output .status.booted.image.imageDigest // empty') cat booted ;;
     'jq --raw-output .status.rollback.image.imageDigest // empty') cat rollback ;;
     'modinfo '*) echo 2.4.4-1 ;;
     'modprobe zfs') echo 'modprobe: ERROR: Exec format error'; exit 1 ;;
-    'zpool list -H -o name') cat pools ;;
+    'zpool list -H -o name') cat pools 2>/dev/null ;;
     'zpool list -H -o name -- '*) grep -qxF "${*: -1}" pools ;;
     'systemctl list-units '*) cat failed ;;
     'systemctl is-enabled '*) echo enabled ;;
@@ -217,10 +223,54 @@ fn back_again_it_says_why_and_refuses_the_same_image_only() {
         !may && text.contains("tailscaled.service is failed"),
         "{text}"
     );
-    host.put("offered", "sha256:newer");
-    assert!(host.run("may-update").1);
+    for (offered, may) in [
+        ("sha256:newer", true),
+        ("nothing", true),
+        // It may be the image that was not well.
+        ("offline", false),
+        ("unnamed", false),
+    ] {
+        host.put("offered", offered);
+        let (text, may_now) = host.run("may-update");
+        assert_eq!(may_now, may, "{offered}: {text}");
+        assert_eq!(text.is_empty(), may, "{offered}: {text}");
+    }
     // Said once.
     assert!(!host.judge().contains("went back"));
+}
+
+/// Another router, a disk that died, a service that somebody broke: on an image that
+/// was well before, that is how this host looks from now on.
+#[test]
+fn the_next_image_does_not_answer_for_what_changed_on_the_host() {
+    for (name, text) in [
+        ("no-network", ""),
+        ("pools", ""),
+        ("failed", "mine.service loaded failed failed Mine\n"),
+    ] {
+        let host = Host::new();
+        host.put(name, text);
+        let said = host.judge();
+        assert!(
+            said.contains("This image was well before"),
+            "{name}: {said}"
+        );
+        host.update("sha256:new");
+        let said = host.judge();
+        assert!(said.contains("sha256:new is well."), "{name}: {said}");
+        assert!(!host.rolled_back(), "{name}");
+    }
+}
+
+#[test]
+fn a_list_of_pools_that_cannot_be_read_is_no_empty_one() {
+    let host = Host::new();
+    std::fs::remove_file(host.at("pools")).unwrap();
+    host.run("remember");
+    host.put("pools", "");
+    host.update("sha256:new");
+    let said = host.judge();
+    assert!(said.contains("the pool tank was imported before"), "{said}");
 }
 
 #[test]
