@@ -6,10 +6,10 @@ use host::process::Capture;
 use image_build::engine::Engine;
 use image_build::facts::Local;
 use image_build::lock::Lock;
-use image_build::policy_key::rootfs;
 use image_config::{Config, Gate};
 use machine::boot::attempt;
 use machine::boot::attempt::{Options, Outcome};
+use machine::boot::local_image::trust;
 use machine::boot::questions::Promises;
 use machine::vm::machine::Acceleration;
 use registry_compat::Digest;
@@ -67,7 +67,8 @@ pub(crate) fn boot_step(
             local.arch
         )));
     }
-    let effect = match reason_against(config, local) {
+    let mut effects = others(config, lock, local)?;
+    effects.push(match reason_against(config, local) {
         Some(reason) => Effect::NotBooted { reason },
         None => {
             let tag = config.image.tags.first().cloned();
@@ -81,8 +82,36 @@ pub(crate) fn boot_step(
                 insecure: local.insecure,
             }
         }
+    });
+    Ok(Step::new("boot", effects))
+}
+
+/// The images of an index that are of another architecture than this machine's: none
+/// of them is booted here, which must not go unsaid.
+fn others(config: &Config, lock: &Lock, local: &Local) -> Result<Vec<Effect>, Error> {
+    if config.boot.gate == Gate::Never {
+        return Ok(Vec::new());
+    }
+    let others = lock
+        .targets
+        .iter()
+        .filter(|target| target.arch != local.arch);
+    let not_booted = |arch: Arch| {
+        if config.boot.gate == Gate::Required {
+            return Err(Error::Usage(format!(
+                "`boot: required`, and the image for {arch} cannot be booted on {}; \
+                 `boot: if-kvm` publishes it without a boot, and says so",
+                local.arch
+            )));
+        }
+        Ok(Effect::NotBooted {
+            reason: format!(
+                "boot: if-kvm, and the image for {arch} cannot be booted on {}",
+                local.arch
+            ),
+        })
     };
-    Ok(Step::new("boot", [effect]))
+    others.map(|target| not_booted(target.arch)).collect()
 }
 
 /// Why the image is not booted here, if it is not.
@@ -152,9 +181,8 @@ fn boot_it(
         .ok_or_else(|| failed("boot", "this run knows no programs"))?;
     // Taken from the checkout, like the expected values of the contract and of the host
     // check.
-    let file = run.root().join(rootfs()).join("etc/containers/policy.json");
     let promises = Promises {
-        trust: std::fs::read(&file).ok().map(|bytes| Digest::of(&bytes)),
+        trust: trust(&run.root())?,
         ..(**promises).clone()
     };
     let image = image.replace(crate::effect::PUSHED, digest.as_str());
@@ -219,6 +247,28 @@ mod tests {
     use image_config::Boot as Policy;
 
     #[test]
+    fn the_other_images_of_an_index_are_not_skipped_in_silence() {
+        let (mut config, mut lock, local) = locked();
+        config.boot = Policy::default();
+        let mut other = lock.targets[0].clone();
+        other.arch = Arch::Aarch64;
+        lock.targets.push(other);
+        let step = boot_step(&config, &lock, &local, "there@PUSHED").unwrap();
+        let effects: Vec<String> = step.effects.iter().map(ToString::to_string).collect();
+        assert_eq!(
+            effects[0],
+            "unbooted PUSHED: boot: if-kvm, and the image for aarch64 cannot be booted on x86_64"
+        );
+        assert!(
+            effects[1].starts_with("boot     there@PUSHED"),
+            "{effects:?}"
+        );
+        config.boot.gate = Gate::Required;
+        let error = boot_step(&config, &lock, &local, "there@PUSHED").unwrap_err();
+        assert!(error.to_string().contains("image for aarch64"), "{error}");
+    }
+
+    #[test]
     fn without_kvm_the_plan_says_why_it_does_not_boot() {
         let (mut config, lock, mut local) = locked();
         config.boot = Policy::default();
@@ -239,7 +289,9 @@ mod tests {
         let error = boot_step(&config, &lock, &local, "there@PUSHED").unwrap_err();
         assert!(error.to_string().contains("for x86_64 only"), "{error}");
         config.boot.gate = Gate::IfKvm;
-        assert!(said(&config, &local).ends_with("for x86_64 only, not for aarch64"));
+        let step = boot_step(&config, &lock, &local, "there@PUSHED").unwrap();
+        let last = step.effects.last().unwrap().to_string();
+        assert!(last.ends_with("for x86_64 only, not for aarch64"), "{last}");
         config.boot = Policy {
             gate: Gate::Never,
             reason: Some("a reason".parse().unwrap()),

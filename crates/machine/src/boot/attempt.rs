@@ -19,7 +19,7 @@ use crate::vm::judge::{Judgement, Row, Verdict};
 use crate::vm::machine::{Acceleration, Machine};
 use crate::vm::probe;
 use crate::vm::report::{Findings, read};
-use crate::vm::run::{Booted, Room, Watch, boot, limit};
+use crate::vm::run::{Booted, End, Room, Watch, boot, limit};
 
 /// The functions of the script that are the image's own; see `probe.sh`.
 const LIBRARY: &str = include_str!("image.sh");
@@ -219,6 +219,12 @@ impl Boots<'_> {
         self.room.empty_disk(POOL, POOL_DISK)?;
         let (_, made) = self.boot(&published, Boot::First, "before", None, false)?;
         let (Some(made), true) = (made, self.outcome.well) else {
+            let why = format!(
+                "this was {name}, the image that hosts follow, and not the candidate, which was \
+                 not booted; `cargo xtask rollback` lets hosts follow an older image, then try \
+                 again"
+            );
+            self.outcome.ended_early.insert(0, why);
             return Ok(());
         };
         candidate.disk.take_pools(&self.sh, &published.disk)?;
@@ -277,6 +283,14 @@ impl Boots<'_> {
         self.outcome.well &= judgement.is_green();
         if found.is_err() {
             self.outcome.ended_early.push(booted.told());
+            let tail = booted.console.tail(TAIL).into_iter();
+            self.outcome.ended_early.extend(tail);
+        } else if !matches!(booted.end, End::Off | End::Up) {
+            // Every row holds, and the machine does not go down: a host would hang at
+            // its next update.
+            self.outcome.well = false;
+            let told = format!("{which}, after its report: {}", booted.told());
+            self.outcome.ended_early.push(told);
             let tail = booted.console.tail(TAIL).into_iter();
             self.outcome.ended_early.extend(tail);
         }

@@ -13,7 +13,8 @@ use version_discovery::Arch;
 use xshell::Shell;
 
 use super::attempt::{Options, Outcome, run as boot};
-use super::local_image::{is_here, promises};
+use super::local_image::{is_here, promises, trust};
+use super::questions::Promises;
 use crate::error::Error;
 use crate::vm::keep::way_in;
 use crate::vm::wrong_boot::console;
@@ -63,7 +64,10 @@ pub fn run(world: &World<'_>, request: &Request) -> Result<Done, Error> {
     }
     let fetch = |name: &str| here(world, &sh, engine, arch, name);
     let image = fetch(&name)?;
-    let own = promises(&sh, engine, &image, arch, &world.config.boot)?;
+    let own = Promises {
+        trust: trust(&world.env.root)?,
+        ..promises(&sh, engine, &image, arch, &world.config.boot)?
+    };
     let published = match &request.with {
         None => None,
         Some(Some(name)) => Some(fetch(name)?),

@@ -1,11 +1,14 @@
 //! What a local image says of itself: the lock that it was built by.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use host::process;
 use image_build::engine::Engine;
 use image_build::lock::{LOCK_LABEL, Lock};
+use image_build::policy_key::rootfs;
 use image_config::Boot as Policy;
+use registry_compat::Digest;
 use version_discovery::Arch;
 use xshell::Shell;
 
@@ -15,6 +18,25 @@ use crate::error::Error;
 /// Whether an image is in the engine's storage.
 pub fn is_here(sh: &Shell, engine: Engine, image: &str) -> bool {
     process::read(sh, &engine.labels(image)).is_ok()
+}
+
+/// SHA-256 of the `policy.json` that the checkout gives its images; `None` if it
+/// gives them none.
+///
+/// # Errors
+/// If the file is there and cannot be read.
+pub fn trust(root: &Path) -> Result<Option<Digest>, Error> {
+    let path = root.join(rootfs()).join("etc/containers/policy.json");
+    match std::fs::read(&path) {
+        Ok(bytes) => Ok(Some(Digest::of(&bytes))),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(source) => Err(host::Error::File {
+            verb: "read",
+            path,
+            source,
+        }
+        .into()),
+    }
 }
 
 /// The promises of a local image.

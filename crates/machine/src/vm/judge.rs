@@ -218,7 +218,8 @@ impl Here<'_> {
             }
             Check::AsBefore(field) => {
                 let then = self.earlier.and_then(|earlier| earlier.get(subject, field));
-                let holds = then.is_some() && get(field) == then;
+                // Nothing twice is no answer twice: a file that is not there, say.
+                let holds = then.is_some_and(|then| !then.is_empty()) && get(field) == then;
                 Said::new(
                     short(then.unwrap_or(SILENT)),
                     short(&or_silent(field)),

@@ -73,7 +73,9 @@ impl Here<'_> {
             .earlier
             .and_then(|earlier| earlier.get(subject, field))
             .filter(|text| !text.is_empty());
-        let (Some(now), Some(earlier)) = (self.words(subject, field), earlier) else {
+        // A pool without any feature is a pool that was not asked.
+        let now = self.words(subject, field).filter(|words| !words.is_empty());
+        let (Some(now), Some(earlier)) = (now, earlier) else {
             return Said::new(expected, SILENT, false);
         };
         let names = |text: &str| {
