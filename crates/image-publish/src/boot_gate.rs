@@ -143,6 +143,7 @@ pub(crate) fn gate(
     let mut boot = None;
     let digest = proven.candidate().digest();
     run.step(step, Some(digest), |effect| {
+        // The last effect is about this machine's image: its boot is the one to keep.
         boot = Some(match effect {
             Effect::Boot { .. } => boot_it(run, effect, digest, tags)?,
             Effect::NotBooted { reason } => {

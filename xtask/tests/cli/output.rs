@@ -1,7 +1,6 @@
 //! What is answered, where, and with which exit code.
 
 use std::path::Path;
-use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
@@ -290,15 +289,13 @@ fn what_upstream_says_starts_no_command_of_the_runner() {
     );
 }
 
-/// `script` of util-linux brings the terminal.
+/// The program of util-linux that brings a terminal.
+const SCRIPT: &str = "/usr/bin/script";
+
 #[test]
-#[expect(
-    clippy::disallowed_methods,
-    reason = "a test starts the program that makes its terminal"
-)]
 fn nothing_runs_over_a_terminal_of_80_columns() {
-    if !Path::new("/usr/bin/script").exists() {
-        return missing::skip("there is no /usr/bin/script to make a terminal");
+    if !Path::new(SCRIPT).exists() {
+        return missing::skip(&format!("there is no {SCRIPT} to make a terminal"));
     }
     let sandbox = Sandbox::new();
     sandbox
@@ -307,17 +304,7 @@ fn nothing_runs_over_a_terminal_of_80_columns() {
     for task in ["versions --facts facts.json", "status", "doctor build"] {
         let exe = env!("CARGO_BIN_EXE_xtask");
         let typed = format!("/usr/bin/stty cols 80; {exe} {task}");
-        let mut command = sandbox.command(&["-qc", &typed, "/dev/null"]);
-        let mut script = Command::new("/usr/bin/script");
-        script
-            .args(command.get_args())
-            .env_clear()
-            .stdin(Stdio::null());
-        script.current_dir(sandbox.root()).envs(
-            command
-                .get_envs()
-                .filter_map(|(name, value)| Some((name, value?))),
-        );
+        let mut script = sandbox.program(SCRIPT, &["-qc", &typed, "/dev/null"]);
         let output = script.env("NO_COLOR", "1").output().unwrap();
         let shown = String::from_utf8(output.stdout).unwrap();
         assert!(shown.lines().count() > 5, "{task}: {shown}");
@@ -327,8 +314,7 @@ fn nothing_runs_over_a_terminal_of_80_columns() {
         let long: Vec<_> = shown.lines().filter(long).collect();
         assert!(long.is_empty(), "{task}: {long:#?}");
         // A pipe is no terminal: there each row is one line.
-        command = sandbox.command(&task.split(' ').collect::<Vec<_>>());
-        let piped = String::from_utf8(command.output().unwrap().stdout).unwrap();
+        let piped = sandbox.run(&task.split(' ').collect::<Vec<_>>()).stdout;
         assert!(piped.lines().count() < shown.lines().count(), "{task}");
     }
 }

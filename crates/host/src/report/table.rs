@@ -5,7 +5,7 @@ use comfy_table::{ContentArrangement, Table, presets};
 /// Rows padded to columns, two spaces apart, without white space at the end of a
 /// line. One line for each row, however long.
 pub fn columns(rows: &[Vec<String>]) -> Vec<String> {
-    lines(rows, &table(rows))
+    lines(&table(rows))
 }
 
 /// The same within `width` columns of a terminal: long cells go on in the next line
@@ -16,7 +16,7 @@ pub(super) fn within(rows: &[Vec<String>], width: u16) -> Vec<String> {
     table
         .set_content_arrangement(ContentArrangement::Dynamic)
         .set_width(width.saturating_add(2));
-    lines(rows, &table)
+    lines(&table)
 }
 
 fn table(rows: &[Vec<String>]) -> Table {
@@ -29,8 +29,8 @@ fn table(rows: &[Vec<String>]) -> Table {
     table
 }
 
-fn lines(rows: &[Vec<String>], table: &Table) -> Vec<String> {
-    if rows.is_empty() {
+fn lines(table: &Table) -> Vec<String> {
+    if table.is_empty() {
         return Vec::new();
     }
     table

@@ -280,17 +280,16 @@ impl Boots<'_> {
         }
         let found = read(booted.console.text(), &probe::id(&guest.expectations));
         let judgement = Judgement::of(which, &guest.expectations, found.as_ref(), earlier);
-        self.outcome.well &= judgement.is_green();
-        if found.is_err() {
-            self.outcome.ended_early.push(booted.told());
-            let tail = booted.console.tail(TAIL).into_iter();
-            self.outcome.ended_early.extend(tail);
-        } else if !matches!(booted.end, End::Off | End::Up) {
-            // Every row holds, and the machine does not go down: a host would hang at
-            // its next update.
-            self.outcome.well = false;
-            let told = format!("{which}, after its report: {}", booted.told());
-            self.outcome.ended_early.push(told);
+        let ended_early = match (&found, booted.end) {
+            (Err(_), _) => Some(booted.told()),
+            (Ok(_), End::Off | End::Up) => None,
+            // It has reported, and does not go down: a host would hang at its next
+            // update.
+            (Ok(_), _) => Some(format!("{which}, after its report: {}", booted.told())),
+        };
+        self.outcome.well &= judgement.is_green() && ended_early.is_none();
+        if let Some(why) = ended_early {
+            self.outcome.ended_early.push(why);
             let tail = booted.console.tail(TAIL).into_iter();
             self.outcome.ended_early.extend(tail);
         }

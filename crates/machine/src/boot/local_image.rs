@@ -9,6 +9,7 @@ use image_build::lock::{LOCK_LABEL, Lock};
 use image_build::policy_key::rootfs;
 use image_config::Boot as Policy;
 use registry_compat::Digest;
+use signatures::trust::POLICY;
 use version_discovery::Arch;
 use xshell::Shell;
 
@@ -26,7 +27,7 @@ pub fn is_here(sh: &Shell, engine: Engine, image: &str) -> bool {
 /// # Errors
 /// If the file is there and cannot be read.
 pub fn trust(root: &Path) -> Result<Option<Digest>, Error> {
-    let path = root.join(rootfs()).join("etc/containers/policy.json");
+    let path = root.join(rootfs()).join(POLICY.trim_start_matches('/'));
     match std::fs::read(&path) {
         Ok(bytes) => Ok(Some(Digest::of(&bytes))),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),

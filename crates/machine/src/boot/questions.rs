@@ -4,6 +4,7 @@
 use image_build::lock::Lock;
 use image_config::{Boot as Policy, Units};
 use registry_compat::{Digest, KmodTag};
+use signatures::trust::POLICY;
 use version_discovery::Arch;
 
 use crate::error::Error;
@@ -120,7 +121,7 @@ fn own(promises: &Promises, list: &mut List) {
     let bootc = Question::about("bootc", &[]);
     list.add(&bootc, "status", Check::Ran("status"));
     if let Some(digest) = &promises.trust {
-        let file = Question::about("file", &["/etc/containers/policy.json", "0"]);
+        let file = Question::about("file", &[POLICY, "0"]);
         let check = Check::Digest("sha256", digest.hex().to_owned());
         list.add(&file, "content", check);
     }
