@@ -66,6 +66,9 @@ pub struct Outcome {
     /// Why a boot ended early, with the console's last lines.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub ended_early: Vec<String>,
+    /// Why only the published image was booted, with the next step for the person.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub candidate_not_booted: Option<String>,
     /// QEMU's process, and the folder, of a machine that was left running.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub running: Option<(u32, PathBuf)>,
@@ -88,6 +91,7 @@ impl Outcome {
             }
         }
         all.extend(self.ended_early.iter().take(1).cloned());
+        all.extend(self.candidate_not_booted.clone());
         all
     }
 }
@@ -148,6 +152,7 @@ pub fn run(
             boot_seconds: None,
             memory_mib: None,
             ended_early: Vec::new(),
+            candidate_not_booted: None,
             running: None,
         },
     };
@@ -224,7 +229,7 @@ impl Boots<'_> {
                  not booted; `cargo xtask rollback` lets hosts follow an older image, then try \
                  again"
             );
-            self.outcome.ended_early.insert(0, why);
+            self.outcome.candidate_not_booted = Some(why);
             return Ok(());
         };
         candidate.disk.take_pools(&self.sh, &published.disk)?;
@@ -352,6 +357,7 @@ mod tests {
             boot_seconds: None,
             memory_mib: None,
             ended_early: vec!["the kernel gave up".to_owned(), "tail".to_owned()],
+            candidate_not_booted: Some("this was the published image".to_owned()),
             running: None,
         };
         assert_eq!(
@@ -361,6 +367,7 @@ mod tests {
                  unsupported features: com.example:f",
                 "second boot: nothing came",
                 "the kernel gave up",
+                "this was the published image",
             ]
         );
     }

@@ -145,6 +145,9 @@ fn tell(
         report.error(why);
         console(report, tail);
     }
+    if let Some(why) = &outcome.candidate_not_booted {
+        report.error(why);
+    }
     if let (Some(seconds), Some(memory)) = (outcome.boot_seconds, outcome.memory_mib) {
         report.answer(&format!(
             "up after {seconds:.1} s, with {memory} MiB in use"
