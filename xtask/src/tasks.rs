@@ -15,7 +15,6 @@ pub mod explain;
 pub mod forecast;
 pub mod ignition;
 pub mod keys;
-pub mod outcome;
 pub mod promote;
 pub mod publish;
 pub mod rehearse;

@@ -6,13 +6,16 @@
 //! what is published. [`engine`] writes the command lines of `podman`, `buildah` and
 //! `docker`; [`contract`] reads the report of the checks that run in the built image.
 //!
-//! Everything but [`gather`] and [`transfer`] is pure. May import: `host`,
+//! [`versions`], [`explanation`], [`forecast`] and [`decision`] gather, decide and print
+//! the answer of a task; everything else but [`gather`], [`inputs`], [`verdict`] and
+//! [`transfer`] is pure. May import: `host`,
 //! `image-config`, `remote`, `signatures`, and the named crates but
 //! `ignition-gen` and `retention`.
 
 pub mod cache;
 pub mod containerfile_lint;
 pub mod contract;
+pub mod decision;
 pub mod engine;
 mod error;
 pub mod explanation;
@@ -30,5 +33,6 @@ pub mod skip;
 pub mod testing;
 pub mod transfer;
 pub mod verdict;
+pub mod versions;
 
 pub use error::Error;

@@ -142,3 +142,13 @@ pub fn hold(world: &World<'_>, outcome: &Outcome) -> Result<(), Error> {
     ];
     summary(world, "Held back", &rows)
 }
+
+/// Tells a person that the inputs are those of the published image, and that it is built
+/// all the same because it is old. `None` is an age that nobody knows.
+pub fn too_old(world: &World<'_>, days: Option<i64>) {
+    let age = days.map_or("of unknown age".to_owned(), |days| {
+        format!("{days} days old")
+    });
+    let text = format!("but {age}: built again for the packages on top");
+    world.report.status("Unchanged", &text);
+}

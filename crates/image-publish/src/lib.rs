@@ -10,11 +10,13 @@
 //! May import: `machine` for the boot gate, `image-build` and all below it, and
 //! `retention` for the name of the history's artefact.
 
+pub mod announce;
 mod attach;
 mod attach_step;
 mod boot_gate;
 pub mod build;
 pub mod build_inputs;
+pub mod build_task;
 mod candidate;
 pub mod changes;
 mod checks;
@@ -24,6 +26,7 @@ mod effect;
 mod error;
 pub mod given_images;
 pub mod history;
+pub mod history_table;
 mod host_look;
 mod index;
 mod input_signatures;

@@ -1,14 +1,19 @@
 //! The status: what is published, what upstream has, and what follows from both.
-//! Pure: from the answers to the document, and from the document to a screen.
+//! `ask.rs` reads the answers. The rest is pure: from the answers to the document, and
+//! from the document to a screen.
 
+mod ask;
+mod runs;
 mod screen;
 mod state;
 
+use host::Done;
 use image_build::facts::Upstream;
+use image_build::gather::World;
 use image_build::lock::{Lock, Target};
 use image_build::resolve::{NotYet, Resolution, decide, explain, resolve};
 use image_build::skip;
-use image_build::verdict::{newest_base, newest_zfs, sentence};
+use image_build::verdict::{newest_base, newest_zfs, sentence, summary};
 use image_config::Config;
 use image_publish::Signature;
 use jiff::Timestamp;
@@ -24,6 +29,32 @@ pub use state::{
 
 /// So many lines of reasons; `explain` has them all.
 const MOST_REASONS: usize = 4;
+
+/// `status`: asks, and prints the answer.
+///
+/// # Errors
+/// If the checkout itself cannot be read. A source that could not be asked is a
+/// row, and [`Done::Unknown`] in the end.
+pub fn run(world: &World<'_>) -> Result<Done, Error> {
+    let asked = ask::ask(world)?;
+    let status = judge(world.config, &asked)?;
+    let rows = rows(&status, asked.now);
+    world.report.table(&rows);
+    summary(world, "Status", &rows)?;
+    let word = serde_json::to_value(status.verdict.word).unwrap_or_default();
+    world.report.outputs(&[
+        ("status", word.as_str().unwrap_or_default().to_owned()),
+        ("status-text", status.verdict.text.clone()),
+    ])?;
+    world.report.document(&status)?;
+    Ok(match status.verdict.word {
+        _ if !status.not_asked.is_empty() => Done::Unknown,
+        Word::Unknown => Done::Unknown,
+        Word::WaitingFor => Done::NotYet,
+        Word::Refused => Done::Refused,
+        Word::UpToDate | Word::CanBeBuilt | Word::Held => Done::Well,
+    })
+}
 
 /// What follows from what was asked.
 ///

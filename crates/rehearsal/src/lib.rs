@@ -4,12 +4,14 @@
 //! Containerfile can be built of; [`checkout`] lays a checkout that points to
 //! them; [`rehearsal`] runs the commands of CI in it, night by night.
 //!
-//! [`requirements`] knows what the tasks need on a machine, and what brings it.
+//! [`requirements`] knows what the tasks need on a machine, and what brings it;
+//! [`doctor`] prints it.
 //!
 //! May import: `image-publish`, `machine` and all below them.
 
 mod boot_nights;
 pub mod checkout;
+pub mod doctor;
 mod error;
 mod heal;
 mod metadata;

@@ -11,6 +11,9 @@ pub enum Error {
     /// A value from outside is not what it must be.
     #[error(transparent)]
     Malformed(#[from] registry_compat::Error),
+    /// Going on could lose something. Exit code 4.
+    #[error("refused: {0}")]
+    Refused(String),
     /// A step of a plan did not hold.
     #[error("{step}: {detail}")]
     Step {
@@ -25,6 +28,7 @@ impl Failure for Error {
     fn exit_code(&self) -> u8 {
         match self {
             Self::Host(error) => error.exit_code(),
+            Self::Refused(_) => 4,
             Self::Malformed(_) | Self::Step { .. } => 1,
         }
     }
@@ -33,6 +37,7 @@ impl Failure for Error {
         match self {
             Self::Host(error) => error.kind(),
             Self::Step { step, .. } => Kind::Step(step),
+            Self::Refused(_) => Kind::Configuration,
             Self::Malformed(_) => Kind::Other,
         }
     }

@@ -3,9 +3,10 @@
 //! [`signing`] makes and verifies cosign's legacy form (a manifest under the tag
 //! `sha256-….sig`); [`simple_signing`] reads Fedora's OpenPGP signatures of its
 //! base images; [`trust`] is `containers-policy.json(5)` and
-//! `containers-registries.d(5)`: whose signature a host demands.
+//! `containers-registries.d(5)`: whose signature a host demands;
+//! [`new_pair`] makes a key and writes the files that demand it.
 //!
-//! All of it is data in, data out: who calls it fetches the blobs and runs
+//! All else is data in, data out: who calls it fetches the blobs and runs
 //! `gpgv`. May import: `host` (files, `Secret`), `image-config` (fingerprints,
 //! keyrings), `registry-compat` (references, digests),
 //! `version-discovery` (architectures). [`control`] is the unsigned image that hosts must
@@ -13,6 +14,7 @@
 
 pub mod control;
 mod error;
+pub mod new_pair;
 pub mod signing;
 pub mod simple_signing;
 pub mod trust;

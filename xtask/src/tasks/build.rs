@@ -1,19 +1,14 @@
 //! `build` and `test-build`.
 
 use host::Done;
-use host::failure::{Failure as _, Kind};
 use image_build::gather::World;
 use image_build::inputs::FactsFiles;
-use image_build::lock::image_version;
-use image_build::skip::{Published, UpToDate};
-use image_build::{skip, verdict};
-use image_publish::build_inputs::{Found, Wanted, check_owner, find, still_there};
-use image_publish::plan::{Goal, plan};
-use image_publish::run::{Run, show};
+use image_publish::build_inputs::{Wanted, check_owner};
+use image_publish::build_task::run;
+use image_publish::plan::Goal;
 
 use crate::cli::{BuildArgs, TestBuildArgs};
 use crate::error::Error;
-use crate::tasks::outcome::{say_document, say_outcome, say_timings};
 
 /// `build`.
 ///
@@ -34,7 +29,7 @@ pub fn build(world: &World<'_>, args: &BuildArgs) -> Result<Done, Error> {
         force: args.force.as_ref(),
         ..args.inputs.wanted(goal, &facts)
     };
-    run(world, &wanted)
+    Ok(run(world, &wanted)?)
 }
 
 /// `test-build`.
@@ -49,84 +44,4 @@ pub fn test_build(world: &World<'_>, args: &TestBuildArgs) -> Result<Done, Error
         Done::NotYet if args.if_possible => Done::Well,
         done => done,
     })
-}
-
-fn run(world: &World<'_>, wanted: &Wanted<'_>) -> Result<Done, Error> {
-    let Some(mut found) = find(world, wanted)? else {
-        return Ok(Done::NotYet);
-    };
-    if let Some(reason) = wanted.force {
-        found.lock.judgement.forced = Some(reason.clone());
-    }
-    if let Some(reason) = &found.lock.judgement.forced {
-        world.report.status("Forced", reason.as_str());
-    } else if wanted.goal != Goal::TestBuild {
-        let days = world.config.policy.rebuild_after_days;
-        match skip::published(&found.lock, found.published.as_ref(), days, found.now)? {
-            Published::UpToDate(same) => return unchanged(world, &same, found.outputs),
-            Published::Old(age) => {
-                let age = age.map_or("of unknown age".to_owned(), |age| format!("{age} days old"));
-                let text = format!("but {age}: built again for the packages on top");
-                world.report.status("Unchanged", &text);
-            }
-            Published::Other => {}
-        }
-    }
-    perform(world, wanted, found)
-}
-
-/// What is published is what would be built.
-fn unchanged(
-    world: &World<'_>,
-    same: &UpToDate,
-    mut outputs: Vec<(&'static str, String)>,
-) -> Result<Done, Error> {
-    let image = world.config.repository()?.at(same.digest.clone());
-    let text = format!("unchanged since {}, digest {}", same.since, same.digest);
-    world.report.answer(&text);
-    world.report.status("Published", &image.to_string());
-    outputs.push(("unchanged-since", same.since.to_string()));
-    outputs.push(("digest", same.digest.to_string()));
-    outputs.push(("fingerprint", same.fingerprint.to_string()));
-    world.report.outputs(&outputs)?;
-    let row = |name: &str, value: String| vec![name.to_owned(), value];
-    let rows = [
-        row("image", image.to_string()),
-        row("since", same.since.to_string()),
-    ];
-    verdict::summary(world, "Unchanged", &rows)?;
-    world
-        .report
-        .document(&serde_json::json!({ "unchanged": same }))?;
-    Ok(Done::Well)
-}
-
-fn perform(world: &World<'_>, wanted: &Wanted<'_>, mut found: Found) -> Result<Done, Error> {
-    let outputs = std::mem::take(&mut found.outputs);
-    let Found { lock, local, .. } = &found;
-    let plan = plan(wanted.goal, world.config, lock, local)?;
-    let (version, fingerprint) = (image_version(lock), lock.fingerprint()?);
-    let planned = format!("{version} from lock {}", fingerprint.short());
-    world.report.status("Planned", &planned);
-    if wanted.dry_run {
-        show(&plan, world.report);
-        say_document(world, &plan, lock, None, Vec::new())?;
-        return Ok(Done::Well);
-    }
-    let registries = world.registries()?;
-    let run = Run::new(&world.env.root, registries, world.report, local.arch)?.on(world.env);
-    let outcome = plan.perform(&run);
-    say_timings(world, &run);
-    match outcome {
-        Ok(outcome) => say_outcome(world, &plan, lock, &run, &outcome, outputs),
-        Err(error) => {
-            // What the engine says of an image that is not there any more is hard
-            // to read, and only now is it worth a question.
-            let built = run.timings().iter().any(|timing| timing.step == "contract");
-            if !built && error.kind() != Kind::Interrupted {
-                still_there(world, lock, local.arch, None)?;
-            }
-            Err(error.into())
-        }
-    }
 }

@@ -5,6 +5,7 @@ use image_build::gather::World;
 use image_build::inputs::read_lock;
 use image_build::lock::image_version;
 use image_publish::MovingTags;
+use image_publish::announce::{say_document, say_outcome, say_timings};
 use image_publish::build::same_files;
 use image_publish::build_inputs::check_owner;
 use image_publish::given_images::given_parts;
@@ -15,7 +16,6 @@ use registry_compat::ImageRef;
 
 use crate::cli::PublishArgs;
 use crate::error::Error;
-use crate::tasks::outcome::{say_document, say_outcome, say_timings};
 
 /// Reads what was pushed, and goes on from there.
 ///
@@ -44,5 +44,12 @@ pub fn run(world: &World<'_>, args: &PublishArgs) -> Result<Done, Error> {
     let published = host::process::minding(|| plan.perform(&run, None, MovingTags::default()));
     say_timings(world, &run);
     let outcome = Outcome::Published(Box::new(published?));
-    say_outcome(world, &plan, &lock, &run, &outcome, Vec::new())
+    Ok(say_outcome(
+        world,
+        &plan,
+        &lock,
+        &run,
+        &outcome,
+        Vec::new(),
+    )?)
 }

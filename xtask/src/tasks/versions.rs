@@ -1,139 +1,26 @@
 //! `versions` and its one-line relatives.
 
 use host::Done;
-use image_build::gather::{Scope, World};
-use image_build::inputs::{Here, resolved};
-use image_build::lock::Lock;
-use image_build::resolve::{NotYet, Resolution, decide};
-use image_build::verdict;
-use serde::Serialize;
-use version_discovery::{KernelVersion, Outcome, newest_in_series};
+use image_build::gather::World;
+use image_build::versions;
 
 use crate::cli::FactsArgs;
 use crate::error::Error;
-
-/// The document of `versions --json`.
-#[derive(Serialize)]
-#[serde(rename_all = "kebab-case")]
-struct Document<'a> {
-    verdict: &'static str,
-    summary: String,
-    zfs: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    lock: Option<&'a Lock>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    missing: Option<&'a NotYet>,
-    outcome: &'a Outcome,
-}
 
 /// `versions`.
 ///
 /// # Errors
 /// If anything could not be found out.
-pub fn table(world: &World<'_>, args: &FactsArgs) -> Result<Done, Error> {
-    let resolved = resolved(world, &args.into(), None, Here::Saved, Scope::default())?;
-    let (lock, missing) = match &resolved.resolution {
-        Resolution::Lock(lock) => (Some(&**lock), None),
-        Resolution::NotYet(not_yet) => (None, Some(&**not_yet)),
-    };
-    let row = |name: &str, value: String| vec![name.to_owned(), value];
-    let newest = verdict::newest_zfs(world.config, &resolved.facts.upstream);
-    let mut rows = Vec::new();
-    match lock {
-        Some(lock) => {
-            let newer = newest
-                .as_ref()
-                .filter(|newest| **newest != lock.zfs.to_string());
-            let newer = newer.map_or_else(String::new, |newest| format!(" (newest: {newest})"));
-            rows.push(row("ZFS release", format!("{}{newer}", lock.zfs)));
-            let base = format!("{} ({})", lock.base.version, world.config.base.stream);
-            rows.push(row("Fedora CoreOS", base));
-            for target in &lock.targets {
-                rows.push(row("base image", lock.base_pinned(target).to_string()));
-                rows.push(row(
-                    "kernel",
-                    format!("{} (from {})", target.kernel, target.kernel_source),
-                ));
-                rows.push(row("kernel major.minor", target.kernel.major_minor()));
-                let image = format!("{}@{}", target.kmods, target.kmods_digest);
-                rows.push(row("kmods image", image));
-            }
-        }
-        None => {
-            rows.extend(newest.clone().map(|newest| row("ZFS release", newest)));
-            rows.extend(verdict::newest_base(&resolved.choice).map(|base| {
-                let text = format!("{} ({})", base.version, world.config.base.stream);
-                row("Fedora CoreOS", text)
-            }));
-            for kernel in &resolved.choice.zfs_kernels {
-                rows.push(row("kernel", kernel.to_string()));
-                rows.push(row("kernel major.minor", kernel.major_minor()));
-            }
-            let image = missing.and_then(|missing| missing.image.as_ref());
-            rows.extend(image.map(|image| row("kmods image", format!("{image} (absent)"))));
-        }
-    }
-    let summary_text = verdict::sentence(&resolved.choice.outcome);
-    rows.push(row("verdict", summary_text.clone()));
-    world.report.table(&rows);
-    verdict::summary(world, "Versions", &rows)?;
-    world.report.outputs(&verdict::outputs(&resolved))?;
-    world.report.document(&Document {
-        verdict: verdict::word(&resolved.choice.outcome),
-        summary: summary_text,
-        zfs: lock.map(|lock| lock.zfs.to_string()).or(newest),
-        lock,
-        missing,
-        outcome: &resolved.choice.outcome,
-    })?;
-    match missing {
-        None => Ok(Done::Well),
-        Some(not_yet) => {
-            verdict::tell(world, not_yet);
-            Ok(Done::NotYet)
-        }
-    }
+pub fn table(world: &World<'_>, facts: &FactsArgs) -> Result<Done, Error> {
+    Ok(versions::table(world, &facts.into())?)
 }
 
-/// `zfs-version`: the tag, `zfs-2.4.4`.
+/// `zfs-version`.
 ///
 /// # Errors
 /// If the releases could not be read, or the series has none.
 pub fn zfs(world: &World<'_>) -> Result<Done, Error> {
-    let version = newest_in_series(&world.zfs_releases()?, world.config.zfs.series)?;
-    world.report.answer(&version.tag());
-    world
-        .report
-        .outputs(&[("zfs-version", version.to_string())])?;
-    world.report.document(&version.tag())?;
-    Ok(Done::Well)
-}
-
-/// The kernel of what would be built; of the newest release, if nothing would.
-fn base_kernel(world: &World<'_>) -> Result<KernelVersion, Error> {
-    let upstream = world.upstream(Scope::default())?;
-    let choice = decide(world.config, &upstream);
-    match choice.outcome {
-        Outcome::Unknown(unknown) if choice.zfs_kernels.is_empty() => {
-            return Err(image_build::Error::Undecided(Box::new(unknown)).into());
-        }
-        _ => {}
-    }
-    choice
-        .zfs_kernels
-        .first()
-        .cloned()
-        .ok_or_else(|| Error::Step {
-            step: "kernel".to_owned(),
-            detail: "no release of the stream came into question".to_owned(),
-        })
-}
-
-fn line(world: &World<'_>, key: &'static str, value: &str) -> Result<Done, Error> {
-    world.report.answer(value);
-    world.report.outputs(&[(key, value.to_owned())])?;
-    world.report.document(&value)?;
-    Ok(Done::Well)
+    Ok(versions::zfs(world)?)
 }
 
 /// `kernel-version`.
@@ -141,8 +28,7 @@ fn line(world: &World<'_>, key: &'static str, value: &str) -> Result<Done, Error
 /// # Errors
 /// If the base or its kernel could not be read.
 pub fn kernel(world: &World<'_>) -> Result<Done, Error> {
-    let kernel = base_kernel(world)?.to_string();
-    line(world, "kernel-version", &kernel)
+    Ok(versions::kernel(world)?)
 }
 
 /// `kernel-major-minor`.
@@ -150,36 +36,13 @@ pub fn kernel(world: &World<'_>) -> Result<Done, Error> {
 /// # Errors
 /// As [`kernel`].
 pub fn kernel_major_minor(world: &World<'_>) -> Result<Done, Error> {
-    line(
-        world,
-        "kernel-major-minor",
-        &base_kernel(world)?.major_minor(),
-    )
+    Ok(versions::kernel_major_minor(world)?)
 }
 
-/// `check-zfs-available`: the kmods image by digest.
+/// `check-zfs-available`.
 ///
 /// # Errors
 /// If anything could not be found out.
-pub fn check(world: &World<'_>, args: &FactsArgs) -> Result<Done, Error> {
-    match resolved(world, &args.into(), None, Here::Saved, Scope::default())?.resolution {
-        Resolution::Lock(lock) => {
-            let images: Vec<String> = lock
-                .targets
-                .iter()
-                .map(|target| target.kmods_pinned().to_string())
-                .collect();
-            for image in &images {
-                world.report.answer(image);
-            }
-            world.report.outputs(&[("kmods-image", images.join(" "))])?;
-            world.report.document(&images)?;
-            Ok(Done::Well)
-        }
-        Resolution::NotYet(not_yet) => {
-            verdict::tell(world, &not_yet);
-            world.report.document(&not_yet)?;
-            Ok(Done::NotYet)
-        }
-    }
+pub fn check(world: &World<'_>, facts: &FactsArgs) -> Result<Done, Error> {
+    Ok(versions::check(world, &facts.into())?)
 }

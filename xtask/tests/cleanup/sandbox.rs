@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use clap::Parser;
 use cleanup::log::Log;
+use cleanup::run::Paces;
 use custom_coreos::cli::{Cli, Task};
-use custom_coreos::tasks::cleanup::{Paces, run_at};
+use custom_coreos::tasks::cleanup::run_at;
 use host::Secret;
 use host::env::Env;
 use host::report::Report;

@@ -6,11 +6,11 @@ use host::env;
 use host::failure::{Failure as _, Kind};
 use host::process::interrupted;
 use image_build::gather::World;
-use night::status::{LastRun, Workflows};
-use night::workflow::Line;
 use remote::{Access, Pace, Wanted};
 
+use super::state::{LastRun, Workflows};
 use crate::error::Error;
+use crate::workflow::Line;
 
 /// How long a limiter of GitHub is waited for: somebody sits before the screen.
 const PATIENCE: Duration = Duration::from_secs(10);

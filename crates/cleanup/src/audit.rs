@@ -1,13 +1,13 @@
 //! `cleanup --audit`: what is broken already.
 
-use cleanup::gather::Inventory;
-use cleanup::source::Source;
 use host::Done;
-use image_build::gather::World;
+use host::report::Report;
 use retention::Finding;
 use serde::Serialize;
 
 use crate::error::Error;
+use crate::gather::Inventory;
+use crate::source::Source;
 
 /// The document of `cleanup --audit --json`: one for each package.
 #[derive(Serialize)]
@@ -29,10 +29,7 @@ struct Told<'a> {
 ///
 /// # Errors
 /// Never for what was read.
-pub(super) fn audit(
-    world: &World<'_>,
-    gathered: &[(Source<'_>, Inventory)],
-) -> Result<Done, Error> {
+pub(crate) fn audit(report: &Report, gathered: &[(Source<'_>, Inventory)]) -> Result<Done, Error> {
     let mut documents = Vec::new();
     let found: Vec<(&Source<'_>, &Inventory, Vec<Finding>)> = gathered
         .iter()
@@ -44,21 +41,19 @@ pub(super) fn audit(
     for (source, inventory, findings) in &found {
         let (package, versions) = (source.repository.to_string(), inventory.versions.len());
         let count = findings.len();
-        world.report.answer(&format!(
+        report.answer(&format!(
             "{package}: {count} findings in {versions} versions"
         ));
         let short = inventory
             .version_count
             .filter(|count| *count != versions as u64);
         if let Some(count) = short {
-            world.report.warning(&format!(
+            report.warning(&format!(
                 "the package has {count} versions; what is missing here may look missing there"
             ));
         }
         for finding in findings {
-            world
-                .report
-                .answer(&host::report::calm(&format!("  {finding}")));
+            report.answer(&host::report::calm(&format!("  {finding}")));
         }
         let told = |finding| Told {
             finding,
@@ -70,7 +65,7 @@ pub(super) fn audit(
             findings: findings.iter().map(told).collect(),
         });
     }
-    world.report.document(&documents)?;
+    report.document(&documents)?;
     let clean = documents
         .iter()
         .all(|document| document.findings.is_empty());

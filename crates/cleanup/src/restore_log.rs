@@ -1,18 +1,19 @@
-//! `cleanup restore`: brings back what a log names.
+//! `cleanup restore`: brings back what the log of a clean-up names.
 
 use std::path::Path;
 
-use cleanup::log::{Entry, Log};
-use cleanup::restore::{Line, NOT_OFFERED, Restored, restore_entry};
-use cleanup::source::{Source, Tools};
 use host::Done;
-use image_build::gather::World;
+use host::report::Report;
 use image_config::{BackEnd, Package};
 use remote::Packages;
 use retention::Version;
 use serde::Serialize;
 
+use crate::clock;
 use crate::error::Error;
+use crate::log::{Entry, Log};
+use crate::restore::{Line, NOT_OFFERED, Restored, restore_entry};
+use crate::source::{Source, Tools};
 
 /// The document of `cleanup restore --json`: one for each package.
 #[derive(Serialize)]
@@ -26,11 +27,7 @@ struct Undone {
 ///
 /// # Errors
 /// If the log cannot be read, or a back end cannot be asked.
-pub(super) fn restore_log(
-    world: &World<'_>,
-    tools: &Tools<'_>,
-    path: &Path,
-) -> Result<Done, Error> {
+pub fn restore_log(report: &Report, tools: &Tools<'_>, path: &Path) -> Result<Done, Error> {
     let log = Log::read(path)?;
     let mut documents = Vec::new();
     for entry in &log.packages {
@@ -41,18 +38,18 @@ pub(super) fn restore_log(
         let source = Source::open(tools, &package)?;
         let active = active(&source, entry)?;
         let packages: Option<&Packages> = source.packages();
-        let lines = restore_entry(entry, packages, &active, super::clock::now()?, world.report)?;
+        let lines = restore_entry(entry, packages, &active, clock::now()?, report)?;
         for line in &lines {
             let text = format!("{}: {}", line.version, line.outcome);
             match &line.outcome {
-                Restored::Done => world.report.status("Restored", &line.version),
-                Restored::AlreadyThere => world.report.status("There", &text),
-                Restored::Not(_) => world.report.error(&text),
+                Restored::Done => report.status("Restored", &line.version),
+                Restored::AlreadyThere => report.status("There", &text),
+                Restored::Not(_) => report.error(&text),
             }
         }
         let missing = lines.iter().any(|line| !line.outcome.is_there());
         if missing && entry.back_end == BackEnd::Registry {
-            world.report.note(NOT_OFFERED);
+            report.note(NOT_OFFERED);
         }
         documents.push(Undone {
             package: package.to_string(),
@@ -61,7 +58,7 @@ pub(super) fn restore_log(
     }
     let mut lines = documents.iter().flat_map(|document| &document.lines);
     let all_there = lines.all(|line| line.outcome.is_there());
-    world.report.document(&documents)?;
+    report.document(&documents)?;
     Ok(if all_there { Done::Well } else { Done::Badly })
 }
 

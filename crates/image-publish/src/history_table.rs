@@ -2,11 +2,12 @@
 
 use host::Done;
 use image_build::gather::World;
-use image_publish::history as measured;
-use image_publish::history::{Entry, History};
 use serde::Serialize;
 
 use crate::error::Error;
+use crate::history as measured;
+use crate::history::{Entry, History};
+use crate::record::read_history;
 
 /// How many publications the chart of a run shows.
 const CHARTED: usize = 30;
@@ -21,11 +22,11 @@ struct Document<'a> {
 ///
 /// # Errors
 /// If it could not be read.
-pub(super) fn run(world: &World<'_>, count: usize) -> Result<Done, Error> {
+pub fn run(world: &World<'_>, count: usize) -> Result<Done, Error> {
     let repository = world.config.repository()?;
     let place = repository.tagged(image_config::HISTORY_TAG.parse()?);
     world.report.status("Reading", &place.to_string());
-    let history = image_publish::read_history(world.registries()?, &repository)?;
+    let history = read_history(world.registries()?, &repository)?;
     let history = history.unwrap_or_default();
     let entries = history.last(count);
     if entries.is_empty() {

@@ -1,19 +1,19 @@
-//! What `build` and `publish` say when a plan was performed.
+//! What `build` and `publish` say after a plan was performed, to people and to CI.
 
 use host::Done;
 use image_build::gather::World;
 use image_build::lock::{Lock, image_version};
 use image_build::verdict;
-use image_publish::Steps;
-use image_publish::changes::since_followed;
-use image_publish::plan::Outcome;
-use image_publish::run::{Run, Timing};
 use registry_compat::Digest;
 use serde::Serialize;
 use version_discovery::Arch;
 
+use crate::changes::since_followed;
 use crate::error::Error;
-use crate::tasks::status;
+use crate::history_table::chart;
+use crate::plan::Outcome;
+use crate::run::{Run, Timing};
+use crate::step::Steps;
 
 /// The document of `--json`.
 #[derive(Serialize)]
@@ -104,7 +104,7 @@ pub fn say_outcome(
             }
             history = published.history.as_ref();
         }
-        status::chart(world, history)?;
+        chart(world, history)?;
     }
     world.report.outputs(&outputs)?;
     say_document(world, plan, lock, left, run.timings())?;

@@ -1,0 +1,394 @@
+//! A whole clean-up: reads the packages, prints the plan, and performs it if asked.
+
+use std::path::{Path, PathBuf};
+
+use host::process::interrupted;
+use host::report::{Progress, Report};
+use host::{Done, env};
+use image_config::{Config, Package, Percent, Retention};
+use registry_compat::{Tag, Trouble};
+use remote::Pace;
+use retention::{Glob, Policy};
+use serde::Serialize;
+
+use crate::apply::{Dry, Live, Outcome, apply};
+use crate::audit::audit;
+use crate::cache::Cache;
+use crate::clock;
+use crate::error::Error;
+use crate::gather::{Inventory, gather};
+use crate::log::Writer;
+use crate::plan::{Document, Line, Planned};
+use crate::source::{Source, Tools};
+
+/// What a clean-up is given of `image.yaml` and of this machine.
+#[derive(Debug, Clone, Copy)]
+pub struct Context<'a> {
+    /// The policy.
+    pub config: &'a Config,
+    /// The printer.
+    pub report: &'a Report,
+    /// The checkout; logs go below it.
+    pub root: &'a Path,
+    /// The folder in which manifests are kept from run to run.
+    pub cache: Option<&'a Path>,
+}
+
+/// What a person asks for. `None` is what `image.yaml` says.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Wanted<'a> {
+    /// Only this package.
+    pub package: Option<&'a str>,
+    /// Images that are older, in days, may go.
+    pub days: Option<u32>,
+    /// So many of the newest images stay.
+    pub keep: Option<u32>,
+    /// This share of all versions may go in one run.
+    pub most_share: Option<Percent>,
+    /// Where the log of deletions is written; a file under `target/cleanup` by default.
+    pub log: Option<&'a Path>,
+    /// Name what is broken, and delete nothing.
+    pub audit: bool,
+    /// Delete what the plan says.
+    pub execute: bool,
+}
+
+/// How fast either back end is asked.
+#[derive(Debug, Clone, Copy)]
+pub struct Paces {
+    /// GitHub.
+    pub github: Pace,
+    /// Any other registry.
+    pub registry: Pace,
+}
+
+impl Default for Paces {
+    fn default() -> Self {
+        Self {
+            github: Pace::github(env::epoch_seconds, interrupted),
+            registry: Pace::registry(env::epoch_seconds, interrupted),
+        }
+    }
+}
+
+/// Plans which versions go, and deletes them if that is wanted.
+///
+/// # Errors
+/// What could not be found out, or was asked for wrongly. A refusal is an
+/// answer, [`Done::Refused`]; a delete that failed is one too, [`Done::Badly`].
+pub fn run(context: &Context<'_>, tools: &Tools<'_>, wanted: &Wanted<'_>) -> Result<Done, Error> {
+    if wanted.log.is_some() && !wanted.execute {
+        return Err(Error::Usage(
+            "--log: without --execute nothing is deleted, and there is no log".to_owned(),
+        ));
+    }
+    let packages = packages(context, wanted.package)?;
+    let log = match wanted.log {
+        Some(path) => path.to_owned(),
+        None => default_log(context)?,
+    };
+    let mut log = Writer::new(log)?;
+    // What is looked for is what is there, not what was.
+    let cache = match wanted.audit {
+        true => Cache::default(),
+        false => Cache::load(context.cache),
+    };
+    let gathered = read_all(context, tools, &packages, &cache);
+    if let Err(error) = cache.save() {
+        context
+            .report
+            .warning(&format!("{error}; the next run reads everything again"));
+    }
+    let gathered = gathered?;
+    if wanted.audit {
+        return audit(context.report, &gathered);
+    }
+    let all = plan_all(context, wanted, gathered)?;
+    warn_of_absent_pins(context, &all);
+    if all.iter().any(|(_, planned)| planned.refusal.is_some()) {
+        return refuse(context, &all);
+    }
+    if wanted.execute {
+        execute(context, &all, &mut log)
+    } else {
+        for (_, planned) in &all {
+            apply(planned, &mut Dry(context.report));
+        }
+        let planned = all.iter().map(|(_, planned)| planned.effects().len());
+        let planned: usize = planned.sum();
+        context.report.outputs(&[("delete", planned.to_string())])?;
+        context
+            .report
+            .status("Planned", "nothing is deleted without --execute");
+        document(context, &all, Vec::new(), &log)?;
+        Ok(Done::Well)
+    }
+}
+
+/// Decides for each package, and shows it.
+fn plan_all<'a>(
+    context: &Context<'_>,
+    wanted: &Wanted<'_>,
+    gathered: Vec<(Source<'a>, Inventory)>,
+) -> Result<Vec<(Source<'a>, Planned)>, Error> {
+    let now = clock::now()?;
+    let configured = &context.config.retention;
+    let rules = Retention {
+        days: wanted.days.unwrap_or(configured.days),
+        keep: wanted.keep.unwrap_or(configured.keep),
+        most_share: wanted.most_share.unwrap_or(configured.most_share),
+        ..configured.clone()
+    };
+    let mut all = Vec::new();
+    for (source, inventory) in gathered {
+        let policy = policy(context, &rules, &source)?;
+        let planned = Planned::new(source.repository.clone(), inventory, policy, now);
+        show(context, &planned)?;
+        all.push((source, planned));
+    }
+    Ok(all)
+}
+
+fn default_log(context: &Context<'_>) -> Result<PathBuf, Error> {
+    let name = clock::now()?.to_string().replace(':', "");
+    let folder = context.root.join("target/cleanup");
+    let mut path = folder.join(format!("{name}.json"));
+    let mut number = 1;
+    while path.exists() {
+        number += 1;
+        path = folder.join(format!("{name}-{number}.json"));
+    }
+    Ok(path)
+}
+
+/// The packages of `image.yaml`, or the one of this name.
+fn packages(context: &Context<'_>, name: Option<&str>) -> Result<Vec<Package>, Error> {
+    let mut all = context.config.retention.packages.to_vec();
+    if all.is_empty() {
+        all.push(Package {
+            image: context.config.repository()?,
+            back_end: None,
+        });
+    }
+    let Some(name) = name else { return Ok(all) };
+    let known: Vec<String> = all.iter().map(ToString::to_string).collect();
+    all.retain(|package| package.is_called(name));
+    match all.len() {
+        1 => Ok(all),
+        0 => Err(Error::Usage(format!(
+            "no package `{}` in image.yaml; there is {}",
+            host::one_line(name),
+            known.join(", ")
+        ))),
+        _ => Err(Error::Usage(format!(
+            "`{name}` is several: {}; write the whole name",
+            all.iter()
+                .map(ToString::to_string)
+                .collect::<Vec<_>>()
+                .join(", ")
+        ))),
+    }
+}
+
+fn read_all<'a>(
+    context: &Context<'_>,
+    tools: &Tools<'a>,
+    packages: &[Package],
+    cache: &Cache,
+) -> Result<Vec<(Source<'a>, Inventory)>, Error> {
+    let mut all = Vec::new();
+    for package in packages {
+        let back_end = package.back_end();
+        context
+            .report
+            .status("Reading", &format!("{package} ({back_end})"));
+        let source = Source::open(tools, package)?;
+        let progress = Progress::new(context.report, "Reading", 0);
+        let pinned = &context.config.retention.pinned;
+        let tick = |done, total| progress.at(done, total);
+        let inventory = gather(&source, cache, pinned, tick)?;
+        drop(progress);
+        let count = inventory.versions.len();
+        context
+            .report
+            .status("Read", &format!("{count} versions of {package}"));
+        all.push((source, inventory));
+    }
+    Ok(all)
+}
+
+/// The tags that a publication moves, and the history, are protected wherever they are published.
+fn policy(context: &Context<'_>, rules: &Retention, source: &Source<'_>) -> Result<Policy, Error> {
+    let mut always = Vec::new();
+    if source.repository == context.config.repository()? {
+        let followed = context.config.image.tags.iter().map(Tag::as_str);
+        for tag in followed.chain([image_config::HISTORY_TAG]) {
+            let glob: Glob = tag
+                .parse()
+                .map_err(|error: retention::Error| Error::Usage(error.to_string()))?;
+            always.push(glob);
+        }
+    }
+    Ok(rules.policy(always))
+}
+
+fn show(context: &Context<'_>, planned: &Planned) -> Result<(), Error> {
+    let report = context.report;
+    report.answer(&planned.headline());
+    report.summary(&format!("- {}\n", planned.headline()))?;
+    let mut rows = vec![Line::HEADS.map(str::to_owned).to_vec()];
+    rows.extend(planned.lines().iter().map(Line::cells));
+    if rows.len() > 1 {
+        report.table(&rows);
+    }
+    Ok(())
+}
+
+/// A pin is in one of the packages.
+fn warn_of_absent_pins(context: &Context<'_>, all: &[(Source<'_>, Planned)]) {
+    for pin in context.config.retention.pinned.iter() {
+        let mut plans = all.iter().filter_map(|(_, planned)| planned.plan.as_ref());
+        if plans.all(|plan| plan.absent_pins().contains(pin)) {
+            context
+                .report
+                .warning(&format!("{pin} is pinned, and in none of the packages"));
+        }
+    }
+}
+
+/// One refusal holds for the whole run.
+fn refuse(context: &Context<'_>, all: &[(Source<'_>, Planned)]) -> Result<Done, Error> {
+    for (source, planned) in all {
+        if let Some(refusal) = &planned.refusal {
+            let (package, next) = (&source.repository, refusal.next_step());
+            context.report.error(&format!(
+                "refused: {package}: {refusal}; nothing was deleted; {next}"
+            ));
+        }
+    }
+    let documents: Vec<Document<'_>> = all.iter().map(|(_, planned)| planned.document()).collect();
+    context.report.document(&Answer {
+        packages: documents,
+        executed: Vec::new(),
+        log: None,
+    })?;
+    Ok(Done::Refused)
+}
+
+/// The document of `cleanup --json`.
+#[derive(Serialize)]
+#[serde(rename_all = "kebab-case")]
+struct Answer<'a> {
+    packages: Vec<Document<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    executed: Vec<Outcome>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    log: Option<String>,
+}
+
+fn document(
+    context: &Context<'_>,
+    all: &[(Source<'_>, Planned)],
+    executed: Vec<Outcome>,
+    log: &Writer,
+) -> Result<(), Error> {
+    Ok(context.report.document(&Answer {
+        packages: all.iter().map(|(_, planned)| planned.document()).collect(),
+        executed,
+        log: log.path().map(|path| path.display().to_string()),
+    })?)
+}
+
+fn execute(
+    context: &Context<'_>,
+    all: &[(Source<'_>, Planned)],
+    log: &mut Writer,
+) -> Result<Done, Error> {
+    let mut outcomes = Vec::new();
+    let mut stopped = None;
+    for (source, planned) in all {
+        log.begin(&source.repository, source.back_end());
+        let mut outcome = match stopped {
+            // The same token, the same quota.
+            Some(_) => Outcome {
+                left: planned.effects().len(),
+                ..Outcome::default()
+            },
+            None => {
+                let mut live = Live {
+                    source,
+                    report: context.report,
+                    log,
+                    now: clock::now,
+                    progress: Progress::new(context.report, "Deleting", planned.effects().len()),
+                };
+                apply(planned, &mut live)
+            }
+        };
+        tell(context, source, &outcome);
+        stopped = stopped.or_else(|| outcome.error.take());
+        outcomes.push(outcome);
+    }
+    let sum = |count: fn(&Outcome) -> usize| outcomes.iter().map(count).sum::<usize>();
+    let deleted = sum(|outcome| outcome.deleted);
+    let left = sum(|outcome| outcome.left);
+    let failed = sum(|outcome| outcome.failed.len());
+    if let Some(path) = log.path() {
+        let path = path.display();
+        context.report.status("Logged", &path.to_string());
+        context
+            .report
+            .note(&format!("to undo: cargo xtask cleanup restore {path}"));
+    }
+    context.report.outputs(&[
+        ("deleted", deleted.to_string()),
+        ("left", left.to_string()),
+        ("failed", failed.to_string()),
+    ])?;
+    context.report.summary(&format!(
+        "### Clean-up\n\n{deleted} versions deleted, {failed} failed, {left} left\n\n"
+    ))?;
+    let limited =
+        |error: &Error| matches!(error, Error::Unknown(why) if why.trouble == Trouble::RateLimited);
+    match stopped {
+        // A clean end, if it came anywhere at all.
+        Some(error) if limited(&error) && deleted == 0 => return Err(error),
+        Some(error) if !matches!(error, Error::Unknown(_)) => return Err(error),
+        _ => {}
+    }
+    let denied = stopped.is_some_and(|error| !limited(&error));
+    document(context, all, outcomes, log)?;
+    if failed > 0 || denied {
+        Ok(Done::Badly)
+    } else {
+        Ok(Done::Well)
+    }
+}
+
+fn tell(context: &Context<'_>, source: &Source<'_>, outcome: &Outcome) {
+    let report = context.report;
+    for stayed in &outcome.stays {
+        report.status("Kept", &format!("{}: {}", stayed.version, stayed.why));
+    }
+    for failed in &outcome.failed {
+        report.error(&format!("{}: {}", failed.version, failed.why));
+    }
+    if outcome.spared > 0 {
+        let spared = outcome.spared;
+        report.status("Kept", &format!("{spared} versions that these need"));
+    }
+    if let Some(why) = &outcome.stopped {
+        report.warning(&format!("stopped: {why}"));
+    }
+    let gone = match outcome.gone {
+        0 => String::new(),
+        gone => format!(", {gone} were gone already"),
+    };
+    report.status(
+        "Deleted",
+        &format!(
+            "{} versions of {}{gone}, {} left",
+            outcome.deleted, source.repository, outcome.left
+        ),
+    );
+}

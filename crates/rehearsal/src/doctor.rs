@@ -1,0 +1,67 @@
+//! `doctor`: what is missing on this machine, and what brings it.
+
+use std::path::Path;
+
+use host::Done;
+use host::env::Env;
+use host::report::Report;
+
+use crate::error::Error;
+use crate::requirements;
+use crate::requirements::Purpose;
+
+/// Looks at everything that the purposes need, stops at nothing, and prints it. `vm`
+/// says whether the package command brings what only `vm` takes, too.
+///
+/// # Errors
+/// If the answer cannot be written.
+pub fn run(
+    env: &Env,
+    report: &Report,
+    config: &Path,
+    purposes: &[Purpose],
+    vm: bool,
+) -> Result<Done, Error> {
+    let lines = requirements::look(env, report, config, purposes);
+    let mut rows = vec![["", "WHAT", "FOR", "FOUND"].map(str::to_owned).to_vec()];
+    for line in &lines {
+        let verdict = match (line.there, line.ok) {
+            (true, _) => "ok",
+            (false, true) => "",
+            (false, false) => "MISSING",
+        };
+        let purposes = line.needed_for.iter().map(ToString::to_string);
+        let purposes = match line.needed_for.len() {
+            count if count == Purpose::ALL.len() => "all".to_owned(),
+            _ => purposes.collect::<Vec<_>>().join(", "),
+        };
+        rows.push(vec![
+            verdict.into(),
+            line.name.clone(),
+            purposes,
+            line.found.clone(),
+        ]);
+    }
+    report.table(&rows);
+    // Advice is sentences: beside the columns it would leave them no room.
+    let advice = lines.iter().filter(|line| !line.mend.is_empty());
+    let advice: Vec<_> = advice
+        .map(|line| vec![line.name.clone(), line.mend.clone()])
+        .collect();
+    if !advice.is_empty() {
+        report.answer("");
+        report.answer("What to do:");
+        report.table(&advice);
+    }
+    if let Some(command) = requirements::command(env, vm) {
+        let option = if vm { " --vm" } else { "" };
+        report.answer("");
+        report.answer(&format!(
+            "One command brings what is missing (`doctor --install{option}` runs it):"
+        ));
+        report.answer(&format!("  {command}"));
+    }
+    report.document(&lines)?;
+    let well = lines.iter().all(|line| line.ok);
+    Ok(if well { Done::Well } else { Done::Badly })
+}
