@@ -278,7 +278,7 @@ mod tests {
     fn each_architecture_has_its_runner() {
         let text = include_str!("testing/image.yaml").replace("[x86_64]", "[aarch64, x86_64]")
             + "ci:\n  runners:\n    aarch64: our-arm\n";
-        let config = Config::parse(&text, std::path::Path::new("x")).unwrap();
+        let config = Config::parse(&text, Path::new("x")).unwrap();
         assert_eq!(
             json(&matrix(&config)).unwrap(),
             r#"[{"arch":"aarch64","runner":"our-arm"},{"arch":"x86_64","runner":"ubuntu-24.04"}]"#
