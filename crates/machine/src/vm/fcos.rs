@@ -127,13 +127,8 @@ pub fn keep(
 ) -> Result<PathBuf, Error> {
     std::fs::create_dir_all(folder).map_err(|source| at("write", folder, source))?;
     let path = folder.join(disk.name());
-    // Held until this returns. The file stays: to remove a lock is a race.
-    let lock = folder.join(".lock");
-    let lock = File::create(&lock).map_err(|source| at("write", &lock, source))?;
-    if flock(&lock, FlockOperation::NonBlockingLockExclusive).is_err() {
-        let text = format!("another run has {}; let it end", folder.display());
-        return Err(step(text));
-    }
+    // Held until this returns.
+    let _lock = Lock::take(folder)?;
     match File::open(&path) {
         Ok(mut file) => {
             if sum(&mut file, &path)? == disk.uncompressed.as_str() {
@@ -159,6 +154,30 @@ pub fn keep(
     let _ = std::fs::remove_file(&packed);
     forget_older(disk, folder);
     Ok(path)
+}
+
+/// A folder that no other run writes to. The lock's file stays: to remove it is a
+/// race.
+struct Lock(File);
+
+impl Lock {
+    fn take(folder: &Path) -> Result<Self, Error> {
+        let path = folder.join(".lock");
+        let file = File::create(&path).map_err(|source| at("write", &path, source))?;
+        if flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
+            let text = format!("another run has {}; let it end", folder.display());
+            return Err(step(text));
+        }
+        Ok(Self(file))
+    }
+}
+
+impl Drop for Lock {
+    /// To close the file is not enough: a program that another thread starts has the
+    /// file, too, from its fork to its exec, and with it the lock. Source: flock(2).
+    fn drop(&mut self) {
+        let _ = flock(&self.0, FlockOperation::Unlock);
+    }
 }
 
 /// The file as it is published, with the right sum. What an earlier attempt left

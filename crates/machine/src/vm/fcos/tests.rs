@@ -282,3 +282,36 @@ fn two_runs_do_not_write_one_file() {
     assert!(error.to_string().contains("another run"), "{error}");
     assert_eq!(world.server.seen().len(), 0);
 }
+
+/// As a program has them that another thread started, until its exec.
+fn copies_of_the_lock(folder: &Path) -> Vec<rustix::fd::OwnedFd> {
+    use rustix::process::{PidfdFlags, PidfdGetfdFlags, getpid, pidfd_getfd, pidfd_open};
+    let own = pidfd_open(getpid(), PidfdFlags::empty()).unwrap();
+    let lock = folder.join(".lock");
+    let files = std::fs::read_dir("/proc/self/fd").unwrap().flatten();
+    files
+        .filter(|file| std::fs::read_link(file.path()).is_ok_and(|path| path == lock))
+        .filter_map(|file| file.file_name().to_string_lossy().parse().ok())
+        // A sandbox can forbid it; then there is none.
+        .filter_map(|number| pidfd_getfd(&own, number, PidfdGetfdFlags::empty()).ok())
+        .collect()
+}
+
+#[test]
+fn a_program_that_just_starts_does_not_keep_the_lock() {
+    let world = World::new(served);
+    let folder = world.folder.path().canonicalize().unwrap();
+    let url = good().url(&format!("http://{}", world.server.address()));
+    let agent = Agent::new(Limits::default());
+    let mut copies = Vec::new();
+    let mut open = |from| {
+        copies = copies_of_the_lock(&folder);
+        Ok(remote::download::open(&agent, &url, from, LARGEST)?)
+    };
+    keep(&good(), &folder, &mut open, &mut |_| {}).unwrap();
+    if copies.is_empty() {
+        host::report::exactly_err(b"skipped: pidfd_getfd(2) is forbidden here\n");
+        return;
+    }
+    assert!(world.keep(&good()).0.is_ok());
+}
