@@ -314,7 +314,7 @@ impl Report {
             return text.map(str::to_owned).collect();
         }
         // `error: ` stands before the first line, two spaces before the others.
-        let width = self.width.saturating_sub(9).max(20);
+        let width = self.width.saturating_sub("error: ".len()).max(20);
         text.flat_map(|line| wrap(line, width)).collect()
     }
 
