@@ -217,7 +217,8 @@ fn boot_it(
 
 fn judged(run: &Run<'_>, outcome: &Outcome) -> Result<Boot, Error> {
     if !outcome.well {
-        for line in outcome.ended_early.iter().skip(1) {
+        let consoles = outcome.ended_early.iter().map(|early| &early.console);
+        for line in consoles.flatten() {
             run.report.note(&format!("  | {line}"));
         }
         return Err(failed("boot", outcome.failures().join("; ")));

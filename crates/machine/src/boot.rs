@@ -10,3 +10,6 @@ pub mod command;
 pub mod disk;
 pub mod local_image;
 pub mod questions;
+
+#[cfg(test)]
+mod tests;

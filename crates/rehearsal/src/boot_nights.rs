@@ -287,7 +287,7 @@ fn failures(answer: &Value) -> Vec<String> {
         }
     }
     let early = list(&answer["outcome"]["ended-early"]);
-    all.extend(early.first().and_then(Value::as_str).map(str::to_owned));
+    all.extend(early.iter().map(|early| text(early, "why")));
     all
 }
 
@@ -333,7 +333,7 @@ mod tests {
         let row = |verdict: &str| json!({ "subject": "kernel", "aspect": "module zfs", "found": "x", "verdict": verdict });
         let answer = json!({ "outcome": {
             "boots": [{ "rows": [row("holds"), row("broken")] }, { "rows": [] }],
-            "ended-early": ["the kernel gave up: x", "a line"],
+            "ended-early": [{ "why": "the kernel gave up: x", "console": ["a line"] }],
         } });
         let found = ["kernel: module zfs: x", "the kernel gave up: x"];
         assert_eq!(failures(&answer), found);

@@ -22,7 +22,7 @@ use crate::vm::report::{Findings, read};
 use crate::vm::run::{Booted, End, Room, Watch, boot, limit};
 
 /// The functions of the script that are the image's own; see `probe.sh`.
-const LIBRARY: &str = include_str!("image.sh");
+pub(super) const LIBRARY: &str = include_str!("image.sh");
 
 /// The disk that the pool is made on, and its mebibytes.
 const POOL: &str = "pool.img";
@@ -63,15 +63,47 @@ pub struct Outcome {
     pub boot_seconds: Option<f64>,
     /// What was in use after it, in mebibytes.
     pub memory_mib: Option<u64>,
-    /// Why a boot ended early, with the console's last lines.
+    /// The boots that ended early.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub ended_early: Vec<String>,
+    pub ended_early: Vec<EarlyEnd>,
     /// Why only the published image was booted, with the next step for the person.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub candidate_not_booted: Option<String>,
     /// QEMU's process, and the folder, of a machine that was left running.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub running: Option<(u32, PathBuf)>,
+}
+
+/// A boot that did not come to its report, or not to its end after it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct EarlyEnd {
+    /// Which.
+    pub boot: Boot,
+    /// Why, in one line.
+    pub why: String,
+    /// The console's last lines, as they were printed.
+    pub console: Vec<String>,
+}
+
+impl EarlyEnd {
+    /// Whether a boot ended early; `reported` says whether its report was read.
+    fn of(boot: Boot, reported: bool, booted: &Booted) -> Option<Self> {
+        let why = match (reported, booted.end) {
+            (false, _) => booted.told(),
+            (true, End::Off | End::Up) => return None,
+            // It has reported, and does not go down: a host would hang at its next
+            // update.
+            (true, End::Stuck | End::Late(_)) => {
+                format!("{boot}, after its report: {}", booted.told())
+            }
+        };
+        Some(Self {
+            boot,
+            why,
+            console: booted.console.tail(TAIL),
+        })
+    }
 }
 
 impl Outcome {
@@ -90,7 +122,7 @@ impl Outcome {
                 ));
             }
         }
-        all.extend(self.ended_early.iter().take(1).cloned());
+        all.extend(self.ended_early.iter().map(|early| early.why.clone()));
         all.extend(self.candidate_not_booted.clone());
         all
     }
@@ -224,12 +256,7 @@ impl Boots<'_> {
         self.room.empty_disk(POOL, POOL_DISK)?;
         let (_, made) = self.boot(&published, Boot::First, "before", None, false)?;
         let (Some(made), true) = (made, self.outcome.well) else {
-            let why = format!(
-                "this was {name}, the image that hosts follow, and not the candidate, which was \
-                 not booted; `cargo xtask rollback` lets hosts follow an older image, then try \
-                 again"
-            );
-            self.outcome.candidate_not_booted = Some(why);
+            self.outcome.candidate_not_booted = Some(not_the_candidate(name));
             return Ok(());
         };
         candidate.disk.take_pools(&self.sh, &published.disk)?;
@@ -285,22 +312,20 @@ impl Boots<'_> {
         }
         let found = read(booted.console.text(), &probe::id(&guest.expectations));
         let judgement = Judgement::of(which, &guest.expectations, found.as_ref(), earlier);
-        let ended_early = match (&found, booted.end) {
-            (Err(_), _) => Some(booted.told()),
-            (Ok(_), End::Off | End::Up) => None,
-            // It has reported, and does not go down: a host would hang at its next
-            // update.
-            (Ok(_), _) => Some(format!("{which}, after its report: {}", booted.told())),
-        };
+        let ended_early = EarlyEnd::of(which, found.is_ok(), &booted);
         self.outcome.well &= judgement.is_green() && ended_early.is_none();
-        if let Some(why) = ended_early {
-            self.outcome.ended_early.push(why);
-            let tail = booted.console.tail(TAIL).into_iter();
-            self.outcome.ended_early.extend(tail);
-        }
+        self.outcome.ended_early.extend(ended_early);
         self.outcome.boots.push(judgement);
         Ok((booted, found.ok()))
     }
+}
+
+/// What is said when the published image cannot boot, or cannot make the pool.
+fn not_the_candidate(published: &str) -> String {
+    format!(
+        "this was {published}, the image that hosts follow, and not the candidate, which was not \
+         booted; `cargo xtask rollback` lets hosts follow an older image, then try again"
+    )
 }
 
 /// The words of the kernel's command line that are a boot's own.
@@ -319,6 +344,7 @@ fn clock(now: Timestamp, number: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::vm::console::{Console, Stage};
 
     #[test]
     fn each_boot_has_its_part_and_its_minute() {
@@ -356,8 +382,12 @@ mod tests {
             ],
             boot_seconds: None,
             memory_mib: None,
-            ended_early: vec!["the kernel gave up".to_owned(), "tail".to_owned()],
-            candidate_not_booted: Some("this was the published image".to_owned()),
+            ended_early: vec![EarlyEnd {
+                boot: Boot::Second,
+                why: "the kernel gave up".to_owned(),
+                console: vec!["a line".to_owned()],
+            }],
+            candidate_not_booted: Some(not_the_candidate("ghcr.io/x/y:stable")),
             running: None,
         };
         assert_eq!(
@@ -367,8 +397,36 @@ mod tests {
                  unsupported features: com.example:f",
                 "second boot: nothing came",
                 "the kernel gave up",
-                "this was the published image",
+                "this was ghcr.io/x/y:stable, the image that hosts follow, and not the candidate, \
+                 which was not booted; `cargo xtask rollback` lets hosts follow an older image, \
+                 then try again",
             ]
         );
+        let document = serde_json::to_value(&outcome).unwrap();
+        assert_eq!(
+            document["ended-early"],
+            serde_json::json!([{
+                "boot": "second", "why": "the kernel gave up", "console": ["a line"],
+            }])
+        );
+    }
+
+    #[test]
+    fn a_machine_that_does_not_go_down_after_its_report_is_not_well() {
+        let log = "Linux version 6.12\ncustom-coreos-vm end x\nA stop job is running\n";
+        let early = |reported, end| {
+            let booted = Booted::of(Console::of(log.as_bytes()), end);
+            EarlyEnd::of(Boot::First, reported, &booted)
+        };
+        let hangs = early(true, End::Late(Stage::Down)).unwrap();
+        let why = "first boot, after its report: no end of the stage `it goes down` within its \
+                   limit; ";
+        assert!(hangs.why.starts_with(why), "{}", hangs.why);
+        assert_eq!(hangs.console.last().unwrap(), "A stop job is running");
+        assert_eq!(early(true, End::Off), None);
+        assert_eq!(early(true, End::Up), None);
+        // Off, and nobody knows what it was like.
+        let silent = early(false, End::Off).unwrap();
+        assert!(!silent.why.contains("after its report"), "{}", silent.why);
     }
 }

@@ -141,9 +141,9 @@ fn tell(
         report.answer(&format!("{}: {}", judgement.boot, judgement.summary()));
         report.table(&judgement.table());
     }
-    if let Some((why, tail)) = outcome.ended_early.split_first() {
-        report.error(why);
-        console(report, tail);
+    for early in &outcome.ended_early {
+        report.error(&early.why);
+        console(report, &early.console);
     }
     if let Some(why) = &outcome.candidate_not_booted {
         report.error(why);

@@ -37,24 +37,23 @@ ask_timer() { # NAME
         -- "$1" 2>/dev/null | pairs "timer $1" ""
 }
 
-# A service that has two names in two distributions.
-ask_either() { # NAME NAME
+# What has other names in other distributions: active if one of them is; else the
+# state of the first that is there.
+ask_either() { # NAME…
     s="either $1"
-    for unit in "$1" "$2"; do
+    state='not there'
+    for unit in "$@"; do
         [ "$(systemctl show --property=LoadState --value -- "$unit" 2>/dev/null)" = loaded ] || continue
-        say "$s" state "$(systemctl is-active -- "$unit" 2>/dev/null)"
-        return
+        now=$(systemctl is-active -- "$unit" 2>/dev/null)
+        if [ "$now" = active ] || [ "$state" = 'not there' ]; then state=$now; fi
+        [ "$now" != active ] || break
     done
-    say "$s" state 'not there'
+    say "$s" state "$state"
 }
 
 ask_bootc() {
     s=bootc
-    if ! command -v bootc >/dev/null; then
-        say "$s" status 0
-        say "$s" said 'no bootc'
-        return
-    fi
+    # Its status is 127 where there is none.
     words=$(bootc status 2>&1)
     say "$s" status "$?"
     say "$s" said "$(printf %s "$words" | flat | cut -c 1-200)"
@@ -165,6 +164,7 @@ ask_pool() { # POOL CADENCE…
         say "$s" data "$(sum "/$pool/data/file")"
         say "$s" snapshots "$(lasting "$pool")"
         say "$s" health "$(zpool list -H -o health "$pool")"
+        features "$pool"
         ;;
     back)
         if zpool list -H -o name "$pool" >/dev/null 2>&1; then

@@ -76,3 +76,23 @@ pub fn promises(
     let lock = Lock::parse(lock, image)?;
     Promises::of(&lock, arch, policy)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_policy_that_cannot_be_read_is_not_one_that_is_not_there() {
+        let sh = Shell::new().unwrap();
+        let dir = sh.create_temp_dir().unwrap();
+        assert_eq!(trust(dir.path()).unwrap(), None);
+        let path = dir.path().join(rootfs()).join("etc/containers/policy.json");
+        sh.write_file(&path, "{}").unwrap();
+        assert_eq!(trust(dir.path()).unwrap(), Some(Digest::of(b"{}")));
+        // Not even root reads a folder.
+        sh.remove_path(&path).unwrap();
+        sh.create_dir(&path).unwrap();
+        let error = trust(dir.path()).unwrap_err().to_string();
+        assert!(error.contains("policy.json"), "{error}");
+    }
+}

@@ -147,6 +147,18 @@ pub struct Booted {
 }
 
 impl Booted {
+    /// A machine that runs no more, with what it said.
+    #[cfg(test)]
+    pub(crate) fn of(console: Console, end: End) -> Self {
+        Self {
+            reason: reason(&console),
+            console,
+            end,
+            seconds: 0.0,
+            running: None,
+        }
+    }
+
     /// Leaves the machine running; returns QEMU's process id. The TPM ends with
     /// it.
     pub fn leave(&mut self) -> Option<u32> {
@@ -210,17 +222,21 @@ pub fn boot(watch: &Watch<'_>, folder: &Path, machine: &Machine) -> Result<Boote
     let patience = patience(machine.acceleration);
     let mut stage = (console.stage(), Duration::ZERO);
     let mut said = Duration::ZERO;
+    let (mut asks, mut lost) = (false, false);
     let end = qemu.attend(|ended, elapsed| {
         let serial = watch.serial;
         let new = reader.next();
         if !new.is_empty() {
             said = elapsed;
+            console.feed(&new, &mut |line| {
+                if serial {
+                    report.note(line);
+                }
+            });
+            // All of the console is read for these: only when there is more of it.
+            asks = asked_for(&console).is_some() || waits_for_a_person(&console);
+            lost = reason(&console).is_some_and(|reason| reason.is_final());
         }
-        console.feed(&new, &mut |line| {
-            if serial {
-                report.note(line);
-            }
-        });
         if console.stage() != stage.0 {
             stage = (console.stage(), elapsed);
             let text = format!("{} ({:.0} s)", stage.0, elapsed.as_secs_f64());
@@ -232,9 +248,7 @@ pub fn boot(watch: &Watch<'_>, folder: &Path, machine: &Machine) -> Result<Boote
         if watch.stays && console.stage() == Stage::Down {
             return Some(End::Up);
         }
-        let asks = asked_for(&console).is_some() || waits_for_a_person(&console);
-        let asks = asks && elapsed - said > patience;
-        if asks || reason(&console).is_some_and(|reason| reason.is_final()) {
+        if lost || (asks && elapsed - said > patience) {
             return Some(End::Stuck);
         }
         (elapsed - stage.1 > limit).then_some(End::Late(stage.0))
