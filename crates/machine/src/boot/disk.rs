@@ -288,4 +288,93 @@ mod tests {
         let said = two.debugfs(&sh, &[format!("cat {CACHE}")]).unwrap();
         assert!(said.contains("pools"), "{said}");
     }
+
+    /// In the place of mke2fs: leaves the number of the process that called it, and
+    /// does not end by itself.
+    const ENDLESS: &str = "#!/bin/sh\necho $PPID >\"$(dirname \"$0\")/pid\"\nexec sleep 86400\n";
+
+    #[test]
+    fn a_signal_leaves_neither_a_mount_nor_a_container() {
+        use rustix::process::{Pid, Signal, kill_process};
+        use std::os::unix::fs::PermissionsExt as _;
+        let sh = process::shell(Path::new("/")).unwrap();
+        let dir = sh.create_temp_dir().unwrap();
+        let place = |name: &str| dir.path().join(name);
+        let storage = format!(
+            "[storage]\ndriver = \"vfs\"\ngraphroot = \"{0}/graph\"\nrunroot = \"{0}/run\"\n",
+            dir.path().display()
+        );
+        sh.write_file(place("storage.conf"), &storage).unwrap();
+        sh.set_var("CONTAINERS_STORAGE_CONF", place("storage.conf"));
+        let modules = "context/usr/lib/modules/6.1";
+        sh.write_file(
+            place("context/Containerfile"),
+            "FROM scratch\nCOPY usr /usr\n",
+        )
+        .unwrap();
+        for name in ["vmlinuz", "initramfs.img"] {
+            sh.write_file(place(modules).join(name), "x").unwrap();
+        }
+        sh.write_file(place("bin/mke2fs"), ENDLESS).unwrap();
+        std::fs::set_permissions(place("bin/mke2fs"), std::fs::Permissions::from_mode(0o755))
+            .unwrap();
+        sh.write_file(place("disk.sh"), DISK).unwrap();
+        let path = std::env::var("PATH").unwrap_or_default();
+        let text = |path: PathBuf| path.display().to_string();
+        let read = |program: &str, words: &[&str]| {
+            let words = words.iter().copied();
+            process::read(&sh, &Invocation::new(program, words)).unwrap()
+        };
+        for (engine, signal) in [
+            ("podman", Signal::TERM),
+            ("buildah", Signal::INT),
+            ("podman", Signal::HUP),
+        ] {
+            if !Path::new("/usr/bin").join(engine).exists() || !rustix::process::getuid().is_root()
+            {
+                host::report::exactly_err(b"skipped: it takes root, podman and buildah\n");
+                continue;
+            }
+            let context = text(place("context"));
+            read(
+                engine,
+                &["build", "--quiet", "--tag=localhost/booted", &context],
+            );
+            let words = [
+                // Whoever runs the tests may have them ignored.
+                "--default-signal=INT,HUP".to_owned(),
+                format!("PATH={}:{path}", text(place("bin"))),
+                "sh".to_owned(),
+                text(place("disk.sh")),
+                engine.to_owned(),
+                "localhost/booted".to_owned(),
+                text(dir.path().to_owned()),
+            ];
+            let log = place("log");
+            let mut script =
+                process::Background::start_apart(&sh, &Invocation::new("env", words), &log)
+                    .unwrap();
+            let pid = place("bin/pid");
+            let number = script
+                .attend(|ended, _| {
+                    assert!(!ended, "{}", std::fs::read_to_string(&log).unwrap());
+                    std::fs::read_to_string(&pid).ok()?.trim().parse().ok()
+                })
+                .unwrap();
+            std::fs::remove_file(&pid).unwrap();
+            kill_process(Pid::from_raw(number).unwrap(), signal).unwrap();
+            script.attend(|ended, _| ended.then_some(())).unwrap();
+            assert_eq!(script.status().unwrap().code(), Some(130), "{engine}");
+            assert_eq!(read("podman", &["image", "mount"]).trim(), "", "{engine}");
+            let containers = read("podman", &["ps", "--all", "--external", "--quiet"]);
+            assert_eq!(containers.trim(), "", "{engine}");
+            let mounts = std::fs::read_to_string("/proc/self/mountinfo").unwrap();
+            let below = format!("{}/graph/", dir.path().display());
+            let left: Vec<&str> = mounts
+                .lines()
+                .filter(|line| line.contains(&below))
+                .collect();
+            assert_eq!(left, [""; 0], "{engine}");
+        }
+    }
 }
