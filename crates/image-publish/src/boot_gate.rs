@@ -60,16 +60,13 @@ pub(crate) fn boot_step(
     local: &Local,
     image: &str,
 ) -> Result<Step, Error> {
-    if config.boot.gate == Gate::Required && local.arch != Arch::X86_64 {
-        return Err(Error::Usage(format!(
-            "`boot: required`, and machines are made for x86_64 only, not for {}; \
-             `boot: if-kvm` publishes without a boot there, and says so",
-            local.arch
-        )));
-    }
+    let against = reason_against(config, local)?;
     let mut effects = others(config, lock, local)?;
-    effects.push(match reason_against(config, local) {
-        Some(reason) => Effect::NotBooted { reason },
+    effects.push(match against {
+        Some(reason) => Effect::NotBooted {
+            arch: local.arch,
+            reason,
+        },
         None => {
             let tag = config.image.tags.first().cloned();
             let tag = tag.ok_or_else(|| failed("boot", "image.yaml names no tag"))?;
@@ -89,48 +86,52 @@ pub(crate) fn boot_step(
 /// The images of an index that are of another architecture than this machine's: none
 /// of them is booted here, which must not go unsaid.
 fn others(config: &Config, lock: &Lock, local: &Local) -> Result<Vec<Effect>, Error> {
-    if config.boot.gate == Gate::Never {
-        return Ok(Vec::new());
-    }
-    let others = lock
-        .targets
-        .iter()
-        .filter(|target| target.arch != local.arch);
-    let not_booted = |arch: Arch| {
-        if config.boot.gate == Gate::Required {
-            return Err(Error::Usage(format!(
-                "`boot: required`, and the image for {arch} cannot be booted on {}; \
-                 `boot: if-kvm` publishes it without a boot, and says so",
-                local.arch
-            )));
+    let targets = lock.targets.iter().map(|target| target.arch);
+    let mut effects = Vec::new();
+    for arch in targets.filter(|arch| *arch != local.arch) {
+        if let Some(reason) = no_machine(config.boot.gate, arch, local.arch)? {
+            effects.push(Effect::NotBooted { arch, reason });
         }
-        Ok(Effect::NotBooted {
-            reason: format!(
-                "boot: if-kvm, and the image for {arch} cannot be booted on {}",
-                local.arch
-            ),
-        })
+    }
+    Ok(effects)
+}
+
+/// Why no machine on `here` boots an image for `arch`, if that is so.
+///
+/// # Errors
+/// If a boot is required. With [`Gate::Never`] nobody asks.
+fn no_machine(gate: Gate, arch: Arch, here: Arch) -> Result<Option<String>, Error> {
+    let why = match arch == here {
+        false => format!("the image for {arch} cannot be booted on {here}"),
+        true if arch == Arch::X86_64 => return Ok(None),
+        true => format!("machines are made for x86_64 only, not for {arch}"),
     };
-    others.map(|target| not_booted(target.arch)).collect()
+    match gate {
+        Gate::Never => Ok(None),
+        Gate::IfKvm => Ok(Some(format!("boot: if-kvm, and {why}"))),
+        Gate::Required => Err(Error::Usage(format!(
+            "`boot: required`, and {why}; `boot: if-kvm` publishes it without a boot, and says so"
+        ))),
+    }
 }
 
 /// Why the image is not booted here, if it is not.
-fn reason_against(config: &Config, local: &Local) -> Option<String> {
-    match (config.boot.gate, &local.no_kvm) {
+fn reason_against(config: &Config, local: &Local) -> Result<Option<String>, Error> {
+    let gate = config.boot.gate;
+    if let Some(why) = no_machine(gate, local.arch, local.arch)? {
+        return Ok(Some(why));
+    }
+    Ok(match (gate, &local.no_kvm) {
         (Gate::Never, _) => Some(config.boot.reason.as_ref().map_or_else(
             || "boot: never".to_owned(),
             |reason| format!("boot: never, {reason}"),
-        )),
-        (Gate::IfKvm, _) if local.arch != Arch::X86_64 => Some(format!(
-            "boot: if-kvm, and machines are made for x86_64 only, not for {}",
-            local.arch
         )),
         (Gate::IfKvm, Some(why)) => Some(format!("boot: if-kvm, and {why}")),
         (Gate::IfKvm, None) if local.engine == Engine::Docker => {
             Some("boot: if-kvm, and docker does not show the files of an image".to_owned())
         }
         (Gate::IfKvm | Gate::Required, _) => None,
-    }
+    })
 }
 
 /// Boots the proven image.
@@ -140,15 +141,16 @@ pub(crate) fn gate(
     proven: Proven,
     tags: &MovingTags,
 ) -> Result<Booted, Error> {
-    let mut boot = None;
+    let (mut boot, mut not_booted) = (None, Vec::new());
     let digest = proven.candidate().digest();
     run.step(step, Some(digest), |effect| {
         // The last effect is about this machine's image: its boot is the one to keep.
         boot = Some(match effect {
             Effect::Boot { .. } => boot_it(run, effect, digest, tags)?,
-            Effect::NotBooted { reason } => {
+            Effect::NotBooted { arch, reason } => {
                 run.report
                     .warning(&format!("the image will not be booted: {reason}"));
+                not_booted.push(*arch);
                 Boot::NotTried {
                     reason: host::one_line(reason),
                 }
@@ -157,6 +159,9 @@ pub(crate) fn gate(
         });
         Ok(())
     })?;
+    if let Some(Boot::Tried { others, .. }) = &mut boot {
+        *others = not_booted;
+    }
     Ok(Booted { proven, boot })
 }
 
@@ -239,6 +244,7 @@ fn judged(run: &Run<'_>, outcome: &Outcome) -> Result<Boot, Error> {
         seconds: Seconds::new(seconds),
         memory_mib,
         emulated: outcome.acceleration == Acceleration::Emulation,
+        others: Vec::new(),
     })
 }
 
@@ -268,6 +274,13 @@ mod tests {
         config.boot.gate = Gate::Required;
         let error = boot_step(&config, &lock, &local, "there@PUSHED").unwrap_err();
         assert!(error.to_string().contains("image for aarch64"), "{error}");
+        config.boot = Policy {
+            gate: Gate::Never,
+            reason: Some("a reason".parse().unwrap()),
+            ..Policy::default()
+        };
+        let step = boot_step(&config, &lock, &local, "there@PUSHED").unwrap();
+        assert_eq!(step.effects.len(), 1, "{step:?}");
     }
 
     #[test]

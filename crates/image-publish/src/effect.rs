@@ -215,8 +215,10 @@ pub enum Effect {
         /// Whether that registry may be asked over plain HTTP.
         insecure: bool,
     },
-    /// `PUSHED` is not booted, and why.
+    /// The image of `PUSHED` for one architecture is not booted, and why.
     NotBooted {
+        /// For which.
+        arch: Arch,
         /// Why.
         reason: String,
     },
@@ -390,7 +392,7 @@ impl fmt::Display for Effect {
                 f,
                 "boot     {image} in a virtual machine, twice; and with the pool of what {followed} names, there and back"
             ),
-            Self::NotBooted { reason } => write!(f, "unbooted PUSHED: {reason}"),
+            Self::NotBooted { reason, .. } => write!(f, "unbooted PUSHED: {reason}"),
             Self::Attach { packages, .. } => {
                 write!(
                     f,

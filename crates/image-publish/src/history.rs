@@ -7,7 +7,9 @@
 //! every field that it does not know, because those fields would be lost when it writes
 //! the document again.
 
+mod boot;
 mod charts;
+mod seconds;
 
 use std::fmt;
 
@@ -19,7 +21,9 @@ use version_discovery::Arch;
 use crate::error::Error;
 use crate::run::Timing;
 
+pub use boot::Boot;
 pub use charts::{charts, sparkline, table};
+pub use seconds::Seconds;
 
 /// Artefact type of the document that the first half of a publication attaches to the
 /// pushed image for the second half, which may run on another machine: a [`Half`].
@@ -62,41 +66,6 @@ impl fmt::Display for Word {
     }
 }
 
-/// A duration in seconds, to a tenth: from 0 to a week.
-#[derive(Debug, Clone, Copy, PartialEq, PartialOrd, Serialize, Deserialize)]
-#[serde(try_from = "f64", into = "f64")]
-pub struct Seconds(f64);
-
-impl Seconds {
-    const MOST: f64 = 7.0 * 86_400.0;
-
-    /// What a stopwatch showed.
-    pub fn new(seconds: f64) -> Self {
-        Self((seconds.clamp(0.0, Self::MOST) * 10.0).round() / 10.0)
-    }
-
-    /// The number.
-    pub fn get(self) -> f64 {
-        self.0
-    }
-}
-
-impl TryFrom<f64> for Seconds {
-    type Error = String;
-    fn try_from(seconds: f64) -> Result<Self, String> {
-        match (0.0..=Self::MOST).contains(&seconds) {
-            true => Ok(Self::new(seconds)),
-            false => Err(format!("{seconds} is no duration in seconds")),
-        }
-    }
-}
-
-impl From<Seconds> for f64 {
-    fn from(seconds: Seconds) -> Self {
-        seconds.0
-    }
-}
-
 /// How long one step took.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
@@ -125,50 +94,6 @@ impl Weight {
     pub fn bytes(&self) -> u64 {
         let add = |sum: u64, layer: &u64| sum.saturating_add(*layer);
         self.layers.iter().fold(0, add)
-    }
-}
-
-/// Whether the image was booted before a tag moved to it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(
-    rename_all = "kebab-case",
-    rename_all_fields = "kebab-case",
-    deny_unknown_fields
-)]
-pub enum Boot {
-    /// It booted, and all checks on the running system passed.
-    Tried {
-        /// From the kernel's start to the last unit.
-        seconds: Seconds,
-        /// Memory in use after it, in mebibytes.
-        memory_mib: u64,
-        /// The processor was emulated: the time says nothing about a real host.
-        emulated: bool,
-    },
-    /// It was not tried.
-    NotTried {
-        /// Why.
-        reason: String,
-    },
-}
-
-impl fmt::Display for Boot {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Tried {
-                seconds,
-                memory_mib,
-                emulated,
-            } => {
-                let how = if *emulated { ", emulated" } else { "" };
-                write!(
-                    f,
-                    "up after {:.1} s{how}, {memory_mib} MiB in use",
-                    seconds.get()
-                )
-            }
-            Self::NotTried { reason } => write!(f, "not tried: {}", host::one_line(reason)),
-        }
     }
 }
 

@@ -3,7 +3,8 @@
 
 use std::fmt::Write as _;
 
-use super::{Boot, Entry};
+use super::Entry;
+use super::seconds::duration;
 
 const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 /// For terminals that cannot show block characters.
@@ -52,10 +53,9 @@ pub fn table(entries: &[Entry]) -> Vec<Vec<String>> {
             format!("{:.1} MB", megabytes(entry)),
             duration(entry.seconds()),
         ];
-        row.extend(booted.then(|| match &entry.boot {
-            Some(Boot::Tried { seconds, .. }) => duration(seconds.get()),
-            Some(Boot::NotTried { .. }) => "not tried".to_owned(),
-            None => String::new(),
+        row.extend(booted.then(|| {
+            let boot = entry.boot.as_ref();
+            boot.map_or_else(String::new, |boot| boot.short())
         }));
         row.push(slowest.join(", "));
         row
@@ -107,15 +107,6 @@ pub(super) fn day(entry: &Entry) -> String {
 
 fn megabytes(entry: &Entry) -> f64 {
     entry.bytes() as f64 / 1e6
-}
-
-/// `3.2 s`, `14 min 2 s`.
-pub(super) fn duration(seconds: f64) -> String {
-    if seconds < 60.0 {
-        return format!("{seconds:.1} s");
-    }
-    let minutes = (seconds / 60.0).floor();
-    format!("{minutes:.0} min {:.0} s", (seconds % 60.0).floor())
 }
 
 #[cfg(test)]
