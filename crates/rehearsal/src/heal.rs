@@ -36,6 +36,14 @@ const POOL: &str = "pool.img";
 /// What the host and its driver have said.
 const TRANSCRIPT: &str = "/var/lib/stand-in-bootc/transcript";
 
+/// What bootc was told.
+const TOLD: &str = "/var/lib/stand-in-bootc/told";
+
+/// All of it: one rollback for each bad image, and none twice.
+const ROLLBACKS: &str = "rollback from sha256:bad-module\n\
+    rollback from sha256:bad-pool\n\
+    rollback from sha256:bad-unit, which fails\n";
+
 /// What must be said, in this order; between these texts may be any.
 const WANTED: [(&str, &[&str]); 10] = [
     ("the first image is well", &["sha256:first is well."]),
@@ -139,17 +147,16 @@ pub(crate) fn play(stage: &Stage<'_>, watch: &Stopwatch) -> Result<Done, Error> 
     write(&logs.join("host.log"), booted.console.text())?;
     let transcript = disk.read(&stage.sh, TRANSCRIPT)?;
     write(&logs.join("host.transcript"), &transcript)?;
-    let rows = judged(&transcript);
+    let mut rows = judged(&transcript);
+    rows.push(rolled_back(&disk.read(&stage.sh, TOLD)?));
     let mut table = vec![["", "HOST", "SAID"].map(str::to_owned).to_vec()];
-    for (title, missing) in &rows {
-        let (word, said) = match missing {
-            None => ("ok", String::new()),
-            Some(text) => ("FAIL", format!("nowhere in what it said: {text}")),
-        };
-        table.push(vec![word.to_owned(), (*title).to_owned(), said]);
+    for (title, wrong) in &rows {
+        let word = if wrong.is_none() { "ok" } else { "FAIL" };
+        let cells = [word, title, wrong.as_deref().unwrap_or_default()];
+        table.push(cells.map(str::to_owned).to_vec());
     }
     report.table(&table);
-    let well = rows.iter().all(|(_, missing)| missing.is_none());
+    let well = rows.iter().all(|(_, wrong)| wrong.is_none());
     if !well {
         for line in transcript.lines() {
             report.note(&format!("  | {line}"));
@@ -176,8 +183,8 @@ fn host_image(stage: &Stage<'_>, image: &str) -> Result<String, Error> {
     stage.derived("host", (image, CONTAINERFILE), &folder)
 }
 
-/// What the transcript lacks of each row, if anything: the texts must come in order.
-fn judged(transcript: &str) -> Vec<(&'static str, Option<&'static str>)> {
+/// What is wrong with each row, if anything: its texts must come in order.
+fn judged(transcript: &str) -> Vec<(&'static str, Option<String>)> {
     let mut rest = transcript;
     WANTED
         .iter()
@@ -185,12 +192,18 @@ fn judged(transcript: &str) -> Vec<(&'static str, Option<&'static str>)> {
             for text in *texts {
                 match rest.split_once(text) {
                     Some((_, after)) => rest = after,
-                    None => return (*title, Some(*text)),
+                    None => return (*title, Some(format!("nowhere in what it said: {text}"))),
                 }
             }
             (*title, None)
         })
         .collect()
+}
+
+/// The row of what bootc itself was told.
+fn rolled_back(told: &str) -> (&'static str, Option<String>) {
+    let wrong = (told != ROLLBACKS).then(|| format!("bootc was told: {}", host::one_line(told)));
+    ("bootc is told once for each bad image", wrong)
 }
 
 #[cfg(test)]
@@ -212,5 +225,19 @@ mod tests {
             .collect();
         assert_eq!(missing, ["another one is not"]);
         assert!(judged("").iter().all(|(_, missing)| missing.is_some()));
+    }
+
+    #[test]
+    fn a_rollback_too_many_or_too_few_is_seen() {
+        assert_eq!(rolled_back(ROLLBACKS).1, None);
+        let (first, rest) = ROLLBACKS.split_once('\n').unwrap();
+        for told in [
+            "",
+            rest,
+            &format!("{first}\n{ROLLBACKS}"),
+            &format!("{ROLLBACKS}{first}\n"),
+        ] {
+            assert!(rolled_back(told).1.is_some(), "{told}");
+        }
     }
 }
