@@ -1,9 +1,12 @@
 //! `rehearse --boot`: the main job with stand-ins that boot, its gate, and images
 //! with planted faults, each of which a boot must find.
 //!
-//! Two machines run at a time: in one lane the nights, which share a tag; in the
-//! other the images with faults.
+//! Two machines are at work at a time: the nights, one after the other, since they
+//! share a tag; and beside them the other images. A third one mostly waits.
 
+use std::collections::VecDeque;
+use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use host::Done;
@@ -34,8 +37,8 @@ struct Planted {
     title: &'static str,
     /// What a Containerfile does to the good image.
     steps: &'static str,
-    /// Options of `boot`.
-    options: &'static [&'static str],
+    /// Its machine does not come far, and is waited for.
+    waits: bool,
     /// Texts that the answer must have: a subject with its aspect for a row that does
     /// not hold, or a piece of the reason.
     found: &'static [&'static str],
@@ -51,7 +54,7 @@ RUN printf '[Service]\nType=oneshot\nExecStart=/bin/false\n[Install]\nWantedBy=m
 RUN printf '[Timer]\nOnUnitInactiveSec=8h\n[Install]\nWantedBy=timers.target\n' >/usr/lib/systemd/system/bootc-fetch-apply-updates.timer
 RUN printf '#!/bin/sh\nset=${1#*:}\nfor name in $(zfs list -H -t snapshot -o name "$set"); do zfs destroy "$name"; done\nzfs snapshot "$set@custom-coreos-${1%%:*}-$(date --utc +%%Y%%m%%dT%%H%%M%%SZ)"\n' >/usr/libexec/custom-coreos/zfs-snapshot
 "#,
-        options: &[],
+        waits: false,
         found: &[
             "kernel: module zfs",
             "kernel: tools of ZFS",
@@ -64,23 +67,27 @@ RUN printf '#!/bin/sh\nset=${1#*:}\nfor name in $(zfs list -H -t snapshot -o nam
         title: "the module is for another kernel",
         steps: "RUN cd /usr/lib/modules/*/extra/zfs && LC_ALL=C sed -i \
                 's/\\([0-9]\\)-200[.]fc44/\\1-201.fc44/' zfs.ko\n",
-        options: &[],
+        waits: false,
         found: &["kernel: module zfs", "not loaded at boot"],
     },
     Planted {
         title: "the kernel gives up",
         steps: "RUN ln -sf /usr/bin/false /usr/sbin/init\n",
-        options: &[],
+        waits: true,
         found: &["the kernel gave up", "Attempted to kill init"],
     },
     Planted {
         title: "the boot hangs",
         steps: r"RUN printf '[Unit]\nDefaultDependencies=no\nBefore=sysinit.target\n[Service]\nType=oneshot\nTimeoutStartSec=infinity\nExecStart=/bin/sleep infinity\n[Install]\nWantedBy=sysinit.target\n' >/usr/lib/systemd/system/hangs.service && systemctl enable hangs.service
 ",
-        options: &["--limit=30"],
+        waits: true,
         found: &["no end of the stage `the system starts`"],
     },
 ];
+
+/// How long a stage may take of a boot that does not come far, in seconds: the kernel
+/// takes a few, beside two other machines.
+const WAIT: u32 = 60;
 
 /// One line of the table.
 struct Row {
@@ -107,34 +114,65 @@ pub(crate) fn play(stage: &Stage<'_>, watch: &Stopwatch) -> Result<Done, Error> 
     let metadata = open.metadata();
     stage.build(&open, older, OLDER)?;
     stage.build(&open, &stage.images.kmods, WELL)?;
-    let images = planted(stage)?;
+    let (waiting, working) = jobs(stage)?;
     let made = watch.elapsed();
     let lane = Lane {
         sh: stage.sh.clone(),
         exe: stage.world.env.exe.display().to_string(),
         engine: format!("--engine={}", stage.engine),
         logs: stage.scratch.join("consoles"),
-        images,
     };
-    let (nights, boots) = std::thread::scope(|scope| {
-        let boots = scope.spawn(move || lane.boots());
+    let (second, third) = (lane.clone(), lane.clone());
+    let (waiting, working) = (Mutex::new(waiting), Mutex::new(working));
+    let (nights, lanes) = std::thread::scope(|scope| {
+        let (waiting, working) = (&waiting, &working);
+        let second = scope.spawn(move || second.boots(working));
+        let third = scope.spawn(move || third.boots(waiting));
         let nights = nights(stage, &metadata, older, &open.kmods);
-        (nights, boots.join())
+        // What is left of the others.
+        let first = lane.boots(working);
+        (nights, [Ok(first), second.join(), third.join()])
     });
     let mut rows = nights?;
-    rows.extend(boots.map_err(|_| Error::Usage("a lane of boots broke off".to_owned()))??);
+    let mut boots = Vec::new();
+    for lane in lanes {
+        boots.extend(lane.map_err(|_| Error::Usage("a lane of boots broke off".to_owned()))??);
+    }
+    boots.sort_by_key(|(number, _)| *number);
+    rows.extend(boots.into_iter().map(|(_, row)| row));
     tell(stage, &rows, watch, made)
 }
 
-/// Images with faults, of the good one; with the name of each.
-fn planted(stage: &Stage<'_>) -> Result<Vec<(&'static Planted, String)>, Error> {
+/// Boots that are still to be made.
+type Jobs = Mutex<VecDeque<Job>>;
+
+/// One of them.
+struct Job {
+    /// Its place in the table.
+    number: usize,
+    image: String,
+    /// What is wrong with it; nothing with the good one, which goes there and back.
+    planted: Option<&'static Planted>,
+}
+
+/// All of them: those whose machines mostly wait, and the others, the longest first.
+fn jobs(stage: &Stage<'_>) -> Result<(VecDeque<Job>, VecDeque<Job>), Error> {
     let context = stage.scratch.join("consoles");
-    let images = PLANTED.iter().enumerate().map(|(number, planted)| {
+    let mut jobs = vec![Job {
+        number: 0,
+        image: WELL.to_owned(),
+        planted: None,
+    }];
+    for (number, planted) in PLANTED.iter().enumerate() {
         let name = format!("planted-{number}");
-        let image = stage.derived(&name, (WELL, planted.steps), &context)?;
-        Ok((planted, image))
-    });
-    images.collect()
+        jobs.push(Job {
+            number: number + 1,
+            image: stage.derived(&name, (WELL, planted.steps), &context)?,
+            planted: Some(planted),
+        });
+    }
+    let waits = |job: &Job| job.planted.is_some_and(|planted| planted.waits);
+    Ok(jobs.into_iter().partition(waits))
 }
 
 /// The nights: published under the older ZFS; then an update that upgrades the pool,
@@ -173,24 +211,47 @@ fn nights(
     write(&place, UPGRADE)?;
     stage.push(&stage.images.kmods, kmods)?;
     let watch = Stopwatch::start();
-    let code = stage.night(&GOOD, metadata, &words, |config| {
+    let (code, said) = stage.heard(&GOOD, metadata, &words, |config| {
         required(config);
         enable(config, "pool-upgrade.service");
     })?;
-    let held = stage.tag_now()? == published;
+    let wrong = if published.is_none() {
+        Some("there was no published image to go back to".to_owned())
+    } else if stage.tag_now()? != published {
+        Some("the tag moved, and should not have".to_owned())
+    } else {
+        not_refused(&said)
+    };
     rows.push(Row {
-        well: code == Some(1) && held,
+        well: code == Some(1) && wrong.is_none(),
         title: "an update after which the pool cannot go back".to_owned(),
         code,
         wanted: 1,
         seconds: watch.elapsed().as_secs_f64(),
-        said: if held {
-            "the tag has not moved".to_owned()
-        } else {
-            "the tag moved, and should not have".to_owned()
-        },
+        said: wrong.unwrap_or_else(|| format!("the tag has not moved: {FEATURE}")),
     });
     Ok(rows)
+}
+
+/// A feature that the newer ZFS enables and the older one does not know.
+const FEATURE: &str = "com.klarasystems:vdev_zaps_v2";
+
+/// What the error lacks of an update that the boot refuses for its pool, if anything.
+fn not_refused(said: &[String]) -> Option<String> {
+    let error = said.iter().find_map(|line| line.strip_prefix("error: "));
+    let error = error.unwrap_or_default();
+    let (_, name) = FEATURE.split_once(':').unwrap_or_default();
+    let Some((enabled, back)) = error
+        .strip_prefix("boot: ")
+        .and_then(|why| why.split_once("the published image again: "))
+    else {
+        return Some(format!("not refused by its boot: {error}"));
+    };
+    let named = enabled.contains("found enabled ") && enabled.contains(name);
+    if named && back.contains(&format!("unsupported features: {FEATURE}")) {
+        return None;
+    }
+    Some(format!("{FEATURE} is not named: {error}"))
 }
 
 /// One unit more; the list is one that is read.
@@ -205,51 +266,66 @@ fn enable(config: &mut Config, unit: &str) {
 }
 
 /// Boots, one after the other.
+#[derive(Clone)]
 struct Lane {
     sh: Shell,
     exe: String,
     engine: String,
-    logs: std::path::PathBuf,
-    images: Vec<(&'static Planted, String)>,
+    logs: PathBuf,
 }
 
 impl Lane {
-    fn boots(&self) -> Result<Vec<Row>, Error> {
+    /// Takes one after the other, until none is left.
+    fn boots(&self, jobs: &Jobs) -> Result<Vec<(usize, Row)>, Error> {
+        let next = || {
+            jobs.lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .pop_front()
+        };
         let mut rows = Vec::new();
-        for (planted, image) in &self.images {
-            let (code, answer, seconds) = self.boot(image, planted.options, planted.title)?;
-            let all = failures(&answer).join("; ");
-            let missing: Vec<&str> = planted
-                .found
-                .iter()
-                .copied()
-                .filter(|text| !all.contains(text))
-                .collect();
-            rows.push(Row {
-                well: code == Some(1) && missing.is_empty(),
-                title: planted.title.to_owned(),
-                code,
-                wanted: 1,
-                seconds,
-                said: if missing.is_empty() {
-                    format!("{} found", planted.found.len())
-                } else {
-                    format!("MISSED {} in: {all}", missing.join(", "))
-                },
-            });
+        while let Some(job) = next() {
+            let row = match job.planted {
+                Some(planted) => self.with_faults(planted, &job.image)?,
+                None => self.there_and_back(&job.image)?,
+            };
+            rows.push((job.number, row));
         }
+        Ok(rows)
+    }
+
+    fn with_faults(&self, planted: &Planted, image: &str) -> Result<Row, Error> {
+        let limit = planted.waits.then(|| format!("--limit={WAIT}"));
+        let options: Vec<&str> = limit.as_deref().into_iter().collect();
+        let (code, answer, seconds) = self.boot(image, &options, planted.title)?;
+        let all = failures(&answer).join("; ");
+        let mut missing = planted.found.to_vec();
+        missing.retain(|text| !all.contains(text));
+        Ok(Row {
+            well: code == Some(1) && missing.is_empty(),
+            title: planted.title.to_owned(),
+            code,
+            wanted: 1,
+            seconds,
+            said: if missing.is_empty() {
+                format!("{} found", planted.found.len())
+            } else {
+                format!("MISSED {} in: {all}", missing.join(", "))
+            },
+        })
+    }
+
+    fn there_and_back(&self, image: &str) -> Result<Row, Error> {
         let title = "there and back with the older ZFS";
         let with = format!("--with={OLDER}");
-        let (code, answer, seconds) = self.boot(WELL, &[&with], title)?;
-        rows.push(Row {
+        let (code, answer, seconds) = self.boot(image, &[&with], title)?;
+        Ok(Row {
             well: code == Some(0),
             title: title.to_owned(),
             code,
             wanted: 0,
             seconds,
             said: failures(&answer).join("; "),
-        });
-        Ok(rows)
+        })
     }
 
     fn boot(
@@ -338,6 +414,31 @@ mod tests {
         let found = ["kernel: module zfs: x", "the kernel gave up: x"];
         assert_eq!(failures(&answer), found);
         assert!(failures(&Value::Null).is_empty());
+    }
+
+    #[test]
+    fn an_update_is_refused_for_its_pool_and_for_nothing_else() {
+        let said = |error: &str| vec!["        Step boot".to_owned(), error.to_owned()];
+        let whole = "error: boot: the candidate, with the published image's pool: pool tank: \
+                     features: expected no new one, found enabled blake3, vdev_zaps_v2; the \
+                     published image again: pool tank: import: expected imported, found \
+                     unsupported features: com.klarasystems:vdev_zaps_v2";
+        assert_eq!(not_refused(&said(whole)), None);
+        for (part, other) in [
+            ("error: boot: ", "error: host: "),
+            ("error: ", "warning: "),
+            ("blake3, vdev_zaps_v2", "blake3"),
+            (
+                "features: com.klarasystems:vdev_zaps_v2",
+                "features: org.example:other",
+            ),
+            ("the published image again: ", ""),
+        ] {
+            let text = whole.replacen(part, other, 1);
+            assert_ne!(text, whole);
+            assert!(not_refused(&said(&text)).is_some(), "{text}");
+        }
+        assert!(not_refused(&[]).is_some());
     }
 
     #[test]

@@ -159,6 +159,17 @@ impl Stage<'_> {
         words: &[&str],
         edit: impl FnOnce(&mut Config),
     ) -> Result<Option<i32>, Error> {
+        Ok(self.heard(night, metadata, words, edit)?.0)
+    }
+
+    /// The same; with every line that it said.
+    pub(crate) fn heard(
+        &self,
+        night: &Night,
+        metadata: &str,
+        words: &[&str],
+        edit: impl FnOnce(&mut Config),
+    ) -> Result<(Option<i32>, Vec<String>), Error> {
         let folder = self.scratch.join(night.world);
         make_dir(&folder)?;
         let mut config = self.world.config.clone();
@@ -220,9 +231,12 @@ impl Stage<'_> {
                 .collect::<Vec<_>>()
                 .join(" ")
         ));
-        Ok(process::status(&self.sh, &invocation, &mut |line| {
+        let mut said = Vec::new();
+        let code = process::status(&self.sh, &invocation, &mut |line| {
+            said.push(line.to_owned());
             report.foreign(line);
-        })?)
+        })?;
+        Ok((code, said))
     }
 
     fn registries_conf(&self, registry: &str) -> Result<String, Error> {
