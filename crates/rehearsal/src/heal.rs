@@ -127,7 +127,7 @@ pub(crate) fn play(stage: &Stage<'_>, watch: &Stopwatch) -> Result<Done, Error> 
     room.empty_disk(POOL, 1024)?;
     let machine = Machine {
         reboots: true,
-        ..disk.machine(acceleration(false).0, POOL, "")
+        ..disk.machine(acceleration(false).0, POOL, "systemd.getty_auto=no")
     };
     report.status("Host", "updates itself, boot after boot");
     let booted = boot(

@@ -330,7 +330,11 @@ fn not_the_candidate(published: &str) -> String {
 
 /// The words of the kernel's command line that are a boot's own.
 fn arguments(part: &str, stays: bool) -> String {
-    let stay = if stays { " custom-coreos.stay" } else { "" };
+    // Nobody types at a machine that goes down after its report.
+    let stay = match stays {
+        true => " custom-coreos.stay",
+        false => " systemd.getty_auto=no",
+    };
     format!("enforcing=0 modprobe.blacklist=kvm_amd,kvm_intel custom-coreos.boot={part}{stay}")
 }
 
@@ -348,7 +352,8 @@ mod tests {
 
     #[test]
     fn each_boot_has_its_part_and_its_minute() {
-        assert!(arguments("make", false).ends_with(" custom-coreos.boot=make"));
+        let words = arguments("make", false);
+        assert!(words.ends_with(" custom-coreos.boot=make systemd.getty_auto=no"));
         assert!(arguments("again", true).ends_with("=again custom-coreos.stay"));
         let now: Timestamp = "2026-03-04T23:59:59Z".parse().unwrap();
         assert_eq!(clock(now, 0), "2026-03-04T10:01:00");

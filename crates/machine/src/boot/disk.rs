@@ -105,8 +105,11 @@ impl ImageDisk {
             file,
             format: "raw",
         };
+        // Fedora's kernel has no terminals of BSD's; of another one's 512, udev would
+        // hear one by one.
         let arguments = format!(
-            "root=/dev/vda rw console=ttyS0,115200 systemd.log_color=0 no_timer_check {words}"
+            "root=/dev/vda rw console=ttyS0,115200 systemd.log_color=0 no_timer_check \
+             pty.legacy_count=0 {words}"
         );
         Machine {
             acceleration,
@@ -319,7 +322,7 @@ mod tests {
         std::fs::set_permissions(place("bin/mke2fs"), std::fs::Permissions::from_mode(0o755))
             .unwrap();
         sh.write_file(place("disk.sh"), DISK).unwrap();
-        let path = std::env::var("PATH").unwrap_or_default();
+        let path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
         let text = |path: PathBuf| path.display().to_string();
         let read = |program: &str, words: &[&str]| {
             let words = words.iter().copied();

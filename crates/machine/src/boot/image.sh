@@ -81,6 +81,27 @@ snapshots() { # POOL
     zfs list -H -t snapshot -d 1 -o name "$1" 2>/dev/null
 }
 
+# Has the snapshot service keep three. For all services at once, since that takes no
+# reload of systemd; unless the image has settings of its own for this one.
+keep() { # UNIT
+    case $(systemctl show --property=Environment --value -- "$1" 2>/dev/null) in
+    *SNAPSHOT_KEEP=*)
+        mkdir -p /run/systemd/system/zfs-snapshot@.service.d
+        printf '[Service]\nEnvironment=SNAPSHOT_KEEP=3\n' \
+            >/run/systemd/system/zfs-snapshot@.service.d/zz-boot.conf
+        systemctl daemon-reload
+        ;;
+    *) systemctl set-environment SNAPSHOT_KEEP=3 ;;
+    esac
+}
+
+keep_no_more() {
+    systemctl unset-environment SNAPSHOT_KEEP
+    [ -d /run/systemd/system/zfs-snapshot@.service.d ] || return 0
+    rm -r /run/systemd/system/zfs-snapshot@.service.d
+    systemctl daemon-reload
+}
+
 # One cadence of the image's own snapshot service: three old snapshots of it, one
 # that is none of its own, and the service told to keep three.
 cadence() { # POOL CADENCE
@@ -204,15 +225,11 @@ live() { # POOL CADENCE…
     pool=$1
     shift
     if [ "$#" -gt 0 ]; then
-        mkdir -p /run/systemd/system/zfs-snapshot@.service.d
-        printf '[Service]\nEnvironment=SNAPSHOT_KEEP=3\n' \
-            >/run/systemd/system/zfs-snapshot@.service.d/boot.conf
-        systemctl daemon-reload
+        keep "zfs-snapshot@$1:$pool.service"
         for cadence in "$@"; do
             cadence "$pool" "$cadence"
         done
-        rm -r /run/systemd/system/zfs-snapshot@.service.d
-        systemctl daemon-reload
+        keep_no_more
     fi
     scrub "$pool"
     step export zpool export "$pool" || return
