@@ -231,15 +231,12 @@ impl Engine {
         }
     }
 
-    /// Asks for the labels of a local image, as one JSON object.
+    /// Asks for the labels of a local image, as one JSON object; buildah shows the whole
+    /// image, with them at `OCIv1.config.Labels`.
     pub fn labels(self, name: &str) -> Invocation {
         match self {
-            Self::Buildah => self.call([
-                "inspect",
-                "--type=image",
-                "--format={{json .OCIv1.Config.Labels}}",
-                name,
-            ]),
+            // Its templates have no `json`.
+            Self::Buildah => self.call(["inspect", "--type=image", name]),
             Self::Podman => self.call(["image", "inspect", "--format={{json .Labels}}", name]),
             Self::Docker => {
                 self.call(["image", "inspect", "--format={{json .Config.Labels}}", name])
