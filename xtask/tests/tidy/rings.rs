@@ -29,7 +29,7 @@ const LAYERS: [&[&str]; 11] = [
     &["remote"],
     &["image-config"],
     &["signatures"],
-    &["image-build", "cleanup"],
+    &["image-build", "image-layers", "cleanup"],
     &["machine"],
     &["image-publish"],
     &["night"],
