@@ -51,6 +51,11 @@ expect_match KERNEL_VERSION "${KERNEL_VERSION}" '[0-9]+\.[0-9]+\.[0-9]+-[A-Za-z0
     'a kernel as VERSION-RELEASE.ARCH'
 expect_match ZFS_VERSION "${ZFS_VERSION}" '[0-9]+\.[0-9]+\.[0-9]+' 'a release as X.Y.Z'
 
+# Written into the package database in place of the time of this build. An empty one
+# would be read as 1970.
+expect_match SOURCE_DATE_EPOCH "${SOURCE_DATE_EPOCH-}" '|[1-9][0-9]{0,10}' 'seconds since 1970, or nothing'
+[[ -n ${SOURCE_DATE_EPOCH-} ]] || unset SOURCE_DATE_EPOCH
+
 packages=() conflicting=() enable_units=() disable_units=()
 words packages "${PACKAGES-}"
 words conflicting "${CONFLICTING_PACKAGES-}"

@@ -34,12 +34,16 @@ pub const CONTEXT: &str = "containerfiles/custom-coreos";
 /// runs.
 const CONTRACT_CONTAINER: &str = "custom-coreos-contract-RUN";
 
-/// A command with the run's own container name in place of the placeholder.
+/// The folder, in the checkout, that an image is reassembled in. `RUN` is replaced as
+/// above.
+pub const LAYERS_FOLDER: &str = "target/layers-RUN";
+
+/// A command with the run's own names in place of the placeholder.
 pub fn in_run(call: &Invocation, run: &str) -> Invocation {
     let mut call = call.clone();
     for arg in &mut call.args {
         let name = arg.strip_prefix("--name=").unwrap_or(arg);
-        if name == CONTRACT_CONTAINER {
+        if name == CONTRACT_CONTAINER || arg.contains(LAYERS_FOLDER) {
             *arg = arg.replace("-RUN", &format!("-{run}"));
         }
     }
@@ -209,6 +213,22 @@ impl Engine {
         }
     }
 
+    /// Copies a local image into a folder: its manifest, and its layers uncompressed.
+    /// `None` for docker, which cannot do that.
+    /// Source: `containers-transports(5)`, "dir:path".
+    pub fn export(self, name: &ImageRef, folder: &str) -> Option<Invocation> {
+        let to = format!("dir:{folder}");
+        match self {
+            Self::Podman | Self::Buildah => Some(self.call([
+                "push".to_owned(),
+                "--quiet".to_owned(),
+                name.to_string(),
+                to,
+            ])),
+            Self::Docker => None,
+        }
+    }
+
     /// Fetches an image by digest.
     pub fn pull(self, image: &str, insecure: bool) -> Invocation {
         let mut args = vec!["pull".to_owned()];
@@ -231,12 +251,15 @@ impl Engine {
         }
     }
 
-    /// Asks for the labels of a local image, as one JSON object; buildah shows the whole
-    /// image, with them at `OCIv1.config.Labels`.
+    /// Asks for the labels of a local image, as one JSON object.
     pub fn labels(self, name: &str) -> Invocation {
         match self {
-            // Its templates have no `json`.
-            Self::Buildah => self.call(["inspect", "--type=image", name]),
+            Self::Buildah => self.call([
+                "inspect",
+                "--type=image",
+                "--format={{json .OCIv1.Config.Labels}}",
+                name,
+            ]),
             Self::Podman => self.call(["image", "inspect", "--format={{json .Labels}}", name]),
             Self::Docker => {
                 self.call(["image", "inspect", "--format={{json .Config.Labels}}", name])

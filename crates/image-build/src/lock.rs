@@ -3,6 +3,7 @@
 //! makes for itself on the way.
 
 use image_config::{Config, Folder, Heal, LintSkip, Packages, Reason, Units, root};
+use jiff::Timestamp;
 use jiff::civil::Date;
 use registry_compat::{Digest, ImageRef};
 use serde::{Deserialize, Serialize};
@@ -14,8 +15,8 @@ use crate::error::Error;
 /// The version of the document below. A reader refuses any other.
 pub const SCHEMA: u32 = 2;
 
-/// All inputs. Deterministic: the same facts give the same bytes, and it records
-/// neither the time nor the machine.
+/// All inputs. Deterministic: the same facts give the same bytes, and it does not record
+/// the machine.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Lock {
@@ -40,6 +41,23 @@ pub struct Lock {
     pub judgement: Judgement,
     /// The programs that build it. Not part of the fingerprint.
     pub tools: Tools,
+    /// The times that are written into the image in place of those of the build, so that
+    /// the same lock gives the same bytes. Not part of the fingerprint. Locks from before
+    /// this setting existed have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub times: Option<Times>,
+}
+
+/// The times that an image of this lock shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Times {
+    /// When the inputs were resolved, in whole seconds: the `created` of the image.
+    pub resolved: Timestamp,
+    /// When the newest input was made: `SOURCE_DATE_EPOCH` of the build, and the time of
+    /// every file that the build itself makes.
+    /// Source: <https://reproducible-builds.org/specs/source-date-epoch/>.
+    pub newest_input: Timestamp,
 }
 
 /// The base, the same release for all architectures.
@@ -271,6 +289,7 @@ impl Lock {
             policy,
             judgement: _,
             tools: _,
+            times: _,
         } = self;
         let targets: Vec<_> = targets.collect();
         let inputs = (

@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 
 use image_config::{Config, Kmods as Source};
+use jiff::Timestamp;
+use jiff::civil::Date;
 use registry_compat::{Answer, Digest, ImageRef, Judgement as Kmods, KmodTag, Missing, judge};
 use serde::Serialize;
 use version_discovery::{
@@ -14,7 +16,7 @@ use crate::error::Error;
 use crate::facts::{KmodsImage, Local, Upstream};
 use crate::kmods_labels::{KERNEL_LABEL, LINUX_LABEL, ZFS_LABEL};
 use crate::lock::{
-    Judgement, Lock, LockedBase, PassedOver, Policy, SCHEMA, Target, Tools, Verdict,
+    Judgement, Lock, LockedBase, PassedOver, Policy, SCHEMA, Target, Times, Tools, Verdict,
 };
 
 /// The answer to "what is to be built".
@@ -89,7 +91,35 @@ pub fn resolve(
             engine: local.engine,
             engine_version: local.engine_version.clone(),
         },
+        times: times(upstream, pick),
     })))
+}
+
+/// The times of an image. The newest input is the base or a kmods image: of the base, the
+/// day in its version counts, because nobody has asked for the base image yet.
+fn times(upstream: &Upstream, pick: &Pick) -> Option<Times> {
+    let whole = |time: Timestamp| Timestamp::from_second(time.as_second()).ok();
+    let base = pick.base.date;
+    let part = |of: u32| i8::try_from(of % 100).ok();
+    let day = Date::new(
+        i16::try_from(base / 10_000).ok()?,
+        part(base / 100)?,
+        part(base)?,
+    )
+    .ok()?;
+    let base = jiff::tz::Offset::UTC.to_timestamp(day.to_datetime(jiff::civil::Time::midnight()));
+    let kmods = upstream
+        .images
+        .iter()
+        .filter(|image| image.source == pick.kmods && image.wanted.zfs == pick.zfs)
+        .filter_map(|image| match &image.answer {
+            Answer::Present(found) => found.created,
+            Answer::Absent | Answer::Unknown(_) => None,
+        });
+    Some(Times {
+        resolved: whole(upstream.now)?,
+        newest_input: whole(kmods.chain(base.ok()).max()?)?.min(whole(upstream.now)?),
+    })
 }
 
 fn judgement(config: &Config, choice: &Choice, pick: &Pick, held: Option<&Held>) -> Judgement {

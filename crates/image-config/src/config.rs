@@ -32,6 +32,10 @@ use crate::types::{Name, Owner, PackageName, Reason, Unique, UnitName, Url};
 /// may have this name.
 pub const HISTORY_TAG: &str = "history";
 
+/// The annotation of the history that says of which image a new build was last found to
+/// have the same content, and when: `DIGEST TIME`.
+pub const LOOKED_ANNOTATION: &str = "custom-coreos.looked";
+
 /// The whole of `image.yaml`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
@@ -118,6 +122,33 @@ pub struct Image {
     /// attempt, so that a failed one leaves no additional tag.
     #[serde(default = "defaults::candidate")]
     pub candidate: Tag,
+    /// How what is installed on top of the base is pushed.
+    #[serde(default, skip_serializing_if = "Layers::is_one")]
+    pub layers: Layers,
+    /// The most that an update may cost a host, in mebibytes of compressed layers. An
+    /// image that costs more is published only with a reason (`--force`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub most_download_mib: Option<std::num::NonZeroU32>,
+}
+
+/// How what is installed on top of the base is pushed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Layers {
+    /// As the one layer that the engine made: a host fetches all of it again after each
+    /// change.
+    #[default]
+    One,
+    /// As layers by how often they change, the same bytes for the same inputs: a host
+    /// fetches what changed. Not with docker.
+    ByChange,
+}
+
+impl Layers {
+    /// Whether it is [`Self::One`].
+    pub fn is_one(&self) -> bool {
+        *self == Self::One
+    }
 }
 
 /// The base image.

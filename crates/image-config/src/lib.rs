@@ -31,7 +31,10 @@ mod words;
 pub use alarm::{Alarm, Github, Webhook};
 pub use boot::{AllowedFailure, Boot, Gate};
 pub use ci::{Ci, Runners};
-pub use config::{Base, Config, HISTORY_TAG, Image, LintSkip, Packages, Units, Urls, Zfs};
+pub use config::{
+    Base, Config, HISTORY_TAG, Image, LOOKED_ANNOTATION, Layers, LintSkip, Packages, Units, Urls,
+    Zfs,
+};
 pub use defaults::root;
 pub use error::Error;
 pub use heal::{Heal, Minutes};

@@ -44,6 +44,7 @@ fn in_registry(outcome: &Outcome) -> Option<(&Digest, u64)> {
         Outcome::Built => None,
         Outcome::Pushed(pushed) => Some((pushed.digest(), pushed.size())),
         Outcome::Published(done) => Some((done.promoted.digest(), done.promoted.size())),
+        Outcome::Same(_) => None,
     }
 }
 
@@ -65,7 +66,7 @@ pub fn say_outcome(
         let image = format!("{repository}@{digest}");
         let verb = match outcome {
             Outcome::Published(_) => "Published",
-            Outcome::Built | Outcome::Pushed(_) => "Pushed",
+            Outcome::Built | Outcome::Pushed(_) | Outcome::Same(_) => "Pushed",
         };
         let megabytes = size as f64 / 1e6;
         let line = format!("{image} ({megabytes:.1} MB compressed)");
@@ -105,6 +106,16 @@ pub fn say_outcome(
             history = published.history.as_ref();
         }
         chart(world, history)?;
+    }
+    if let Outcome::Same(digest) = outcome {
+        let image = world.config.repository()?.at(digest.clone());
+        world.report.answer(&format!(
+            "nothing new: the build has the content of {image}, which hosts follow already; no tag moved"
+        ));
+        outputs.push(("digest", digest.to_string()));
+        outputs.push(("same-content", "true".to_owned()));
+        let row = vec!["image".to_owned(), image.to_string()];
+        verdict::summary(world, "Nothing new", &[row])?;
     }
     world.report.outputs(&outputs)?;
     say_document(world, plan, lock, left, run.timings())?;

@@ -5,6 +5,8 @@ use host::process::Capture;
 use image_build::engine::{Engine, in_run};
 use image_build::gather::World;
 use image_build::lock::LOCK_LABEL;
+use image_layers::download::{Download, download};
+use image_layers::image::Manifest;
 use registry_compat::{Answer, ImageRef};
 use remote::Inspected;
 use serde::Serialize;
@@ -12,6 +14,7 @@ use serde::Serialize;
 use crate::attach::attached;
 use crate::error::Error;
 use crate::publication::Published;
+use crate::registry::known;
 use crate::sbom;
 use crate::sbom::{Change, Packages, SPDX};
 
@@ -26,6 +29,8 @@ pub struct Changes {
     pub packages: Vec<Change>,
     /// All labels except the one with the lock.
     pub labels: Vec<Change>,
+    /// What a host that runs the one image fetches for the other.
+    pub download: Download,
 }
 
 /// Compares two images.
@@ -41,7 +46,8 @@ pub fn changes(
     let (before, after) = (image(world, before)?, image(world, after)?);
     let had = packages(world, engine, &before.0)?;
     let has = packages(world, engine, &after.0)?;
-    Ok(Changes::between(&before, &had, &after, &has))
+    let costs = cost(world, &before.0, &after.0)?;
+    Ok(Changes::between(&before, &had, &after, &has, costs))
 }
 
 /// A change as a row of a table.
@@ -61,13 +67,34 @@ impl Changes {
         had: &Packages,
         after: &(ImageRef, Inspected),
         has: &Packages,
+        download: Download,
     ) -> Self {
         Self {
             before: before.0.to_string(),
             after: after.0.to_string(),
             packages: sbom::changes(had, has),
             labels: sbom::changes(&labels(&before.1), &labels(&after.1)),
+            download,
         }
+    }
+
+    /// What a host fetches, in one line.
+    pub fn cost(&self) -> String {
+        let megabytes = |bytes: u64| bytes as f64 / 1e6;
+        let Download {
+            bytes,
+            layers,
+            parts,
+        } = &self.download;
+        let mut line = format!(
+            "a host fetches {:.1} MB in {layers} layers",
+            megabytes(*bytes)
+        );
+        for (nth, (part, bytes)) in parts.iter().enumerate() {
+            let before = if nth == 0 { ": " } else { ", " };
+            line.push_str(&format!("{before}{part} {:.1}", megabytes(*bytes)));
+        }
+        line
     }
 
     /// For release notes and the page of a run.
@@ -93,6 +120,7 @@ impl Changes {
         if self.packages.is_empty() && self.labels.is_empty() {
             text.push_str("\nNo package and no label changed.\n");
         }
+        text.push_str(&format!("\nFor this update, {}.\n", self.cost()));
         text
     }
 }
@@ -143,7 +171,23 @@ fn changed(
     let (Some(had), Some(has)) = (beside(world, &before.0)?, beside(world, &after.0)?) else {
         return Ok(None);
     };
-    Ok(Some(Changes::between(&before, &had, &after, &has)))
+    let costs = cost(world, &before.0, &after.0)?;
+    Ok(Some(Changes::between(&before, &had, &after, &has, costs)))
+}
+
+/// What a host that runs the one image, by digest, fetches for the other.
+fn cost(world: &World<'_>, before: &ImageRef, after: &ImageRef) -> Result<Download, Error> {
+    let manifest = |image: &ImageRef| -> Result<Manifest, Error> {
+        let wrong = |detail: String| Error::Step {
+            step: "diff".to_owned(),
+            detail: format!("{image}: {detail}"),
+        };
+        let found = known(world.registries()?.artefact(image))?;
+        let found = found.ok_or_else(|| wrong("it is gone".to_owned()))?;
+        serde_json::from_slice(&found.manifest)
+            .map_err(|error| wrong(format!("its manifest is broken: {error}")))
+    };
+    Ok(download(Some(&manifest(before)?), &manifest(after)?))
 }
 
 /// The list of packages that is attached to an image.

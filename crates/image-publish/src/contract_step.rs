@@ -8,7 +8,9 @@ use image_build::contract;
 use image_build::contract::Check;
 use image_build::engine::Engine;
 use image_build::facts::Local;
-use image_build::lock::{LOCK_LABEL, Lock, Policy, Target, ZFS_VERSION_LABEL, image_version};
+use image_build::lock::{
+    LOCK_LABEL, Lock, Policy, Target, Times, ZFS_VERSION_LABEL, image_version,
+};
 use image_config::LintSkip;
 use registry_compat::Digest;
 
@@ -89,6 +91,11 @@ pub fn arguments(lock: &Lock, target: &Target) -> Vec<(&'static str, String)> {
     ];
     all.extend(variables(lock, target));
     all.push(("CONFLICTING_PACKAGES", words(&packages.remove)));
+    let epoch = |times: Times| times.newest_input.as_second().to_string();
+    all.push((
+        "SOURCE_DATE_EPOCH",
+        lock.times.map_or_else(String::new, epoch),
+    ));
     all
 }
 

@@ -5,17 +5,19 @@
 //! The code that performs an effect is in the file of its subject: `key.rs`, `push.rs`,
 //! `take.rs`, `sign.rs`, `host_look.rs`, and so on; programs in `run.rs`.
 
-use std::fmt;
+mod text;
+
 use std::path::PathBuf;
 
 use host::process::Invocation;
-use image_build::engine::{CONTEXT, Engine};
-use image_config::{BaseSignature, HISTORY_TAG, Reason, SecretSource};
+use image_build::engine::Engine;
+use image_config::{BaseSignature, Reason, SecretSource};
 use machine::boot::questions::Promises;
 use registry_compat::{Digest, ImageRef, Repository, Tag};
 use version_discovery::Arch;
 
-use crate::index::{Index, PlatformImage};
+use crate::index::Index;
+use crate::layers::Split;
 
 /// The placeholder in a plan for the digest of the image that is published. The digest
 /// is not known when the plan is made: it is read back after the push.
@@ -49,6 +51,43 @@ pub enum Effect {
         local: ImageRef,
         /// The engine whose storage has the local image.
         engine: Engine,
+    },
+    /// Run a program whose standard output lists which package owns which file.
+    ListOwners(Invocation),
+    /// Write the layers of the exported image by how often they change.
+    Split(Box<Split>),
+    /// Push what was split.
+    PushLayers {
+        /// The candidate tag.
+        to: ImageRef,
+        /// The image that has the layers of the base.
+        base: ImageRef,
+    },
+    /// Make the folder that an image is split in.
+    MakeLayers,
+    /// Remove the folder that an image was split in.
+    ClearLayers,
+    /// Read the candidate tag as `PUSHED`; it must be what was split.
+    ReadLayers {
+        /// The tag.
+        candidate: ImageRef,
+    },
+    /// Compare the images with those that hosts follow: if every file is the same,
+    /// nothing is published.
+    CompareContent {
+        /// The tag.
+        followed: ImageRef,
+        /// By architecture; `PUSHED` without any.
+        images: Vec<(Arch, Digest)>,
+        /// The most that an update may cost a host, in mebibytes.
+        most_mib: Option<u32>,
+    },
+    /// Write into the history that a new build had the same content.
+    NoteSame {
+        /// Where.
+        repository: Repository,
+        /// The tag whose image stays.
+        followed: ImageRef,
     },
     /// Move a tag to `PUSHED`, by copying the manifest.
     Promote {
@@ -250,6 +289,8 @@ pub enum Effect {
     AddToHistory {
         /// Where.
         repository: Repository,
+        /// The tag whose image hosts had before.
+        followed: ImageRef,
         /// The image's version.
         image: Tag,
         /// The fingerprint of its lock.
@@ -271,155 +312,4 @@ pub enum Effect {
         /// The image by digest.
         image: ImageRef,
     },
-}
-
-impl fmt::Display for Effect {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Run(invocation) => write!(f, "run      {invocation}"),
-            Self::Transfer(invocation) => write!(f, "transfer {invocation}"),
-            Self::Contract(invocation) => write!(f, "check    {invocation}"),
-            Self::Remove(invocation) => write!(f, "remove   {invocation}"),
-            Self::ReadBack {
-                candidate, local, ..
-            } => {
-                write!(f, "read     {candidate} as PUSHED; it must be {local}")
-            }
-            Self::Promote { candidate, tag } => {
-                write!(f, "promote  {}:{tag} to PUSHED", candidate.repository())
-            }
-            Self::Confirm { image } => write!(f, "confirm  {image} is PUSHED"),
-            Self::OpenKey {
-                key,
-                password,
-                repository,
-            } => write!(
-                f,
-                "key      {key} (password {password}) must be the one that the policy in {CONTEXT}/rootfs demands for {repository}"
-            ),
-            Self::Unsigned { reason } => write!(f, "unsigned {reason}"),
-            Self::DigestOnly { image, reason } => write!(f, "trusted  {image}: {reason}"),
-            Self::InputSigned { image, key } => {
-                write!(f, "signed   {image} must be, by {}", key.display())
-            }
-            Self::BaseSigned { image, signature } => {
-                let keys: Vec<String> = signature.keys.iter().map(ToString::to_string).collect();
-                write!(
-                    f,
-                    "signed   {image} must be, at {}, by one of {} in {}",
-                    signature.lookaside,
-                    keys.join(", "),
-                    signature.keyring
-                )
-            }
-            Self::NoteTag { image } => {
-                write!(
-                    f,
-                    "note     what {image} names; it moves only if it still does"
-                )
-            }
-            Self::NotOvertaken { followed, digest } => {
-                let digest = digest.as_ref().map_or(PUSHED, Digest::as_str);
-                write!(f, "order    {followed} must not be newer than {digest}")
-            }
-            Self::ReadImage { image } => write!(f, "read     {image} as PUSHED"),
-            Self::TakePart {
-                repository,
-                digest,
-                arch,
-                pushed,
-                fingerprint,
-                ..
-            } => {
-                let digest = digest.as_ref().map_or(PUSHED, Digest::as_str);
-                let name = if *pushed { " as PUSHED" } else { "" };
-                write!(
-                    f,
-                    "take     {repository}@{digest}{name}; it must be for {arch}, of the lock {}, and not marked as bad",
-                    fingerprint.short()
-                )
-            }
-            Self::OtherPlatform { image, arch } => write!(
-                f,
-                "unseen   {image} cannot be run here: its contract was seen where it was built, on {arch}"
-            ),
-            Self::PushIndex { candidate, index } => {
-                let one = |part: &PlatformImage| format!("{} for {}", part.digest, part.arch);
-                let all: Vec<String> = index.parts.iter().map(one).collect();
-                write!(f, "join     {} as {candidate}", all.join(" and "))
-            }
-            Self::ReadIndex { candidate, digest } => {
-                write!(f, "read     {candidate} as PUSHED; it must be {digest}")
-            }
-            Self::PackagesAttached { image } => {
-                write!(f, "beside   {image} must lie the list of its packages")
-            }
-            Self::AttachLock { .. } => write!(f, "attach   the lock, to PUSHED"),
-            Self::Sign { repository, images } => {
-                let all: String = images.iter().map(|image| format!("{image}, ")).collect();
-                write!(
-                    f,
-                    "sign     {all}PUSHED as {repository}, under the tag sha256-….sig"
-                )
-            }
-            Self::ReadTrust { script, repository } => {
-                write!(
-                    f,
-                    "trust    {script}; it must demand the key for {repository}"
-                )
-            }
-            Self::HostAccepts {
-                copy: Some(copy), ..
-            } => write!(f, "accept   {copy}"),
-            Self::HostAccepts { repository, .. } => {
-                write!(
-                    f,
-                    "accept   {repository}@{PUSHED}, by this program's word alone"
-                )
-            }
-            Self::HostRefuses {
-                copy: Some(copy), ..
-            } => write!(f, "refuse   {copy}"),
-            Self::HostRefuses { repository, .. } => {
-                write!(
-                    f,
-                    "refuse   {repository}@{UNSIGNED}, by this program's word alone"
-                )
-            }
-            Self::Boot {
-                image, followed, ..
-            } => write!(
-                f,
-                "boot     {image} in a virtual machine, twice; and with the pool of what {followed} names, there and back"
-            ),
-            Self::NotBooted { reason, .. } => write!(f, "unbooted PUSHED: {reason}"),
-            Self::Attach { packages, .. } => {
-                write!(
-                    f,
-                    "attach   the packages by {packages}, and the lock, to PUSHED"
-                )
-            }
-            Self::NameForGood { repository, tag } => write!(
-                f,
-                "name     {repository}:{tag} is PUSHED for good, or {tag}-1, -2, … if it names another"
-            ),
-            Self::AttachDurations { .. } => {
-                write!(f, "measure  what it took so far, as an artefact of PUSHED")
-            }
-            Self::AddToHistory {
-                repository,
-                image,
-                fingerprint,
-            } => write!(
-                f,
-                "history  {repository}:{HISTORY_TAG} gets an entry: {image} of lock {}, PUSHED, what it took and weighs",
-                fingerprint.short()
-            ),
-            Self::NotRetracted { image } => write!(f, "good     {image} is not marked as bad"),
-            Self::Retract { image } => {
-                write!(f, "retract  {image}, by the tag {RETRACTED}…")
-            }
-            Self::AlreadySigned { image } => write!(f, "signed   {image} must be"),
-        }
-    }
 }

@@ -21,6 +21,9 @@ pub enum Error {
     /// The information that is needed could not be obtained. Exit code 3.
     #[error("could not find out: {0}")]
     Unknown(Unknown),
+    /// An image could not be split into layers.
+    #[error(transparent)]
+    Layers(#[from] image_layers::Error),
     /// A step of a plan failed.
     #[error("{step}: {detail}")]
     Step {
@@ -39,7 +42,7 @@ impl Failure for Error {
             Self::Usage(_) => 2,
             Self::Unknown(_) => 3,
             Self::Refused(_) => 4,
-            Self::Step { .. } => 1,
+            Self::Layers(_) | Self::Step { .. } => 1,
         }
     }
 
@@ -49,6 +52,7 @@ impl Failure for Error {
             Self::Machine(error) => error.kind(),
             Self::Usage(_) | Self::Refused(_) => Kind::Configuration,
             Self::Unknown(why) => Kind::Unanswered(why),
+            Self::Layers(_) => Kind::Step("push"),
             Self::Step { step, .. } => Kind::Step(step),
         }
     }

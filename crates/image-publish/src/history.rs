@@ -10,8 +10,7 @@
 mod boot;
 mod charts;
 mod seconds;
-
-use std::fmt;
+mod word;
 
 use jiff::Timestamp;
 use registry_compat::{Digest, Tag};
@@ -24,6 +23,7 @@ use crate::run::Timing;
 pub use boot::Boot;
 pub use charts::{charts, sparkline, table};
 pub use seconds::Seconds;
+pub use word::Word;
 
 /// Artefact type of the document that the first half of a publication attaches to the
 /// pushed image for the second half, which may run on another machine: a [`Half`].
@@ -35,36 +35,6 @@ pub const VERSION: u32 = 1;
 /// The number of publications that are kept; the oldest is dropped first. More than a
 /// year of nights, in less than a megabyte.
 pub const MOST: usize = 400;
-
-/// A short plain word from a registry: the name of a step, a program's version. It has
-/// no character that could break a table, a chart or a line.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct Word(String);
-
-impl TryFrom<String> for Word {
-    type Error = String;
-    fn try_from(text: String) -> Result<Self, String> {
-        let plain = |b: u8| b.is_ascii_alphanumeric() || b" .+-".contains(&b);
-        if text.is_empty() || text.len() > 40 || !text.bytes().all(plain) {
-            let text = host::one_line(&text);
-            return Err(format!("`{text}` is no plain word of 40 letters at most"));
-        }
-        Ok(Self(text))
-    }
-}
-
-impl From<Word> for String {
-    fn from(word: Word) -> Self {
-        word.0
-    }
-}
-
-impl fmt::Display for Word {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
 
 /// How long one step took.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -118,9 +88,34 @@ pub struct Entry {
     /// Its boot; `None` in entries from before the program tested boots.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub boot: Option<Boot>,
+    /// What a host that ran the image before had to fetch, for each architecture; empty
+    /// for the first image, and in entries from before this was measured.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub downloads: Vec<Fetch>,
+    /// When a new build was last found to have the same content, so that this image
+    /// stayed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub looked: Option<Timestamp>,
+}
+
+/// What an update cost a host.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Fetch {
+    /// Of this architecture.
+    pub arch: Arch,
+    /// Compressed bytes of the layers that the image before had not.
+    pub bytes: u64,
+    /// How many these are.
+    pub layers: usize,
 }
 
 impl Entry {
+    /// What the update cost a host: the most of all architectures.
+    pub fn download(&self) -> Option<u64> {
+        self.downloads.iter().map(|fetch| fetch.bytes).max()
+    }
+
     /// How long it took: a step that ran for several architectures counts once, with
     /// the time of the slowest.
     pub fn seconds(&self) -> f64 {
@@ -186,6 +181,27 @@ impl History {
         self.entries.push(entry);
         let over = self.entries.len().saturating_sub(MOST);
         self.entries.drain(..over);
+    }
+
+    /// Notes that a new build had the same content as this image. `false` if there is no
+    /// entry of it.
+    pub fn looked(&mut self, digest: &Digest, time: Timestamp) -> bool {
+        let mut entries = self.entries.iter_mut().rev();
+        let entry = entries.find(|entry| entry.digest == *digest);
+        if let Some(entry) = entry {
+            entry.looked = Some(time);
+            return true;
+        }
+        false
+    }
+
+    /// The newest of these notes, and of which image.
+    pub fn last_look(&self) -> Option<(&Digest, Timestamp)> {
+        let looks = self
+            .entries
+            .iter()
+            .filter_map(|e| Some((&e.digest, e.looked?)));
+        looks.max_by_key(|(_, time)| *time)
     }
 
     /// The newest entry of an image.
@@ -317,6 +333,8 @@ pub(crate) mod tests {
                 layers: vec![900_000_000, 100_000_000 + u64::from(day)],
             }],
             boot: None,
+            downloads: Vec::new(),
+            looked: None,
         }
     }
 

@@ -10,7 +10,7 @@ use std::fmt;
 use image_build::facts::Local;
 use image_build::lock::Lock;
 use image_config::Config;
-use registry_compat::ImageRef;
+use registry_compat::{Digest, ImageRef};
 
 use crate::build::BuildSteps;
 use crate::effect::Effect;
@@ -19,7 +19,7 @@ use crate::index::Parts;
 use crate::key;
 use crate::key::key_step;
 use crate::moving_tag::MovingTags;
-use crate::publication::{PublishSteps, Published, publication, single_arch};
+use crate::publication::{Ended, PublishSteps, Published, publication, single_arch};
 use crate::push::{PushSteps, Pushed};
 use crate::run::Run;
 use crate::step::{Step, Steps};
@@ -65,6 +65,8 @@ pub enum Outcome {
     Pushed(Pushed),
     /// It was published.
     Published(Box<Published>),
+    /// It has what this image has, which hosts follow already: nothing was published.
+    Same(Digest),
 }
 
 /// Plans a build.
@@ -103,6 +105,15 @@ pub fn plan(goal: Goal, config: &Config, lock: &Lock, local: &Local) -> Result<P
     Ok(Plan { build, then })
 }
 
+impl From<Ended> for Outcome {
+    fn from(ended: Ended) -> Self {
+        match ended {
+            Ended::Published(published) => Self::Published(published),
+            Ended::Same(digest) => Self::Same(digest),
+        }
+    }
+}
+
 impl Plan {
     /// Performs it. The first failure ends it; clean-ups are still performed, and the
     /// first error is the one that is reported.
@@ -126,8 +137,7 @@ impl Plan {
             }
             Then::Publish(key, push, publish) => {
                 let (pushed, tags) = self.pushed(run, key, push)?;
-                let published = publish.perform(run, Some(&pushed), tags)?;
-                Ok(Outcome::Published(Box::new(published)))
+                Ok(publish.perform(run, Some(&pushed), tags)?.into())
             }
         }
     }

@@ -15,10 +15,12 @@
 use image_build::facts::Local;
 use image_build::lock::{Lock, image_version};
 use image_config::Config;
+use registry_compat::Digest;
 
 use crate::attach_step::{lists_and_lock, packages_and_lock};
 use crate::boot_gate::boot_step;
 use crate::candidate::{Place, Tried, join_step, pulled_name, take_step};
+use crate::content::{Content, content_step};
 use crate::contract_step::contract;
 use crate::effect::Effect;
 use crate::error::Error;
@@ -30,17 +32,19 @@ use crate::moving_tag::MovingTags;
 use crate::names::names;
 use crate::promote::{Promoted, promote, promote_step};
 use crate::push::Pushed;
-use crate::record::record;
+use crate::record::{note_same, record, same_step};
 use crate::run::Run;
 use crate::sign::sign;
 use crate::step::{Step, Steps};
-use crate::{attach_step, boot_gate, candidate, host_look, key, names};
+use crate::{attach_step, boot_gate, candidate, content, host_look, key, names};
 
 /// The steps of the second half.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PublishSteps {
     key: Step,
     take: Step,
+    content: Option<Step>,
+    same: Step,
     pull: Step,
     contract: Step,
     join: Option<Step>,
@@ -63,6 +67,15 @@ pub struct Published {
     /// The history with this publication in it; `None` if it could not be
     /// written.
     pub history: Option<History>,
+}
+
+/// How a publication ended.
+#[derive(Debug)]
+pub enum Ended {
+    /// Hosts follow a new image.
+    Published(Box<Published>),
+    /// Every host has all of it already: no tag moved, and hosts still follow this one.
+    Same(Digest),
 }
 
 /// Checks that there is only one architecture, which both halves in one run require.
@@ -128,8 +141,10 @@ pub fn publication(
         sign = Some(Step::new("sign", [Effect::Sign { repository, images }]));
         host = Some(look);
     }
+    let tag = config.image.tags.first().unwrap_or(&config.image.candidate);
     let record = Effect::AddToHistory {
         repository: repository.clone(),
+        followed: repository.tagged(tag.clone()),
         image: image_version(lock).parse()?,
         fingerprint: lock.fingerprint()?,
     };
@@ -141,6 +156,8 @@ pub fn publication(
     Ok(PublishSteps {
         key: key_step(config)?,
         take: take_step(known, parts)?,
+        content: content_step(config, lock, parts)?,
+        same: same_step(config)?,
         pull,
         contract: contract(local.engine, &there, lock.target(local.arch)?, lock),
         join: match parts {
@@ -171,13 +188,17 @@ impl PublishSteps {
         run: &Run<'_>,
         pushed: Option<&Pushed>,
         mut tags: MovingTags,
-    ) -> Result<Published, Error> {
+    ) -> Result<Ended, Error> {
         let key = key::open(run, &self.key, &mut tags)?;
         let taken = candidate::take(run, &self.take, pushed)?;
+        if content::compare(run, self.content.as_ref(), pushed)? == Content::Same {
+            return note_same(run, &self.same).map(Ended::Same);
+        }
         let pulled = candidate::pull(run, &self.pull, taken)?;
         let digest = pulled.digest().cloned();
         let published = candidate::try_out(run, &self.contract, pulled)
             .and_then(|tried| self.publish_tried(run, &key, tried, tags));
+        let published = published.map(|published| Ended::Published(Box::new(published)));
         run.clean_up(&self.pull.at_end, digest.as_ref(), published)
     }
 
@@ -196,7 +217,7 @@ impl PublishSteps {
         attach_step::perform(run, &self.attach, digest)?;
         let named = names::name(run, &self.name, booted)?;
         let promoted = promote(run, &self.promote, named, &tags)?;
-        let history = record(run, &self.history, &promoted)?;
+        let history = record(run, &self.history, &promoted, &tags)?;
         Ok(Published {
             promoted,
             tags,
@@ -207,7 +228,11 @@ impl PublishSteps {
 
 impl Steps for PublishSteps {
     fn steps(&self) -> Vec<&Step> {
-        let mut all = vec![&self.key, &self.take, &self.pull, &self.contract];
+        // `same` is performed in the place of all that follows `content`, and is not in
+        // the list: it is what happens if nothing else does.
+        let mut all = vec![&self.key, &self.take];
+        all.extend(&self.content);
+        all.extend([&self.pull, &self.contract]);
         all.extend(&self.join);
         all.extend(&self.sign);
         all.extend(&self.host);

@@ -5,8 +5,9 @@ use host::process;
 use image_build::engine::Engine;
 use image_build::facts::Local;
 use image_build::lock::Lock;
-use image_config::Config;
+use image_config::{Config, Layers};
 use registry_compat::{Answer, Digest, ImageRef, Tag};
+use remote::Inspected;
 use version_discovery::Arch;
 
 use crate::attach_step;
@@ -15,6 +16,7 @@ use crate::build::Built;
 use crate::durations::attach_durations;
 use crate::effect::Effect;
 use crate::error::Error;
+use crate::layers;
 use crate::run::{Run, failed, misplaced};
 use crate::step::{Step, Steps};
 
@@ -23,10 +25,27 @@ use crate::step::{Step, Steps};
 /// this image.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PushSteps {
-    push: Step,
+    push: Push,
     read_back: Step,
     attach: Option<Step>,
     measure: Step,
+}
+
+/// How the image gets into the registry.
+#[derive(Debug, Clone, PartialEq)]
+enum Push {
+    /// As the engine made it.
+    One(Step),
+    /// As layers by how often they change.
+    ByChange(Step),
+}
+
+impl Push {
+    fn step(&self) -> &Step {
+        match self {
+            Self::One(step) | Self::ByChange(step) => step,
+        }
+    }
 }
 
 /// An image that this run pushed, by the digest that was read back. Only
@@ -76,11 +95,22 @@ impl PushSteps {
         let repository = config.repository()?;
         let tag = candidate_tag(config, lock, local.arch)?;
         let there = local.destination.repository().tagged(tag.clone());
-        let push = local.engine.push(name, &there, local.insecure);
-        let read_back = Effect::ReadBack {
-            candidate: repository.tagged(tag),
-            local: name.clone(),
-            engine: local.engine,
+        let candidate = repository.tagged(tag);
+        let (push, read_back) = match config.image.layers {
+            Layers::One => {
+                let push = local.engine.push(name, &there, local.insecure);
+                let push = Step::new("push", push.into_iter().map(Effect::Transfer));
+                let read_back = Effect::ReadBack {
+                    candidate,
+                    local: name.clone(),
+                    engine: local.engine,
+                };
+                (Push::One(push), read_back)
+            }
+            Layers::ByChange => {
+                let push = layers::layers_step(config, lock, local, name, &candidate)?;
+                (Push::ByChange(push), Effect::ReadLayers { candidate })
+            }
         };
         let attach = match lock.targets.len() {
             0 | 1 => None,
@@ -92,7 +122,7 @@ impl PushSteps {
             )?),
         };
         Ok(Self {
-            push: Step::new("push", push.into_iter().map(Effect::Transfer)),
+            push,
             read_back: Step::new("read back", [read_back]),
             attach,
             measure: Step::new("measure", [Effect::AttachDurations { repository }]),
@@ -104,8 +134,11 @@ impl PushSteps {
     /// # Errors
     /// If the registry rejects it, or the tag names another image afterwards.
     pub(crate) fn perform(&self, run: &Run<'_>, _built: &Built) -> Result<Pushed, Error> {
-        let nothing = |effect: &Effect| Err(misplaced("push", effect));
-        run.step(&self.push, None, nothing)?;
+        let mut split = None;
+        match &self.push {
+            Push::One(step) => run.step(step, None, |effect| Err(misplaced("push", effect)))?,
+            Push::ByChange(step) => split = Some(layers::push(run, step)?),
+        }
         let mut pushed = None;
         run.step(&self.read_back, None, |effect| match effect {
             Effect::ReadBack {
@@ -114,6 +147,14 @@ impl PushSteps {
                 engine,
             } => {
                 pushed = Some(read_back(run, candidate, local, *engine)?);
+                Ok(())
+            }
+            Effect::ReadLayers { candidate } => {
+                let there = at_candidate(run, candidate)?;
+                if split.as_ref() != Some(&there.digest) {
+                    return Err(another(candidate, &there.digest.to_string()));
+                }
+                pushed = Some(read(run, candidate, there));
                 Ok(())
             }
             other => Err(misplaced(self.read_back.name, other)),
@@ -135,7 +176,7 @@ impl PushSteps {
 
 impl Steps for PushSteps {
     fn steps(&self) -> Vec<&Step> {
-        let mut all = vec![&self.push, &self.read_back];
+        let mut all = vec![self.push.step(), &self.read_back];
         all.extend(&self.attach);
         all.push(&self.measure);
         all
@@ -150,35 +191,46 @@ fn read_back(
 ) -> Result<Pushed, Error> {
     let id = process::read(&run.sh, &engine.image_id(&local.to_string()))?;
     let id = id.trim().trim_start_matches("sha256:");
-    let there = match run.registries.inspect(candidate, run.arch) {
-        Answer::Present(found) => found,
-        Answer::Absent => {
-            return Err(failed(
-                "read back",
-                format!("{candidate} is not there after the push"),
-            ));
-        }
-        Answer::Unknown(why) => return Err(Error::Unknown(why)),
-    };
+    let there = at_candidate(run, candidate)?;
     // Podman and buildah name an image by its config, docker with
     // containerd's store by its manifest.
     let names = [&there.config, &there.manifest, &there.digest];
     if names.iter().all(|name| name.hex() != id) {
-        return Err(failed(
-            "read back",
-            format!(
-                "{candidate} is another image than the one built here \
-                 (config {}, built {id}): does another run publish at the same time?",
-                there.config.hex()
-            ),
+        return Err(another(
+            candidate,
+            &format!("config {}, built {id}", there.config.hex()),
         ));
     }
-    run.report.status(
-        "Pushed",
-        &format!("{}@{}", candidate.repository(), there.digest),
-    );
-    Ok(Pushed {
+    Ok(read(run, candidate, there))
+}
+
+/// What the candidate tag names after the push.
+fn at_candidate(run: &Run<'_>, candidate: &ImageRef) -> Result<Inspected, Error> {
+    match run.registries.inspect(candidate, run.arch) {
+        Answer::Present(found) => Ok(found),
+        Answer::Absent => Err(failed(
+            "read back",
+            format!("{candidate} is not there after the push"),
+        )),
+        Answer::Unknown(why) => Err(Error::Unknown(why)),
+    }
+}
+
+fn another(candidate: &ImageRef, found: &str) -> Error {
+    failed(
+        "read back",
+        format!(
+            "{candidate} is another image than the one built here \
+             ({found}): does another run publish at the same time?"
+        ),
+    )
+}
+
+fn read(run: &Run<'_>, candidate: &ImageRef, there: Inspected) -> Pushed {
+    let image = candidate.repository().at(there.digest.clone());
+    run.report.status("Pushed", &image.to_string());
+    Pushed {
         digest: there.digest,
         size: there.size,
-    })
+    }
 }

@@ -7,6 +7,9 @@
 //!
 //! Source: OCI image specification 1.1, "Guidelines for Artifact Usage".
 
+use image_config::{Config, LOOKED_ANNOTATION};
+use image_layers::download::download;
+use image_layers::image::Manifest;
 use jiff::Timestamp;
 use registry_compat::{Digest, ImageRef, Repository, Tag};
 use remote::Registries;
@@ -19,11 +22,67 @@ use crate::attach::attached;
 use crate::effect::Effect;
 use crate::error::Error;
 use crate::history as measured;
-use crate::history::{Entry, Half, History, MEASURED, Weight};
+use crate::history::{Entry, Fetch, Half, History, MEASURED, Weight};
+use crate::moving_tag::MovingTags;
 use crate::promote::Promoted;
 use crate::registry::known;
 use crate::run::{Run, failed, misplaced};
 use crate::step::Step;
+
+/// The step that is performed if the new images have nothing that hosts lack.
+///
+/// # Errors
+/// Never for a config that was parsed.
+pub(crate) fn same_step(config: &Config) -> Result<Step, Error> {
+    let repository = config.repository()?;
+    let tag = config.image.tags.first().unwrap_or(&config.image.candidate);
+    let followed = repository.tagged(tag.clone());
+    let note = Effect::NoteSame {
+        repository,
+        followed,
+    };
+    Ok(Step::new("history", [note]))
+}
+
+/// Performs [`same_step`]: the history says when the image that hosts follow was last
+/// found to be what a new build gives, so that it is not built again the next night.
+/// Returns the digest of that image.
+pub(crate) fn note_same(run: &Run<'_>, step: &Step) -> Result<Digest, Error> {
+    let mut digest = None;
+    run.step(step, None, |effect| {
+        let Effect::NoteSame {
+            repository,
+            followed,
+        } = effect
+        else {
+            return Err(misplaced(step.name, effect));
+        };
+        let found = known(run.registries.digest(followed))?
+            .ok_or_else(|| failed("history", format!("{followed} is gone")))?;
+        if let Err(error) = looked(run, repository, &found) {
+            run.report.warning(&format!(
+                "nothing was published, and the history got no note of it, so that the next \
+                 night builds again: {error}"
+            ));
+        }
+        digest = Some(found);
+        Ok(())
+    })?;
+    digest.ok_or_else(|| failed("history", "the plan notes nothing"))
+}
+
+fn looked(run: &Run<'_>, repository: &Repository, digest: &Digest) -> Result<(), Error> {
+    let mut history = read_history(run.registries, repository)?.unwrap_or_default();
+    match history.looked(digest, now()) {
+        true => write(run.registries, repository, &history),
+        false => Err(failed("history", format!("it has no entry of {digest}"))),
+    }
+}
+
+fn now() -> Timestamp {
+    let seconds = i64::try_from(host::env::epoch_seconds()).unwrap_or_default();
+    Timestamp::from_second(seconds).unwrap_or_default()
+}
 
 /// Performs the step that adds a publication to the history; `None` if that did
 /// not work, which is a warning.
@@ -31,18 +90,21 @@ pub(crate) fn record(
     run: &Run<'_>,
     step: &Step,
     promoted: &Promoted,
+    tags: &MovingTags,
 ) -> Result<Option<History>, Error> {
     let mut history = None;
     run.step(step, Some(promoted.digest()), |effect| {
         let Effect::AddToHistory {
             repository,
+            followed,
             image,
             fingerprint,
         } = effect
         else {
             return Err(misplaced(step.name, effect));
         };
-        match add(run, promoted, repository, (image, fingerprint)) {
+        let before = tags.before(followed);
+        match add(run, promoted, before, repository, (image, fingerprint)) {
             Ok(added) => {
                 let count = added.last(usize::MAX).len();
                 run.report
@@ -61,6 +123,7 @@ pub(crate) fn record(
 fn add(
     run: &Run<'_>,
     promoted: &Promoted,
+    before: Option<&Digest>,
     repository: &Repository,
     (image, fingerprint): (&Tag, &Digest),
 ) -> Result<History, Error> {
@@ -71,6 +134,10 @@ fn add(
     let parts = parts(registries, &repository.at(digest.clone()), run.arch)?;
     let mut halves = Vec::new();
     let mut weights = Vec::new();
+    let mut downloads = Vec::new();
+    let before = before.filter(|before| *before != digest);
+    let before = before.map(|before| parts_of(registries, repository, before, run.arch));
+    let before = before.transpose()?.unwrap_or_default();
     let built_here = timings.iter().any(|timing| timing.step == "build");
     for (arch, part, manifest) in parts {
         if !built_here {
@@ -82,14 +149,24 @@ fn add(
             })?;
             halves.push((arch, Half::parse(&document)?));
         }
+        let old = before.iter().find(|(of, ..)| *of == arch);
+        if let Some((_, _, old)) = old
+            && let (Ok(old), Ok(new)) = (as_manifest(old), as_manifest(&manifest))
+        {
+            let costs = download(Some(&old), &new);
+            downloads.push(Fetch {
+                arch,
+                bytes: costs.bytes,
+                layers: costs.layers,
+            });
+        }
         weights.push(Weight {
             arch,
             layers: layers(&manifest),
         });
     }
-    let seconds = i64::try_from(host::env::epoch_seconds()).unwrap_or_default();
     history.add(Entry {
-        date: Timestamp::from_second(seconds).unwrap_or_default(),
+        date: now(),
         digest: digest.clone(),
         image: image.clone(),
         fingerprint: fingerprint.clone(),
@@ -100,9 +177,29 @@ fn add(
         steps: measured::steps(halves, &timings),
         weights,
         boot: promoted.boot().cloned(),
+        downloads,
+        looked: None,
     });
     write(registries, repository, &history)?;
     Ok(history)
+}
+
+/// The images of what hosts followed before; none if it is gone by now.
+fn parts_of(
+    registries: &Registries,
+    repository: &Repository,
+    digest: &Digest,
+    here: Arch,
+) -> Result<Vec<(Arch, Digest, Value)>, Error> {
+    let image = repository.at(digest.clone());
+    match known(registries.digest(&image))? {
+        Some(_) => parts(registries, &image, here),
+        None => Ok(Vec::new()),
+    }
+}
+
+fn as_manifest(manifest: &Value) -> Result<Manifest, serde_json::Error> {
+    serde_json::from_value(manifest.clone())
 }
 
 /// The images behind a digest: itself, or those that it lists.
@@ -182,6 +279,12 @@ fn write(registries: &Registries, repository: &Repository, history: &History) ->
     let empty = b"{}".to_vec();
     let document = history.to_bytes()?;
     let newest = history.last(1).first().map(|entry| entry.date.to_string());
+    // The clean-up reads the artefact's age from the first; the second saves the next
+    // night from reading all of the history.
+    let mut annotations = json!({"org.opencontainers.image.created": newest});
+    if let Some((digest, time)) = history.last_look() {
+        annotations[LOOKED_ANNOTATION] = format!("{digest} {time}").into();
+    }
     let manifest = json!({
         "schemaVersion": 2,
         "mediaType": MANIFEST,
@@ -196,8 +299,7 @@ fn write(registries: &Registries, repository: &Repository, history: &History) ->
             "digest": Digest::of(&document),
             "size": document.len(),
         }],
-        // The clean-up reads the artefact's age from it.
-        "annotations": {"org.opencontainers.image.created": newest},
+        "annotations": annotations,
     })
     .to_string();
     let place = place(repository)?;

@@ -13,7 +13,7 @@ use host::env::{Env, Stopwatch};
 use host::process;
 use host::process::{Capture, Finished, Invocation};
 use host::report::{Level, Report};
-use image_build::engine::in_run;
+use image_build::engine::{LAYERS_FOLDER, in_run};
 use image_build::lock::LOCK_LABEL;
 use image_build::transfer::transfer;
 use registry_compat::Digest;
@@ -112,6 +112,11 @@ impl<'a> Run<'a> {
         in_run(&filled(call, pushed), &self.id)
     }
 
+    /// A text with this run's own name in place of the placeholder.
+    pub(crate) fn own(&self, text: &str) -> String {
+        text.replace("-RUN", &format!("-{}", self.id))
+    }
+
     /// Runs a program and keeps its standard output.
     pub(crate) fn output(
         &self,
@@ -192,6 +197,27 @@ impl<'a> Run<'a> {
             Effect::Remove(call) => {
                 if let Err(error) = self.output(call, pushed, Capture::Show) {
                     self.report.warning(&format!("it stays behind: {error}"));
+                }
+                Ok(())
+            }
+            Effect::MakeLayers => {
+                let path = self.root().join(self.own(LAYERS_FOLDER));
+                let made = std::fs::create_dir_all(&path);
+                Ok(made.map_err(|source| host::Error::File {
+                    verb: "create",
+                    path,
+                    source,
+                })?)
+            }
+            Effect::ClearLayers => {
+                let folder = self.root().join(self.own(LAYERS_FOLDER));
+                match std::fs::remove_dir_all(&folder) {
+                    Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                        let folder = folder.display();
+                        self.report
+                            .warning(&format!("{folder} stays behind: {error}"));
+                    }
+                    _ => {}
                 }
                 Ok(())
             }

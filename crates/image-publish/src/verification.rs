@@ -13,6 +13,7 @@ use crate::effect::Effect;
 use crate::error::Error;
 use crate::host_look::Seen;
 use crate::platform_image::{Platform, platforms};
+use crate::rebuild::rebuild;
 use crate::run::Run;
 use crate::step::Step;
 
@@ -28,7 +29,8 @@ pub struct Verification {
 }
 
 /// Reads the image by digest, pulls exactly that digest, runs the contract in it, and
-/// compares its labels with its lock.
+/// compares its labels with its lock. With `again`, it is also built once more from that
+/// lock, and compared file by file.
 ///
 /// # Errors
 /// If the image is not there, could not be read, or has no lock. A check that fails is
@@ -37,6 +39,7 @@ pub fn verify(
     world: &World<'_>,
     image: &ImageRef,
     engine: Option<Engine>,
+    again: bool,
 ) -> Result<Verification, Error> {
     let arch: version_discovery::Arch = std::env::consts::ARCH.parse()?;
     let step = |detail: String| Error::Step {
@@ -106,6 +109,11 @@ pub fn verify(
     ]);
     checks.extend(signature);
     checks.extend(others);
+    if again {
+        let steps = rebuild(world, &pinned, &lock, Some(engine))?;
+        let run = Run::new(&world.env.root, registries, world.report, arch)?;
+        checks.extend(steps.perform(&run)?);
+    }
     Ok(Verification {
         image: pinned,
         digest: found.digest,

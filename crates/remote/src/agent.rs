@@ -88,7 +88,7 @@ impl Reply {
 }
 
 /// A body that is read as it comes.
-pub(crate) type Stream = Box<dyn std::io::Read>;
+pub(crate) type Stream = Box<dyn std::io::Read + Send>;
 
 type Response = http::Response<ureq::Body>;
 

@@ -212,7 +212,18 @@ impl Registries {
         target: &Target,
         exchange: impl Future<Output = Result<T, OciDistributionError>>,
     ) -> Result<T, Failure> {
-        let limited = async { tokio::time::timeout(self.limits.total, exchange).await };
+        self.run_within(target, std::time::Duration::ZERO, exchange)
+    }
+
+    /// The same for an exchange that needs so much more time.
+    pub(crate) fn run_within<T>(
+        &self,
+        target: &Target,
+        more: std::time::Duration,
+        exchange: impl Future<Output = Result<T, OciDistributionError>>,
+    ) -> Result<T, Failure> {
+        let total = self.limits.total + more;
+        let limited = async { tokio::time::timeout(total, exchange).await };
         match self.runtime.block_on(limited) {
             Ok(answer) => answer.map_err(|error| classify(target, &error)),
             Err(_) => Err(Error::unknown(
@@ -220,7 +231,7 @@ impl Registries {
                 format!(
                     "{}: no answer within {} s",
                     target.endpoint.image,
-                    self.limits.total.as_secs_f32()
+                    total.as_secs_f32()
                 ),
             )
             .into()),

@@ -114,6 +114,9 @@ pub struct PublishArgs {
 pub struct VerifyArgs {
     /// The image, with its registry
     pub image: ImageRef,
+    /// Build it again from its own lock, and name the files that differ
+    #[arg(long)]
+    pub rebuild: bool,
     /// Use this engine instead of the first that is installed
     #[arg(long, value_name = "ENGINE")]
     pub engine: Option<Engine>,

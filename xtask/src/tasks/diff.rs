@@ -29,6 +29,7 @@ pub fn run(world: &World<'_>, args: &DiffArgs) -> Result<Done, Error> {
         } else {
             report.table(&rows);
         }
+        report.answer(&changes.cost());
     }
     report.summary(&format!("{text}\n"))?;
     report.document(&changes)?;

@@ -43,7 +43,7 @@ pub fn run(world: &World<'_>, args: &PublishArgs) -> Result<Done, Error> {
     let run = Run::new(&world.env.root, registries, world.report, local.arch)?.on(world.env);
     let published = host::process::minding(|| plan.perform(&run, None, MovingTags::default()));
     say_timings(world, &run);
-    let outcome = Outcome::Published(Box::new(published?));
+    let outcome = Outcome::from(published?);
     Ok(say_outcome(
         world,
         &plan,

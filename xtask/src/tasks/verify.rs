@@ -14,7 +14,7 @@ use crate::error::Error;
 /// If the image is not there, could not be read, or has no lock. A check that
 /// does not hold is an answer: [`Done::Badly`].
 pub fn run(world: &World<'_>, args: &VerifyArgs) -> Result<Done, Error> {
-    let found = verify(world, &args.image, args.engine)?;
+    let found = verify(world, &args.image, args.engine, args.rebuild)?;
     let report = world.report;
     report.table(&rows(&found.checks));
     report.outputs(&[("digest", found.digest.to_string())])?;

@@ -13,6 +13,7 @@ mod support;
 mod faults;
 mod full;
 mod kills;
+mod layers;
 mod litter;
 mod look;
 mod proxy;

@@ -35,6 +35,8 @@ pub fn table(entries: &[Entry]) -> Vec<Vec<String>> {
     let booted = entries.iter().any(|entry| entry.boot.is_some());
     let mut heads = vec!["DATE", "VERSION", "SIZE", "TOTAL"];
     // A column without any value is left out.
+    let fetched = entries.iter().any(|entry| entry.download().is_some());
+    heads.extend(fetched.then_some("DOWNLOAD"));
     heads.extend(booted.then_some("BOOT"));
     heads.push("SLOWEST STEPS");
     let mut rows = vec![heads.into_iter().map(str::to_owned).collect()];
@@ -53,6 +55,10 @@ pub fn table(entries: &[Entry]) -> Vec<Vec<String>> {
             format!("{:.1} MB", megabytes(entry)),
             duration(entry.seconds()),
         ];
+        row.extend(fetched.then(|| {
+            let bytes = entry.download();
+            bytes.map_or_else(String::new, |bytes| format!("{:.1} MB", bytes as f64 / 1e6))
+        }));
         row.extend(booted.then(|| {
             let boot = entry.boot.as_ref();
             boot.map_or_else(String::new, |boot| boot.short())
@@ -80,6 +86,11 @@ pub fn charts(entries: &[Entry]) -> Option<String> {
     );
     for (title, numbers) in [("minutes", minutes), ("MB compressed", sizes)] {
         text.push_str(&chart(title, &numbers));
+    }
+    let fetched = entries.iter().filter_map(Entry::download);
+    let fetched: Vec<f64> = fetched.map(|bytes| bytes as f64 / 1e6).collect();
+    if fetched.len() > 1 {
+        text.push_str(&chart("MB that a host fetched", &fetched));
     }
     Some(text)
 }

@@ -293,8 +293,8 @@ mod tests {
     }
 
     /// In the place of mke2fs: leaves the number of the process that called it, and
-    /// ends long after the test.
-    const ENDLESS: &str = "#!/bin/sh\necho $PPID >\"$(dirname \"$0\")/pid\"\nexec sleep 300\n";
+    /// does not end by itself.
+    const ENDLESS: &str = "#!/bin/sh\necho $PPID >\"$(dirname \"$0\")/pid\"\nexec sleep 86400\n";
 
     #[test]
     fn a_signal_leaves_neither_a_mount_nor_a_container() {

@@ -9,7 +9,6 @@ use image_build::lock::{LOCK_LABEL, Lock};
 use image_build::policy_key::rootfs;
 use image_config::Boot as Policy;
 use registry_compat::Digest;
-use serde_json::Value;
 use signatures::trust::POLICY;
 use version_discovery::Arch;
 use xshell::Shell;
@@ -57,12 +56,14 @@ pub fn promises(
         step: "boot".to_owned(),
         detail,
     };
-    let labels = labels(engine, &text).map_err(|error| {
-        wrong(format!(
-            "{} shows no labels of {image}: {error}",
-            engine.program()
-        ))
-    })?;
+    // `null` without any.
+    let labels: Option<BTreeMap<String, String>> =
+        serde_json::from_str(&text).map_err(|error| {
+            wrong(format!(
+                "{} shows no labels of {image}: {error}",
+                engine.program()
+            ))
+        })?;
     let lock = labels
         .as_ref()
         .and_then(|labels| labels.get(LOCK_LABEL))
@@ -76,34 +77,9 @@ pub fn promises(
     Promises::of(&lock, arch, policy)
 }
 
-/// What [`Engine::labels`] prints; `None` for an image without any.
-fn labels(
-    engine: Engine,
-    text: &str,
-) -> Result<Option<BTreeMap<String, String>>, serde_json::Error> {
-    if engine != Engine::Buildah {
-        return serde_json::from_str(text);
-    }
-    // The image's config by the OCI image specification is a part of it.
-    let document: Value = serde_json::from_str(text)?;
-    serde_json::from_value(document["OCIv1"]["config"]["Labels"].clone())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn each_engine_shows_labels_in_its_own_way() {
-        let wanted = BTreeMap::from([("a".to_owned(), "b".to_owned())]);
-        let buildah = r#"{"Type":"x","OCIv1":{"config":{"Labels":{"a":"b"}}}}"#;
-        let of = |engine, text| labels(engine, text).unwrap();
-        assert_eq!(of(Engine::Podman, r#"{"a":"b"}"#), Some(wanted.clone()));
-        assert_eq!(of(Engine::Buildah, buildah), Some(wanted));
-        assert_eq!(of(Engine::Podman, "null"), None);
-        assert_eq!(of(Engine::Buildah, r#"{"OCIv1":{"config":{}}}"#), None);
-        assert!(labels(Engine::Buildah, "").is_err());
-    }
 
     #[test]
     fn a_policy_that_cannot_be_read_is_not_one_that_is_not_there() {
