@@ -4,6 +4,7 @@
 #[path = "../support/expressions.rs"]
 mod expressions;
 mod linters;
+mod paths;
 mod rings;
 #[path = "../skip/mod.rs"]
 mod skip;
