@@ -1,7 +1,7 @@
 //! What was read of manifests before, by digest: a digest never changes, so a
 //! second run reads only what is new. It says nothing of what is still there.
 //!
-//! One file of lines in the user's cache directory, each with a checksum of
+//! One file of lines in this program's cache folder, each with a checksum of
 //! itself, since plans are made of them: a line that was cut off, mixed with
 //! another run's or edited does not count, and is read again.
 
@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::Error;
 
 /// The number is the version of the format; another version uses another file.
-const FILE: &str = "custom-coreos/manifests-1.jsonl";
+const FILE: &str = "manifests-1.jsonl";
 
 /// What a digest stands for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -26,10 +26,9 @@ pub struct Env {
     pub path: Vec<PathBuf>,
     /// `HOME`.
     pub home: Option<PathBuf>,
-    /// What may be forgotten: `XDG_CACHE_HOME`, else `~/.cache`, and our folder
-    /// in it. An empty or relative path counts for none, as the XDG Base
-    /// Directory Specification says.
-    pub cache_dir: Option<PathBuf>,
+    /// What may be forgotten: our folder in `XDG_CACHE_HOME`, or in `~/.cache` where
+    /// that is not set, empty or relative.
+    pub cache: Option<PathBuf>,
     /// The time at the start.
     pub now: Timestamp,
     /// A seed that differs from run to run.
@@ -46,8 +45,6 @@ pub struct Env {
     pub ci_owner: Option<String>,
     /// The run of a workflow that this is.
     pub run: CiRun,
-    /// The user's cache: `XDG_CACHE_HOME`, else `~/.cache`.
-    pub cache: Option<PathBuf>,
     /// The file that `GITHUB_OUTPUT` names.
     pub github_output: Option<PathBuf>,
     /// The file that `GITHUB_STEP_SUMMARY` names.
@@ -152,10 +149,7 @@ impl Env {
             path: var("PATH")
                 .map(|path| std::env::split_paths(&path).collect())
                 .unwrap_or_default(),
-            cache_dir: path("XDG_CACHE_HOME")
-                .or_else(|| Some(home.as_ref()?.join(".cache")))
-                .filter(|dir| dir.is_absolute())
-                .map(|dir| dir.join("custom-coreos")),
+            cache: cache(path("XDG_CACHE_HOME"), home.as_deref()),
             now: now()?,
             seed: seed(),
             registries_conf: path("CONTAINERS_REGISTRIES_CONF"),
@@ -167,10 +161,6 @@ impl Env {
                 docker_config: path("DOCKER_CONFIG")
                     .or_else(|| Some(home.as_ref()?.join(".docker"))),
             },
-            // A relative path there is invalid, says the XDG specification.
-            cache: path("XDG_CACHE_HOME")
-                .filter(|path| path.is_absolute())
-                .or_else(|| Some(home.as_ref()?.join(".cache"))),
             home,
             github_token: var("GITHUB_TOKEN")
                 .or_else(|| var("GH_TOKEN"))
@@ -198,6 +188,17 @@ impl Env {
         };
         self.path.iter().map(|dir| dir.join(name)).find(runs)
     }
+}
+
+/// Our folder in the user's cache. "If an implementation encounters a relative path in
+/// any of these variables it should consider the path invalid and ignore it."
+/// Source: XDG Base Directory Specification 0.8.
+fn cache(xdg: Option<PathBuf>, home: Option<&Path>) -> Option<PathBuf> {
+    let absolute = |path: &PathBuf| path.is_absolute();
+    let folder = xdg
+        .filter(absolute)
+        .or_else(|| Some(home?.join(".cache")).filter(absolute))?;
+    Some(folder.join("custom-coreos"))
 }
 
 /// The time, to the second.
@@ -358,5 +359,18 @@ mod tests {
         assert_eq!(checkout(&root.join("xtask/src")).unwrap(), root);
         let error = checkout(Path::new("/")).unwrap_err().to_string();
         assert!(error.contains("not in a checkout"), "{error}");
+    }
+
+    #[test]
+    fn a_relative_or_missing_cache_folder_is_the_default_one() {
+        let home = Path::new("/home/someone");
+        let ours = |path: &str| Some(PathBuf::from(path));
+        let of = |xdg: Option<&str>| cache(xdg.map(PathBuf::from), Some(home));
+        assert_eq!(of(Some("/tmp/c")), ours("/tmp/c/custom-coreos"));
+        for none in [None, Some("relative/c")] {
+            assert_eq!(of(none), ours("/home/someone/.cache/custom-coreos"));
+        }
+        assert_eq!(cache(None, None), None);
+        assert_eq!(cache(None, Some(Path::new("relative"))), None);
     }
 }

@@ -54,7 +54,7 @@ impl Sandbox {
         env.root = dir.path().to_owned();
         env.registries_conf = Some(conf);
         env.auth = host::env::AuthVariables::default();
-        env.cache = Some(dir.path().join("cache"));
+        env.cache = Some(dir.path().join("cache/custom-coreos"));
         env.github_token = Some(Secret::new(TOKEN));
         Self {
             github,

@@ -51,7 +51,7 @@ impl Sandbox {
         env.root = dir.path().to_owned();
         env.registries_conf = Some(conf);
         env.auth = host::env::AuthVariables::default();
-        env.cache_dir = None;
+        env.cache = None;
         env.path = Vec::new();
         env.github_token = Some(Secret::new(TOKEN));
         env.run = CiRun {

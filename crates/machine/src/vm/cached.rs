@@ -15,7 +15,7 @@ const KEPT: usize = 3;
 /// Its place.
 pub fn folder(world: &World<'_>) -> PathBuf {
     let own = world.env.root.join("target");
-    world.env.cache_dir.clone().unwrap_or(own).join("vm-bases")
+    world.env.cache.clone().unwrap_or(own).join("vm-bases")
 }
 
 /// Removes the oldest of one kind, but for [`KEPT`]. A machine that runs has its

@@ -49,7 +49,7 @@ pub enum Told {
 
 /// Whether a disk was fetched before, of whatever release.
 pub fn is_here(env: &Env) -> bool {
-    let folder = env.cache_dir.as_ref().map(|cache| cache.join(FOLDER));
+    let folder = env.cache.as_ref().map(|cache| cache.join(FOLDER));
     let files = folder.and_then(|folder| std::fs::read_dir(folder).ok());
     files.into_iter().flatten().flatten().any(|entry| {
         let name = entry.file_name().to_string_lossy().into_owned();
@@ -63,7 +63,7 @@ pub fn is_here(env: &Env) -> bool {
 /// If Fedora cannot be asked, or what it gives is not what it promises.
 pub fn get(world: &World<'_>) -> Result<(QemuDisk, PathBuf), Error> {
     let disk = crate::fcos_disk::qemu_disk(world)?;
-    let Some(cache) = &world.env.cache_dir else {
+    let Some(cache) = &world.env.cache else {
         let text = "there is no cache to keep Fedora's disk in: set `HOME` or `XDG_CACHE_HOME`";
         return Err(Error::Usage(text.to_owned()));
     };
