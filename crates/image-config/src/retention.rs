@@ -69,7 +69,7 @@ impl fmt::Display for BackEnd {
 
 /// 1 to 100.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "u8", into = "u8")]
+#[serde(try_from = "u64", into = "u8")]
 pub struct Percent(u8);
 
 impl Percent {
@@ -92,11 +92,11 @@ impl From<Percent> for u8 {
     }
 }
 
-impl TryFrom<u8> for Percent {
+impl TryFrom<u64> for Percent {
     type Error = String;
-    fn try_from(number: u8) -> Result<Self, String> {
-        match number {
-            1..=100 => Ok(Self(number)),
+    fn try_from(number: u64) -> Result<Self, String> {
+        match u8::try_from(number) {
+            Ok(number @ 1..=100) => Ok(Self(number)),
             _ => Err(format!("`{number}` is not a share: 1 to 100")),
         }
     }
@@ -106,7 +106,7 @@ impl std::str::FromStr for Percent {
     type Err = String;
     fn from_str(text: &str) -> Result<Self, String> {
         let wrong = || format!("`{text}` is not a share: 1 to 100");
-        text.parse::<u8>().map_err(|_| wrong())?.try_into()
+        text.parse::<u64>().map_err(|_| wrong())?.try_into()
     }
 }
 

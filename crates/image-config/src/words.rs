@@ -70,6 +70,9 @@ pub(crate) fn plain(message: &str, text: &str, place: Option<(usize, usize)>) ->
     for kind in ["invalid type: ", "invalid value: "] {
         if let Some(rest) = message.strip_prefix(kind) {
             let (found, expected) = rest.split_once(", expected ").unwrap_or((rest, ""));
+            if let Some(most) = exceeded(found, expected) {
+                return format!("{} is too large: {most} at most", thing(found));
+            }
             return format!("expected {}, found {}", wanted(expected), thing(found));
         }
     }
@@ -86,6 +89,19 @@ pub(crate) fn plain(message: &str, text: &str, place: Option<(usize, usize)>) ->
         return "a tab begins this line; YAML is indented with spaces".to_owned();
     }
     syntax(message)
+}
+
+/// The largest number of a type that a whole number does not fit into.
+fn exceeded(found: &str, expected: &str) -> Option<u128> {
+    let most = match expected {
+        "u8" => u8::MAX.into(),
+        "u16" => u16::MAX.into(),
+        "u32" => u32::MAX.into(),
+        "u64" | "usize" => u64::MAX.into(),
+        _ => return None,
+    };
+    let number: u128 = quoted(found.strip_prefix("integer ")?)?.parse().ok()?;
+    (number > most).then_some(most)
 }
 
 /// What was found.
@@ -199,6 +215,10 @@ mod tests {
             (
                 "invalid type: string \"x\", expected u16",
                 "expected a whole number from 0, found the text \"x\"",
+            ),
+            (
+                "invalid value: integer `5000000000`, expected u32",
+                "the number `5000000000` is too large: 4294967295 at most",
             ),
             ("missing field `name`", "the key `name` is missing"),
             (
