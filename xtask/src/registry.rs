@@ -223,8 +223,15 @@ impl Tasks {
         let text = match &args.task {
             None => self.overview(),
             Some(name) => self.help_of(name).ok_or_else(|| {
+                let command = self.command();
+                let names = command.get_subcommands().map(Command::get_name);
+                let meant = image_config::nearest(name, names);
+                let meant = meant.map_or_else(
+                    || "`cargo xtask` lists them".to_owned(),
+                    |name| format!("did you mean `{name}`?"),
+                );
                 Error::Usage(format!(
-                    "there is no task `{}`; `cargo xtask` lists them",
+                    "there is no task `{}`; {meant}",
                     host::one_line(name)
                 ))
             })?,
@@ -351,6 +358,24 @@ mod tests {
         assert!(at("  first") < at("\nMore\n  second"));
         assert!(tasks.help_of("second").is_some());
         assert!(Tasks::default().help_of("second").is_none());
+    }
+
+    #[test]
+    fn help_names_the_nearest_task() {
+        let help = |name: &str| {
+            let args = HelpArgs {
+                task: Some(name.to_owned()),
+            };
+            let tasks = Tasks::default().with(own("greet"));
+            let error = tasks.help(&Report::capturing(false), &args).unwrap_err();
+            assert_eq!(error.exit_code(), 2);
+            error.to_string()
+        };
+        for (wrong, meant) in [("biuld", "build"), ("great", "greet")] {
+            let expected = format!("there is no task `{wrong}`; did you mean `{meant}`?");
+            assert_eq!(help(wrong), expected);
+        }
+        assert!(help("xyzzy").ends_with("`cargo xtask` lists them"));
     }
 
     #[test]
