@@ -30,7 +30,7 @@ pub fn rows(status: &Status, now: Timestamp) -> Vec<Vec<String>> {
         }
         None => {
             let text = missed("published").unwrap_or_else(|| "nothing yet".to_owned());
-            rows.push(inner("image", text));
+            rows.push(inner("image", advised_once(&text, &status.verdict.text)));
         }
     }
     rows.push(row("upstream", ""));
@@ -67,6 +67,14 @@ pub fn rows(status: &Status, now: Timestamp) -> Vec<Vec<String>> {
         })),
     }
     rows
+}
+
+/// Leaves out the advice at the end of a text that another one gives as well.
+fn advised_once(text: &str, other: &str) -> String {
+    match text.rsplit_once("; ") {
+        Some((cause, advice)) if other.contains(advice) => cause.to_owned(),
+        _ => text.to_owned(),
+    }
 }
 
 fn image(published: &Published, lock: &str, now: Timestamp) -> Vec<Vec<String>> {
@@ -173,5 +181,16 @@ mod tests {
         ] {
             assert_eq!(age(then.parse().unwrap(), now), text, "{then}");
         }
+    }
+
+    #[test]
+    fn advice_is_given_once() {
+        let text = "a: no such host; check the network";
+        assert_eq!(
+            advised_once(text, "b: no; check the network"),
+            "a: no such host"
+        );
+        assert_eq!(advised_once(text, "b: no; log in"), text);
+        assert_eq!(advised_once("nothing yet", "b: no"), "nothing yet");
     }
 }
