@@ -29,7 +29,7 @@ pub struct Log {
 pub struct Entry {
     /// Its name.
     pub package: Repository,
-    /// Who deleted.
+    /// The API that deleted.
     pub back_end: BackEnd,
     /// In order. The last one may be there still: it is written down before it
     /// is deleted.

@@ -25,7 +25,8 @@ pub fn write(path: &Path, contents: &[u8]) -> Result<()> {
     let mut options = std::fs::OpenOptions::new();
     let mut file = match options.write(true).create_new(true).open(&beside) {
         Ok(file) => file,
-        // A folder in which only this file may be changed: as good as it gets.
+        // Nothing may be created in the folder, but this file may be changed: write to it
+        // directly, though a failure would then leave a part.
         Err(error) if error.kind() == ErrorKind::PermissionDenied && old.is_some() => {
             return std::fs::write(path, contents);
         }

@@ -26,7 +26,7 @@ use xshell::Shell;
 use crate::env::Stopwatch;
 use crate::error::Error;
 
-pub use background::{Background, soon};
+pub use background::{Background, poll_for};
 pub use signals::{catch_signals, interrupted, minding, tidying};
 
 /// How many of a program's last lines stand in an error.

@@ -41,14 +41,14 @@ pub struct Report {
     github_summary: Option<std::path::PathBuf>,
     /// For tests: both streams, in place of the terminal.
     captured: Option<Arc<Mutex<[String; 2]>>>,
-    /// For whoever is called about a failure.
+    /// For the alarm, which is called after a failure.
     notes: Arc<Mutex<Notes>>,
     level: Level,
     /// The last lines of the programs that were run, for a failure.
     lines: Arc<Mutex<VecDeque<String>>>,
 }
 
-/// How much of the story is told on standard error.
+/// How much of the progress is shown on standard error.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Level {
     /// Warnings and errors.
@@ -104,7 +104,7 @@ fn wrap(line: &str, width: usize) -> Vec<String> {
 /// Makes a line harmless: CI runners take a line that begins with `::` (after
 /// white space) or holds `##[` for a command, on either stream.
 /// Source: GitHub Actions, "Workflow commands".
-pub fn calm(line: &str) -> String {
+pub fn harmless(line: &str) -> String {
     let line: String = line
         .chars()
         .filter(|c| !c.is_control() || *c == '\t')
@@ -245,7 +245,7 @@ impl Report {
             None => columns(rows),
         };
         for line in lines {
-            self.answer(&calm(&line));
+            self.answer(&harmless(&line));
         }
     }
 
@@ -301,9 +301,9 @@ impl Report {
         } else {
             ("", "")
         };
-        self.err(&format!("{}error:{} {}", paint.0, paint.1, calm(first)));
+        self.err(&format!("{}error:{} {}", paint.0, paint.1, harmless(first)));
         for line in lines {
-            self.err(&format!("  {}", calm(line)));
+            self.err(&format!("  {}", harmless(line)));
         }
     }
 
@@ -322,14 +322,14 @@ impl Report {
     /// is to be told.
     pub fn foreign(&self, line: &str) {
         if self.level == Level::Verbose {
-            self.err(&calm(line));
+            self.err(&harmless(line));
             return;
         }
         if let Ok(mut lines) = self.lines.lock() {
             if lines.len() == KEPT {
                 lines.pop_front();
             }
-            lines.push_back(calm(line));
+            lines.push_back(harmless(line));
         }
     }
 
@@ -355,12 +355,12 @@ impl Report {
     /// A line on standard error without a verb.
     pub fn note(&self, line: &str) {
         if self.level != Level::Quiet {
-            self.err(&calm(line));
+            self.err(&harmless(line));
         }
     }
 
     fn verb(&self, color: &str, verb: &str, text: &str) {
-        let text = calm(text);
+        let text = harmless(text);
         if self.color {
             self.err(&format!("{color}{verb:>12}\u{1b}[0m {text}"));
         } else {
@@ -447,10 +447,10 @@ mod tests {
 
     #[test]
     fn foreign_lines_start_no_command() {
-        assert_eq!(calm("::error::x"), "| ::error::x");
-        assert_eq!(calm("  ::set-output x"), "|   ::set-output x");
-        assert_eq!(calm("x ##[error]y"), "| x ## [error]y");
-        assert_eq!(calm("a::b\u{1b}[2J"), "a::b[2J");
+        assert_eq!(harmless("::error::x"), "| ::error::x");
+        assert_eq!(harmless("  ::set-output x"), "|   ::set-output x");
+        assert_eq!(harmless("x ##[error]y"), "| x ## [error]y");
+        assert_eq!(harmless("a::b\u{1b}[2J"), "a::b[2J");
     }
 
     #[test]

@@ -1,5 +1,5 @@
-//! The marked YAML tree to typed values, with the merge keys and the complaints
-//! of the reference's decoder. Scalars are converted in `scalars`.
+//! The YAML tree with its positions to typed values, with the merge keys and the error
+//! messages of the reference's decoder. Scalars are converted in `scalars`.
 
 mod scalars;
 

@@ -45,7 +45,7 @@ pub fn run(world: &World<'_>, args: &FactsFiles) -> Result<Done, Error> {
     let choice = decide(world.config, &facts.upstream);
     let text = screen(world.config, &facts.upstream, &choice);
     for line in &text {
-        world.report.answer(&host::report::calm(line));
+        world.report.answer(&host::report::harmless(line));
     }
     let rows = [vec!["verdict".to_owned(), sentence(&choice.outcome)]];
     verdict::summary(world, "Why this choice", &rows)?;

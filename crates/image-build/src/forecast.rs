@@ -32,7 +32,7 @@ pub fn run(world: &World<'_>) -> Result<Done, Error> {
     let found = forecast(&upstream.discovery, &ahead, &ranges, &policy, upstream.now);
     let sentences: Vec<String> = found.iter().map(sentence).collect();
     for line in sentences.iter().flat_map(|text| wrapped(text, "  ")) {
-        world.report.answer(&host::report::calm(&line));
+        world.report.answer(&host::report::harmless(&line));
     }
     if found.is_empty() {
         let stream = &world.config.base.stream;

@@ -31,8 +31,9 @@ use crate::engine::Engine;
 use crate::error::Error;
 use crate::facts::Local;
 
-/// The cache entry that says how each registry wants anonymous clients to log in.
-const MANNERS: &str = "what each registry asks of strangers";
+/// The cache entry that says how each registry wants anonymous clients to log in: its
+/// kind, and its key.
+const CHALLENGES: [&str; 2] = ["manners", "what each registry asks of strangers"];
 
 /// What gathering needs: the environment, the policy, the report, the cache, and the
 /// clients for HTTP and the registries.
@@ -59,7 +60,7 @@ impl<'a> World<'a> {
             env,
             config,
             report,
-            cache: Cache::new(env.cache_dir.as_deref()),
+            cache: Cache::new(env.cache.as_deref()),
             agent: Agent::sharing(Limits::default(), retries),
             registries: OnceLock::new(),
         }
@@ -85,8 +86,9 @@ impl<'a> World<'a> {
             Box::new(process::credential_helper),
             Limits::default(),
         )?;
-        if let Some(manners) = self.cache.get("manners", MANNERS) {
-            made.remember(manners);
+        let [kind, key] = CHALLENGES;
+        if let Some(challenges) = self.cache.get(kind, key) {
+            made.remember(challenges);
         }
         Ok(self.registries.get_or_init(|| made))
     }

@@ -3,6 +3,7 @@
 
 pub mod apt;
 pub mod attempt;
+pub mod bad_nights;
 pub mod cached;
 pub mod capabilities;
 pub mod config;
@@ -11,17 +12,16 @@ pub mod debian;
 pub mod expect;
 pub mod fcos;
 pub mod guest;
+pub mod ignition_version;
 pub mod judge;
 pub mod keep;
 pub mod machine;
 pub mod mistakes;
-pub mod nights;
 pub mod probe;
 pub mod reason;
 pub mod report;
 pub mod run;
-pub mod spec;
 pub mod switch;
 pub mod switch_plan;
-pub mod trial;
+pub mod test_machine;
 pub(crate) mod wrong_boot;

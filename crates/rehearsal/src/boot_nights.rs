@@ -136,7 +136,9 @@ pub(crate) fn play(stage: &Stage<'_>, watch: &Stopwatch) -> Result<Done, Error> 
     let mut rows = nights?;
     let mut boots = Vec::new();
     for lane in lanes {
-        boots.extend(lane.map_err(|_| Error::Usage("a lane of boots broke off".to_owned()))??);
+        boots.extend(
+            lane.map_err(|_| Error::Usage("a thread that boots images ended early".to_owned()))??,
+        );
     }
     boots.sort_by_key(|(number, _)| *number);
     rows.extend(boots.into_iter().map(|(_, row)| row));

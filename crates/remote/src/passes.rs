@@ -52,9 +52,9 @@ pub(crate) fn basic(who: &Credential) -> Secret {
 pub(crate) struct Passes {
     passes: Mutex<HashMap<(String, bool), Pass>>,
     /// How a registry answers its first request, by the URL of its `/v2/`: its
-    /// bearer challenge, or `None` where it asks nothing of a stranger. No
+    /// bearer challenge, or `None` where it asks nothing of anonymous clients. No
     /// secret, and good for every repository there.
-    pub(crate) manners: Mutex<BTreeMap<String, Option<String>>>,
+    pub(crate) challenges: Mutex<BTreeMap<String, Option<String>>>,
 }
 
 /// Takes the lock, also if a thread panicked while it held it.

@@ -110,14 +110,14 @@ impl Registries {
 
     /// How each registry challenged a client without credentials. Kept for the
     /// next run of the program, it saves one request for each registry.
-    pub fn manners(&self) -> BTreeMap<String, Option<String>> {
-        locked(&self.passes.manners).clone()
+    pub fn challenges(&self) -> BTreeMap<String, Option<String>> {
+        locked(&self.passes.challenges).clone()
     }
 
-    /// Hands on what [`Self::manners`] said. It is a hint: where it is no
+    /// Hands on what [`Self::challenges`] said. It is a hint: where it is no
     /// longer true, the registry is asked again.
-    pub fn remember(&self, manners: BTreeMap<String, Option<String>>) {
-        locked(&self.passes.manners).extend(manners);
+    pub fn remember(&self, challenges: BTreeMap<String, Option<String>>) {
+        locked(&self.passes.challenges).extend(challenges);
     }
 
     /// Gets whatever is needed to read from a repository, so that it is there
@@ -137,8 +137,10 @@ impl Registries {
     /// A pass by the challenge that an earlier run met. Only without
     /// credentials: those are never sent to an address out of a file.
     fn remembered_pass(&self, target: &Target) -> Result<Option<Pass>, Failure> {
-        let manners = locked(&self.passes.manners).get(&target.url("")).cloned();
-        let (None, Some(line)) = (self.credential(target)?, manners) else {
+        let challenges = locked(&self.passes.challenges)
+            .get(&target.url(""))
+            .cloned();
+        let (None, Some(line)) = (self.credential(target)?, challenges) else {
             return Ok(None);
         };
         let pass = match line.as_deref().map(Challenge::parse) {
@@ -176,7 +178,7 @@ impl Registries {
         let line = lines.iter().find(|line| Challenge::parse(line).is_some());
         if who.is_none() && (line.is_some() || lines.is_empty()) {
             let line = line.map(|line| (*line).to_owned());
-            locked(&self.passes.manners).insert(target.url(""), line);
+            locked(&self.passes.challenges).insert(target.url(""), line);
         }
         let Some(bearer) = line.and_then(|line| Challenge::parse(line)) else {
             let basic = lines.iter().any(|line| word(line, "basic").is_some());

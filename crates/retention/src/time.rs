@@ -13,9 +13,9 @@ const DAY: i64 = 86_400;
 /// Reads RFC 3339 with its zone, which is what GitHub's `created_at` and
 /// `updated_at` and the `created` of an OCI image configuration are (GitHub
 /// OpenAPI description, `package-version`; OCI image specification, "Image
-/// Configuration"). A text without a zone is an error and never local time:
-/// the scripts before this crate compared the texts themselves, which is right
-/// only while every zone is `Z` and no fraction is written.
+/// Configuration"). A text without a zone is an error and never local time.
+/// The texts themselves must not be compared: that is right only while every zone is
+/// `Z` and no fraction is written.
 ///
 /// There is no `now`: the caller has the clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -85,7 +85,7 @@ impl Background {
     ///
     /// # Errors
     /// [`Error::Interrupted`] after SIGINT or SIGTERM.
-    pub fn attend<T>(
+    pub fn poll<T>(
         &mut self,
         mut done: impl FnMut(bool, Duration) -> Option<T>,
     ) -> Result<T, Error> {
@@ -122,9 +122,9 @@ impl Background {
     }
 }
 
-/// Asks again and again until it is so, or for that long: what the kernel does
-/// after a kill is done soon, but not at once.
-pub fn soon(limit: Duration, mut done: impl FnMut() -> bool) -> bool {
+/// Asks again and again until the answer is yes, or until `limit` is over: the kernel
+/// takes a moment to clean up after a kill. Returns the last answer.
+pub fn poll_for(limit: Duration, mut done: impl FnMut() -> bool) -> bool {
     let watch = Stopwatch::start();
     loop {
         if done() {
@@ -204,10 +204,10 @@ mod tests {
         let dir = sh.create_temp_dir().unwrap();
         let log = dir.path().join("log");
         let mut service = Background::start(&sh, &Invocation::new("true", [""; 0]), &log).unwrap();
-        service.attend(|ended, _| ended.then_some(())).unwrap();
+        service.poll(|ended, _| ended.then_some(())).unwrap();
         assert!(service.status().unwrap().success());
         let mut asked = 0;
-        let third = service.attend(|_, _| {
+        let third = service.poll(|_, _| {
             asked += 1;
             (asked == 3).then_some(())
         });

@@ -1,5 +1,5 @@
-//! How far something is: a bar on a terminal, nothing elsewhere, where the
-//! lines of the story and of the answer show it.
+//! A progress bar on a terminal. Elsewhere nothing is drawn: the lines on standard error
+//! show how far a task is.
 
 use std::fmt::Write as _;
 use std::io::Write as _;
@@ -17,7 +17,8 @@ pub struct Progress<'a> {
     verb: &'static str,
     total: AtomicUsize,
     done: AtomicUsize,
-    /// In hundredths, so that it is drawn a hundred times and not a million.
+    /// The part that is shown, in hundredths: it is drawn a hundred times and not a
+    /// million. `usize::MAX` if nothing is shown.
     drawn: AtomicUsize,
 }
 

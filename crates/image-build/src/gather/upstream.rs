@@ -66,9 +66,10 @@ impl World<'_> {
             }
         }
         if let Some(registries) = self.registries.get() {
-            let manners = registries.manners();
-            if self.cache.get("manners", super::MANNERS).as_ref() != Some(&manners) {
-                self.cache.put("manners", super::MANNERS, &manners);
+            let challenges = registries.challenges();
+            let [kind, key] = super::CHALLENGES;
+            if self.cache.get(kind, key).as_ref() != Some(&challenges) {
+                self.cache.put(kind, key, &challenges);
             }
         }
         Ok(gathering.facts)

@@ -359,14 +359,14 @@ mod tests {
                     .unwrap();
             let pid = place("bin/pid");
             let number = script
-                .attend(|ended, _| {
+                .poll(|ended, _| {
                     assert!(!ended, "{}", std::fs::read_to_string(&log).unwrap());
                     std::fs::read_to_string(&pid).ok()?.trim().parse().ok()
                 })
                 .unwrap();
             std::fs::remove_file(&pid).unwrap();
             kill_process(Pid::from_raw(number).unwrap(), signal).unwrap();
-            script.attend(|ended, _| ended.then_some(())).unwrap();
+            script.poll(|ended, _| ended.then_some(())).unwrap();
             assert_eq!(script.status().unwrap().code(), Some(130), "{engine}");
             assert_eq!(read("podman", &["image", "mount"]).trim(), "", "{engine}");
             let containers = read("podman", &["ps", "--all", "--external", "--quiet"]);

@@ -12,22 +12,21 @@ use serde_json::Value;
 use crate::error::Error;
 use crate::ignition::sources::translate_all;
 use crate::vm::{
-    cached, capabilities,
+    bad_nights, cached, capabilities,
     expect::{Boot, Expectation, expectations},
     fcos,
     guest::{self, NEWEST_SPEC},
+    ignition_version::{self, Fit},
     judge::{Judgement, Row, Verdict, judge},
     keep,
     machine::Acceleration,
     mistakes::planted,
-    nights,
     probe::{self, Afterwards},
     report::Findings,
     run::{Booted, Room},
-    spec::{self, Fit},
     switch::{Switch, harness},
     switch_plan,
-    trial::{DISK, Parts, System, Trial},
+    test_machine::{DISK, Parts, System, TestMachine},
     wrong_boot,
 };
 
@@ -120,7 +119,7 @@ pub fn run(world: &World<'_>, args: &Options) -> Result<Done, Error> {
         logs: args.logs.clone(),
     };
     if args.nights {
-        return nights::run(&parts, &config, &watch);
+        return bad_nights::run(&parts, &config, &watch);
     }
     let expectations = expectations(&config);
     let switch = match &args.switch {
@@ -134,8 +133,10 @@ pub fn run(world: &World<'_>, args: &Options) -> Result<Done, Error> {
     if !green || installed.judgements.len() < BOOTS {
         done = Done::Badly;
     }
-    let switched = match (&switch, &installed.trial) {
-        (Some(switch), Some(trial)) if done == Done::Well => switch_plan::go(world, switch, trial)?,
+    let switched = match (&switch, &installed.machine) {
+        (Some(switch), Some(machine)) if done == Done::Well => {
+            switch_plan::perform(world, switch, machine)?
+        }
         _ => Vec::new(),
     };
     if !switched.iter().all(Judgement::is_green) {
@@ -168,8 +169,8 @@ pub fn run(world: &World<'_>, args: &Options) -> Result<Done, Error> {
         .summary(&format!("## {name} on {base}\n\n{boots}"))?;
     let seconds = watch.elapsed().as_secs_f64();
     world.report.status("Took", &format!("{seconds:.0} s"));
-    if let (Some(mut booted), Some(trial)) = (installed.running, installed.trial) {
-        keep::leave(world, trial, &mut booted)?;
+    if let (Some(mut booted), Some(machine)) = (installed.running, installed.machine) {
+        keep::leave(world, machine, &mut booted)?;
     }
     Ok(done)
 }
@@ -203,7 +204,8 @@ fn source(world: &World<'_>, name: &str, base: Base) -> Result<Value, Error> {
     let mut config: Value =
         serde_json::from_str(text).map_err(|error| wrong(format!("no JSON: {error}")))?;
     if base == Base::Debian
-        && let Fit::Lowered(from) = spec::fit(&mut config, NEWEST_SPEC).map_err(wrong)?
+        && let Fit::Lowered(from) =
+            ignition_version::fit(&mut config, NEWEST_SPEC).map_err(wrong)?
     {
         let (major, minor) = NEWEST_SPEC;
         world.report.note(&format!(
@@ -219,7 +221,7 @@ struct Installed<'a> {
     /// Of the first boot.
     findings: Option<Findings>,
     running: Option<Booted>,
-    trial: Option<Trial<'a>>,
+    machine: Option<TestMachine<'a>>,
 }
 
 fn install<'a>(
@@ -238,33 +240,33 @@ fn install<'a>(
     if let Some(switch) = switch {
         whole = probe::joined(&whole, &harness(switch));
     }
-    let mut trial = Trial::new(parts, &whole, expectations, DISK)?;
+    let mut machine = TestMachine::new(parts, &whole, expectations, DISK)?;
     if args.keep {
-        let door = keep::door(parts.world, &mut trial)?;
-        whole = probe::joined(&whole, &door);
-        trial.configure(&whole)?;
+        let logins = keep::logins(parts.world, &mut machine)?;
+        whole = probe::joined(&whole, &logins);
+        machine.configure(&whole)?;
     }
-    let booted = trial.boot(Boot::First, "Boot 1", false)?;
-    let (first, findings) = trial.judge(Boot::First, &booted, None);
+    let booted = machine.boot(Boot::First, "Boot 1", false)?;
+    let (first, findings) = machine.judge(Boot::First, &booted, None);
     let mut installed = Installed {
         judgements: vec![first],
         findings,
         running: None,
-        trial: None,
+        machine: None,
     };
     if installed.findings.is_none() {
         wrong_boot::went_wrong(parts.world, &booted);
         return Ok(installed);
     }
-    let booted = trial.boot(Boot::Second, "Boot 2", args.keep)?;
+    let booted = machine.boot(Boot::Second, "Boot 2", args.keep)?;
     let earlier = installed.findings.as_ref();
-    let (second, findings) = trial.judge(Boot::Second, &booted, earlier);
+    let (second, findings) = machine.judge(Boot::Second, &booted, earlier);
     installed.judgements.push(second);
     if findings.is_none() {
         wrong_boot::went_wrong(parts.world, &booted);
     }
     installed.running = Some(booted);
-    installed.trial = Some(trial);
+    installed.machine = Some(machine);
     Ok(installed)
 }
 

@@ -305,7 +305,7 @@ fn make(world: &World<'_>, sh: &Shell, invocation: &Invocation, log: &Path) -> R
     let mut lines = Console::default();
     let mut reader = Reader::new(log);
     let mut service = Background::start_apart(sh, &bound_to_us(&apart), log)?;
-    service.attend(|ended, _| {
+    service.poll(|ended, _| {
         lines.feed(&reader.next(), &mut |line| world.report.foreign(line));
         ended.then_some(())
     })?;

@@ -3,17 +3,17 @@
 //! A guest that did not report has no rows: `report::read`'s error is the
 //! verdict, and [`Judgement`] keeps it.
 
+mod comparison;
 mod image;
 mod luks;
-mod said;
 mod special;
 
 use serde::Serialize;
 
 use super::expect::{Boot, Check, Expectation};
 use super::report::{Findings, NoReport};
-pub use said::Verdict;
-use said::{Here, SILENT, Said};
+pub use comparison::Verdict;
+use comparison::{Comparison, Evidence, SILENT};
 
 /// One line of the table.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -121,15 +121,15 @@ pub fn judge(
     findings: &Findings,
     earlier: Option<&Findings>,
 ) -> Vec<Row> {
-    let here = Here { findings, earlier };
+    let evidence = Evidence { findings, earlier };
     expectations
         .iter()
         .filter(|expectation| expectation.only.is_none_or(|only| only == boot))
-        .map(|expectation| here.row(expectation))
+        .map(|expectation| evidence.row(expectation))
         .collect()
 }
 
-impl Here<'_> {
+impl Evidence<'_> {
     fn row(&self, expectation: &Expectation) -> Row {
         let subject = expectation.question.subject();
         let said = self.said(&subject, expectation);
@@ -142,16 +142,16 @@ impl Here<'_> {
         }
     }
 
-    fn said(&self, subject: &str, expectation: &Expectation) -> Said {
+    fn said(&self, subject: &str, expectation: &Expectation) -> Comparison {
         let get = |field: &str| self.findings.get(subject, field);
         let or_silent = |field: &str| get(field).unwrap_or(SILENT).to_owned();
         match &expectation.check {
             Check::Is(field, value) => {
-                Said::new(value, shown(or_silent(field)), get(field) == Some(value))
+                Comparison::new(value, shown(or_silent(field)), get(field) == Some(value))
             }
             Check::Digest(field, value) => {
                 let found = get(field).map_or_else(|| absence(self, subject), short);
-                Said::new(short(value), found, get(field) == Some(value))
+                Comparison::new(short(value), found, get(field) == Some(value))
             }
             Check::OneOf(field, values) => {
                 let holds = get(field).is_some_and(|found| values.contains(&found));
@@ -161,13 +161,13 @@ impl Here<'_> {
                 } else {
                     wanted
                 };
-                Said::new(wanted, shown(or_silent(field)), holds)
+                Comparison::new(wanted, shown(or_silent(field)), holds)
             }
             Check::Word(field, word) => self.word(subject, field, word),
             Check::None(field) => {
                 let found = get(field).map(|text| if text.is_empty() { "none" } else { text });
                 let holds = get(field) == Some("");
-                Said::new("none", found.unwrap_or(SILENT), holds)
+                Comparison::new("none", found.unwrap_or(SILENT), holds)
             }
             Check::Partition {
                 number,
@@ -179,13 +179,13 @@ impl Here<'_> {
             Check::OpenOn => {
                 let (device, on) = (get("device"), get("open-on"));
                 let holds = device.is_some() && device == on;
-                Said::new(device.unwrap_or(SILENT), on.unwrap_or(SILENT), holds)
+                Comparison::new(device.unwrap_or(SILENT), on.unwrap_or(SILENT), holds)
             }
             Check::Clevis(pins) => luks::clevis(pins, get("header")),
             Check::OpenedByClevis => luks::opened(get("header"), get("device"), get("open-on")),
             Check::MountedFrom(what) => {
                 let source = or_silent("source");
-                Said::new(what, source, get("from-it") == Some("yes"))
+                Comparison::new(what, source, get("from-it") == Some("yes"))
             }
             Check::Options(options) => self.options(subject, options),
             Check::Active => self.active(subject),
@@ -194,13 +194,13 @@ impl Here<'_> {
             Check::Canary(mounted) => self.canary(subject, *mounted),
             Check::Among(field, values) => {
                 let holds = get(field).is_some_and(|found| values.iter().any(|v| v == found));
-                Said::new(values.join(" or "), shown(or_silent(field)), holds)
+                Comparison::new(values.join(" or "), shown(or_silent(field)), holds)
             }
             Check::Begins(field, version) => {
                 let rest = get(field).and_then(|found| found.strip_prefix(version.as_str()));
                 let holds =
                     rest.is_some_and(|rest| !rest.starts_with(|c: char| c.is_ascii_digit()));
-                Said::new(
+                Comparison::new(
                     version,
                     shown(or_silent(field)),
                     holds && !version.is_empty(),
@@ -208,19 +208,19 @@ impl Here<'_> {
             }
             Check::Something(field) => {
                 let holds = get(field).is_some_and(|found| !found.is_empty());
-                Said::new("an answer", shown(or_silent(field)), holds)
+                Comparison::new("an answer", shown(or_silent(field)), holds)
             }
             Check::ThisBoot(field) => {
                 let boot = self.findings.get("system", "boot-id");
                 let holds = boot.is_some() && get(field) == boot;
                 let found = if holds { "still there" } else { "gone" };
-                Said::new("what was written", found, holds)
+                Comparison::new("what was written", found, holds)
             }
             Check::AsBefore(field) => {
                 let then = self.earlier.and_then(|earlier| earlier.get(subject, field));
                 // Nothing twice is no answer twice: a file that is not there, say.
                 let holds = then.is_some_and(|then| !then.is_empty()) && get(field) == then;
-                Said::new(
+                Comparison::new(
                     short(then.unwrap_or(SILENT)),
                     short(&or_silent(field)),
                     holds,
@@ -231,22 +231,22 @@ impl Here<'_> {
                     (Some(code), Some(said)) if code != "0" => format!("{code}: {said}"),
                     _ => or_silent(field),
                 };
-                Said::new("0", found, get(field) == Some("0"))
+                Comparison::new("0", found, get(field) == Some("0"))
             }
             Check::RefusedUnsigned => self.refused(subject),
             Check::NoneBut(field, allowed) => self.none_but(subject, field, allowed),
             Check::Field(field, value) => {
-                Said::new(value, shown(or_silent(field)), get(field) == Some(value))
+                Comparison::new(value, shown(or_silent(field)), get(field) == Some(value))
             }
             Check::Same(field, other) => self.same(subject, field, other),
             Check::Due => self.due(subject),
             Check::NothingNew(field) => self.nothing_new(subject, field),
             Check::Imported => self.imported(subject),
-            Check::NotJudged(why) => Said::unknown("", format!("not judged: {why}")),
+            Check::NotJudged(why) => Comparison::unknown("", format!("not judged: {why}")),
         }
     }
 
-    fn word(&self, subject: &str, field: &str, word: &str) -> Said {
+    fn word(&self, subject: &str, field: &str, word: &str) -> Comparison {
         let found = self.findings.get(subject, field);
         let holds = found.is_some_and(|list| list.split_whitespace().any(|w| w == word));
         let hash = word.len() == 64;
@@ -268,13 +268,13 @@ impl Here<'_> {
             Some(list) => list.to_owned(),
         };
         let wanted = if hash { "there" } else { word };
-        Said::new(wanted, found, holds)
+        Comparison::new(wanted, found, holds)
     }
 }
 
 /// What stands for missing content: the type, if it is no regular file.
-fn absence(here: &Here<'_>, subject: &str) -> String {
-    match here.findings.get(subject, "type") {
+fn absence(evidence: &Evidence<'_>, subject: &str) -> String {
+    match evidence.findings.get(subject, "type") {
         None | Some("file") => SILENT.to_owned(),
         Some(kind) => kind.to_owned(),
     }

@@ -6,7 +6,7 @@ use image_build::gather::World;
 use serde_json::{Value, json};
 
 use crate::error::Error;
-use crate::vm::{machine::CONSOLE_SOCKET, run::Booted, trial::Trial};
+use crate::vm::{machine::CONSOLE_SOCKET, run::Booted, test_machine::TestMachine};
 
 /// The private half of the key for this one machine.
 const KEY: &str = "key";
@@ -20,8 +20,8 @@ pub(crate) const LOGIN: &str = "[Service]\nExecStart=\n\
 ///
 /// # Errors
 /// If no port is free, or the key cannot be made.
-pub fn door(world: &World<'_>, trial: &mut Trial<'_>) -> Result<Value, Error> {
-    let mut door = json!({
+pub fn logins(world: &World<'_>, machine: &mut TestMachine<'_>) -> Result<Value, Error> {
+    let mut logins = json!({
         "ignition": { "version": "3.0.0" },
         "systemd": { "units": [
             { "name": "serial-getty@ttyS0.service", "dropins": [{
@@ -33,35 +33,39 @@ pub fn door(world: &World<'_>, trial: &mut Trial<'_>) -> Result<Value, Error> {
         ] },
     });
     if world.env.program("ssh-keygen").is_none() {
-        return Ok(door);
+        return Ok(logins);
     }
-    let sh = process::shell(trial.folder())?;
+    let sh = process::shell(machine.folder())?;
     let words = ["-q", "-t", "ed25519", "-N", "", "-C", "vm", "-f", KEY];
     process::read(&sh, &Invocation::new("ssh-keygen", words))?;
-    let path = trial.folder().join("key.pub");
+    let path = machine.folder().join("key.pub");
     let public = std::fs::read_to_string(&path).map_err(|source| host::Error::File {
         verb: "read",
         path,
         source,
     })?;
-    door["passwd"] = json!({ "users": [{
+    logins["passwd"] = json!({ "users": [{
         "name": "root",
         "sshAuthorizedKeys": [public.trim()],
     }] });
-    trial.with_ssh(remote::loopback::nobody()?.port());
-    Ok(door)
+    machine.with_ssh(remote::loopback::nobody()?.port());
+    Ok(logins)
 }
 
 /// Says how to go in and how to stop it.
 ///
 /// # Errors
 /// If the note for the next run cannot be written.
-pub fn leave(world: &World<'_>, trial: Trial<'_>, booted: &mut Booted) -> Result<(), Error> {
+pub fn leave(
+    world: &World<'_>,
+    machine: TestMachine<'_>,
+    booted: &mut Booted,
+) -> Result<(), Error> {
     let Some(pid) = booted.leave() else {
         return Ok(());
     };
-    let ssh = trial.ssh();
-    let folder = trial.stay(pid)?;
+    let ssh = machine.ssh();
+    let folder = machine.stay(pid)?;
     let folder = folder
         .strip_prefix(&world.env.root)
         .unwrap_or(&folder)

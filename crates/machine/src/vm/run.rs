@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use host::env::{Env, Stopwatch};
 use host::files::make_dir;
-use host::process::{Background, Invocation, soon};
+use host::process::{Background, Invocation, poll_for};
 use host::report::Report;
 use xshell::Shell;
 
@@ -94,7 +94,7 @@ impl Drop for Room {
     fn drop(&mut self) {
         if !self.stays {
             // A killed process may still finish its last write.
-            soon(Duration::from_secs(10), || {
+            poll_for(Duration::from_secs(10), || {
                 std::fs::remove_dir_all(&self.path).is_ok() || !self.path.exists()
             });
             // Unless there are others.
@@ -223,7 +223,7 @@ pub fn boot(watch: &Watch<'_>, folder: &Path, machine: &Machine) -> Result<Boote
     let mut stage = (console.stage(), Duration::ZERO);
     let mut said = Duration::ZERO;
     let (mut asks, mut lost) = (false, false);
-    let end = qemu.attend(|ended, elapsed| {
+    let end = qemu.poll(|ended, elapsed| {
         let serial = watch.serial;
         let new = reader.next();
         if !new.is_empty() {
@@ -302,7 +302,7 @@ fn start_tpm(watch: &Watch<'_>, sh: &Shell, folder: &Path) -> Result<Background,
     // The one of the boot before.
     let _ = std::fs::remove_file(&socket);
     let mut tpm = start(watch, sh, &machine::tpm(), &log)?;
-    let ready = tpm.attend(|ended, _| {
+    let ready = tpm.poll(|ended, _| {
         if socket.exists() {
             return Some(true);
         }

@@ -14,7 +14,7 @@ use crate::vm::{
     expect::expectations,
     judge::Judgement,
     switch::{Switch, judge},
-    trial::Trial,
+    test_machine::TestMachine,
 };
 
 /// The guest's name for this machine, in QEMU's user network.
@@ -94,8 +94,12 @@ fn mirror(place: &str, path: &str) -> Option<String> {
 ///
 /// # Errors
 /// If it cannot be started.
-pub fn go(world: &World<'_>, switch: &Switch, trial: &Trial<'_>) -> Result<Vec<Judgement>, Error> {
-    let booted = trial.boot_on("Switch")?;
+pub fn perform(
+    world: &World<'_>,
+    switch: &Switch,
+    machine: &TestMachine<'_>,
+) -> Result<Vec<Judgement>, Error> {
+    let booted = machine.boot_on("Switch")?;
     let judgements = judge(switch, booted.console.text());
     if judgements
         .iter()

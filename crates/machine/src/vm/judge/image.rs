@@ -1,21 +1,21 @@
 //! Checks of an image's own boot.
 
-use super::said::{Here, SILENT, Said};
+use super::comparison::{Comparison, Evidence, SILENT};
 
-impl Here<'_> {
+impl Evidence<'_> {
     fn words(&self, subject: &str, field: &str) -> Option<Vec<&str>> {
         let text = self.findings.get(subject, field)?;
         Some(text.split_whitespace().collect())
     }
 
     /// A list of words that may have these.
-    pub(super) fn none_but(&self, subject: &str, field: &str, allowed: &[String]) -> Said {
+    pub(super) fn none_but(&self, subject: &str, field: &str, allowed: &[String]) -> Comparison {
         let expected = match allowed {
             [] => "none".to_owned(),
             allowed => format!("none but {}", allowed.join(", ")),
         };
         let Some(words) = self.words(subject, field) else {
-            return Said::new(expected, SILENT, false);
+            return Comparison::new(expected, SILENT, false);
         };
         let others: Vec<&str> = words
             .iter()
@@ -23,30 +23,32 @@ impl Here<'_> {
             .filter(|word| !allowed.iter().any(|allowed| allowed == word))
             .collect();
         match others.as_slice() {
-            [] if words.is_empty() => Said::new(expected, "none", true),
-            [] => Said::new(expected, words.join(", "), true),
-            others => Said::new(expected, others.join(", "), false),
+            [] if words.is_empty() => Comparison::new(expected, "none", true),
+            [] => Comparison::new(expected, words.join(", "), true),
+            others => Comparison::new(expected, others.join(", "), false),
         }
     }
 
     /// Two fields of one subject, most often sums: only their likeness is shown.
-    pub(super) fn same(&self, subject: &str, field: &str, other: &str) -> Said {
+    pub(super) fn same(&self, subject: &str, field: &str, other: &str) -> Comparison {
         let get = |field| {
             self.findings
                 .get(subject, field)
                 .filter(|text| !text.is_empty())
         };
         let found = match (get(field), get(other)) {
-            (Some(one), Some(two)) if one == two => return Said::new("the same", "the same", true),
+            (Some(one), Some(two)) if one == two => {
+                return Comparison::new("the same", "the same", true);
+            }
             (Some(_), Some(_)) => "another content",
             _ => SILENT,
         };
-        Said::new("the same", found, false)
+        Comparison::new("the same", found, false)
     }
 
     /// systemd shows a realtime timer's next run as a date, a monotonic one's as a
     /// duration, and `infinity` or nothing where there is none.
-    pub(super) fn due(&self, subject: &str) -> Said {
+    pub(super) fn due(&self, subject: &str) -> Comparison {
         let get = |field| self.findings.get(subject, field).unwrap_or_default();
         let (state, realtime, monotonic) = (
             get("ActiveState"),
@@ -57,17 +59,17 @@ impl Here<'_> {
         let expected = "a next run";
         if state != "active" {
             let found = if state.is_empty() { SILENT } else { state };
-            return Said::new(expected, found, false);
+            return Comparison::new(expected, found, false);
         }
         match (never(realtime), never(monotonic)) {
-            (false, _) => Said::new(expected, realtime, true),
-            (true, false) => Said::new(expected, format!("after {monotonic}"), true),
-            (true, true) => Said::new(expected, "never due", false),
+            (false, _) => Comparison::new(expected, realtime, true),
+            (true, false) => Comparison::new(expected, format!("after {monotonic}"), true),
+            (true, true) => Comparison::new(expected, "never due", false),
         }
     }
 
     /// Words that were not there at the earlier boot.
-    pub(super) fn nothing_new(&self, subject: &str, field: &str) -> Said {
+    pub(super) fn nothing_new(&self, subject: &str, field: &str) -> Comparison {
         let expected = "no new one";
         let earlier = self
             .earlier
@@ -76,7 +78,7 @@ impl Here<'_> {
         // A pool without any feature is a pool that was not asked.
         let now = self.words(subject, field).filter(|words| !words.is_empty());
         let (Some(now), Some(earlier)) = (now, earlier) else {
-            return Said::new(expected, SILENT, false);
+            return Comparison::new(expected, SILENT, false);
         };
         let names = |text: &str| {
             text.split(['=', '\t'])
@@ -91,20 +93,20 @@ impl Here<'_> {
             .filter(|name| !before.contains(name))
             .collect();
         match new.as_slice() {
-            [] => Said::new(expected, format!("{} as before", before.len()), true),
-            new => Said::new(expected, format!("enabled {}", new.join(", ")), false),
+            [] => Comparison::new(expected, format!("{} as before", before.len()), true),
+            new => Comparison::new(expected, format!("enabled {}", new.join(", ")), false),
         }
     }
 
     /// The pool came, by itself or by hand.
-    pub(super) fn imported(&self, subject: &str) -> Said {
+    pub(super) fn imported(&self, subject: &str) -> Comparison {
         let get = |field| self.findings.get(subject, field);
         if get("import") == Some("ok") {
             let how = match get("by-itself") {
                 Some("yes") => "imported by itself",
                 _ => "imported by hand",
             };
-            return Said::new("imported", how, true);
+            return Comparison::new("imported", how, true);
         }
         let found = match (get("unsupported"), get("import")) {
             (Some(features), _) if !features.is_empty() => {
@@ -113,7 +115,7 @@ impl Here<'_> {
             (_, Some(said)) => said.to_owned(),
             (_, None) => SILENT.to_owned(),
         };
-        Said::new("imported", found, false)
+        Comparison::new("imported", found, false)
     }
 }
 
@@ -123,20 +125,24 @@ mod tests {
     use crate::vm::judge::Verdict;
     use crate::vm::report::Findings;
 
-    fn judged(now: &str, earlier: &str, judge: impl Fn(&Here<'_>) -> Said) -> (Verdict, String) {
+    fn judged(
+        now: &str,
+        earlier: &str,
+        judge: impl Fn(&Evidence<'_>) -> Comparison,
+    ) -> (Verdict, String) {
         let findings = Findings::parse(now).unwrap();
         let earlier = Findings::parse(earlier).unwrap();
-        let here = Here {
+        let evidence = Evidence {
             findings: &findings,
             earlier: Some(&earlier),
         };
-        let said = judge(&here);
+        let said = judge(&evidence);
         (said.verdict, said.found)
     }
 
     #[test]
     fn a_timer_without_a_next_run_is_never_due() {
-        let due = |text: &str| judged(text, "", |here| here.due("timer a.timer"));
+        let due = |text: &str| judged(text, "", |evidence| evidence.due("timer a.timer"));
         let one = |fields: [&str; 3]| {
             let [state, realtime, monotonic] = fields;
             due(&format!(
@@ -161,7 +167,7 @@ mod tests {
             judged(
                 &format!("pool tank\tfeatures\t{now}"),
                 "pool tank\tfeatures\ta=active b=enabled",
-                |here| here.nothing_new("pool tank", "features"),
+                |evidence| evidence.nothing_new("pool tank", "features"),
             )
         };
         assert_eq!(new("a=active b=active").0, Verdict::Holds);
@@ -171,7 +177,7 @@ mod tests {
 
     #[test]
     fn a_pool_that_does_not_come_back_names_its_features() {
-        let back = |text: &str| judged(text, "", |here| here.imported("pool tank"));
+        let back = |text: &str| judged(text, "", |evidence| evidence.imported("pool tank"));
         assert_eq!(back("pool tank\timport\tok").0, Verdict::Holds);
         let text = "pool tank\timport\tfailed: x\npool tank\tunsupported\tcom.example:f";
         let found = "unsupported features: com.example:f".to_owned();
@@ -184,8 +190,8 @@ mod tests {
     fn failed_units_are_named_but_for_the_allowed() {
         let failed = |words: &str, allowed: &[&str]| {
             let allowed: Vec<String> = allowed.iter().map(ToString::to_string).collect();
-            judged(&format!("system\tfailed\t{words}"), "", move |here| {
-                here.none_but("system", "failed", &allowed)
+            judged(&format!("system\tfailed\t{words}"), "", move |evidence| {
+                evidence.none_but("system", "failed", &allowed)
             })
         };
         assert_eq!(failed("", &[]).0, Verdict::Holds);

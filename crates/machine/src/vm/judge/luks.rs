@@ -9,7 +9,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::Value;
 
-use super::said::{SILENT, Said};
+use super::comparison::{Comparison, SILENT};
 use crate::ignition::view::list;
 use crate::vm::expect::Pins;
 
@@ -45,7 +45,7 @@ impl Found {
     }
 }
 
-pub(super) fn clevis(pins: &Pins, header: Option<&str>) -> Said {
+pub(super) fn clevis(pins: &Pins, header: Option<&str>) -> Comparison {
     let mut expected = Vec::new();
     if pins.tpm2 {
         expected.push("tpm2".to_owned());
@@ -53,7 +53,7 @@ pub(super) fn clevis(pins: &Pins, header: Option<&str>) -> Said {
     expected.extend(pins.tang.iter().map(|url| format!("tang {url}")));
     let expected = expected.join(", ");
     let Some(header) = header.and_then(parse) else {
-        return Said::new(expected, "no readable LUKS2 header", false);
+        return Comparison::new(expected, "no readable LUKS2 header", false);
     };
     let mut found = Found::default();
     for token in tokens(&header) {
@@ -78,18 +78,18 @@ pub(super) fn clevis(pins: &Pins, header: Option<&str>) -> Said {
     if !enough {
         words.push_str(&format!(", threshold {}", found.threshold));
     }
-    Said::new(expected, words, holds)
+    Comparison::new(expected, words, holds)
 }
 
 /// Nobody was there to answer, and it is open: then the one way in was the
 /// token's.
-pub(super) fn opened(header: Option<&str>, device: Option<&str>, on: Option<&str>) -> Said {
+pub(super) fn opened(header: Option<&str>, device: Option<&str>, on: Option<&str>) -> Comparison {
     let expected = "open, by the clevis token alone";
     let Some(header) = header.and_then(parse) else {
-        return Said::new(expected, "no readable LUKS2 header", false);
+        return Comparison::new(expected, "no readable LUKS2 header", false);
     };
     if on.is_none() || on != device {
-        return Said::new(expected, "not open", false);
+        return Comparison::new(expected, "not open", false);
     }
     let mut slots: Vec<&String> = header["keyslots"]
         .as_object()
@@ -98,7 +98,7 @@ pub(super) fn opened(header: Option<&str>, device: Option<&str>, on: Option<&str
         .map(|(slot, _)| slot)
         .collect();
     if slots.is_empty() {
-        return Said::new(expected, SILENT, false);
+        return Comparison::new(expected, SILENT, false);
     }
     for token in tokens(&header) {
         for slot in list(&token["keyslots"]).filter_map(Value::as_str) {
@@ -106,11 +106,11 @@ pub(super) fn opened(header: Option<&str>, device: Option<&str>, on: Option<&str
         }
     }
     if slots.is_empty() {
-        return Said::new(expected, "open, and nothing else opens it", true);
+        return Comparison::new(expected, "open, and nothing else opens it", true);
     }
     let others: Vec<&str> = slots.iter().map(|slot| slot.as_str()).collect();
     let others = others.join(", ");
-    Said::unknown(expected, format!("open; slot {others} opens it, too"))
+    Comparison::unknown(expected, format!("open; slot {others} opens it, too"))
 }
 
 fn parse(header: &str) -> Option<Value> {

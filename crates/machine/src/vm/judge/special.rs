@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::said::{Here, SILENT, Said};
+use super::comparison::{Comparison, Evidence, SILENT};
 
 /// Options that a mount tool reads and the kernel never shows. Source:
 /// mount(8), systemd.mount(5).
@@ -18,7 +18,7 @@ const DEFAULTS: [&str; 6] = ["async", "exec", "suid", "dev", "strictatime", "dir
 /// one.
 const START: &str = "multi-user.target";
 
-impl Here<'_> {
+impl Evidence<'_> {
     fn field(&self, subject: &str, field: &str) -> Option<&str> {
         self.findings.get(subject, field)
     }
@@ -57,7 +57,7 @@ impl Here<'_> {
         label: &str,
         field: &str,
         value: &str,
-    ) -> Said {
+    ) -> Comparison {
         if self.field(subject, "partitions").is_none() {
             let disk = self.field(subject, "exists");
             let found = if disk == Some("no") {
@@ -65,25 +65,25 @@ impl Here<'_> {
             } else {
                 SILENT
             };
-            return Said::new(wanted(field, value), found, false);
+            return Comparison::new(wanted(field, value), found, false);
         }
         let found = self.number(subject, number, label);
         // An empty field: it must not be there at all.
         if field.is_empty() {
             let words = found.as_ref().map_or("absent", |_| "there");
-            return Said::new("absent", words, found.is_none());
+            return Comparison::new("absent", words, found.is_none());
         }
         let Some(number) = found else {
-            return Said::new(wanted(field, value), "no such partition", false);
+            return Comparison::new(wanted(field, value), "no such partition", false);
         };
         let found = self.blkid(subject, &number, field).unwrap_or_default();
-        Said::new(wanted(field, value), wanted(field, &found), found == value)
+        Comparison::new(wanted(field, value), wanted(field, &found), found == value)
     }
 
-    pub(super) fn only_partitions(&self, subject: &str, named: &[(u64, String)]) -> Said {
+    pub(super) fn only_partitions(&self, subject: &str, named: &[(u64, String)]) -> Comparison {
         let expected = format!("{} partitions", named.len());
         let Some(all) = self.field(subject, "partitions") else {
-            return Said::new(expected, SILENT, false);
+            return Comparison::new(expected, SILENT, false);
         };
         let known: BTreeSet<String> = named
             .iter()
@@ -105,15 +105,15 @@ impl Here<'_> {
         if !holds && !others.is_empty() {
             found.push_str(&format!(", not of the config: {}", others.join(" ")));
         }
-        Said::new(expected, found, holds)
+        Comparison::new(expected, found, holds)
     }
 
-    pub(super) fn options(&self, subject: &str, options: &[String]) -> Said {
+    pub(super) fn options(&self, subject: &str, options: &[String]) -> Comparison {
         let expected = options.join(",");
         let Some(found) = self.field(subject, "options") else {
             let nothing = self.field(subject, "source") == Some("nothing");
             let found = if nothing { "not mounted" } else { SILENT };
-            return Said::new(expected, found, false);
+            return Comparison::new(expected, found, false);
         };
         let shown: Vec<&str> = found.split(',').collect();
         let visible =
@@ -121,28 +121,28 @@ impl Here<'_> {
         let mut judged = options.iter().filter(visible).peekable();
         if judged.peek().is_none() {
             let why = format!("not judged: the kernel never shows `{expected}`");
-            return Said::unknown(expected, why);
+            return Comparison::unknown(expected, why);
         }
         let holds = judged.all(|option| has_option(&shown, option));
-        Said::new(expected, found, holds)
+        Comparison::new(expected, found, holds)
     }
 
     /// Whether a unit does what an enabled one should be seen to do at the end
     /// of a boot.
-    pub(super) fn active(&self, subject: &str) -> Said {
+    pub(super) fn active(&self, subject: &str) -> Comparison {
         let get = |field: &str| self.field(subject, field).unwrap_or_default();
         let (state, sub, result) = (get("ActiveState"), get("SubState"), get("Result"));
         if state.is_empty() {
-            return Said::new("active", SILENT, false);
+            return Comparison::new("active", SILENT, false);
         }
         let name = subject.trim_start_matches("unit ");
         let service = name.ends_with(".service");
         let once = service && get("Type") == "oneshot" && get("RemainAfterExit") != "yes";
         let expected = if once { "ran to its end" } else { "active" };
-        let broken = |found: String| Said::new(expected, found, false);
+        let broken = |found: String| Comparison::new(expected, found, false);
         match (get("LoadState"), state) {
             ("loaded", "active" | "reloading") => {
-                Said::new(expected, format!("{state} ({sub})"), true)
+                Comparison::new(expected, format!("{state} ({sub})"), true)
             }
             ("loaded", "inactive") if !matches!(result, "" | "success") => {
                 broken(format!("inactive, {result}"))
@@ -151,18 +151,18 @@ impl Here<'_> {
                 let asked = !matches!(get("ConditionTimestampMonotonic"), "" | "0");
                 if asked && get("ConditionResult") == "no" {
                     let why = "not started: one of its conditions does not hold";
-                    return Said::unknown(expected, why);
+                    return Comparison::unknown(expected, why);
                 }
                 let ran = !matches!(get("ExecMainExitTimestampMonotonic"), "" | "0");
                 let code = get("ExecMainStatus");
                 if once && ran {
-                    return Said::new(expected, format!("ran, status {code}"), code == "0");
+                    return Comparison::new(expected, format!("ran, status {code}"), code == "0");
                 }
                 if ran {
                     return broken(format!("ended by itself, status {code}"));
                 }
                 if let Some(by) = self.wanted_by_nobody(subject) {
-                    return Said::unknown(expected, by);
+                    return Comparison::unknown(expected, by);
                 }
                 broken("never started".to_owned())
             }
@@ -185,11 +185,11 @@ impl Here<'_> {
             .then(|| format!("not started: {} is not reached", wants.join(", ")))
     }
 
-    pub(super) fn ignition(&self, now: bool) -> Said {
+    pub(super) fn ignition(&self, now: bool) -> Comparison {
         let get = |field: &str| self.field("system", field);
         let expected = if now { "ran" } else { "did not run again" };
         let (Some(boot), Some(first)) = (get("boot-id"), get("first")) else {
-            return Said::new(expected, SILENT, false);
+            return Comparison::new(expected, SILENT, false);
         };
         let lines = get("ignition-lines").and_then(|lines| lines.parse::<u64>().ok());
         // An older Ignition leaves no note; then the journal has to do.
@@ -215,27 +215,27 @@ impl Here<'_> {
             (true, Some(_)) => "its note is of an earlier boot".to_owned(),
             (true, None) => "no trace of it".to_owned(),
         };
-        Said::new(expected, found, holds)
+        Comparison::new(expected, found, holds)
     }
 
     /// A command that had to fail for the lack of a signature. That it failed is
     /// not enough: so it does without a network. Source of the words: `image`'s
     /// `PolicyRequirementError` and `sigstoreSigned`, in Go's containers/image.
-    pub(super) fn refused(&self, subject: &str) -> Said {
+    pub(super) fn refused(&self, subject: &str) -> Comparison {
         let expected = "refused for its signature";
         let said = self.field(subject, "said").unwrap_or_default();
         match self.field(subject, "code") {
-            None => Said::new(expected, SILENT, false),
-            Some("0") => Said::new(expected, "taken without one", false),
+            None => Comparison::new(expected, SILENT, false),
+            Some("0") => Comparison::new(expected, "taken without one", false),
             Some(code) => {
                 let words = ["Source image rejected", "no signature exists"];
                 let holds = words.iter().any(|word| said.contains(word));
-                Said::new(expected, format!("{code}: {said}"), holds)
+                Comparison::new(expected, format!("{code}: {said}"), holds)
             }
         }
     }
 
-    pub(super) fn canary(&self, subject: &str, mounted: bool) -> Said {
+    pub(super) fn canary(&self, subject: &str, mounted: bool) -> Comparison {
         let found = self.field(subject, "canary");
         let expected = match self.earlier {
             None => "takes a file",
@@ -243,12 +243,12 @@ impl Here<'_> {
         };
         let now = self.field("system", "boot-id");
         match (found, self.earlier) {
-            (None, _) => Said::new(expected, SILENT, false),
+            (None, _) => Comparison::new(expected, SILENT, false),
             (Some("not-mounted"), _) if !mounted => {
-                Said::unknown(expected, "not judged: no unit of the config mounts it")
+                Comparison::unknown(expected, "not judged: no unit of the config mounts it")
             }
             (Some(found @ ("not-mounted" | "read-only" | "gone")), _) => {
-                Said::new(expected, found, false)
+                Comparison::new(expected, found, false)
             }
             (Some(id), None) => {
                 let written = Some(id) == now;
@@ -257,7 +257,7 @@ impl Here<'_> {
                 } else {
                     "not of this boot"
                 };
-                Said::new(expected, words, written)
+                Comparison::new(expected, words, written)
             }
             (Some(id), Some(earlier)) => {
                 let then = earlier.get("system", "boot-id");
@@ -267,7 +267,7 @@ impl Here<'_> {
                 } else {
                     "not of the first boot"
                 };
-                Said::new(expected, words, kept)
+                Comparison::new(expected, words, kept)
             }
         }
     }

@@ -49,11 +49,11 @@ fn mount_options_are_the_kernels_words() {
         let options: Vec<String> = wanted.split(',').map(str::to_owned).collect();
         let mut findings = Findings::default();
         findings.set("mount /x", "options", shown);
-        let here = Here {
+        let evidence = Evidence {
             findings: &findings,
             earlier: None,
         };
-        here.options("mount /x", &options).verdict
+        evidence.options("mount /x", &options).verdict
     };
     for (wanted, shown, expected) in [
         (

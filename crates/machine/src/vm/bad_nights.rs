@@ -14,7 +14,7 @@ use super::probe;
 use super::probe::Afterwards;
 use super::reason::Reason;
 use super::run::Booted;
-use super::trial::{DISK, Parts, Trial};
+use super::test_machine::{DISK, Parts, TestMachine};
 use crate::error::Error;
 
 /// Mebibytes of a disk that is too small for any config here.
@@ -92,13 +92,13 @@ fn after_an_installation(
     config: &Value,
     nights: &mut Vec<Night>,
 ) -> Result<(), Error> {
-    let trial = Trial::new(parts, &reporting(config), expectations(config), DISK)?;
+    let machine = TestMachine::new(parts, &reporting(config), expectations(config), DISK)?;
     parts
         .world
         .report
         .status("Installing", "the machine for two nights");
-    let booted = trial.boot(Boot::First, "Boot 1", false)?;
-    if trial.judge(Boot::First, &booted, None).1.is_none() {
+    let booted = machine.boot(Boot::First, "Boot 1", false)?;
+    if machine.judge(Boot::First, &booted, None).1.is_none() {
         return Err(Error::Step {
             step: "first boot".to_owned(),
             detail: booted.told(),
@@ -106,20 +106,20 @@ fn after_an_installation(
     }
     let title = "the TPM has lost its state";
     parts.world.report.status("Night", title);
-    trial.lose_tpm()?;
-    let booted = trial.boot(Boot::Second, "Boot 2", false)?;
+    machine.lose_tpm()?;
+    let booted = machine.boot(Boot::Second, "Boot 2", false)?;
     nights.push(night(title, &booted, |reason| {
         matches!(reason, Reason::Locked { said: Some(_), .. })
     }));
     let title = "a first boot again, on the used disk";
     parts.world.report.status("Night", title);
-    trial.renew_system()?;
-    let booted = trial.boot(Boot::First, "Boot 1", false)?;
+    machine.renew_system()?;
+    let booted = machine.boot(Boot::First, "Boot 1", false)?;
     nights.push(night(title, &booted, |reason| {
         matches!(reason, Reason::Ignition(_))
     }));
     if let Some(last) = nights.last_mut() {
-        end(last, trial);
+        end(last, machine);
     }
     Ok(())
 }
@@ -135,9 +135,9 @@ fn unknown_unit(parts: &Parts<'_>, config: &Value) -> Result<Night, Error> {
         Some(units) => units.push(unit),
         None => config["systemd"] = json!({ "units": [unit] }),
     }
-    let trial = Trial::new(parts, &reporting(&config), expectations(&config), DISK)?;
-    let booted = trial.boot(Boot::First, "Boot 1", false)?;
-    let (judgement, _) = trial.judge(Boot::First, &booted, None);
+    let machine = TestMachine::new(parts, &reporting(&config), expectations(&config), DISK)?;
+    let booted = machine.boot(Boot::First, "Boot 1", false)?;
+    let (judgement, _) = machine.judge(Boot::First, &booted, None);
     let said: Vec<String> = judgement
         .with(Verdict::Broken)
         .filter(|row| row.subject.contains(UNKNOWN))
@@ -154,26 +154,26 @@ fn unknown_unit(parts: &Parts<'_>, config: &Value) -> Result<Night, Error> {
         night.well = true;
         night.said = said.join("; ");
     }
-    end(&mut night, trial);
+    end(&mut night, machine);
     Ok(night)
 }
 
 fn small_disk(parts: &Parts<'_>, config: &Value) -> Result<Night, Error> {
     let title = "a disk that is too small";
     parts.world.report.status("Night", title);
-    let trial = Trial::new(parts, &reporting(config), expectations(config), SMALL)?;
-    let booted = trial.boot(Boot::First, "Boot 1", false)?;
+    let machine = TestMachine::new(parts, &reporting(config), expectations(config), SMALL)?;
+    let booted = machine.boot(Boot::First, "Boot 1", false)?;
     let mut night = night(title, &booted, |reason| {
         matches!(reason, Reason::Ignition(_))
     });
-    end(&mut night, trial);
+    end(&mut night, machine);
     Ok(night)
 }
 
 /// Removes the machine, and looks whether anything of it is left.
-fn end(night: &mut Night, trial: Trial<'_>) {
-    let folder = trial.folder().to_owned();
-    drop(trial);
+fn end(night: &mut Night, machine: TestMachine<'_>) {
+    let folder = machine.folder().to_owned();
+    drop(machine);
     night.left = left(&folder);
     night.well &= night.left.is_empty();
 }

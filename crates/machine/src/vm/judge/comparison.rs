@@ -17,13 +17,13 @@ pub enum Verdict {
 }
 
 /// Words for the two columns, and the verdict.
-pub(super) struct Said {
+pub(super) struct Comparison {
     pub(super) expected: String,
     pub(super) found: String,
     pub(super) verdict: Verdict,
 }
 
-impl Said {
+impl Comparison {
     pub(super) fn new(expected: impl Into<String>, found: impl Into<String>, holds: bool) -> Self {
         Self {
             expected: expected.into(),
@@ -46,7 +46,7 @@ impl Said {
 }
 
 /// What there is to judge by.
-pub(super) struct Here<'a> {
+pub(super) struct Evidence<'a> {
     pub(super) findings: &'a Findings,
     pub(super) earlier: Option<&'a Findings>,
 }

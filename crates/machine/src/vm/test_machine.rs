@@ -90,7 +90,7 @@ fn fetches(config: &Value) -> bool {
 }
 
 /// A machine with its disks and its TPM.
-pub struct Trial<'a> {
+pub struct TestMachine<'a> {
     parts: &'a Parts<'a>,
     room: Room,
     /// What is expected of it.
@@ -100,7 +100,7 @@ pub struct Trial<'a> {
     fetches: bool,
 }
 
-impl<'a> Trial<'a> {
+impl<'a> TestMachine<'a> {
     /// A new machine: the system's disk, an empty one of so many mebibytes, a
     /// new TPM, and this config.
     ///
@@ -113,17 +113,17 @@ impl<'a> Trial<'a> {
         mebibytes: u64,
     ) -> Result<Self, Error> {
         let room = Room::new(&parts.world.env.root)?;
-        let trial = Self {
+        let made = Self {
             parts,
             room,
             expectations,
             ssh: None,
             fetches: fetches(config),
         };
-        trial.configure(config)?;
-        trial.renew_system()?;
-        trial.room.empty_disk("data.img", mebibytes)?;
-        Ok(trial)
+        made.configure(config)?;
+        made.renew_system()?;
+        made.room.empty_disk("data.img", mebibytes)?;
+        Ok(made)
     }
 
     /// The machine's folder.
