@@ -4,6 +4,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use version_discovery::Error;
 
@@ -11,7 +12,7 @@ use crate::defaults::parsed;
 use crate::{Label, Project, SecretSource, Url};
 
 /// The repository at GitHub.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Github {
     /// Without one it is the repository whose workflow runs, or the remote
@@ -21,7 +22,7 @@ pub struct Github {
 }
 
 /// When and how a person is notified.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Alarm {
     /// The greatest allowed age of the published image; 0 turns this check off.

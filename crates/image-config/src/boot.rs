@@ -3,6 +3,7 @@
 
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::de::value::{MapAccessDeserializer, StrDeserializer};
 use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
@@ -10,7 +11,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use crate::types::{Reason, Unique, UnitName};
 
 /// When an image is booted before a tag moves to it.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Gate {
     /// Always: with KVM, or emulated, which takes minutes.
@@ -34,7 +35,7 @@ impl fmt::Display for Gate {
 }
 
 /// A unit that may fail in the test boot, and why.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct AllowedFailure {
     /// The unit.
@@ -69,13 +70,16 @@ impl fmt::Display for AllowedFailure {
 }
 
 /// The mapping.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
-struct Whole {
+pub(crate) struct Whole {
+    /// When.
     #[serde(default)]
     gate: Gate,
+    /// Why not, where it is `never`.
     #[serde(default)]
     reason: Option<Reason>,
+    /// Units that may fail in the test boot.
     #[serde(default)]
     allow_failed: Unique<AllowedFailure>,
 }

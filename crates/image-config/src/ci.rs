@@ -1,5 +1,6 @@
 //! `ci` of `image.yaml`: the machines that build.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use version_discovery::Arch;
 
@@ -7,7 +8,7 @@ use crate::Name;
 use crate::defaults::parsed;
 
 /// Where CI builds.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Ci {
     /// The label of a runner for each architecture. It must be one of that very
@@ -16,8 +17,22 @@ pub struct Ci {
     pub runners: Runners,
 }
 
+/// In the schema, an architecture: its names are those of [`Arch`].
+pub(crate) struct Architecture;
+
+impl JsonSchema for Architecture {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Architecture".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        let names = [Arch::X86_64, Arch::Aarch64].map(|arch| arch.to_string());
+        schemars::json_schema!({"enum": names})
+    }
+}
+
 /// Labels of runners.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Runners {
     /// For `x86_64`.

@@ -6,12 +6,15 @@
 use std::path::{Path, PathBuf};
 
 use registry_compat::{ImageRef, Repository, Tag};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use version_discovery::{Arch, Series, Stream};
 
 use crate::alarm::{Alarm, Github};
 use crate::boot::Boot;
-use crate::ci::Ci;
+use crate::ci::{Architecture, Ci};
+use crate::content::Content;
+use crate::content_files;
 use crate::defaults;
 use crate::error::Error;
 use crate::heal;
@@ -37,7 +40,7 @@ pub const HISTORY_TAG: &str = "history";
 pub const LOOKED_ANNOTATION: &str = "custom-coreos.looked";
 
 /// The whole of `image.yaml`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Config {
     /// What is published.
@@ -54,6 +57,7 @@ pub struct Config {
     pub kmods: Vec<Kmods>,
     /// Architectures to build for.
     #[serde(default = "defaults::architectures")]
+    #[schemars(with = "Unique<Architecture>")]
     pub architectures: Unique<Arch>,
     /// Packages on top of the base.
     #[serde(default)]
@@ -61,6 +65,9 @@ pub struct Config {
     /// systemd units.
     #[serde(default)]
     pub units: Units,
+    /// What the image has beside packages and units.
+    #[serde(default, skip_serializing_if = "Content::is_empty")]
+    pub content: Content,
     /// Checks of `bootc container lint` that are skipped.
     #[serde(default)]
     pub lint_skips: Vec<LintSkip>,
@@ -101,7 +108,7 @@ pub struct Config {
 }
 
 /// What is published, and under which names.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Image {
     /// Registry host.
@@ -117,10 +124,12 @@ pub struct Image {
     pub description: Reason,
     /// The tags that a publication moves.
     #[serde(default = "defaults::tags")]
+    #[schemars(with = "Unique<String>")]
     pub tags: Unique<Tag>,
     /// The tag that an image is pushed under before it is proven. It moves with every
     /// attempt, so that a failed one leaves no additional tag.
     #[serde(default = "defaults::candidate")]
+    #[schemars(with = "String")]
     pub candidate: Tag,
     /// How what is installed on top of the base is pushed.
     #[serde(default, skip_serializing_if = "Layers::is_one")]
@@ -152,14 +161,16 @@ impl Layers {
 }
 
 /// The base image.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Base {
     /// Repository of Fedora CoreOS.
     #[serde(default = "defaults::base")]
+    #[schemars(with = "String")]
     pub image: Repository,
     /// Stream, which is also the tag.
     #[serde(default = "defaults::stream")]
+    #[schemars(with = "String")]
     pub stream: Stream,
     /// Its OpenPGP signatures, beside the registry.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -170,10 +181,11 @@ pub struct Base {
 }
 
 /// The ZFS line.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Zfs {
     /// `X.Y`.
+    #[schemars(with = "String")]
     pub series: Series,
     /// Repository on GitHub whose releases are read.
     #[serde(default = "defaults::zfs")]
@@ -181,7 +193,7 @@ pub struct Zfs {
 }
 
 /// Packages on top of the base.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Packages {
     /// To install, with `dnf` or `rpm-ostree`.
@@ -193,7 +205,7 @@ pub struct Packages {
 }
 
 /// systemd units of the image.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Units {
     /// Enabled.
@@ -205,7 +217,7 @@ pub struct Units {
 }
 
 /// A check that `bootc container lint` does not make, and why.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct LintSkip {
     /// The lint's name, as `bootc container lint --list` has it.
@@ -215,7 +227,7 @@ pub struct LintSkip {
 }
 
 /// Addresses of the services that are used; they can be changed for mirrors and tests.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Urls {
     /// GitHub's REST API.
@@ -247,7 +259,28 @@ impl Default for Urls {
 }
 
 impl Config {
-    /// Reads and validates a file.
+    /// Reads and validates a file, and the files that its `content` names below `root`.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] with file, line and column.
+    pub fn load_in(path: &Path, root: &Path) -> Result<Self, Error> {
+        let config = Self::load(path)?;
+        if config.content.is_empty() {
+            return Ok(config);
+        }
+        // Only for the places: it was read a moment ago.
+        let text = std::fs::read_to_string(path).unwrap_or_default();
+        let problems = content_files::problems(&config.content, &text, root);
+        match problems.is_empty() {
+            true => Ok(config),
+            false => Err(Error::Invalid {
+                path: path.to_owned(),
+                problems,
+            }),
+        }
+    }
+
+    /// Reads and validates a file alone.
     ///
     /// # Errors
     /// [`Error::Invalid`] with file, line and column.
@@ -273,6 +306,10 @@ impl Config {
             problems,
         };
         let config: Self = problems::read(text).map_err(invalid)?;
+        if let Some((value, detail)) = config.content.contradiction() {
+            let place = content_files::place(text, &value);
+            return Err(invalid(vec![Problem::new(text, place, detail)]));
+        }
         match config.contradictions() {
             None => Ok(config),
             Some((key, detail)) => {

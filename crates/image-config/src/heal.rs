@@ -4,6 +4,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use version_discovery::Error;
 
@@ -52,7 +53,7 @@ impl<'de> Deserialize<'de> for Minutes {
 }
 
 /// The settings of a host that checks its own health.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Heal {
     /// How long it has to become healthy after a boot.

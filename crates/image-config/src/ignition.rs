@@ -1,11 +1,12 @@
 //! `ignition` of `image.yaml`: the machine's configuration.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{Lint, Name, Reason, SshKey, Unique, Url};
 
 /// The machine configuration.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Ignition {
     /// Folder of the Butane sources, relative to the checkout.
@@ -28,7 +29,7 @@ pub struct Ignition {
 }
 
 /// A finding that is intended, and why.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Allow {
     /// The lint.

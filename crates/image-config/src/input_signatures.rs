@@ -4,6 +4,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use version_discovery::Error;
 
@@ -11,7 +12,7 @@ use crate::{Name, Unique, Url};
 
 /// Signatures of the container tools' older kind: OpenPGP, on a web server
 /// beside the registry. Fedora signs its CoreOS images so.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct BaseSignature {
     /// Where the signatures are; what `registries.d` calls `lookaside`.

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use registry_compat::{AkmodsFlavor, KmodTag, Repository, Tag, TagForm};
+use schemars::JsonSchema;
 use serde::de::{Error as _, MapAccess, Visitor, value::MapAccessDeserializer};
 use serde::{Deserialize, Deserializer, Serialize};
 
@@ -67,15 +68,24 @@ impl Kmods {
     }
 }
 
-/// The form in the file.
-#[derive(Deserialize)]
+/// A source of kernel modules.
+#[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
-struct Written {
+pub(crate) struct Written {
+    /// Repository.
+    #[schemars(with = "String")]
     image: Repository,
+    /// The form of its tags, with `{zfs}` and `{kernel}`. Not with `flavor`.
+    #[schemars(with = "Option<String>")]
     tag: Option<TagForm>,
+    /// For ublue's `akmods-zfs`, whose tags name the kernel only. Not with `tag`.
+    #[schemars(with = "Option<String>")]
     flavor: Option<AkmodsFlavor>,
+    /// The folder of the RPMs in its images.
     path: Option<Folder>,
+    /// The page to look at when there are no kmods.
     project: Url,
+    /// Public key of its cosign signatures, a file of the checkout.
     key: Option<Name>,
 }
 

@@ -13,6 +13,8 @@ mod alarm;
 mod boot;
 mod ci;
 mod config;
+mod content;
+mod content_files;
 mod defaults;
 mod error;
 mod heal;
@@ -24,6 +26,7 @@ mod policy;
 mod problems;
 mod retention;
 mod retries;
+mod schema;
 mod signing;
 mod types;
 mod words;
@@ -35,6 +38,11 @@ pub use config::{
     Base, Config, HISTORY_TAG, Image, LOOKED_ANNOTATION, Layers, LintSkip, Packages, Units, Urls,
     Zfs,
 };
+pub use content::{
+    Content, Copied, CopiedFile, FileContext, Owned, PackageRepository, Point, Script, Selinux,
+    Source, file_name, stem,
+};
+pub use content_files::images_of;
 pub use defaults::root;
 pub use error::Error;
 pub use heal::{Heal, Minutes};
@@ -46,8 +54,10 @@ pub use policy::{Pin, Policy, RuleName};
 pub use problems::Problem;
 pub use retention::{BackEnd, Package, Percent, Retention};
 pub use retries::Retries;
+pub use schema::{SCHEMA_FILE, schema};
 pub use signing::{Inputs, Judge, SecretSource, Signing, Unverified};
 pub use types::{
-    Folder, Label, Name, Owner, PackageName, Project, Reason, SshKey, Unique, UnitName, Url,
+    Folder, ImageFile, KernelArgument, Label, Name, Owner, PackageName, PathPattern, Project,
+    Reason, RepositoryUrl, SelinuxType, SshKey, Unique, UnitName, Url, Word,
 };
 pub use words::nearest;

@@ -61,6 +61,11 @@ impl FromStr for Lint {
 version_discovery::serde_as_text!(Lint);
 
 impl Lint {
+    /// All names, in their order.
+    pub(crate) fn names() -> impl Iterator<Item = &'static str> {
+        NAMES.iter().map(|(_, name)| *name)
+    }
+
     /// Whether a finding fails the task. A placeholder key does not: the
     /// sources as they are shared hold one.
     pub fn fails(self) -> bool {

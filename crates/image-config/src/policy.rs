@@ -2,13 +2,14 @@
 
 use jiff::civil::Date;
 use registry_compat::Digest;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use version_discovery::{DEFAULT_HOLD_DAYS, FcosVersion, KernelCeiling, Rule, Series, ZfsVersion};
 
 use crate::types::Reason;
 
 /// The section.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Policy {
     /// How to choose.
@@ -27,7 +28,7 @@ pub struct Policy {
 }
 
 /// The names of the rules.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum RuleName {
     /// The newest base with the newest ZFS of the series, or nothing.
@@ -40,24 +41,29 @@ pub enum RuleName {
 }
 
 /// Limits, why they are there, and until when. At least one of the first four.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Pin {
     /// This base and no other.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
     pub base: Option<FcosVersion>,
     /// No newer kernel.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
     pub kernel_ceiling: Option<KernelCeiling>,
     /// This ZFS version and no other.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
     pub zfs: Option<ZfsVersion>,
     /// This kmods image and no other.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
     pub kmods_digest: Option<Digest>,
     /// Why, for whoever reads it later.
     pub reason: Reason,
     /// The last day on which it holds.
+    #[schemars(with = "String")]
     pub expires: Date,
 }
 

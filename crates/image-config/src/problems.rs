@@ -215,7 +215,13 @@ impl Copy {
     /// Whether this error is only a consequence of an entry that was taken out before.
     fn is_mended(&self, found: &Found) -> bool {
         if let Some(key) = missing_key(&found.message) {
-            return self.taken.contains(&joined(&found.path, key));
+            let key = joined(&found.path, key);
+            // It went with a value inside of it that was on the same line.
+            let inside = |path: &String| {
+                let rest = path.strip_prefix(&key);
+                rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+            };
+            return self.taken.iter().any(inside);
         }
         let touched = |(line, _): (usize, usize)| {
             let original = self.original(line);
@@ -362,6 +368,14 @@ fn any(path: &str) -> Option<&'static str> {
         "lint-skips.reason" | "boot.allow-failed.reason" => "a",
         "boot.allow-failed.unit" => "a.service",
         "heal.minutes" => "1",
+        "content.copy.image" => "localhost/a:b",
+        "content.copy.files" => "[]",
+        "content.copy.files.from" | "content.copy.files.to" => "/usr/a",
+        "content.repositories.name" | "content.repositories.key" => "a",
+        "content.repositories.url" => "https://localhost/a",
+        "content.steps.run" => "a",
+        "content.selinux.contexts.path" => "/a",
+        "content.selinux.contexts.type" => "a",
         _ => return None,
     })
 }

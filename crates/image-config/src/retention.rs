@@ -5,13 +5,14 @@ use std::fmt;
 
 use registry_compat::{Digest, Repository};
 use retention::{Glob, Policy};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::Unique;
 use crate::defaults::parsed;
 
 /// The rules for what the clean-up keeps.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Retention {
     /// An image that is older than this number of days may be deleted; one of exactly
@@ -24,10 +25,12 @@ pub struct Retention {
     pub keep: u32,
     /// Globs of tags that are never deleted. The tags of `image` are always among them.
     #[serde(default = "protect")]
+    #[schemars(with = "Unique<String>")]
     pub protect: Unique<Glob>,
     /// Digests that are never deleted, with everything that they refer to: for instance
     /// images that a lock names, or that a rollback may return to.
     #[serde(default)]
+    #[schemars(with = "Unique<String>")]
     pub pinned: Unique<Digest>,
     /// The largest percentage of versions that one run may delete.
     #[serde(default)]
@@ -38,10 +41,11 @@ pub struct Retention {
 }
 
 /// One package, and the API that is used for it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Package {
     /// With its registry, `ghcr.io/owner/name`.
+    #[schemars(with = "String")]
     pub image: Repository,
     /// `github` on ghcr.io and `registry` elsewhere, if it is not written.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -49,7 +53,7 @@ pub struct Package {
 }
 
 /// The API that lists and deletes versions.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum BackEnd {
     /// GitHub's packages API; manifests come from the registry.

@@ -4,11 +4,12 @@ use std::num::{NonZeroU8, NonZeroU16};
 use std::time::Duration;
 
 use remote::{Allowance, Tries, Waiter};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// How often and how long a run repeats failed transfers. Small requests about images
 /// have a fixed number of attempts, but their pauses count towards the same budget.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Retries {
     /// How often a transfer is tried at the most.

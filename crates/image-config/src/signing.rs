@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use version_discovery::Error;
 
@@ -49,7 +50,7 @@ impl FromStr for SecretSource {
 version_discovery::serde_as_text!(SecretSource);
 
 /// How an input is treated that has no signature to check, only its digest.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Unverified {
     /// It is used, and the plan says so.
@@ -60,7 +61,7 @@ pub enum Unverified {
 }
 
 /// The images that a build uses.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Inputs {
     /// Whether one without a signature that was checked may be used.
@@ -69,7 +70,7 @@ pub struct Inputs {
 }
 
 /// Who verifies an image as a host does, before a tag moves.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Judge {
     /// The `skopeo` in the image, in a container from that image.
@@ -80,7 +81,7 @@ pub enum Judge {
 }
 
 /// How a publication is signed.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Signing {
     /// Publish without a signature, and why.

@@ -15,7 +15,7 @@ use version_discovery::Error;
 macro_rules! plain {
     ($(#[$doc:meta])* $type:ident) => {
         $(#[$doc])*
-        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, schemars::JsonSchema)]
         pub struct $type(String);
 
         impl $type {
@@ -38,7 +38,7 @@ macro_rules! plain {
 /// Declares a text type with one rule.
 macro_rules! text {
     ($(#[$doc:meta])* $type:ident, $kind:literal, $form:literal, $rule:expr) => {
-        plain!($(#[$doc])* $type);
+        plain!($(#[$doc])* #[doc = ""] #[doc = concat!("In the file: ", $form, ".")] $type);
 
         impl FromStr for $type {
             type Err = Error;
@@ -157,6 +157,66 @@ text!(
         let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
         rest.is_some_and(|rest| all(rest, 500, "-_./:~%") && !rest.ends_with('/'))
     }
+);
+
+text!(
+    /// A plain word: the name of a build stage, or of a package repository.
+    Word,
+    "a name",
+    "lower-case letters, digits, `.`, `_` and `-`",
+    |text| all(text, 60, "-_.") && !text.bytes().any(|b| b.is_ascii_uppercase())
+);
+
+text!(
+    /// A file of an image, from its root.
+    ImageFile,
+    "a file of an image",
+    "`/PART/PART` of letters, digits, `.`, `_`, `-`, `@` and `+`",
+    |text| text.len() <= 250 && text.strip_prefix('/').is_some_and(|rest| {
+        let good = |c: char| c.is_ascii_alphanumeric() || "-_.@+".contains(c);
+        let part = |part: &str| {
+            !part.is_empty() && part != "." && part != ".." && part.chars().all(good)
+        };
+        rest.contains('/') && rest.split('/').all(part)
+    })
+);
+
+text!(
+    /// The address of a package repository, with the variables of dnf.
+    RepositoryUrl,
+    "the address of a package repository",
+    "https://HOST/PATH, in which `$basearch` and `$releasever` may stand",
+    |text| {
+        let plain = text.replace("$basearch", "x").replace("$releasever", "x");
+        plain.trim_end_matches('/').parse::<Url>().is_ok()
+    }
+);
+
+text!(
+    /// A kernel argument: a word, or `NAME=VALUE`.
+    KernelArgument,
+    "a kernel argument",
+    "NAME or NAME=VALUE, without white space and quotes",
+    |text| all(text, 200, "-_.=:,/+@%")
+);
+
+text!(
+    /// A regular expression for a path of the file system.
+    PathPattern,
+    "a pattern for paths",
+    "one that begins with `/`, without white space, quotes and `|`",
+    |text| {
+        let good = |c: char| c.is_ascii_alphanumeric() || r"/-_.@+*?()[]\^$:,".contains(c);
+        text.starts_with('/') && text.len() <= 250 && text.chars().all(good)
+    }
+);
+
+text!(
+    /// A type of the SELinux policy.
+    SelinuxType,
+    "an SELinux type",
+    "letters, digits and `_`, as in `container_file_t`",
+    |text| all(text, 100, "_")
 );
 
 plain!(

@@ -1,0 +1,265 @@
+//! The files of the checkout that `content` names: that they are there, and are what
+//! they are declared as. It is done before anything is asked or built, so that each
+//! mistake has its line in `image.yaml`, or in the file itself.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::content::{Content, Source, file_name, stem};
+use crate::problems::Problem;
+
+/// The suffixes that podman's generator reads.
+/// Source: podman-systemd.unit(5).
+const QUADLETS: [&str; 8] = [
+    ".container",
+    ".volume",
+    ".network",
+    ".kube",
+    ".image",
+    ".build",
+    ".pod",
+    ".artifact",
+];
+
+/// All that is wrong, in the order of the file; `text` is `image.yaml`, and paths are
+/// relative to `root`.
+pub(crate) fn problems(content: &Content, text: &str, root: &Path) -> Vec<Problem> {
+    let mut all: Vec<Problem> = Vec::new();
+    for (kind, name) in content.sources() {
+        if let Err(detail) = judge(content, kind, &name, root) {
+            // A stage is named without its folder.
+            let needle = match kind {
+                Source::Stage => file_name(&name),
+                _ => &name,
+            };
+            all.push(Problem::new(text, place(text, needle), detail));
+        }
+    }
+    all.sort_by_key(|problem| problem.place);
+    all.dedup();
+    all
+}
+
+/// Line and column of a value below `content:`.
+pub(crate) fn place(text: &str, value: &str) -> Option<(usize, usize)> {
+    let first = text.lines().position(|line| line.starts_with("content:"))?;
+    let word = |c: char| c.is_ascii_alphanumeric() || "-_./@".contains(c);
+    text.lines().enumerate().skip(first).find_map(|(at, line)| {
+        let code = line.split(" #").next().unwrap_or(line);
+        let (start, _) = code.match_indices(value).find(|(start, _)| {
+            let before = code[..*start].chars().next_back();
+            let after = code[start + value.len()..].chars().next();
+            !before.is_some_and(word) && !after.is_some_and(word)
+        })?;
+        Some((at + 1, code[..start].chars().count() + 1))
+    })
+}
+
+fn judge(content: &Content, kind: Source, name: &str, root: &Path) -> Result<(), String> {
+    let path = root.join(name);
+    let meta = fs::metadata(&path).map_err(|error| match error.kind() {
+        std::io::ErrorKind::NotFound => format!("`{name}` is not in the checkout"),
+        _ => format!("`{name}` cannot be read: {error}"),
+    })?;
+    let folder = matches!(kind, Source::Overlay | Source::Stage);
+    match (folder, meta.is_dir()) {
+        (true, false) => return Err(format!("`{name}` is a file; a folder is wanted here")),
+        (false, true) => return Err(format!("`{name}` is a folder; a file is wanted here")),
+        _ => {}
+    }
+    let suffixes = |list: &[&str]| match list.iter().any(|end| name.ends_with(end)) {
+        true => Ok(()),
+        false => Err(format!("`{name}` does not end with {}", list.join(", "))),
+    };
+    match kind {
+        Source::Overlay => overlay(content, &path, &path),
+        Source::Stage => stage(name, &path),
+        Source::Module => {
+            suffixes(&[".cil"])?;
+            let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+            if !stem(name).chars().all(plain) {
+                return Err(format!(
+                    "`{name}`: a module's name has letters, digits, `.`, `_`, `-`"
+                ));
+            }
+            balanced(name, &read(name, &path)?)
+        }
+        Source::Conf => suffixes(&[".conf"]),
+        Source::Quadlet => {
+            suffixes(&QUADLETS)?;
+            let text = read(name, &path)?;
+            match text.lines().any(|line| line.trim_start().starts_with('[')) {
+                true => Ok(()),
+                false => Err(format!("`{name}` has no section such as [Container]")),
+            }
+        }
+        Source::Script => {
+            suffixes(&[".sh"])?;
+            match read(name, &path)?.trim().is_empty() {
+                true => Err(format!("`{name}` is empty")),
+                false => Ok(()),
+            }
+        }
+        Source::CosignKey => has(
+            name,
+            &path,
+            "-----BEGIN PUBLIC KEY-----",
+            "cosign's public key",
+        ),
+        Source::PgpKey => {
+            let mark = "-----BEGIN PGP PUBLIC KEY BLOCK-----";
+            has(name, &path, mark, "an OpenPGP key with armor")
+        }
+    }
+}
+
+fn read(name: &str, path: &Path) -> Result<String, String> {
+    fs::read_to_string(path).map_err(|error| format!("`{name}` cannot be read: {error}"))
+}
+
+fn has(name: &str, path: &Path, mark: &str, what: &str) -> Result<(), String> {
+    match read(name, path)?.contains(mark) {
+        true => Ok(()),
+        false => Err(format!("`{name}` is not {what}: it has no line `{mark}`")),
+    }
+}
+
+/// Each file of an overlay must be one that an update of the host replaces.
+fn overlay(content: &Content, top: &Path, folder: &Path) -> Result<(), String> {
+    let failed = |error: std::io::Error| format!("`{}` cannot be read: {error}", folder.display());
+    let mut entries: Vec<PathBuf> = Vec::new();
+    for entry in fs::read_dir(folder).map_err(failed)? {
+        entries.push(entry.map_err(failed)?.path());
+    }
+    entries.sort();
+    for path in entries {
+        if fs::symlink_metadata(&path).map_err(failed)?.is_dir() {
+            overlay(content, top, &path)?;
+            continue;
+        }
+        let inside = path.strip_prefix(top).unwrap_or(&path);
+        if let Some(lost) = content.lost(&format!("/{}", inside.display())) {
+            return Err(lost);
+        }
+    }
+    Ok(())
+}
+
+/// A stage is read by the builder; here only that it names its images by digest is
+/// looked at, with the line of the Containerfile.
+fn stage(name: &str, folder: &Path) -> Result<(), String> {
+    let file = format!("{name}/Containerfile");
+    let text = read(&file, &folder.join("Containerfile"))?;
+    images_of(&text)
+        .map(drop)
+        .map_err(|(line, detail)| format!("{file}:{line}: {detail}"))
+}
+
+/// The images that a Containerfile builds on: those of `FROM` and `COPY --from=` that
+/// are neither `scratch` nor a stage of the same file. Each must be named in whole and
+/// by digest; otherwise the line, and what is wrong there.
+///
+/// # Errors
+/// The first line that is wrong.
+pub fn images_of(text: &str) -> Result<Vec<String>, (usize, String)> {
+    let mut stages: Vec<String> = Vec::new();
+    let mut images: Vec<String> = Vec::new();
+    let mut froms = 0;
+    let mut continued = false;
+    for (at, line) in text.lines().enumerate() {
+        let begins = !std::mem::replace(&mut continued, line.trim_end().ends_with('\\'));
+        if !begins {
+            continue;
+        }
+        let words: Vec<&str> = line.split_whitespace().collect();
+        let Some(keyword) = words.first().map(|word| word.to_ascii_uppercase()) else {
+            continue;
+        };
+        let named: Vec<&str> = match keyword.as_str() {
+            "FROM" => {
+                let rest: Vec<&str> = words[1..]
+                    .iter()
+                    .copied()
+                    .filter(|word| !word.starts_with("--"))
+                    .collect();
+                froms += 1;
+                let name = rest.first().copied().unwrap_or_default();
+                let found = stages.contains(&name.to_ascii_lowercase());
+                if let [_, word, stage, ..] = rest.as_slice()
+                    && word.eq_ignore_ascii_case("as")
+                {
+                    stages.push(stage.to_ascii_lowercase());
+                }
+                if found { Vec::new() } else { vec![name] }
+            }
+            "COPY" | "RUN" | "ADD" => words
+                .iter()
+                .filter(|word| word.starts_with("--"))
+                .flat_map(|word| {
+                    word.split(['=', ','])
+                        .collect::<Vec<_>>()
+                        .windows(2)
+                        .filter(|pair| pair[0] == "--from" || pair[0] == "from")
+                        .map(|pair| pair[1])
+                        .collect::<Vec<_>>()
+                })
+                .filter(|name| {
+                    let number = name.parse::<usize>().is_ok_and(|number| number < froms);
+                    !number && !stages.contains(&name.to_ascii_lowercase())
+                })
+                .collect(),
+            _ => continue,
+        };
+        for name in named.into_iter().filter(|name| *name != "scratch") {
+            let good = name
+                .parse::<registry_compat::ImageRef>()
+                .is_ok_and(|image| image.digest().is_some());
+            if !good {
+                return Err((
+                    at + 1,
+                    format!(
+                        "`{name}` is no image by digest; write REGISTRY/NAME:TAG@sha256:…, so that \
+                         the lock can name it"
+                    ),
+                ));
+            }
+            if !images.iter().any(|image| image == name) {
+                images.push(name.to_owned());
+            }
+        }
+    }
+    match froms {
+        0 => Err((1, "there is no FROM".to_owned())),
+        _ => Ok(images),
+    }
+}
+
+/// A policy module has to have as many closing parentheses as opening ones; the line
+/// of the first that is too many, or of the last that is not closed.
+/// Source: SELinux project, "CIL reference guide": `;` begins a comment, `"` a text.
+fn balanced(name: &str, text: &str) -> Result<(), String> {
+    let mut open: Vec<usize> = Vec::new();
+    for (at, line) in text.lines().enumerate() {
+        let mut quoted = false;
+        for c in line.chars() {
+            match c {
+                '"' => quoted = !quoted,
+                _ if quoted => {}
+                ';' => break,
+                '(' => open.push(at + 1),
+                ')' if open.pop().is_none() => {
+                    return Err(format!("{name}:{}: a `)` that closes nothing", at + 1));
+                }
+                _ => {}
+            }
+        }
+    }
+    match open.last() {
+        Some(line) => Err(format!("{name}:{line}: a `(` that is not closed")),
+        None if !text.contains('(') => Err(format!("`{name}` has no statement of CIL")),
+        None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,123 @@
+//! The JSON Schema of `image.yaml`, for editors: made from the types that read the
+//! file, with their docstrings as descriptions. What only the parser of a value knows
+//! (a digest's length, a version's form) is a plain text here; the file is judged by
+//! [`Config::load`], and not by this.
+//!
+//! Source: <https://json-schema.org/draft/2020-12>.
+
+use std::borrow::Cow;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+
+use crate::config::Config;
+use crate::heal::Minutes;
+use crate::input_signatures::{Fingerprint, Keyring};
+use crate::lint::Lint;
+use crate::retention::Percent;
+use crate::signing::SecretSource;
+use crate::types::Unique;
+use crate::{alarm::Webhook, boot, kmods};
+
+/// The file's name at the root of the checkout. The first line of `image.yaml` names it.
+pub const SCHEMA_FILE: &str = "image.schema.json";
+
+/// The schema as a JSON document, with a line feed at its end.
+pub fn schema() -> String {
+    let mut schema = SchemaGenerator::default().into_root_schema_for::<Config>();
+    schema.insert("title".to_owned(), "image.yaml".into());
+    // `to_string` of the alternate form is JSON with line breaks.
+    format!("{:#}\n", schema.to_value())
+}
+
+/// Types whose form in the file is a text that their `FromStr` judges.
+macro_rules! texts {
+    ($($type:ident),*) => {$(
+        impl JsonSchema for $type {
+            fn inline_schema() -> bool {
+                true
+            }
+
+            fn schema_name() -> Cow<'static, str> {
+                stringify!($type).into()
+            }
+
+            fn json_schema(_: &mut SchemaGenerator) -> Schema {
+                json_schema!({"type": "string"})
+            }
+        }
+    )*};
+}
+
+texts!(SecretSource, Keyring, Fingerprint, Webhook);
+
+/// Types whose form in the file is a whole number within bounds.
+macro_rules! numbers {
+    ($($type:ident $least:literal $most:literal),*) => {$(
+        impl JsonSchema for $type {
+            fn inline_schema() -> bool {
+                true
+            }
+
+            fn schema_name() -> Cow<'static, str> {
+                stringify!($type).into()
+            }
+
+            fn json_schema(_: &mut SchemaGenerator) -> Schema {
+                json_schema!({"type": "integer", "minimum": $least, "maximum": $most})
+            }
+        }
+    )*};
+}
+
+numbers!(Minutes 1 120, Percent 1 100);
+
+impl JsonSchema for Lint {
+    fn schema_name() -> Cow<'static, str> {
+        "Lint".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        let names: Vec<&str> = Self::names().collect();
+        json_schema!({"enum": names})
+    }
+}
+
+impl<T: JsonSchema> JsonSchema for Unique<T> {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        format!("ListOf{}", T::schema_name()).into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let item = generator.subschema_for::<T>();
+        json_schema!({"type": "array", "items": item, "uniqueItems": true})
+    }
+}
+
+impl JsonSchema for kmods::Kmods {
+    fn schema_name() -> Cow<'static, str> {
+        "Kmods".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        kmods::Written::json_schema(generator)
+    }
+}
+
+impl JsonSchema for boot::Boot {
+    fn schema_name() -> Cow<'static, str> {
+        "Boot".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let gate = generator.subschema_for::<boot::Gate>();
+        let whole = boot::Whole::json_schema(generator);
+        json_schema!({"anyOf": [gate, whole]})
+    }
+}
+
+#[cfg(test)]
+mod tests;
