@@ -2,7 +2,8 @@
 # What must hold inside the built image. Fed to `bash -s` in a container of it
 # that has no network, no capability and nothing to write to; the caller gives
 # KERNEL_VERSION, ZFS_VERSION, PACKAGES, ENABLE_UNITS, DISABLE_UNITS and
-# LINT_SKIPS in the environment, and HEALTH_MINUTES where the host judges itself.
+# LINT_SKIPS in the environment, HEALTH_MINUTES where the host judges itself, and
+# CONTENT: what `content` of image.yaml declares, as words KIND:VALUE.
 #
 # One line for each check, the fields separated by tabs:
 #
@@ -189,8 +190,135 @@ check_policy() {
     same policy.json object "${answer}"
 }
 
+declares() { # WORD
+    [[ " ${CONTENT-} " == *" $1 "* ]]
+}
+
+there() { # CHECK FILE
+    local found='no such file'
+    [[ ! -s $2 ]] || found='a file'
+    [[ ! -e $2 || -s $2 ]] || found='an empty file'
+    same "$1" 'a file' "${found}"
+}
+
+# What a repository's file says for one of its keys.
+setting() { # FILE KEY
+    answer=$(sed -n "s/^$2=//p" "$1" 2>/dev/null)
+}
+
+check_repository() { # NAME|URL
+    local name=${1%%|*} file=/etc/yum.repos.d/${1%%|*}.repo
+    setting "${file}" baseurl
+    same "repository:${name}" "${1#*|}" "${answer}"
+    setting "${file}" gpgcheck
+    same "repository-signed:${name}" 1 "${answer}"
+    there "repository-key:${name}" "/etc/pki/rpm-gpg/${name}"
+}
+
+selinux_store() {
+    store=$(sed -n 's/^[[:space:]]*store-root[[:space:]]*=[[:space:]]*//p' /etc/selinux/semanage.conf 2>/dev/null)
+    store=${store:-/var/lib/selinux}
+}
+
+check_selinux_module() { # NAME
+    local files=() found='not in the policy store'
+    selinux_store
+    expand "${store}/*/active/modules/*/$1/cil"
+    [[ ! -e ${files[0]-} ]] || found=installed
+    same "selinux-module:$1" installed "${found}"
+}
+
+check_file_context() { # PATTERN|TYPE
+    local line pattern kind found='no line of file_contexts'
+    local files=()
+    expand '/etc/selinux/*/contexts/files/file_contexts'
+    for line in "${files[@]}"; do
+        # The pattern, then perhaps a kind of file, then the context.
+        while read -r pattern kind answer; do
+            [[ ${pattern} == "${1%|*}" ]] || continue
+            found=${answer:-${kind}}
+        done <"${line}"
+    done
+    same "file-context:${1%|*}" "system_u:object_r:${1##*|}:s0" "${found}"
+}
+
+check_karg() { # ARGUMENT
+    local found='in none of its files' files=() file
+    expand '/usr/lib/bootc/kargs.d/*.toml'
+    for file in "${files[@]}"; do
+        [[ $(<"${file}") != *"\"$1\""* ]] || found=there
+    done
+    same "kernel-argument:$1" there "${found}"
+}
+
+# The program's own judgement, where the image has the program.
+check_sysusers() { # NAME
+    local file=/usr/lib/sysusers.d/$1
+    there "sysusers:$1" "${file}"
+    command -v systemd-sysusers >/dev/null || return 0
+    ask systemd-sysusers --dry-run "${file}" && answer=yes
+    same "sysusers-valid:$1" yes "${answer}"
+}
+
+check_tmpfiles() { # NAME
+    local file=/usr/lib/tmpfiles.d/$1
+    there "tmpfiles:$1" "${file}"
+    # Its dry run came with systemd 256.
+    command -v systemd-tmpfiles >/dev/null && [[ $(systemd-tmpfiles --help 2>/dev/null) == *--dry-run* ]] || return 0
+    ask systemd-tmpfiles --dry-run --create "${file}" && answer=yes
+    same "tmpfiles-valid:$1" yes "${answer}"
+}
+
+check_quadlets() { # NAME…
+    local generator name made found
+    for generator in /usr/lib/systemd/system-generators/podman-system-generator /usr/libexec/podman/quadlet; do
+        [[ -x ${generator} ]] || continue
+        if ask env QUADLET_UNIT_DIRS=/usr/share/containers/systemd "${generator}" --dryrun; then
+            made=${answer}
+            for name in "$@"; do
+                # What it makes of a file stands below the name of the unit.
+                found=taken
+                [[ ${name} != *.container || ${made} == *"---${name%.container}.service---"* ]] || found='no unit of it'
+                same "quadlet-valid:${name}" taken "${found}"
+            done
+        else
+            report FAIL quadlets-valid 'to be taken by podman' "${answer}"
+        fi
+        return 0
+    done
+    report ok quadlets-valid 'to be taken by podman' 'nobody asked: the image has no generator of podman'
+}
+
+check_content() {
+    local word value quadlets=()
+    for word in ${CONTENT-}; do
+        value=${word#*:}
+        case ${word%%:*} in
+            owned)
+                answer='a folder'
+                [[ -d ${value} ]] || answer='no folder'
+                [[ ! -L ${value} ]] || answer="a link to $(readlink "${value}")"
+                same "owned:${value}" 'a folder' "${answer}"
+                ;;
+            file) there "file:${value}" "${value}" ;;
+            repository) check_repository "${value}" ;;
+            module) check_selinux_module "${value}" ;;
+            context) check_file_context "${value}" ;;
+            karg) check_karg "${value}" ;;
+            sysusers) check_sysusers "${value}" ;;
+            tmpfiles) check_tmpfiles "${value}" ;;
+            quadlet)
+                there "quadlet:${value}" "/usr/share/containers/systemd/${value}"
+                quadlets+=("${value}")
+                ;;
+        esac
+    done
+    ((${#quadlets[@]} == 0)) || check_quadlets "${quadlets[@]}"
+}
+
 check_usr_local() {
     local files=() file found=()
+    declares owned:/usr/local && return 0
     # A link into /var on Fedora CoreOS: what an image ships there is never
     # updated on a host.
     expand '/usr/local/**'
@@ -224,6 +352,7 @@ main() {
     check_units
     check_health
     check_policy
+    check_content
     check_usr_local
     check_lint
     printf 'end\t%d checks, %d failed\n' "${checks}" "${failed}"

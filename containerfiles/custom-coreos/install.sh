@@ -1,15 +1,18 @@
 #!/usr/bin/env bash
 # Turns the Fedora CoreOS base into our image, inside the one RUN step of the
-# Containerfile. The argument is the mounted kmods stage: the RPMs as upstream
-# lays them out, and our own files under custom-coreos/.
+# Containerfile. The first argument is the mounted kmods stage: the RPMs as
+# upstream lays them out, and our own files under custom-coreos/. The second is
+# what `content` of image.yaml brings; CONTENT says what that is.
 #
 # Every section says what it expected and what it found when it stops.
 set -Eeuo pipefail
 shopt -s nullglob
 umask 022
 
-stage=${1:?usage: install.sh DIRECTORY-OF-THE-KMODS-STAGE}
-readonly stage
+usage='usage: install.sh DIRECTORY-OF-THE-KMODS-STAGE DIRECTORY-OF-THE-CONTENT'
+stage=${1:?${usage}}
+content=${2:?${usage}}
+readonly stage content
 readonly overlay=${stage}/custom-coreos/rootfs
 
 section='start'
@@ -68,6 +71,24 @@ for name in "${packages[@]}" "${conflicting[@]}"; do
 done
 for name in "${enable_units[@]}" "${disable_units[@]}"; do
     expect_match 'a unit name' "${name}" '[A-Za-z0-9:_][A-Za-z0-9:_.\\@-]*\.[a-z]+' 'NAME.TYPE'
+done
+
+# What content of image.yaml declares, each a word KIND:VALUE.
+declared=() owned=() repositories=() steps=() modules=() contexts=() kargs=()
+words declared "${CONTENT-}"
+for word in "${declared[@]}"; do
+    value=${word#*:}
+    case ${word%%:*} in
+        owned) owned+=("${value}") ;;
+        repository) repositories+=("${value}") ;;
+        step) steps+=("${value}") ;;
+        module) modules+=("${value}") ;;
+        context) contexts+=("${value}") ;;
+        karg) kargs+=("${value}") ;;
+        # Files that lie in the content where they go.
+        file | sysusers | tmpfiles | quadlet) ;;
+        *) fail "expected a kind of content, found \`${word}\`" ;;
+    esac
 done
 
 # Without a slash at its end, also where it is the root.
@@ -149,30 +170,87 @@ done
     fail "expected exactly one RPM named zfs-dracut, found ${#dracut_rpms[@]}: ${dracut_rpms[*]##*/}"
 printf '   %s\n' "${rpms[@]##*/}"
 
+# --- folders of the image ------------------------------------------------------
+
+# On Fedora CoreOS they lead into /var, which an update never touches.
+begin 'folders of the image'
+for folder_of_image in "${owned[@]}"; do
+    case ${folder_of_image} in
+        /usr/local | /opt) ;;
+        *) fail "expected /usr/local or /opt, found \`${folder_of_image}\`" ;;
+    esac
+    [[ ! -L ${folder_of_image} ]] || rm -- "${folder_of_image}"
+    mkdir -p --mode=0755 -- "${folder_of_image}"
+done
+
+is_owned() { # FOLDER
+    [[ " ${owned[*]} " == *" $1 "* ]]
+}
+
 # --- overlay -----------------------------------------------------------------
 
-# Before the packages, because it brings their repository; and by hand, not by
-# COPY, which would give /etc and /usr the modes of somebody's checkout (a umask
-# of 077 makes an image that nobody but root can use) and which may replace a
-# symbolic link such as /usr/local by a directory.
+# Files are laid by hand, not by COPY, which would give /etc and /usr the modes of
+# somebody's checkout (a umask of 077 makes an image that nobody but root can use)
+# and which may replace a symbolic link such as /usr/local by a directory. What
+# other images and stages bring keeps its modes.
+lay() { # FOLDER checkout|image
+    local file path parent mode
+    while IFS= read -r -d '' file; do
+        path=/${file#"$1"/}
+        case ${path} in
+            /usr/local/*) is_owned /usr/local || lost "${path}" ;;
+            /opt/*) is_owned /opt || lost "${path}" ;;
+            /var/* | /home/* | /root/* | /mnt/* | /media/* | /srv/* | /run/* | /tmp/*) lost "${path}" ;;
+        esac
+        parent=${path%/*}
+        mkdir -p -- "${parent:-/}"
+        if [[ -L ${file} ]]; then
+            cp --no-dereference --remove-destination -- "${file}" "${path}"
+        elif [[ $2 == image ]]; then
+            cp --preserve=mode --remove-destination -- "${file}" "${path}"
+        else
+            mode=0644
+            [[ ! -x ${file} ]] || mode=0755
+            install -D --mode="${mode}" -- "${file}" "${path}"
+        fi
+    done < <(find "$1" -mindepth 1 ! -type d -print0)
+}
+
+lost() { # PATH
+    fail "expected only files that an update of the host replaces, found $1"
+}
+
+# Before the packages, because it brings their repository.
 begin 'overlay'
-while IFS= read -r -d '' file; do
-    path=/${file#"${overlay}"/}
-    case ${path} in
-        # On Fedora CoreOS these lead into /var, which an update never touches.
-        /usr/local/* | /opt/* | /var/* | /home/* | /root/*)
-            fail "expected only files that an update of the host replaces, found rootfs${path}"
-            ;;
-    esac
-    if [[ -L ${file} ]]; then
-        mkdir -p -- "${path%/*}"
-        cp --no-dereference -- "${file}" "${path}"
-    else
-        mode=0644
-        [[ ! -x ${file} ]] || mode=0755
-        install -D --mode="${mode}" -- "${file}" "${path}"
-    fi
-done < <(find "${overlay}" -mindepth 1 ! -type d -print0)
+lay "${overlay}" checkout
+
+begin 'repositories'
+for word in "${repositories[@]}"; do
+    name=${word%%|*}
+    key=/etc/pki/rpm-gpg/${name}
+    install -D --mode=0644 -- "${content}/keys/${name}" "${key}"
+    mkdir -p /etc/yum.repos.d
+    printf '[%s]\nname=%s\nbaseurl=%s\nenabled=1\ngpgcheck=1\ngpgkey=file://%s\n' \
+        "${name}" "${name}" "${word#*|}" "${key}" >"/etc/yum.repos.d/${name}.repo"
+    chmod 0644 "/etc/yum.repos.d/${name}.repo"
+    rpm --import "${key}" || fail "expected an OpenPGP key of the repository ${name}, found that rpm does not take it"
+done
+
+# --- steps -------------------------------------------------------------------
+
+run_steps() { # POINT
+    local word name
+    for word in "${steps[@]}"; do
+        [[ ${word%%|*} == "$1" ]] || continue
+        name=${word#*|}
+        begin "step ${name#*-}"
+        # A script of its own: what it sets or leaves does not reach this one.
+        (cd / && bash -euo pipefail "${content}/steps/${name}") ||
+            fail "expected it to succeed, found exit status $?"
+    done
+}
+
+run_steps before-packages
 
 # --- packages ----------------------------------------------------------------
 
@@ -216,11 +294,60 @@ if ((${#present[@]})); then
         fail "expected nothing to need ${present[*]} any more, found: ${missing}"
 fi
 
-# Changes of the SELinux policy (`semodule`, `semanage`) belong exactly here:
-# after the RPMs whose scriptlets write to the policy store, and in the same
-# layer. In a later layer the store lies on the lower side of an overlay, its
-# directories cannot be renamed (EXDEV), and libsemanage fails. Copy the store
-# up first in any case: `cp -a`, `rm -r`, `mv`. None is needed today.
+# --- content -------------------------------------------------------------------
+
+# After the packages, so that none of them replaces a file of it.
+if ((${#declared[@]})) || [[ -d ${content}/files || -d ${content}/out ]]; then
+    begin 'content'
+    [[ ! -d ${content}/out ]] || lay "${content}/out" image
+    # Last, so that a person's own file is the one that counts.
+    [[ ! -d ${content}/files ]] || lay "${content}/files" checkout
+fi
+
+# --- SELinux -------------------------------------------------------------------
+
+# Here and nowhere else: after the RPMs whose scriptlets write to the policy store,
+# and in the same layer. In a later layer the store lies on the lower side of an
+# overlay, its directories cannot be renamed (EXDEV), and libsemanage fails; so the
+# store of the base is copied up first.
+if ((${#modules[@]} + ${#contexts[@]})); then
+    begin 'SELinux'
+    command -v semodule >/dev/null || fail 'expected semodule in the base image, found none'
+    store=/var/lib/selinux
+    if [[ -r /etc/selinux/semanage.conf ]]; then
+        found=$(sed -n 's/^[[:space:]]*store-root[[:space:]]*=[[:space:]]*//p' /etc/selinux/semanage.conf)
+        store=${found:-${store}}
+    fi
+    [[ -d ${store} ]] || fail "expected the policy store in ${store}, found no such folder"
+    copy=${store}.custom-coreos
+    rm --recursive --force -- "${copy}"
+    cp --archive -- "${store}" "${copy}"
+    rm --recursive -- "${store}"
+    mv -- "${copy}" "${store}"
+    files=()
+    for name in "${modules[@]}"; do
+        files+=("${content}/selinux/${name}.cil")
+    done
+    if ((${#contexts[@]})); then
+        # CIL has a statement for what `semanage fcontext` does, and Fedora CoreOS
+        # has no semanage.
+        work=$(mktemp --directory)
+        generated=${work}/custom-coreos-contexts.cil
+        for word in "${contexts[@]}"; do
+            printf '(filecon "%s" any (system_u object_r %s ((s0) (s0))))\n' "${word%|*}" "${word##*|}"
+        done >"${generated}"
+        files+=("${generated}")
+    fi
+    # One transaction: all of them or none. `-N`: no policy is loaded here.
+    arguments=()
+    for file in "${files[@]}"; do
+        arguments+=(--install "${file}")
+    done
+    semodule --noreload "${arguments[@]}"
+    [[ -z ${work-} ]] || rm --recursive -- "${work}"
+fi
+
+run_steps after-packages
 
 # --- kernel modules ------------------------------------------------------------
 
@@ -230,6 +357,24 @@ kernel_guard
 depmod -a "${KERNEL_VERSION}"
 grep --quiet --extended-regexp '(^|/)zfs\.ko(\.[a-z0-9]+)?:' "/usr/lib/modules/${KERNEL_VERSION}/modules.dep" ||
     fail 'expected depmod to find zfs.ko, found no line for it in modules.dep'
+
+# --- kernel arguments ------------------------------------------------------------
+
+# Source: bootc, "Kernel arguments": TOML files with a list `kargs`.
+if ((${#kargs[@]})); then
+    begin 'kernel arguments'
+    mkdir -p /usr/lib/bootc/kargs.d
+    {
+        printf 'kargs = ['
+        separator=''
+        for word in "${kargs[@]}"; do
+            printf '%s"%s"' "${separator}" "${word}"
+            separator=', '
+        done
+        printf ']\n'
+    } >/usr/lib/bootc/kargs.d/30-custom-coreos.toml
+    chmod 0644 /usr/lib/bootc/kargs.d/30-custom-coreos.toml
+fi
 
 # --- health --------------------------------------------------------------------
 
@@ -286,6 +431,8 @@ mkdir -p -- "${preset_file%/*}"
     done
 } >"${preset_file}"
 chmod 0644 "${preset_file}"
+
+run_steps last
 
 # --- caches --------------------------------------------------------------------
 

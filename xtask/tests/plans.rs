@@ -322,8 +322,9 @@ fn no_plan_pulls_by_tag() {
             }
         }
     }
-    // Base and kmods are fetched and built on; each plan pulls what it publishes.
-    assert_eq!(images, 6);
+    // Base and kmods are fetched and built on, the kmods in the place of content, too;
+    // each plan pulls what it publishes.
+    assert_eq!(images, 7);
 }
 
 #[test]

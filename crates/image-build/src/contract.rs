@@ -59,6 +59,27 @@ pub fn parse(text: &str) -> Result<Vec<Check>, Error> {
     }
 }
 
+/// The check that a script of `content.checks` made: its exit status, and the last line
+/// that it printed.
+pub fn own(name: &str, passed: bool, code: Option<i32>, output: &str) -> Check {
+    let last = output.lines().rev().find(|line| !line.trim().is_empty());
+    let status = match code {
+        Some(code) => format!("exit status {code}"),
+        None => "a signal".to_owned(),
+    };
+    let found = match (last, passed) {
+        (Some(line), true) => host::one_line(line),
+        (Some(line), false) => format!("{status}: {}", host::one_line(line)),
+        (None, _) => status,
+    };
+    Check {
+        ok: passed,
+        name: name.to_owned(),
+        expected: "exit status 0".to_owned(),
+        found,
+    }
+}
+
 /// The checks as rows, the failed ones marked.
 pub fn rows(checks: &[Check]) -> Vec<Vec<String>> {
     let mut rows = vec![

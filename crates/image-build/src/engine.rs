@@ -4,7 +4,7 @@
 mod trouble;
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use host::process::Invocation;
 use registry_compat::ImageRef;
@@ -140,6 +140,69 @@ impl Engine {
         options.extend(passed.iter().map(String::as_str));
         let more = ["--read-only", "--volume=/var/tmp"];
         self.contained(image, name, variables, &options, &more)
+    }
+
+    /// Runs a script of the checkout, which checks an image, as [`Self::contract`] runs
+    /// ours. Under `buildah` in the container that it has made.
+    pub fn own_check(
+        self,
+        image: &str,
+        path: &str,
+        variables: &[(&str, String)],
+    ) -> Option<Invocation> {
+        let call = self.script(image, "", variables).pop()?;
+        Some(Invocation {
+            stdin: Some(PathBuf::from(path)),
+            ..call
+        })
+    }
+
+    /// Builds a folder of the checkout as an image that a later build uses. Its layers
+    /// stay in the engine's cache.
+    pub fn build_part(self, name: &ImageRef, containerfile: &str, context: &str) -> Invocation {
+        let mut args = vec!["build".to_owned(), format!("--file={containerfile}")];
+        args.push(format!("--tag={name}"));
+        match self {
+            Self::Podman | Self::Buildah => args.push("--pull=never".to_owned()),
+            Self::Docker => args.extend(["--provenance=false".into(), "--load".into()]),
+        }
+        args.push(context.to_owned());
+        self.call(args)
+    }
+
+    /// Writes an image to a file.
+    pub fn save(self, image: &str, file: &Path) -> Invocation {
+        let file = file.display();
+        match self {
+            Self::Podman => self.call([
+                "save".to_owned(),
+                "--format=oci-archive".to_owned(),
+                format!("--output={file}"),
+                image.to_owned(),
+            ]),
+            Self::Buildah => self.call([
+                "push".to_owned(),
+                image.to_owned(),
+                format!("oci-archive:{file}:{image}"),
+            ]),
+            Self::Docker => self.call([
+                "save".to_owned(),
+                format!("--output={file}"),
+                image.to_owned(),
+            ]),
+        }
+    }
+
+    /// Reads an image from such a file.
+    pub fn load(self, file: &Path) -> Invocation {
+        match self {
+            Self::Podman | Self::Docker => {
+                self.call(["load".to_owned(), format!("--input={}", file.display())])
+            }
+            Self::Buildah => {
+                self.call(["pull".to_owned(), format!("oci-archive:{}", file.display())])
+            }
+        }
     }
 
     fn contained(

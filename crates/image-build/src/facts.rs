@@ -1,6 +1,8 @@
 //! Facts: what was read from outside, as plain data. They can be saved and replayed;
 //! every decision is made from them alone.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use registry_compat::{Answer, Digest, ImageRef, KmodTag};
 use remote::Inspected;
@@ -51,6 +53,12 @@ pub struct Local {
     pub containerfiles: Digest,
     /// Digest over the Ignition sources.
     pub ignition: Digest,
+    /// Digest over each file or folder that `content` of `image.yaml` names.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub files: BTreeMap<String, Digest>,
+    /// The images that each stage of `content` builds on, by digest.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub stage_images: BTreeMap<String, Vec<ImageRef>>,
     /// The program that builds.
     pub engine: Engine,
     /// Its version, as it says it.

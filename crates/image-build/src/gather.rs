@@ -174,6 +174,8 @@ impl<'a> World<'a> {
             commit: commit(&sh),
             containerfiles: Digest::of(&folder(crate::engine::CONTEXT)?),
             ignition: Digest::of(&folder(self.config.ignition.sources.as_str())?),
+            files: tree::digests(&self.env.root, &self.config.content)?,
+            stage_images: tree::stage_images(&self.env.root, &self.config.content)?,
             engine,
             engine_version: version(&sh, engine),
             destination: home.image,

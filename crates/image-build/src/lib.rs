@@ -14,6 +14,7 @@
 
 pub mod cache;
 pub mod containerfile_lint;
+pub mod content;
 pub mod contract;
 pub mod decision;
 pub mod engine;

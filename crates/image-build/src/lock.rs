@@ -2,7 +2,9 @@
 //! CI's `resolve` writes and `build` consumes, and what a laptop's `build`
 //! makes for itself on the way.
 
-use image_config::{Config, Folder, Heal, LintSkip, Packages, Reason, Units, root};
+use std::collections::BTreeMap;
+
+use image_config::{Config, Content, Folder, Heal, LintSkip, Packages, Reason, Units, root};
 use jiff::Timestamp;
 use jiff::civil::Date;
 use registry_compat::{Digest, ImageRef};
@@ -28,13 +30,17 @@ pub struct Lock {
     pub zfs: ZfsVersion,
     /// One entry for each architecture of `image.yaml`, in its order.
     pub targets: Vec<Target>,
-    /// Every other image that the Containerfile builds on, by digest. There is none; a
-    /// test checks that.
+    /// Every other image that the content is made of, by digest.
     pub other_images: Vec<ImageRef>,
     /// Digest over the files of `containerfiles/custom-coreos`.
     pub containerfiles: Digest,
     /// Digest over the files of the Ignition sources' folder.
     pub ignition: Digest,
+    /// Digest over each file or folder that `content` of `image.yaml` names. Not written
+    /// if there is none, so that the lock is the same as those from before this setting
+    /// existed.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub files: BTreeMap<String, Digest>,
     /// The parts of `image.yaml` that change the image.
     pub policy: Policy,
     /// Why these inputs were chosen. Not part of the fingerprint.
@@ -110,6 +116,9 @@ pub struct Policy {
     /// not, so that the lock is the same as those from before this setting existed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub heal: Option<Heal>,
+    /// What the image has beside packages and units; not written if there is none.
+    #[serde(default, skip_serializing_if = "Content::is_empty")]
+    pub content: Content,
 }
 
 /// Why these inputs and no newer ones.
@@ -179,6 +188,7 @@ impl Policy {
             units: config.units_of_image(),
             lint_skips: config.lint_skips.clone(),
             heal: config.heal,
+            content: config.content.clone(),
         }
     }
 }
@@ -194,6 +204,16 @@ impl Lock {
     /// The base image of an architecture by digest.
     pub fn base_pinned(&self, target: &Target) -> ImageRef {
         self.base.image.repository().at(target.base.clone())
+    }
+
+    /// The images of [`Self::other_images`] as they are fetched: by digest, without the
+    /// tag.
+    pub fn others_pinned(&self) -> Vec<ImageRef> {
+        let pinned = |image: &ImageRef| match image.digest() {
+            Some(digest) => image.repository().at(digest.clone()),
+            None => image.clone(),
+        };
+        self.other_images.iter().map(pinned).collect()
     }
 
     /// The entry of an architecture.
@@ -286,6 +306,7 @@ impl Lock {
             other_images,
             containerfiles,
             ignition,
+            files,
             policy,
             judgement: _,
             tools: _,
@@ -302,7 +323,12 @@ impl Lock {
             ignition,
             policy,
         );
-        let text = serde_json::to_string(&inputs).map_err(|e| Error::Usage(e.to_string()))?;
+        let wrong = |e: serde_json::Error| Error::Usage(e.to_string());
+        let mut text = serde_json::to_string(&inputs).map_err(wrong)?;
+        // Without any, the fingerprint is that of a lock from before they existed.
+        if !files.is_empty() {
+            text.push_str(&serde_json::to_string(files).map_err(wrong)?);
+        }
         Ok(Digest::of(text.as_bytes()))
     }
 }

@@ -12,6 +12,7 @@ use version_discovery::{
     newest_in_series,
 };
 
+use crate::content;
 use crate::error::Error;
 use crate::facts::{KmodsImage, Local, Upstream};
 use crate::kmods_labels::{KERNEL_LABEL, LINUX_LABEL, ZFS_LABEL};
@@ -81,9 +82,10 @@ pub fn resolve(
         },
         zfs: pick.zfs,
         targets: targets(config, upstream, pick)?,
-        other_images: Vec::new(),
+        other_images: content::images(&config.content, &local.stage_images),
         containerfiles: local.containerfiles.clone(),
         ignition: local.ignition.clone(),
+        files: local.files.clone(),
         policy: Policy::of(config),
         judgement: judgement(config, choice, pick, held),
         tools: Tools {

@@ -105,6 +105,8 @@ pub fn facts() -> (Config, Upstream, Local) {
         commit: Some("0123456789abcdef0123456789abcdef01234567".to_owned()),
         containerfiles: digest("containerfiles"),
         ignition: digest("ignition"),
+        files: BTreeMap::new(),
+        stage_images: BTreeMap::new(),
         engine: Engine::Podman,
         engine_version: Some("5.2.0".to_owned()),
         destination: repository.tagged(config.image.candidate.clone()),

@@ -7,6 +7,7 @@ use image_build::lock::{Lock, Target};
 use image_config::Config;
 use registry_compat::ImageRef;
 
+use crate::content_steps::ContentSteps;
 use crate::contract_step::{Held, arguments, contract, hold, labels};
 use crate::effect::Effect;
 use crate::error::Error;
@@ -20,6 +21,7 @@ use crate::step::{Step, Steps};
 pub struct BuildSteps {
     inputs: Step,
     fetch: Step,
+    content: ContentSteps,
     build: Step,
     contract: Step,
 }
@@ -44,14 +46,16 @@ impl BuildSteps {
     ) -> Result<Self, Error> {
         let target = lock.target(local.arch)?;
         same_files(lock, local)?;
+        let content = ContentSteps::new(local.engine, lock, target, config.image.name.as_str())?;
         let build = local.engine.build(
             name,
-            &arguments(lock, target),
+            &arguments(lock, target, content.image()),
             &labels(lock, target, local)?,
         );
         Ok(Self {
             inputs: inputs(config, lock, target)?,
             fetch: fetch(local.engine, lock, target),
+            content,
             build: Step::new("build", [Effect::Run(build)]),
             contract: contract(local.engine, &name.to_string(), target, lock),
         })
@@ -63,23 +67,30 @@ impl BuildSteps {
     /// The first step or check that fails.
     pub(crate) fn perform(&self, run: &Run<'_>) -> Result<Built, Error> {
         input_signatures::look(run, &self.inputs)?;
-        for step in [&self.fetch, &self.build] {
-            run.step(step, None, |effect| Err(misplaced(step.name, effect)))?;
-        }
+        let programs =
+            |step: &Step| run.step(step, None, |effect| Err(misplaced(step.name, effect)));
+        programs(&self.fetch)?;
+        self.content.perform(run)?;
+        let built = programs(&self.build);
+        run.clean_up(self.content.at_end(), None, built)?;
         Ok(Built(hold(run, &self.contract, None)?))
     }
 }
 
 impl Steps for BuildSteps {
     fn steps(&self) -> Vec<&Step> {
-        vec![&self.inputs, &self.fetch, &self.build, &self.contract]
+        let before = [&self.inputs, &self.fetch];
+        let after = [&self.build, &self.contract];
+        let content = self.content.steps();
+        before.into_iter().chain(content).chain(after).collect()
     }
 }
 
 /// The step that fetches the images that the build uses. It is separate because a
 /// failed transfer can be tried again, and a build cannot.
 fn fetch(engine: Engine, lock: &Lock, target: &Target) -> Step {
-    let images = [lock.base_pinned(target), target.kmods_pinned()];
+    let mut images = vec![lock.base_pinned(target), target.kmods_pinned()];
+    images.extend(lock.others_pinned());
     let pull = |image: &ImageRef| Effect::Transfer(engine.pull(&image.to_string(), false));
     Step::new("fetch", images.iter().map(pull))
 }
@@ -90,6 +101,12 @@ fn fetch(engine: Engine, lock: &Lock, target: &Target) -> Step {
 /// # Errors
 /// [`Error::Refused`] if the lock was made from other files.
 pub fn same_files(lock: &Lock, local: &Local) -> Result<(), Error> {
+    if let Some(path) = changed(lock, local) {
+        return Err(Error::Refused(format!(
+            "the lock was made from {path} in another state; check out the commit it was made \
+             from, or resolve again"
+        )));
+    }
     if lock.containerfiles == local.containerfiles {
         return Ok(());
     }
@@ -100,4 +117,11 @@ pub fn same_files(lock: &Lock, local: &Local) -> Result<(), Error> {
         lock.containerfiles.short(),
         local.containerfiles.short()
     )))
+}
+
+/// A file or folder of the content that the lock knows in another state.
+fn changed<'a>(lock: &'a Lock, local: &'a Local) -> Option<&'a String> {
+    let names = lock.files.keys().chain(local.files.keys());
+    let mut names = names.filter(|name| lock.files.get(*name) != local.files.get(*name));
+    names.next()
 }

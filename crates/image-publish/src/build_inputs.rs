@@ -178,10 +178,12 @@ pub fn still_there(
     seen: Option<Timestamp>,
 ) -> Result<(), Error> {
     let target = lock.target(arch)?;
-    let images = [
+    let mut images = vec![
         ("base image", lock.base_pinned(target)),
         ("kmods image", target.kmods_pinned()),
     ];
+    let others = lock.others_pinned().into_iter();
+    images.extend(others.map(|image| ("image that files come from", image)));
     for (what, image) in images {
         if world.registries()?.digest(&image) == Answer::Absent {
             let image = Box::new(image);

@@ -2,9 +2,10 @@
 
 use host::process;
 use host::process::Capture;
+use image_build::content::shown;
 use image_build::engine::{Engine, in_run};
 use image_build::gather::World;
-use image_build::lock::LOCK_LABEL;
+use image_build::lock::{LOCK_LABEL, Lock};
 use image_layers::download::{Download, download};
 use image_layers::image::Manifest;
 use registry_compat::{Answer, ImageRef};
@@ -31,6 +32,10 @@ pub struct Changes {
     pub labels: Vec<Change>,
     /// What a host that runs the one image fetches for the other.
     pub download: Download,
+    /// What `content` of `image.yaml` declares: files and folders by digest, other
+    /// images, kernel arguments, and so on. Not written if nothing of it changed.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub content: Vec<Change>,
 }
 
 /// Compares two images.
@@ -75,6 +80,7 @@ impl Changes {
             packages: sbom::changes(had, has),
             labels: sbom::changes(&labels(&before.1), &labels(&after.1)),
             download,
+            content: sbom::changes(&content(&before.1), &content(&after.1)),
         }
     }
 
@@ -103,7 +109,11 @@ impl Changes {
             "### Changes\n\nFrom `{}` to `{}`.\n",
             self.before, self.after
         );
-        for (title, list) in [("Package", &self.packages), ("Label", &self.labels)] {
+        for (title, list) in [
+            ("Package", &self.packages),
+            ("Label", &self.labels),
+            ("Content", &self.content),
+        ] {
             if list.is_empty() {
                 continue;
             }
@@ -117,7 +127,7 @@ impl Changes {
                 text.push_str(&format!("| {} |\n", cells.join(" | ")));
             }
         }
-        if self.packages.is_empty() && self.labels.is_empty() {
+        if self.packages.is_empty() && self.labels.is_empty() && self.content.is_empty() {
             text.push_str("\nNo package and no label changed.\n");
         }
         text.push_str(&format!("\nFor this update, {}.\n", self.cost()));
@@ -231,6 +241,18 @@ fn labels(image: &Inspected) -> Packages {
         // own.
         .filter(|(key, _)| *key != LOCK_LABEL)
         .map(|(key, value)| (host::one_line(key), [host::one_line(value)].into()))
+        .collect()
+}
+
+/// What the lock of an image says of its content. None where it has no lock that this
+/// program reads: an image of others, or one of an older program.
+fn content(image: &Inspected) -> Packages {
+    let lock = image.labels.get(LOCK_LABEL);
+    let lock = lock.and_then(|text| Lock::parse(text, LOCK_LABEL).ok());
+    let shown = lock.map(|lock| shown(&lock)).unwrap_or_default();
+    shown
+        .iter()
+        .map(|(name, value)| (host::one_line(name), [host::one_line(value)].into()))
         .collect()
 }
 

@@ -4,6 +4,7 @@
 use std::fmt;
 
 use host::process::Capture;
+use image_build::content;
 use image_build::contract;
 use image_build::contract::Check;
 use image_build::engine::Engine;
@@ -25,9 +26,15 @@ pub(crate) struct Held(());
 
 /// The step that runs the contract script in an image.
 pub fn contract(engine: Engine, image: &str, target: &Target, lock: &Lock) -> Step {
-    let mut calls = engine.contract(image, &variables(lock, target));
+    let variables = variables(lock, target);
+    let mut calls = engine.contract(image, &variables);
     let report = calls.pop().map(Effect::Contract);
-    let effects = calls.into_iter().map(Effect::Run).chain(report);
+    let own = content::checks(&lock.policy.content).filter_map(|(name, path)| {
+        let call = engine.own_check(image, path, &variables)?;
+        Some(Effect::OwnCheck { name, call })
+    });
+    // The contract comes last: it judges all checks together.
+    let effects = calls.into_iter().map(Effect::Run).chain(own).chain(report);
     Step::new("contract", effects).cleaned(engine.contract_cleanup())
 }
 
@@ -45,12 +52,21 @@ pub fn try_contract(
     pushed: Option<&Digest>,
     checks: &mut Vec<Check>,
 ) -> Result<(), Error> {
+    let mut own = Vec::new();
     run.step(step, pushed, |effect| {
-        let Effect::Contract(call) = effect else {
-            return Err(misplaced(step.name, effect));
+        let call = match effect {
+            Effect::Contract(call) => call,
+            Effect::OwnCheck { name, call } => {
+                let done = run.output(call, pushed, Capture::StdoutAnyStatus)?;
+                own.push(contract::own(name, done.success, done.code, &done.stdout));
+                return Ok(());
+            }
+            other => return Err(misplaced(step.name, other)),
         };
         let done = run.output(call, pushed, Capture::StdoutAnyStatus)?;
         *checks = contract::parse(&done.stdout)?;
+        let failed_itself = !done.success && contract::failures(checks).is_none();
+        checks.append(&mut own);
         if run.prints() {
             for line in host::report::columns(&contract::rows(checks)) {
                 run.report.note(&line);
@@ -59,7 +75,7 @@ pub fn try_contract(
         if let Some(failures) = contract::failures(checks) {
             return Err(failed("contract", failures));
         }
-        if !done.success {
+        if failed_itself {
             return Err(failed(
                 "contract",
                 "every check holds, but its exit status is not 0",
@@ -82,12 +98,21 @@ fn lint_skips(skips: &[LintSkip]) -> String {
 }
 
 /// The build arguments: exactly the `ARG`s of the Containerfile; a test checks that.
-pub fn arguments(lock: &Lock, target: &Target) -> Vec<(&'static str, String)> {
+/// Without `content` the image of the kmods stands in its place, which has none.
+pub fn arguments(
+    lock: &Lock,
+    target: &Target,
+    content: Option<String>,
+) -> Vec<(&'static str, String)> {
     let Policy { packages, .. } = &lock.policy;
     let mut all = vec![
         ("KMODS_IMAGE", target.kmods_pinned().to_string()),
         ("BASE_IMAGE", lock.base_pinned(target).to_string()),
         ("KMODS_PATH", target.kmods_path.to_string()),
+        (
+            "CONTENT_IMAGE",
+            content.unwrap_or_else(|| target.kmods_pinned().to_string()),
+        ),
     ];
     all.extend(variables(lock, target));
     all.push(("CONFLICTING_PACKAGES", words(&packages.remove)));
@@ -106,6 +131,7 @@ fn variables(lock: &Lock, target: &Target) -> Vec<(&'static str, String)> {
         units,
         lint_skips: skips,
         heal,
+        content,
         ..
     } = &lock.policy;
     vec![
@@ -119,6 +145,7 @@ fn variables(lock: &Lock, target: &Target) -> Vec<(&'static str, String)> {
             "HEALTH_MINUTES",
             heal.map_or_else(String::new, |heal| heal.minutes.to_string()),
         ),
+        ("CONTENT", content::words(content).join(" ")),
     ]
 }
 

@@ -10,6 +10,7 @@ mod text;
 use std::path::PathBuf;
 
 use host::process::Invocation;
+use image_build::content::Stage;
 use image_build::engine::Engine;
 use image_config::{BaseSignature, Reason, SecretSource};
 use machine::boot::questions::Promises;
@@ -39,6 +40,30 @@ pub enum Effect {
     Transfer(Invocation),
     /// Run a program whose standard output is a contract's report.
     Contract(Invocation),
+    /// Run a script of `image.yaml` that checks the image; its exit status is the
+    /// answer.
+    OwnCheck {
+        /// The check's name.
+        name: String,
+        /// Runs it.
+        call: Invocation,
+    },
+    /// Build a stage of `content`, unless the same inputs were built before.
+    Stage {
+        /// The stage.
+        stage: Stage,
+        /// Builds it.
+        build: Invocation,
+        /// The engine whose storage has it then.
+        engine: Engine,
+    },
+    /// Write a file of the checkout's `target`.
+    Write {
+        /// Where.
+        path: PathBuf,
+        /// What.
+        text: String,
+    },
     /// Run a program that removes something that is no longer needed. A failure is only
     /// a warning, because the steps before it succeeded.
     Remove(Invocation),

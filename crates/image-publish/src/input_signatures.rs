@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use host::process;
 use host::process::{Capture, Invocation};
+use image_build::content::trusted_by;
 use image_build::lock::{Lock, Target};
 use image_config::{Base, BaseSignature, Config, Fingerprint, Keyring, Unverified};
 use registry_compat::ImageRef;
@@ -41,6 +42,15 @@ pub fn inputs(config: &Config, lock: &Lock, target: &Target) -> Result<Step, Err
             reason: "no `key` of this kmods source in image.yaml".to_owned(),
         },
     });
+    for (named, image) in lock.other_images.iter().zip(lock.others_pinned()) {
+        effects.push(match trusted_by(&lock.policy.content, named) {
+            Ok(key) => Effect::InputSigned {
+                image,
+                key: PathBuf::from(key),
+            },
+            Err(reason) => Effect::DigestOnly { image, reason },
+        });
+    }
     if config.inputs.unverified == Unverified::Refuse {
         let bare = |effect: &&Effect| matches!(effect, Effect::DigestOnly { .. });
         let bare: Vec<String> = effects

@@ -21,6 +21,7 @@ mod candidate;
 pub mod changes;
 mod checks;
 mod content;
+mod content_steps;
 mod contract_step;
 mod durations;
 mod effect;

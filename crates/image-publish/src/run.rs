@@ -96,6 +96,11 @@ impl<'a> Run<'a> {
         self.sh.current_dir()
     }
 
+    /// Where results of earlier runs are kept, if this machine has such a place.
+    pub(crate) fn cache_dir(&self) -> Option<&Path> {
+        self.env?.cache_dir.as_deref()
+    }
+
     /// Whether effects and checks are printed.
     pub(crate) fn prints(&self) -> bool {
         !self.quiet
@@ -127,6 +132,12 @@ impl<'a> Run<'a> {
         let mut show = |line: &str| self.report.foreign(line);
         let call = self.filled(call, pushed);
         Ok(process::run(&self.sh, &call, capture, &mut show)?)
+    }
+
+    /// Whether a program succeeds. Nothing that it says is shown: "no" is an answer.
+    pub(crate) fn asks(&self, call: &Invocation) -> Result<bool, Error> {
+        let done = process::run(&self.sh, call, Capture::StdoutAnyStatus, &mut |_| {})?;
+        Ok(done.success)
     }
 
     /// Runs a program that transfers over the network, and repeats it after a temporary

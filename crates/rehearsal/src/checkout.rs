@@ -112,6 +112,15 @@ pub fn make(world: &World<'_>, sh: &xshell::Shell, scratch: &Path) -> Result<(),
     for folder in ["containerfiles", sources] {
         tree(&root.join(folder), &copy.join(folder))?;
     }
+    for (_, name) in world.config.content.sources() {
+        let (from, to) = (root.join(&name), copy.join(&name));
+        if from.is_dir() {
+            tree(&from, &to)?;
+        } else {
+            let text = std::fs::read(&from).map_err(host::Error::read(&from))?;
+            write(&to, &text)?;
+        }
+    }
     let config = Config {
         signing: signing(None),
         ..world.config.clone()

@@ -239,20 +239,34 @@ impl Stage<'_> {
         Ok((code, said))
     }
 
+    /// Leads what is played to the stand-ins' registry: whole hosts, so that nothing is
+    /// asked upstream. Only where `content` takes images, those come from where the
+    /// person's own configuration finds them: nobody could play what is compiled.
     fn registries_conf(&self, registry: &str) -> Result<String, Error> {
         let config = self.world.config;
         let repository = config.repository()?;
-        let mut hosts = vec![config.base.image.registry(), repository.registry()];
-        hosts.extend(config.kmods.iter().map(|source| source.image.registry()));
-        hosts.sort_unstable();
-        hosts.dedup();
-        let entry = |host: &&str| {
+        let kmods = config.kmods.iter().map(|source| &source.image);
+        let played = [&config.base.image, &repository].into_iter().chain(kmods);
+        let whole = config.content.copy.is_empty() && config.content.stages.is_empty();
+        let mut names: Vec<String> = played
+            .map(|image| match whole {
+                true => image.registry().to_owned(),
+                false => image.to_string(),
+            })
+            .collect();
+        names.sort_unstable();
+        names.dedup();
+        let entry = |name: &String| {
             format!(
-                "[[registry]]\nprefix = \"{host}\"\nlocation = \"{registry}/{host}\"\ninsecure = true\n\n"
+                "[[registry]]\nprefix = \"{name}\"\nlocation = \"{registry}/{name}\"\ninsecure = true\n\n"
             )
         };
+        let own = match (&self.world.env.registries_conf, whole) {
+            (Some(path), false) => image_build::inputs::read(path)? + "\n",
+            _ => String::new(),
+        };
         let local = format!("[[registry]]\nlocation = \"{registry}\"\ninsecure = true\n");
-        Ok(hosts.iter().map(entry).collect::<String>() + &local)
+        Ok(own + &names.iter().map(entry).collect::<String>() + &local)
     }
 
     /// What the first published tag names now.

@@ -21,7 +21,11 @@ pub fn run(world: &World<'_>, args: &DiffArgs) -> Result<Done, Error> {
         }
     } else {
         let mut rows = vec![["", "NAME", "BEFORE", "AFTER"].map(str::to_owned).to_vec()];
-        for (kind, list) in [("package", &changes.packages), ("label", &changes.labels)] {
+        for (kind, list) in [
+            ("package", &changes.packages),
+            ("label", &changes.labels),
+            ("content", &changes.content),
+        ] {
             rows.extend(list.iter().map(|change| row(kind, change)));
         }
         if rows.len() == 1 {

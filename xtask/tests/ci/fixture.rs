@@ -158,6 +158,9 @@ impl Fixture {
                 stream: "stable".to_owned(),
                 skopeo,
                 bootable: None,
+                packages: Vec::new(),
+                units: Vec::new(),
+                selinux: false,
                 wrong_kernel: format!("7.1.3-200.fc44.{arch}"),
             },
         )

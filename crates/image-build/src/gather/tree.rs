@@ -1,6 +1,10 @@
 //! The files of a folder as bytes to digest.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+
+use image_config::{Content, images_of};
+use registry_compat::{Digest, ImageRef};
 
 use crate::error::Error;
 
@@ -37,6 +41,45 @@ pub fn tree(folder: &Path) -> Result<Vec<u8>, Error> {
         bytes.extend(content);
     }
     Ok(bytes)
+}
+
+/// A digest over each file or folder that the content names.
+///
+/// # Errors
+/// [`host::Error::File`] if one cannot be read.
+pub fn digests(root: &Path, content: &Content) -> Result<BTreeMap<String, Digest>, Error> {
+    let mut all = BTreeMap::new();
+    for (_, name) in content.sources() {
+        let path = root.join(&name);
+        let bytes = match path.is_dir() {
+            true => tree(&path)?,
+            false => std::fs::read(&path).map_err(host::Error::read(&path))?,
+        };
+        all.insert(name, Digest::of(&bytes));
+    }
+    Ok(all)
+}
+
+/// The images that each stage builds on.
+///
+/// # Errors
+/// [`host::Error::File`] if a Containerfile cannot be read, [`Error::Usage`] if it
+/// names an image other than by digest.
+pub fn stage_images(
+    root: &Path,
+    content: &Content,
+) -> Result<BTreeMap<String, Vec<ImageRef>>, Error> {
+    let mut all = BTreeMap::new();
+    for stage in content.stages.iter() {
+        let file = format!("{}/Containerfile", Content::stage_folder(stage));
+        let path = root.join(&file);
+        let text = std::fs::read_to_string(&path).map_err(host::Error::read(&path))?;
+        let names = images_of(&text)
+            .map_err(|(line, detail)| Error::Usage(format!("{file}:{line}: {detail}")))?;
+        let images: Result<Vec<ImageRef>, _> = names.iter().map(|name| name.parse()).collect();
+        all.insert(stage.to_string(), images?);
+    }
+    Ok(all)
 }
 
 fn list(folder: &Path, files: &mut Vec<PathBuf>) -> Result<(), Error> {

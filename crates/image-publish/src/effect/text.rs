@@ -15,6 +15,17 @@ impl fmt::Display for Effect {
             Self::Run(invocation) => write!(f, "run      {invocation}"),
             Self::Transfer(invocation) => write!(f, "transfer {invocation}"),
             Self::Contract(invocation) => write!(f, "check    {invocation}"),
+            Self::OwnCheck { call, .. } => write!(f, "check    {call}"),
+            Self::Stage { stage, build, .. } => write!(
+                f,
+                "stage    {build}; unless {} is here, or in the cache",
+                stage.image
+            ),
+            Self::Write { path, text } => {
+                write!(f, "write    {}:", path.display())?;
+                text.lines()
+                    .try_for_each(|line| write!(f, "\n           {line}"))
+            }
             Self::Remove(invocation) => write!(f, "remove   {invocation}"),
             Self::ReadBack {
                 candidate, local, ..

@@ -58,6 +58,9 @@ const PROGRAMS: &[&str] = &[
     "wc",
 ];
 
+/// Plays `semodule`.
+const SEMODULE: &str = include_str!("../assets/semodule");
+
 /// Directories that a distribution with a merged `/usr` has as symbolic links;
 /// the image has them as this machine does, since its libraries name them.
 const MAYBE_LINKS: [&str; 6] = ["bin", "sbin", "lib", "lib64", "usr/sbin", "usr/lib64"];
@@ -112,12 +115,45 @@ pub(super) fn make_root(
         let [tmp, var_tmp] = ["tmp", "var/tmp"].map(|name| root.join(name));
         run(sh, "chmod", &["1777", text(&tmp)?, text(&var_tmp)?])?;
     }
+    for unit in &spec.units {
+        let path = root.join("usr/lib/systemd/system").join(unit);
+        write(&path, stand_in_unit(unit).as_bytes())?;
+    }
+    if spec.selinux {
+        selinux(&root)?;
+    }
     // Fedora CoreOS has it enabled; we are to disable it.
     link(
         "/usr/lib/systemd/system/zincati.service",
         &root.join("etc/systemd/system/multi-user.target.wants/zincati.service"),
     )?;
     Ok(root)
+}
+
+/// A unit that does nothing, of the type that its name says.
+fn stand_in_unit(name: &str) -> String {
+    let (section, target) = match name.rsplit_once('.').map(|(_, kind)| kind) {
+        Some("timer") => ("[Timer]\nOnCalendar=daily\n", "timers.target"),
+        Some("socket") => ("[Socket]\nListenStream=/run/stand-in\n", "sockets.target"),
+        Some("service") => ("[Service]\nExecStart=/usr/bin/true\n", "multi-user.target"),
+        _ => ("", "multi-user.target"),
+    };
+    format!("[Unit]\nDescription=Stand-in\n\n{section}\n[Install]\nWantedBy={target}\n")
+}
+
+/// A policy store where Fedora CoreOS has it, and what changes it.
+fn selinux(root: &Path) -> Result<(), Error> {
+    use std::os::unix::fs::PermissionsExt as _;
+    let tool = root.join("usr/bin/semodule");
+    write(&tool, SEMODULE.as_bytes())?;
+    let mode = std::fs::Permissions::from_mode(0o755);
+    std::fs::set_permissions(&tool, mode).map_err(file_error(&tool))?;
+    let file = |path: &str, text: &str| write(&root.join(path), text.as_bytes());
+    file("etc/selinux/semanage.conf", "store-root=/etc/selinux\n")?;
+    let module = "etc/selinux/targeted/active/modules/100/base/cil";
+    file(module, "(type stand_in_t)\n")?;
+    let contexts = "etc/selinux/targeted/contexts/files/file_contexts";
+    file(contexts, "/.*\tsystem_u:object_r:default_t:s0\n")
 }
 
 fn make_skeleton(root: &Path, spec: &StandIn) -> Result<(), Error> {

@@ -47,10 +47,18 @@ pub(super) fn base(sh: &Shell, scratch: &Path, spec: &StandIn) -> Result<BaseRpm
         defines.push(format!("boot_files {}", text(&files)?));
     }
     let top = scratch.join("base-rpms");
-    let built = rpmbuild(sh, &top, BASE_SPEC, "base", kernel.arch, &defines, &["-bb"])?;
-    let (repository, installed) = built
-        .into_iter()
-        .partition(|path| IN_REPOSITORY.contains(&name_of(path)));
+    let mut text = BASE_SPEC.to_owned();
+    for name in &spec.packages {
+        text.push_str(&format!(
+            "\n%package -n {name}\nSummary: Stand-in\nBuildArch: noarch\nAutoReqProv: no\n\
+             %description -n {name}\nStand-in.\n%files -n {name}\n%defattr(-,root,root,-)\n"
+        ));
+    }
+    let built = rpmbuild(sh, &top, &text, "base", kernel.arch, &defines, &["-bb"])?;
+    let (repository, installed) = built.into_iter().partition(|path| {
+        let name = name_of(path);
+        IN_REPOSITORY.contains(&name) || spec.packages.iter().any(|one| one == name)
+    });
     Ok(BaseRpms {
         installed,
         repository,

@@ -25,6 +25,12 @@ pub struct StandIn {
     pub skopeo: Option<PathBuf>,
     /// What makes them bootable, if they are to be.
     pub bootable: Option<Bootable>,
+    /// Packages of `image.yaml` that the base's repository has besides, all empty.
+    pub packages: Vec<String>,
+    /// Units that such packages would bring; they do nothing.
+    pub units: Vec<String>,
+    /// Whether the base has a policy store and a `semodule`.
+    pub selinux: bool,
     /// The kernel that the module of the broken kmods image is really for.
     pub wrong_kernel: String,
 }
