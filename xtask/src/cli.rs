@@ -20,7 +20,7 @@ use host::report::Level;
 
 pub use alarm::{AlarmArgs, JobName};
 pub use boot::BootArgs;
-pub use checkout::{DoctorArgs, HelpArgs, RehearseArgs};
+pub use checkout::{ConfigArgs, DoctorArgs, HelpArgs, RehearseArgs, UpdateArgs};
 pub use cleanup::{CleanupArgs, CleanupCommand, Mode, RestoreArgs};
 pub use facts::FactsArgs;
 pub use ignition::{ButaneArgs, CompareArgs, IgnitionArgs, IgnitionTask, ServeArgs, SiteArgs};

@@ -16,6 +16,9 @@ pub enum Error {
     /// Workflows, alarm, status.
     #[error(transparent)]
     Night(#[from] night::Error),
+    /// A repository of one's own.
+    #[error(transparent)]
+    Scaffold(#[from] scaffold::Error),
     /// The clean-up.
     #[error(transparent)]
     Cleanup(#[from] cleanup::Error),
@@ -57,6 +60,7 @@ impl Failure for Error {
             Self::Publish(error) => error.exit_code(),
             Self::Machine(error) => error.exit_code(),
             Self::Night(error) => error.exit_code(),
+            Self::Scaffold(error) => error.exit_code(),
             Self::Cleanup(error) => error.exit_code(),
             Self::Rehearsal(error) => error.exit_code(),
             Self::Usage(_) => 2,
@@ -71,6 +75,7 @@ impl Failure for Error {
             Self::Publish(error) => error.kind(),
             Self::Machine(error) => error.kind(),
             Self::Night(error) => error.kind(),
+            Self::Scaffold(error) => error.kind(),
             Self::Cleanup(error) => error.kind(),
             Self::Rehearsal(error) => error.kind(),
             Self::Usage(_) | Self::Refused(_) => Kind::Configuration,

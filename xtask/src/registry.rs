@@ -163,7 +163,7 @@ impl Tasks {
             return Ok(Done::Well);
         };
         if let Some(own) = self.own.iter().find(|task| task.name == name) {
-            let config = Config::load(&path)?;
+            let config = Config::load_in(&path, &env.root)?;
             return (own.call)(&World::new(env, &config, report), given);
         }
         let task = Task::from_arg_matches(words).unwrap_or_else(|error| error.exit());
@@ -174,7 +174,7 @@ impl Tasks {
             Task::Doctor(args) => return doctor::run(env, report, &path, args),
             _ => {}
         }
-        let config = Config::load(&path)?;
+        let config = Config::load_in(&path, &env.root)?;
         perform(&task, &World::new(env, &config, report))
     }
 

@@ -14,6 +14,7 @@ pub mod doctor;
 pub mod explain;
 pub mod forecast;
 pub mod ignition;
+pub mod init;
 pub mod keys;
 pub mod promote;
 pub mod publish;
@@ -31,9 +32,10 @@ use host::process::minding;
 use image_build::gather::World;
 
 use crate::cli::{
-    AlarmArgs, BootArgs, BuildArgs, ButaneArgs, CleanupArgs, DiffArgs, DoctorArgs, FactsArgs,
-    HelpArgs, IgnitionArgs, KeysArgs, PromoteArgs, PublishArgs, RehearseArgs, ResolveArgs,
-    RetractArgs, RollbackArgs, StateArgs, TestBuildArgs, VerifyArgs, VmArgs, WorkflowArgs,
+    AlarmArgs, BootArgs, BuildArgs, ButaneArgs, CleanupArgs, ConfigArgs, DiffArgs, DoctorArgs,
+    FactsArgs, HelpArgs, IgnitionArgs, KeysArgs, PromoteArgs, PublishArgs, RehearseArgs,
+    ResolveArgs, RetractArgs, RollbackArgs, StateArgs, TestBuildArgs, UpdateArgs, VerifyArgs,
+    VmArgs, WorkflowArgs,
 };
 use crate::error::Error;
 
@@ -73,7 +75,9 @@ pub(crate) const GROUPS: [(&str, &[&str]); 5] = [
     ("The nights", &["workflow", "alarm"]),
     (
         "This checkout",
-        &["rehearse", "check", "config", "doctor", "help"],
+        &[
+            "rehearse", "check", "config", "doctor", "init", "update", "help",
+        ],
     ),
 ];
 
@@ -204,7 +208,7 @@ pub enum Task {
     /// Print image.yaml with every default filled in
     ///
     /// Example: cargo xtask config
-    Config,
+    Config(ConfigArgs),
     /// Say what is missing here, and what brings it
     ///
     /// Example: cargo xtask doctor
@@ -220,6 +224,18 @@ pub enum Task {
     ///
     /// Example: cargo xtask rehearse
     Rehearse(RehearseArgs),
+    /// Write a repository of one's own that uses this one
+    ///
+    /// Asks at a terminal for what no option says, and overwrites nothing.
+    ///
+    /// Example: cargo xtask init ../nas --owner me --host nas --key me.pub
+    Init(scaffold::init::InitArgs),
+    /// Take over what changed in the templates of init
+    ///
+    /// A file that was edited stays as it is; ours is put below target/update.
+    ///
+    /// Example: cargo xtask update --dry-run
+    Update(UpdateArgs),
     /// List the tasks, or explain one
     ///
     /// Example: cargo xtask help build
@@ -257,8 +273,10 @@ pub(crate) fn perform(task: &Task, world: &World<'_>) -> Result<Done, Error> {
         Task::Alarm(args) => minding(|| alarm::run(world, args)),
         Task::Vm(args) => minding(|| vm::run(world, args)),
         Task::Boot(args) => minding(|| boot::run(world, args)),
-        Task::Config => config::run(world.config, world.report),
+        Task::Config(args) => config::run(world.config, world.report, args),
         Task::Check => check::run(world),
+        Task::Init(args) => init::init(world, args),
+        Task::Update(args) => init::update(world, args),
         // They have something to say without a valid image.yaml, and were called
         // before it was read.
         Task::Help(_) | Task::Butane(_) | Task::Doctor(_) => Ok(Done::Well),

@@ -273,6 +273,26 @@ pub fn stdin() -> Result<String, Error> {
     Ok(text)
 }
 
+/// A line that a person types, after `ask` has put the question; `None` where standard
+/// input or standard error is no terminal, or at the end of the input.
+///
+/// # Errors
+/// If it cannot be read.
+pub fn line(ask: impl FnOnce()) -> Result<Option<String>, Error> {
+    if !std::io::stdin().is_terminal() || !std::io::stderr().is_terminal() {
+        return Ok(None);
+    }
+    ask();
+    let mut line = String::new();
+    let read = std::io::stdin().read_line(&mut line);
+    let length = read.map_err(|source| Error::File {
+        verb: "read",
+        path: PathBuf::from("standard input"),
+        source,
+    })?;
+    Ok((length > 0).then_some(line))
+}
+
 /// Standard input, to its end, whatever it holds.
 ///
 /// # Errors

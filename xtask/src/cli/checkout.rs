@@ -11,6 +11,22 @@ pub struct HelpArgs {
     pub task: Option<String>,
 }
 
+/// `config`.
+#[derive(Debug, Clone, Args)]
+pub struct ConfigArgs {
+    /// Print the JSON Schema of image.yaml instead, for an editor
+    #[arg(long, conflicts_with = "json")]
+    pub schema: bool,
+}
+
+/// `update`.
+#[derive(Debug, Clone, Args)]
+pub struct UpdateArgs {
+    /// Only say what would be done
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
 /// `doctor`.
 #[derive(Debug, Clone, Args)]
 pub struct DoctorArgs {

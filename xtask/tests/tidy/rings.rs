@@ -28,7 +28,7 @@ const LAYERS: [&[&str]; 11] = [
     &["host"],
     &["remote"],
     &["image-config"],
-    &["signatures"],
+    &["signatures", "scaffold"],
     &["image-build", "image-layers", "cleanup"],
     &["machine"],
     &["image-publish"],

@@ -42,6 +42,7 @@ const PROGRAMS: &[&str] = &[
     "rm",
     "rmdir",
     "rpm",
+    "rpmkeys",
     "sed",
     "sleep",
     "sort",

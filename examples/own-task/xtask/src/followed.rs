@@ -47,3 +47,17 @@ fn followed(world: &World<'_>, args: &Followed) -> Result<Done, Error> {
     world.report.document(&json!({ "followed": names }))?;
     Ok(Done::Well)
 }
+
+#[cfg(test)]
+mod tests {
+    use image_config::Config;
+    use std::path::Path;
+
+    /// With the files that it names, so that a mistake is found before the night.
+    #[test]
+    fn image_yaml_is_valid() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+        let config = Config::load_in(&root.join("image.yaml"), &root);
+        assert!(config.is_ok(), "{}", config.unwrap_err());
+    }
+}
