@@ -1,5 +1,5 @@
 //! The command line. The grammar is the whole project's; a test holds that
-//! README's list and the workflows speak it.
+//! the book's list and the workflows speak it.
 
 mod alarm;
 mod boot;
@@ -20,7 +20,7 @@ use host::report::Level;
 
 pub use alarm::{AlarmArgs, JobName};
 pub use boot::BootArgs;
-pub use checkout::{ConfigArgs, DoctorArgs, HelpArgs, RehearseArgs, UpdateArgs};
+pub use checkout::{ConfigArgs, DoctorArgs, HelpArgs, UpdateArgs};
 pub use cleanup::{CleanupArgs, CleanupCommand, Mode, RestoreArgs};
 pub use facts::FactsArgs;
 pub use ignition::{ButaneArgs, CompareArgs, IgnitionArgs, IgnitionTask, ServeArgs, SiteArgs};

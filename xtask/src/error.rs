@@ -25,6 +25,9 @@ pub enum Error {
     /// The rehearsal.
     #[error(transparent)]
     Rehearsal(#[from] rehearsal::Error),
+    /// Completions, man pages, the book.
+    #[error(transparent)]
+    Manual(#[from] manual::Error),
     /// The command line asks for something impossible. Exit code 2.
     #[error("{0}")]
     Usage(String),
@@ -63,6 +66,7 @@ impl Failure for Error {
             Self::Scaffold(error) => error.exit_code(),
             Self::Cleanup(error) => error.exit_code(),
             Self::Rehearsal(error) => error.exit_code(),
+            Self::Manual(error) => error.exit_code(),
             Self::Usage(_) => 2,
             Self::Unknown(_) => 3,
             Self::Refused(_) => 4,
@@ -78,6 +82,7 @@ impl Failure for Error {
             Self::Scaffold(error) => error.kind(),
             Self::Cleanup(error) => error.kind(),
             Self::Rehearsal(error) => error.kind(),
+            Self::Manual(error) => error.kind(),
             Self::Usage(_) | Self::Refused(_) => Kind::Configuration,
             Self::Unknown(why) => Kind::Unanswered(why),
             Self::Step { step, .. } => Kind::Step(step),

@@ -172,6 +172,10 @@ impl Tasks {
             Task::Help(args) => return self.help(report, args),
             Task::Butane(args) => return Ok(Done::Code(butane::run(args.words()))),
             Task::Doctor(args) => return doctor::run(env, report, &path, args),
+            Task::Manual(task) => {
+                let grammar = (&self.command(), GROUPS.as_slice());
+                return Ok(manual::run(env, report, &path, grammar, task)?);
+            }
             _ => {}
         }
         let config = Config::load_in(&path, &env.root)?;

@@ -1,6 +1,6 @@
 //! The list of tasks: a module, an entry in [`Task`] with its help, a place in a
 //! group, and the call. A task is added here, in a file of its own below
-//! `tasks/`, and in README's table; nowhere else.
+//! `tasks/`, and in the table of docs/tasks.md; nowhere else.
 
 pub mod alarm;
 pub mod boot;
@@ -33,15 +33,14 @@ use image_build::gather::World;
 
 use crate::cli::{
     AlarmArgs, BootArgs, BuildArgs, ButaneArgs, CleanupArgs, ConfigArgs, DiffArgs, DoctorArgs,
-    FactsArgs, HelpArgs, IgnitionArgs, KeysArgs, PromoteArgs, PublishArgs, RehearseArgs,
-    ResolveArgs, RetractArgs, RollbackArgs, StateArgs, TestBuildArgs, UpdateArgs, VerifyArgs,
-    VmArgs, WorkflowArgs,
+    FactsArgs, HelpArgs, IgnitionArgs, KeysArgs, PromoteArgs, PublishArgs, ResolveArgs, RetractArgs,
+    RollbackArgs, StateArgs, TestBuildArgs, UpdateArgs, VerifyArgs, VmArgs, WorkflowArgs,
 };
 use crate::error::Error;
 
 /// The tasks in groups, in the order of the list that `cargo xtask` prints. A
 /// test holds that each task is in exactly one.
-pub(crate) const GROUPS: [(&str, &[&str]); 5] = [
+pub const GROUPS: [(&str, &[&str]); 5] = [
     (
         "What there is",
         &[
@@ -76,7 +75,16 @@ pub(crate) const GROUPS: [(&str, &[&str]); 5] = [
     (
         "This checkout",
         &[
-            "rehearse", "check", "config", "doctor", "init", "update", "help",
+            "rehearse",
+            "check",
+            "config",
+            "doctor",
+            "init",
+            "update",
+            "docs",
+            "completions",
+            "man",
+            "help",
         ],
     ),
 ];
@@ -223,7 +231,7 @@ pub enum Task {
     /// nights that do not.
     ///
     /// Example: cargo xtask rehearse
-    Rehearse(RehearseArgs),
+    Rehearse(rehearsal::rehearsal::Options),
     /// Write a repository of one's own that uses this one
     ///
     /// Asks at a terminal for what no option says, and overwrites nothing.
@@ -236,6 +244,9 @@ pub enum Task {
     ///
     /// Example: cargo xtask update --dry-run
     Update(UpdateArgs),
+    /// The tasks about the manual.
+    #[command(flatten)]
+    Manual(manual::Task),
     /// List the tasks, or explain one
     ///
     /// Example: cargo xtask help build
@@ -279,6 +290,6 @@ pub(crate) fn perform(task: &Task, world: &World<'_>) -> Result<Done, Error> {
         Task::Update(args) => init::update(world, args),
         // They have something to say without a valid image.yaml, and were called
         // before it was read.
-        Task::Help(_) | Task::Butane(_) | Task::Doctor(_) => Ok(Done::Well),
+        Task::Help(_) | Task::Butane(_) | Task::Doctor(_) | Task::Manual(_) => Ok(Done::Well),
     }
 }

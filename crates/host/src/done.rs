@@ -18,7 +18,7 @@ pub enum Done {
 }
 
 impl Done {
-    /// The exit code, as README's table has it.
+    /// The exit code, as the table of docs/tasks.md has it.
     pub fn code(self) -> u8 {
         match self {
             Self::Well => 0,

@@ -26,7 +26,7 @@ pub enum Kind<'a> {
 
 /// An error that ends a task.
 pub trait Failure: std::error::Error {
-    /// The exit code, as README's table has it.
+    /// The exit code, as the table of docs/tasks.md has it.
     fn exit_code(&self) -> u8;
 
     /// What kind of thing went wrong.

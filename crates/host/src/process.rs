@@ -9,6 +9,7 @@
 )]
 
 mod background;
+mod interactive;
 mod signals;
 
 use std::collections::VecDeque;
@@ -27,6 +28,7 @@ use crate::env::Stopwatch;
 use crate::error::Error;
 
 pub use background::{Background, poll_for};
+pub use interactive::{Guard, interactive};
 pub use signals::{catch_signals, interrupted, minding, tidying};
 
 /// How many of a program's last lines stand in an error.

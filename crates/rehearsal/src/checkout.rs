@@ -144,7 +144,11 @@ pub fn make(world: &World<'_>, sh: &xshell::Shell, scratch: &Path) -> Result<(),
     }
 }
 
-fn tree(from: &Path, to: &Path) -> Result<(), Error> {
+/// Copies a folder with all that is in it; links stay links.
+///
+/// # Errors
+/// If a file cannot be read or written.
+pub(crate) fn tree(from: &Path, to: &Path) -> Result<(), Error> {
     let failed = |source| host::Error::File {
         verb: "read",
         path: from.to_owned(),

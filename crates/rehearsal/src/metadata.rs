@@ -1,5 +1,7 @@
 //! GitHub and Fedora of a rehearsal, each night under a path of its own.
 
+use std::sync::Mutex;
+
 use image_config::Config;
 use jiff::Timestamp;
 use registry_compat::{Digest, KmodTag};
@@ -9,6 +11,7 @@ use version_discovery::Arch;
 
 use super::scenarios::Fedora;
 use crate::error::Error;
+use crate::github::Github;
 
 /// The release that has moved on, and its kernel. Nobody ever builds of it.
 const NEXT_FCOS: &str = "44.20260803.3.1";
@@ -28,73 +31,115 @@ pub struct Published {
     pub now: Timestamp,
 }
 
+/// A stream ahead of the one that is followed, the release that it has in each world,
+/// and its kernel.
+const AHEAD: [(&str, &str, &str); 2] = [
+    ("testing", "44.20260810.2.0", "7.2.3-200.fc44"),
+    ("next", "44.20260810.1.0", "7.3.0-200.fc44"),
+];
+
+/// The kernels that OpenZFS says it supports. Source: its file `META`.
+const META: &str = "Meta: 1\nName: zfs\nLinux-Maximum: 7.2\nLinux-Minimum: 4.18\n";
+
 /// Starts the server.
 ///
 /// # Errors
 /// If there is no free port.
-pub fn server(config: &Config, what: Published) -> Result<Loopback, Error> {
+pub fn server(config: &Config, what: Published, github: Option<Github>) -> Result<Loopback, Error> {
+    let github = github.map(Mutex::new);
     let repository = config.base.image.to_string();
-    let stream = config.base.stream.to_string();
+    let own = config.base.stream.to_string();
     let releases = format!("/repos/{}/releases", config.zfs.repository);
-    let index = format!("/prod/streams/{stream}/releases.json");
-    let updates = format!("/updates/{stream}.json");
-    let builds = format!("/prod/streams/{stream}/builds/");
+    let meta = format!("/repos/{}/contents/META", config.zfs.repository);
     Ok(Loopback::start(move |request: &Request| {
         let path = request.path.split('?').next().unwrap_or_default();
         let Some((night, path)) = path.trim_start_matches('/').split_once('/') else {
             return Reply::new(404, "application/json", "{}");
         };
         let path = format!("/{path}");
-        let versions: &[&str] = match Fedora::of_path(night) {
+        let asked = request.path.trim_start_matches('/').strip_prefix(night);
+        let github = github.as_ref().and_then(|github| github.lock().ok());
+        let said = github.and_then(|mut github| github.answer(request, asked.unwrap_or_default()));
+        if let Some(reply) = said {
+            return reply;
+        }
+        let followed: &[&str] = match Fedora::of_path(night) {
             Fedora::Same => &[what.fcos],
             Fedora::Moved => &[what.fcos, NEXT_FCOS],
             Fedora::Gone => &[NEXT_FCOS],
         };
-        let answer = if path == releases {
-            let release = |tag: &str, prerelease| json!({"tag_name": tag, "draft": false, "prerelease": prerelease});
-            json!([
-                release("zfs-2.2.9", false),
-                release(&what.kmods.zfs.tag(), false),
-                release("zfs-9.0.0-rc1", true),
-            ])
-        } else if path == index {
-            let release = |version: &&str| {
-                json!({
-                    "version": version,
-                    "commits": [{"architecture": what.arch.rpm(), "checksum": what.base.hex()}],
-                    "oci-images": [{
-                        "architecture": what.arch.rpm(),
-                        "image": format!("{repository}:{stream}"),
-                        "digest-ref": format!("{repository}@{}", what.base),
-                    }],
-                })
-            };
-            let list: Vec<_> = versions.iter().map(release).collect();
-            json!({"stream": stream, "releases": list})
-        } else if path == updates {
-            // Out for three days, and the one before for two weeks more.
-            let entry = |(back, version): (i64, &&str)| {
-                let start = what.now.as_second() - (3 + 14 * back) * 86_400;
-                let rollout = json!({
-                    "start_epoch": start, "start_percentage": 0.0, "duration_minutes": 1440,
-                });
-                json!({"version": version, "metadata": {"rollout": rollout}})
-            };
-            let list: Vec<_> = (0..).zip(versions.iter().rev()).map(entry).collect();
-            json!({"stream": stream, "releases": list})
-        } else if let Some(rest) = path.strip_prefix(&builds) {
-            let kernel = what.kmods.kernel.to_string();
-            let next = format!("{NEXT_KERNEL}.{}", what.arch);
-            let moved = rest.starts_with(NEXT_FCOS);
-            let kernel = if moved { &next } else { &kernel };
-            let (version, rest) = kernel.split_once('-').unwrap_or_default();
-            let (release, arch) = rest.rsplit_once('.').unwrap_or_default();
-            json!({"rpmostree.rpmdb.pkglist": [
-                ["bash", "0", "5.3.0", "2.fc44", arch],
-                ["kernel-core", "0", version, release, arch],
-            ]})
-        } else {
-            return Reply::new(404, "text/html", "<html>not here</html>");
+        let versions = |stream: &str| -> Vec<&str> {
+            match AHEAD
+                .iter()
+                .find(|(name, _)| *name == stream && stream != own)
+            {
+                Some((_, version)) => vec![version],
+                None if stream == own => followed.to_vec(),
+                None => Vec::new(),
+            }
+        };
+        let index = path
+            .strip_prefix("/prod/streams/")
+            .and_then(|rest| rest.split_once('/'));
+        let updates = path
+            .strip_prefix("/updates/")
+            .and_then(|rest| rest.strip_suffix(".json"));
+        if path == meta {
+            return Reply::new(200, "text/plain", META);
+        }
+        let answer = match (index, updates) {
+            _ if path == releases => {
+                let release = |tag: &str, prerelease| json!({"tag_name": tag, "draft": false, "prerelease": prerelease});
+                json!([
+                    release("zfs-2.2.9", false),
+                    release(&what.kmods.zfs.tag(), false),
+                    release("zfs-9.0.0-rc1", true),
+                ])
+            }
+            (Some((stream, "releases.json")), _) if !versions(stream).is_empty() => {
+                let release = |version: &str| {
+                    json!({
+                        "version": version,
+                        "commits": [{"architecture": what.arch.rpm(), "checksum": what.base.hex()}],
+                        "oci-images": [{
+                            "architecture": what.arch.rpm(),
+                            "image": format!("{repository}:{stream}"),
+                            "digest-ref": format!("{repository}@{}", what.base),
+                        }],
+                    })
+                };
+                let list: Vec<_> = versions(stream).into_iter().map(release).collect();
+                json!({"stream": stream, "releases": list})
+            }
+            (_, Some(stream)) if !versions(stream).is_empty() => {
+                // Out for three days, and the one before for two weeks more.
+                let entry = |(back, version): (i64, &str)| {
+                    let start = what.now.as_second() - (3 + 14 * back) * 86_400;
+                    let rollout = json!({
+                        "start_epoch": start, "start_percentage": 0.0, "duration_minutes": 1440,
+                    });
+                    json!({"version": version, "metadata": {"rollout": rollout}})
+                };
+                let newest_first = versions(stream).into_iter().rev();
+                let list: Vec<_> = (0..).zip(newest_first).map(entry).collect();
+                json!({"stream": stream, "releases": list})
+            }
+            (Some((_, rest)), _) if rest.starts_with("builds/") => {
+                let ahead = AHEAD.iter().find(|(_, version, _)| rest.contains(version));
+                let newer = ahead.map(|(_, _, kernel)| *kernel);
+                let newer = newer.or(rest.contains(NEXT_FCOS).then_some(NEXT_KERNEL));
+                let kernel = match newer {
+                    Some(kernel) => format!("{kernel}.{}", what.arch),
+                    None => what.kmods.kernel.to_string(),
+                };
+                let (version, rest) = kernel.split_once('-').unwrap_or_default();
+                let (release, arch) = rest.rsplit_once('.').unwrap_or_default();
+                json!({"rpmostree.rpmdb.pkglist": [
+                    ["bash", "0", "5.3.0", "2.fc44", arch],
+                    ["kernel-core", "0", version, release, arch],
+                ]})
+            }
+            _ => return Reply::new(404, "text/html", "<html>not here</html>"),
         };
         Reply::new(200, "application/json", answer.to_string())
     })?)

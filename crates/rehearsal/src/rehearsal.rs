@@ -9,9 +9,10 @@
 
 use std::path::{Path, PathBuf};
 
+use clap::Args;
 use host::env::Stopwatch;
 use host::files::make_dir;
-use host::process::{Background, Invocation};
+use host::process::{Background, Guard, Invocation};
 use host::{Done, process};
 use image_build::engine::Engine;
 use image_build::gather::World;
@@ -24,6 +25,7 @@ use version_discovery::Arch;
 use xshell::Shell;
 
 use crate::error::Error;
+use crate::playground::{self, Scenario};
 use crate::stage::{FCOS, Stage};
 use crate::standins::StandIn;
 use crate::standins::bootable::Bootable;
@@ -35,17 +37,38 @@ const ZFS: &str = "2.4.4";
 const KERNEL: &str = "7.1.4-200.fc44";
 const WRONG_KERNEL: &str = "7.1.3-200.fc44";
 
-/// How a rehearsal is run.
-#[derive(Debug, Clone, Copy)]
+/// How a rehearsal is run: the arguments of `rehearse`.
+#[derive(Debug, Clone, Args)]
 pub struct Options {
-    /// Keep the folder with the stand-ins and logs.
+    /// Keep the folder with the stand-ins and logs
+    #[arg(long)]
     pub keep: bool,
-    /// Make stand-ins that boot, and have each publication boot its image.
+    /// Make stand-ins that boot, and have the publication boot its image in a
+    /// virtual machine before a tag moves. Their kernel and ZFS are compiled once,
+    /// in ten minutes, and kept in the cache
+    #[arg(long)]
     pub boot: bool,
-    /// Make stand-ins that boot, and have a host of them update itself.
+    /// The same stand-ins: have a host update itself in a virtual machine, to good
+    /// images and to bad ones, and look whether it goes back
+    #[arg(long)]
     pub heal: bool,
-    /// The engine that builds.
+    /// Leave the world up, and open a shell in it: registry, Fedora, GitHub, and a
+    /// checkout that points to them. Leaving the shell takes all of it away
+    #[arg(long)]
+    pub shell: bool,
+    /// Open the shell in this night
+    #[arg(long, value_enum, value_name = "NAME")]
+    pub scenario: Option<Scenario>,
+    /// Rehearse with this engine
+    #[arg(long, value_name = "ENGINE", default_value = "podman")]
     pub engine: Engine,
+}
+
+impl Options {
+    /// The night that a shell is opened in, if one is.
+    fn playground(&self) -> Option<Scenario> {
+        self.scenario.or_else(|| self.shell.then(Scenario::default))
+    }
 }
 
 /// A folder that is removed at the end, unless it is to be kept.
@@ -109,6 +132,11 @@ pub fn run(world: &World<'_>, args: &Options) -> Result<Done, Error> {
         detail: error.to_string(),
     })?;
     engine_environment(world, &sh, &scratch.path, running.path())?;
+    // A person may be away when this program ends.
+    let _guard = match args.playground().filter(|_| !args.keep) {
+        Some(_) => Some(guard(&scratch.path, running.path())?),
+        None => None,
+    };
     let watch = Stopwatch::start();
     let (registry, _service) = start_registry(world, &sh, &scratch.path)?;
     world
@@ -183,13 +211,15 @@ pub fn run(world: &World<'_>, args: &Options) -> Result<Done, Error> {
     if args.heal {
         all.push(heal::play(&stage, &watch)?);
     }
+    if let Some(scenario) = args.playground() {
+        all.push(playground::play(&stage, scenario)?);
+    }
     if all.is_empty() {
         all.push(play(&stage, &watch)?);
     }
-    let done = match all.contains(&Done::Badly) {
-        true => Done::Badly,
-        false => Done::Well,
-    };
+    // What a shell ended with is its own.
+    let done = all.into_iter().find(|done| *done != Done::Well);
+    let done = done.unwrap_or(Done::Well);
     if args.keep {
         world
             .report
@@ -244,6 +274,13 @@ fn template(unit: &str) -> String {
         (Some((name, _)), Some((_, kind))) => format!("{name}@.{kind}"),
         _ => unit.to_owned(),
     }
+}
+
+/// What takes everything away after a `kill -9`, too.
+fn guard(scratch: &Path, running: &Path) -> Result<Guard, Error> {
+    let mark = scratch.join("storage.conf").display().to_string();
+    let folders = [scratch.to_owned(), running.to_owned()];
+    Ok(Guard::start(("CONTAINERS_STORAGE_CONF", &mark), &folders)?)
 }
 
 fn tools(world: &World<'_>) -> Result<(), Error> {

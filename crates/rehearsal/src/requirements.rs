@@ -13,6 +13,7 @@ use host::report::Report;
 use image_build::engine::Engine;
 use image_build::gather::{World, auth_files};
 use image_config::Config;
+use manual::book;
 use tool::Purpose::{Build, Rehearse, Tests};
 pub use tool::{Line, Purpose};
 use tool::{Tool, free_space, installed, line_of, tool};
@@ -163,6 +164,7 @@ const USUAL: [Purpose; 2] = [Build, Rehearse];
 pub fn look(env: &Env, report: &Report, config: &Path, purposes: &[Purpose]) -> Vec<Line> {
     let mut lines = tools(env);
     lines.push(linter(env));
+    lines.push(book_maker(env));
     lines.push(engine(env));
     lines.push(systemd(env));
     lines.push(space(env));
@@ -250,31 +252,54 @@ fn open_kvm(env: &Env, report: &Report) -> Result<(), Error> {
     Ok(())
 }
 
-/// Runs the commands that bring what is missing.
+/// Runs the commands that bring what is missing: the packages, the linter, and mdBook
+/// where the book is asked for. For the book alone no package is needed.
 ///
 /// # Errors
 /// If one of them fails.
-pub fn install(env: &Env, report: &Report, vm: bool) -> Result<(), Error> {
-    install_packages(env, report, vm)?;
-    if vm {
-        open_kvm(env, report)?;
+pub fn install(env: &Env, report: &Report, purposes: &[Purpose], vm: bool) -> Result<(), Error> {
+    let mut commands = Vec::new();
+    if purposes != [Purpose::Docs] {
+        install_packages(env, report, vm)?;
+        if vm {
+            open_kvm(env, report)?;
+        }
+        if zizmor(env).is_none() {
+            // In a folder of its own: Python of a distribution takes nothing else.
+            let pip = env.root.join(LINTERS).join("bin/pip").display().to_string();
+            commands.push(Invocation::new("python3", ["-m", "venv", LINTERS]));
+            let words = ["install", "--quiet", "--only-binary=:all:", ZIZMOR];
+            commands.push(Invocation::new(&pip, words));
+        }
     }
-    if zizmor(env).is_some() {
-        return Ok(());
+    if purposes.contains(&Purpose::Docs) && book::program(env).is_none() {
+        commands.push(mdbook());
     }
-    // In a folder of its own: Python of a distribution takes nothing else.
     let sh = process::shell(&env.root)?;
-    let pip = env.root.join(LINTERS).join("bin/pip").display().to_string();
-    for command in [
-        Invocation::new("python3", ["-m", "venv", LINTERS]),
-        Invocation::new(&pip, ["install", "--quiet", "--only-binary=:all:", ZIZMOR]),
-    ] {
+    for command in commands {
         report.status("Running", &command.to_string());
         process::run(&sh, &command, Capture::Show, &mut |line| {
             report.foreign(line);
         })?;
     }
     Ok(())
+}
+
+/// mdBook from crates.io, into a folder of its own, with its search and without its
+/// server, which is half of it.
+fn mdbook() -> Invocation {
+    let words = ["install", "--locked", "--no-default-features"];
+    let more = ["--features=search", "--root", book::PLACE, book::MDBOOK];
+    Invocation::new("cargo", words.into_iter().chain(more))
+}
+
+fn book_maker(env: &Env) -> Line {
+    let found = book::program(env);
+    let line = Line::new(found.is_some(), &[Purpose::Docs], "mdbook (makes the book)");
+    match found {
+        Some(path) => line.found(path.display().to_string()),
+        None => line.found("no").mend("cargo xtask doctor docs --install"),
+    }
 }
 
 fn install_packages(env: &Env, report: &Report, vm: bool) -> Result<(), Error> {

@@ -18,6 +18,7 @@ use version_discovery::Arch;
 use xshell::Shell;
 
 use crate::error::Error;
+use crate::github::Github;
 use crate::scenarios::{GOOD, Night};
 use crate::standins::Images;
 use crate::{checkout, metadata, standins};
@@ -38,6 +39,15 @@ pub(crate) struct Stage<'a> {
     pub(crate) wanted: KmodTag,
     /// The one in the stand-in.
     pub(crate) skopeo: Option<PathBuf>,
+}
+
+/// Writes an `image.yaml`.
+///
+/// # Errors
+/// If the file cannot be written.
+pub(crate) fn write_config(path: &Path, config: &Config) -> Result<(), Error> {
+    let yaml = serde_yaml::to_string(config).map_err(|e| Error::Usage(e.to_string()))?;
+    Ok(write(path, &yaml)?)
 }
 
 /// The image that all is well with, in the engine's storage.
@@ -63,6 +73,14 @@ impl Stage<'_> {
     /// # Errors
     /// If image.yaml lists no kmods that can be played, or a push fails.
     pub(crate) fn open(&self) -> Result<Open, Error> {
+        self.open_with(None)
+    }
+
+    /// The same, with a repository at GitHub that remembers.
+    ///
+    /// # Errors
+    /// As [`Stage::open`].
+    pub(crate) fn open_with(&self, github: Option<Github>) -> Result<Open, Error> {
         let config = self.world.config;
         let base = config.base_tag()?;
         let source = config
@@ -87,7 +105,7 @@ impl Stage<'_> {
             arch: self.arch,
             now: self.world.env.now,
         };
-        let server = metadata::server(config, what)?;
+        let server = metadata::server(config, what, github)?;
         Ok(Open { server, kmods })
     }
 
@@ -172,46 +190,11 @@ impl Stage<'_> {
     ) -> Result<(Option<i32>, Vec<String>), Error> {
         let folder = self.scratch.join(night.world);
         make_dir(&folder)?;
-        let mut config = self.world.config.clone();
-        let place = format!("http://{metadata}/{}", night.world);
-        config.urls.github_api = place.parse()?;
-        config.urls.fcos_builds = place.parse()?;
-        // Those of a quick rehearsal have no kernel that boots.
-        config.boot = Boot {
-            gate: Gate::Never,
-            reason: Some("a stand-in".parse()?),
-            ..Boot::default()
-        };
-        config.zfs.series = self.wanted.zfs.series();
-        config.signing = checkout::signing(self.skopeo.as_deref());
-        // Nobody vouches for a stand-in.
-        config.base.signature = None;
-        config.base.key = None;
+        let mut config = self.config_of(night, metadata)?;
         edit(&mut config);
-        self.sh.set_var(checkout::PASSWORD, night.password);
-        let yaml = serde_yaml::to_string(&config).map_err(|e| Error::Usage(e.to_string()))?;
         let image_yaml = folder.join("image.yaml");
-        write(&image_yaml, &yaml)?;
-        let conf = folder.join("registries.conf");
-        let registry = if night.unreachable {
-            nobody()?.to_string()
-        } else {
-            self.registry.clone()
-        };
-        write(&conf, &self.registries_conf(&registry)?)?;
-        self.sh.set_var("CONTAINERS_REGISTRIES_CONF", &conf);
-        // The rehearsal's own run in CI must not report as the real job.
-        for name in [
-            "GITHUB_OUTPUT",
-            "GITHUB_STEP_SUMMARY",
-            "GITHUB_REPOSITORY_OWNER",
-            "GITHUB_TOKEN",
-            "GH_TOKEN",
-        ] {
-            self.sh.set_var(name, "");
-        }
-        // What a rehearsal makes up is not for the person's own cache.
-        self.sh.set_var("XDG_CACHE_HOME", folder.join("cache"));
+        write_config(&image_yaml, &config)?;
+        self.set_variables(night, &folder)?;
         let engine = format!("--engine={}", self.engine);
         let exe = self.world.env.exe.display().to_string();
         let yaml = image_yaml.display().to_string();
@@ -237,6 +220,53 @@ impl Stage<'_> {
             report.foreign(line);
         })?;
         Ok((code, said))
+    }
+
+    /// The `image.yaml` of one night.
+    pub(crate) fn config_of(&self, night: &Night, metadata: &str) -> Result<Config, Error> {
+        let mut config = self.world.config.clone();
+        let place = format!("http://{metadata}/{}", night.world);
+        config.urls.github_api = place.parse()?;
+        config.urls.fcos_builds = place.parse()?;
+        // Those of a quick rehearsal have no kernel that boots.
+        config.boot = Boot {
+            gate: Gate::Never,
+            reason: Some("a stand-in".parse()?),
+            ..Boot::default()
+        };
+        config.zfs.series = self.wanted.zfs.series();
+        config.signing = checkout::signing(self.skopeo.as_deref());
+        // Nobody vouches for a stand-in.
+        config.base.signature = None;
+        config.base.key = None;
+        Ok(config)
+    }
+
+    /// Sets what the commands of one night find in their environment; files of it lie
+    /// in `folder`.
+    pub(crate) fn set_variables(&self, night: &Night, folder: &Path) -> Result<(), Error> {
+        self.sh.set_var(checkout::PASSWORD, night.password);
+        let conf = folder.join("registries.conf");
+        let registry = if night.unreachable {
+            nobody()?.to_string()
+        } else {
+            self.registry.clone()
+        };
+        write(&conf, &self.registries_conf(&registry)?)?;
+        self.sh.set_var("CONTAINERS_REGISTRIES_CONF", &conf);
+        // The rehearsal's own run in CI must not report as the real job.
+        for name in [
+            "GITHUB_OUTPUT",
+            "GITHUB_STEP_SUMMARY",
+            "GITHUB_REPOSITORY_OWNER",
+            "GITHUB_TOKEN",
+            "GH_TOKEN",
+        ] {
+            self.sh.set_var(name, "");
+        }
+        // What a rehearsal makes up is not for the person's own cache.
+        self.sh.set_var("XDG_CACHE_HOME", folder.join("cache"));
+        Ok(())
     }
 
     /// Leads what is played to the stand-ins' registry: whole hosts, so that nothing is

@@ -1,5 +1,5 @@
 //! Replays four years of releases under every scenario, prints the table of
-//! README, and how long a choice takes.
+//! docs/zfs-lags.md, and how long a choice takes.
 //!
 //! `cargo bench -p version-discovery`
 

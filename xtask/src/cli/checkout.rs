@@ -1,7 +1,6 @@
 //! Arguments of the tasks about this checkout.
 
 use clap::Args;
-use image_build::engine::Engine;
 use rehearsal::requirements::Purpose;
 
 /// `help`.
@@ -54,6 +53,8 @@ pub enum For {
     Vm,
     /// Boot an image.
     Boot,
+    /// Make the book.
+    Docs,
 }
 
 impl DoctorArgs {
@@ -68,6 +69,7 @@ impl DoctorArgs {
                 For::Tests => Purpose::Tests,
                 For::Vm => Purpose::Vm,
                 For::Boot => Purpose::Boot,
+                For::Docs => Purpose::Docs,
             })
             .collect();
         if self.vm {
@@ -78,24 +80,4 @@ impl DoctorArgs {
         }
         all
     }
-}
-
-/// `rehearse`.
-#[derive(Debug, Clone, Args)]
-pub struct RehearseArgs {
-    /// Keep the folder with the stand-ins and logs
-    #[arg(long)]
-    pub keep: bool,
-    /// Make stand-ins that boot, and have the publication boot its image in a
-    /// virtual machine before a tag moves. Their kernel and ZFS are compiled once,
-    /// in ten minutes, and kept in the cache
-    #[arg(long)]
-    pub boot: bool,
-    /// The same stand-ins: have a host update itself in a virtual machine, to good
-    /// images and to bad ones, and look whether it goes back
-    #[arg(long)]
-    pub heal: bool,
-    /// Rehearse with this engine
-    #[arg(long, value_name = "ENGINE", default_value = "podman")]
-    pub engine: Engine,
 }

@@ -17,7 +17,7 @@ use crate::error::Error;
 /// If the package command fails.
 pub fn run(env: &Env, report: &Report, config: &Path, args: &DoctorArgs) -> Result<Done, Error> {
     if args.install {
-        requirements::install(env, report, args.vm)?;
+        requirements::install(env, report, &args.purposes(), args.vm)?;
     }
     Ok(doctor::run(env, report, config, &args.purposes(), args.vm)?)
 }

@@ -4,19 +4,12 @@ use host::Done;
 use image_build::gather::World;
 use rehearsal::rehearsal::{Options, run as rehearse};
 
-use crate::cli::RehearseArgs;
 use crate::error::Error;
 
 /// `rehearse`.
 ///
 /// # Errors
 /// If the stand-ins could not be made.
-pub fn run(world: &World<'_>, args: &RehearseArgs) -> Result<Done, Error> {
-    let options = Options {
-        keep: args.keep,
-        boot: args.boot,
-        heal: args.heal,
-        engine: args.engine,
-    };
-    Ok(rehearse(world, &options)?)
+pub fn run(world: &World<'_>, args: &Options) -> Result<Done, Error> {
+    Ok(rehearse(world, args)?)
 }

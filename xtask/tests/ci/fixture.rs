@@ -176,7 +176,7 @@ impl Fixture {
     }
 
     /// This checkout as somebody's fork: their `image.yaml`, their key. What
-    /// README says under "Your own image", and then a commit.
+    /// docs/your-image.md says, and then a commit.
     fn fork(&self) -> String {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
         let sh = Shell::new().unwrap();

@@ -257,33 +257,63 @@ fn no_test_is_ignored() {
     );
 }
 
-/// The first cells of README's table of tasks.
-fn listed(readme: &str) -> Vec<String> {
+/// The first cells of the book's table of tasks.
+fn listed(page: &str) -> Vec<String> {
     let row = |line: &str| {
         let rest = line.strip_prefix("| `cargo xtask ")?;
         let name = rest.split(['`', ' ']).next()?;
         Some(name.to_owned())
     };
-    readme.lines().filter_map(row).collect()
+    page.lines().filter_map(row).collect()
 }
 
 #[test]
-fn readme_lists_the_tasks_that_there_are() {
+fn the_book_lists_the_tasks_that_there_are() {
     let command = Cli::command();
     let tasks: BTreeSet<String> = command
         .get_subcommands()
         .map(|task| task.get_name().to_owned())
         .collect();
-    let rows = listed(&read("README.md"));
+    let rows = listed(&read("docs/tasks.md"));
     assert_eq!(
         rows.iter().cloned().collect::<BTreeSet<_>>(),
         tasks,
-        "give each task one row `| `cargo xtask NAME` | …` in README.md (left: README, right: clap)"
+        "give each task one row `| `cargo xtask NAME` | …` in docs/tasks.md (left: the page, right: clap)"
     );
     assert_eq!(
         rows.len(),
         tasks.len(),
-        "one row for each task in README.md: {rows:?}"
+        "one row for each task in docs/tasks.md: {rows:?}"
+    );
+}
+
+/// README is what a newcomer reads first: one screen, two commands, ten tasks.
+#[test]
+fn readme_is_short() {
+    let text = read("README.md");
+    let lines = text.lines().count();
+    assert!(
+        lines <= 150,
+        "README.md has {lines} lines: move it into docs/"
+    );
+    let tasks = listed(&text);
+    assert_eq!(tasks.len(), 10, "{tasks:?}");
+}
+
+/// Links, command lines and generated pages of the book; `manual` has a test of its
+/// own that each kind of mistake is seen.
+#[test]
+fn the_book_holds() {
+    let tasks = custom_coreos::tasks();
+    let sources = manual::pages::Sources {
+        command: &tasks.command(),
+        groups: &custom_coreos::tasks::GROUPS,
+        image_yaml: &read("image.yaml"),
+    };
+    let wrong = manual::check::problems(&root(), &sources).unwrap();
+    assert_none(
+        &wrong,
+        "mend the book; `cargo xtask docs` writes what is made",
     );
 }
 

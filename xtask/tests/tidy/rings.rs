@@ -28,7 +28,7 @@ const LAYERS: [&[&str]; 11] = [
     &["host"],
     &["remote"],
     &["image-config"],
-    &["signatures", "scaffold"],
+    &["signatures", "scaffold", "manual"],
     &["image-build", "image-layers", "cleanup"],
     &["machine"],
     &["image-publish"],

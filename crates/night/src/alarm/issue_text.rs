@@ -8,7 +8,7 @@ fn meaning(cause: Cause) -> (&'static str, &'static str) {
     match cause {
         Cause::Signing => (
             "an image could not be signed, or a host would not take it; hosts keep the old one",
-            "give CI the key that belongs to the public half in `rootfs/` (README, \"Signing\"); \
+            "give CI the key that belongs to the public half in `rootfs/` (docs/signing.md); \
              `cargo xtask verify IMAGE` shows each check",
         ),
         Cause::Contract => (

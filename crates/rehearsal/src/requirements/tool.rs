@@ -19,16 +19,19 @@ pub enum Purpose {
     Vm,
     /// Boot an image.
     Boot,
+    /// Make the book.
+    Docs,
 }
 
 impl Purpose {
     /// All of them.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Build,
         Self::Rehearse,
         Self::Tests,
         Self::Vm,
         Self::Boot,
+        Self::Docs,
     ];
 }
 
@@ -40,6 +43,7 @@ impl std::fmt::Display for Purpose {
             Self::Tests => "tests",
             Self::Vm => "vm",
             Self::Boot => "boot",
+            Self::Docs => "docs",
         })
     }
 }

@@ -338,7 +338,7 @@ impl Tally {
     }
 }
 
-/// The rows of the table in README.
+/// The rows of the table in docs/zfs-lags.md.
 pub fn scenarios() -> Vec<Scenario> {
     let hold = |max_days| Rule::Hold { max_days };
     let two = |text: &str| text.parse().expect("a version");
@@ -383,7 +383,7 @@ pub fn scenarios() -> Vec<Scenario> {
     all
 }
 
-/// The table in README.
+/// The table in docs/zfs-lags.md.
 pub fn table(history: &History) -> String {
     let mut text = String::from(
         "| scenario | days | publishable | go | hold | wait | unknown | longest hold | base went back |\n\

@@ -316,7 +316,10 @@ fn pages_are_made_anew_when_anything_changes_that_makes_them() {
         .into_iter()
         .filter(|path| path.starts_with("xtask/src/") && path.contains("ignition"))
         .collect();
-    let crates = closure(named(&sources));
+    let mut makers = named(&sources);
+    // The book.
+    makers.insert("manual".to_owned());
+    let crates = closure(makers);
     assert!(
         crates.contains("ignition-gen") && crates.len() > 1,
         "{crates:?}"
@@ -329,6 +332,7 @@ fn pages_are_made_anew_when_anything_changes_that_makes_them() {
         (crates.iter().any(|name| part(&format!("crates/{name}"))) && !tests)
             || part("xtask/src")
             || part(config.ignition.sources.as_str())
+            || part(manual::check::BOOK)
             || part(".cargo")
             || part(".github/actions")
             || config

@@ -1,0 +1,76 @@
+//! The arguments of the tasks about the manual.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand, ValueEnum};
+
+/// The tasks about the manual.
+#[derive(Debug, Clone, Subcommand)]
+pub enum Task {
+    /// Build the book, and write the pages that are made
+    ///
+    /// Its sources are docs/; mdBook makes it, which `cargo xtask doctor docs
+    /// --install` brings. The check needs neither mdBook nor a network.
+    ///
+    /// Example: cargo xtask docs --serve
+    Docs(DocsArgs),
+    /// Print the completions of a shell
+    ///
+    /// For bash: put the line `source <(cargo xtask completions bash)` into
+    /// ~/.bashrc, behind what completes cargo. For zsh: write them into a file
+    /// `_xtask` of a folder of fpath. For fish: into
+    /// ~/.config/fish/completions/xtask.fish. Images, tags, workflows and machines are
+    /// those of this checkout now.
+    ///
+    /// Example: cargo xtask completions bash
+    Completions(CompletionsArgs),
+    /// Write the man pages into a folder
+    ///
+    /// Example: cargo xtask man target/man && man target/man/cargo-xtask-build.1
+    Man(ManArgs),
+}
+
+/// A shell that completions are made for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Shell {
+    /// GNU Bash
+    Bash,
+    /// Z shell
+    Zsh,
+    /// fish
+    Fish,
+}
+
+/// `completions`.
+#[derive(Debug, Clone, Args)]
+pub struct CompletionsArgs {
+    /// The shell that is to complete
+    #[arg(value_enum, value_name = "SHELL")]
+    pub shell: Shell,
+}
+
+/// `man`.
+#[derive(Debug, Clone, Args)]
+pub struct ManArgs {
+    /// The folder that the pages are written to
+    #[arg(value_name = "DIR", default_value = "target/man")]
+    pub folder: PathBuf,
+}
+
+/// `docs`.
+#[derive(Debug, Clone, Args)]
+pub struct DocsArgs {
+    /// Put a copy of the book into this folder, to be published
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["check", "serve"])]
+    pub output: Option<PathBuf>,
+    /// Build nothing; exit 1 if a link, a command line or a generated page of the
+    /// book does not hold
+    #[arg(long, conflicts_with = "serve")]
+    pub check: bool,
+    /// Show the book on this machine until Ctrl-C
+    #[arg(long)]
+    pub serve: bool,
+    /// The port of `--serve`
+    #[arg(long, value_name = "PORT", default_value_t = 3000, requires = "serve")]
+    pub port: u16,
+}

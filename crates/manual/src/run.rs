@@ -1,0 +1,195 @@
+//! What the tasks do.
+
+use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::time::Duration;
+
+use clap::Command;
+use host::env::Env;
+use host::report::Report;
+use host::{Done, Error as HostError, files, process};
+use image_config::Config;
+use remote::serve::{Bound, Page};
+use sha2::{Digest as _, Sha256};
+
+use crate::args::{CompletionsArgs, DocsArgs, ManArgs, Task};
+use crate::completions::Values;
+use crate::error::Error;
+use crate::pages::Sources;
+use crate::{book, check, completions as shells, man as manual};
+
+/// Does one of the tasks. `image_yaml` is where that file is; only the book needs it
+/// to be valid.
+///
+/// # Errors
+/// If mdBook is not there or fails, or a file cannot be read or written.
+pub fn run(
+    env: &Env,
+    report: &Report,
+    image_yaml: &Path,
+    (command, groups): (&Command, &[(&str, &[&str])]),
+    task: &Task,
+) -> Result<Done, Error> {
+    match task {
+        Task::Completions(args) => {
+            let config = Config::load(image_yaml).ok();
+            completions(env, report, config.as_ref(), command, args)
+        }
+        Task::Man(args) => man(env, report, command, args),
+        Task::Docs(args) => {
+            let config = Config::load(image_yaml)?;
+            let text = std::fs::read_to_string(image_yaml);
+            let sources = Sources {
+                command,
+                groups,
+                image_yaml: &text.map_err(HostError::read(image_yaml))?,
+            };
+            docs(env, report, &config, &sources, args)
+        }
+    }
+}
+
+/// `completions`: the script, on standard output.
+fn completions(
+    env: &Env,
+    report: &Report,
+    config: Option<&Config>,
+    command: &Command,
+    args: &CompletionsArgs,
+) -> Result<Done, Error> {
+    let values = Values::of(&env.root, config);
+    let script = shells::script(args.shell, command, &values);
+    report.answer(script.trim_end());
+    report.document(&BTreeMap::from([("script", script)]))?;
+    Ok(Done::Well)
+}
+
+/// `man`: the pages, in a folder.
+fn man(env: &Env, report: &Report, command: &Command, args: &ManArgs) -> Result<Done, Error> {
+    let folder = env.root.join(&args.folder);
+    files::make_dir(&folder)?;
+    let mut written = Vec::new();
+    for (name, text) in manual::pages(command) {
+        let path = folder.join(name);
+        files::write(&path, &text).map_err(HostError::write(&path))?;
+        written.push(path.display().to_string());
+    }
+    report.status("Wrote", &format!("{} pages", written.len()));
+    report.answer(&format!("{}", folder.display()));
+    report.document(&BTreeMap::from([("pages", written)]))?;
+    Ok(Done::Well)
+}
+
+/// `docs`: the book, made, checked or shown.
+fn docs(
+    env: &Env,
+    report: &Report,
+    config: &Config,
+    sources: &Sources<'_>,
+    args: &DocsArgs,
+) -> Result<Done, Error> {
+    if args.check {
+        let problems = check::problems(&env.root, sources)?;
+        for problem in &problems {
+            report.answer(problem);
+        }
+        report.document(&BTreeMap::from([("problems", &problems)]))?;
+        if problems.is_empty() {
+            report.status("Checked", "pages, links and command lines hold");
+            return Ok(Done::Well);
+        }
+        return Ok(Done::Badly);
+    }
+    for path in book::renew(&env.root, sources)? {
+        report.status("Wrote", &path.display().to_string());
+    }
+    let made = book::build(env, report, &repository(config))?;
+    if args.serve {
+        return serve(report, &made, args.port);
+    }
+    let place = match &args.output {
+        None => made,
+        Some(output) => {
+            let output = env.root.join(output);
+            book::publish(&made, &output)?;
+            output
+        }
+    };
+    report.answer(&place.join("index.html").display().to_string());
+    report.document(&BTreeMap::from([("book", place)]))?;
+    Ok(Done::Well)
+}
+
+/// Where the sources are read by others.
+fn repository(config: &Config) -> String {
+    let image = &config.image;
+    match &config.github.repository {
+        Some(repository) => format!("https://github.com/{repository}"),
+        None => format!("https://github.com/{}/{}", image.owner, image.name),
+    }
+}
+
+/// Shows the book until Ctrl-C.
+fn serve(report: &Report, made: &Path, port: u16) -> Result<Done, Error> {
+    let bound = Bound::to(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))?;
+    let url = format!("{}/", bound.url());
+    let mut pages = BTreeMap::new();
+    collect(made, "", &mut pages)?;
+    let (log, served) = channel();
+    let _server = bound.serve(pages, log);
+    report.status("Serving", &format!("{url}, until Ctrl-C"));
+    report.answer(&url);
+    report.document(&BTreeMap::from([("url", url)]))?;
+    // Ctrl-C is how this ends, and no failure.
+    process::minding(|| {
+        loop {
+            match served.recv_timeout(Duration::from_millis(100)) {
+                Ok(_) => {}
+                Err(RecvTimeoutError::Timeout) if !process::interrupted() => {}
+                Err(_) => return Ok(Done::Well),
+            }
+        }
+    })
+}
+
+/// Every file of a folder as the server wants it.
+fn collect(folder: &Path, below: &str, pages: &mut BTreeMap<String, Page>) -> Result<(), Error> {
+    for entry in std::fs::read_dir(folder).map_err(HostError::read(folder))? {
+        let path = entry.map_err(HostError::read(folder))?.path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let address = format!("{below}/{name}");
+        if path.is_dir() {
+            collect(&path, &address, pages)?;
+            continue;
+        }
+        let bytes = std::fs::read(&path).map_err(HostError::read(&path))?;
+        let digest = Sha256::digest(&bytes);
+        let page = Page {
+            kind: kind(&name),
+            tag: digest.iter().map(|byte| format!("{byte:02x}")).collect(),
+            bytes,
+        };
+        if name == "index.html" {
+            pages.insert(format!("{below}/"), page.clone());
+        }
+        pages.insert(address, page);
+    }
+    Ok(())
+}
+
+/// `content-type` by the end of a name: those that mdBook writes.
+fn kind(name: &str) -> &'static str {
+    match name.rsplit_once('.').map(|(_, end)| end) {
+        Some("html") => "text/html; charset=utf-8",
+        Some("css") => "text/css; charset=utf-8",
+        Some("js") => "text/javascript; charset=utf-8",
+        Some("svg") => "image/svg+xml",
+        Some("png") => "image/png",
+        Some("woff2") => "font/woff2",
+        Some("json") => "application/json",
+        Some("txt") => "text/plain; charset=utf-8",
+        _ => "application/octet-stream",
+    }
+}
