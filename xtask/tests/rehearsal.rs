@@ -9,7 +9,7 @@
 
 mod skip;
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::{Mutex, PoisonError};
@@ -147,6 +147,158 @@ fn an_interrupted_rehearsal_leaves_nothing() {
         story.join("\n")
     );
     assert_nothing_left();
+}
+
+/// A command of the tutorial, and the lines that it says one sees.
+struct Step {
+    typed: String,
+    seen: Vec<String>,
+}
+
+/// The steps that are typed in the playground: what stands behind a prompt.
+fn tutorial() -> Vec<Step> {
+    let text = std::fs::read_to_string(root().join("docs/tutorial.md")).unwrap();
+    let mut steps: Vec<Step> = Vec::new();
+    let mut inside = false;
+    for line in text.lines() {
+        match line {
+            "```console" => inside = true,
+            "```" => inside = false,
+            _ if !inside => {}
+            _ => match line.strip_prefix("$ ") {
+                Some(typed) => steps.push(Step {
+                    typed: typed.to_owned(),
+                    seen: Vec::new(),
+                }),
+                None => steps.last_mut().unwrap().seen.push(line.to_owned()),
+            },
+        }
+    }
+    steps
+}
+
+/// Whether a line is what the tutorial says; `…` is anything.
+fn like(wanted: &str, line: &str) -> bool {
+    let mut rest = line;
+    for (at, part) in wanted.split('…').enumerate() {
+        let found = match at {
+            0 => rest.starts_with(part).then_some(0),
+            _ => rest.find(part),
+        };
+        match found {
+            Some(found) => rest = &rest[found + part.len()..],
+            None => return false,
+        }
+    }
+    rest.is_empty() || wanted.ends_with('…')
+}
+
+/// The first of the lines that was not seen; `…` alone is any number of lines.
+fn unseen<'a>(wanted: &'a [String], lines: &[&str]) -> Option<&'a str> {
+    let mut at = 0;
+    for (index, line) in wanted.iter().enumerate() {
+        if line == "…" {
+            continue;
+        }
+        let anywhere = index > 0 && wanted[index - 1] == "…";
+        let found = match anywhere {
+            true => lines[at..].iter().position(|said| like(line, said)),
+            false => lines.get(at).filter(|said| like(line, said)).map(|_| 0),
+        };
+        match found {
+            Some(found) => at += found + 1,
+            None => return Some(line),
+        }
+    }
+    None
+}
+
+#[test]
+fn what_the_tutorial_says_is_seen() {
+    if !can_be_held() {
+        return;
+    }
+    let _stage = STAGE.lock().unwrap_or_else(PoisonError::into_inner);
+    let steps = tutorial();
+    assert!(steps.len() > 12, "{}", steps.len());
+    assert_eq!(steps.last().unwrap().typed, "exit");
+    // A mark behind each, on both streams; what is told on the way is not the answer.
+    let mut typed = String::new();
+    for step in &steps {
+        typed.push_str(&format!("{}\necho \"== $?\"\n", step.typed));
+    }
+    let input = root().join("target/tmp/tutorial.sh");
+    std::fs::create_dir_all(input.parent().unwrap()).unwrap();
+    std::fs::write(&input, typed).unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_xtask"))
+        .args(["rehearse", "--scenario", "held"])
+        .current_dir(root())
+        .stdin(std::fs::File::open(&input).unwrap())
+        .output()
+        .unwrap();
+    let story = String::from_utf8_lossy(&output.stderr);
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(output.status.code(), Some(0), "{said}\n{story}");
+    let mut lines = said.lines();
+    for step in &steps {
+        if step.typed == "exit" {
+            break;
+        }
+        let mut code = "";
+        let mut answer = Vec::new();
+        for line in lines.by_ref() {
+            match line.strip_prefix("== ") {
+                Some(ended) => {
+                    code = ended;
+                    break;
+                }
+                None => answer.push(line),
+            }
+        }
+        assert_eq!(code, "0", "{}: {answer:#?}\n{story}", step.typed);
+        let unseen = unseen(&step.seen, &answer);
+        assert_eq!(unseen, None, "{}: {answer:#?}", step.typed);
+    }
+    assert_nothing_left();
+}
+
+#[test]
+fn a_playground_goes_with_its_parent() {
+    if !can_be_held() {
+        return;
+    }
+    let _stage = STAGE.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut child = Command::new(env!("CARGO_BIN_EXE_xtask"))
+        .args(["rehearse", "--shell"])
+        .current_dir(root())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    writeln!(stdin, "echo inside; exec sleep 1000").unwrap();
+    assert!(lines.any(|line| line.unwrap() == "inside"));
+    assert!(root().join("target/rehearsal").exists());
+    let pid = Pid::from_raw(child.id().try_into().unwrap()).unwrap();
+    kill_process(pid, Signal::KILL).unwrap();
+    child.wait().unwrap();
+    let scratch = root().join("target/rehearsal");
+    let gone = host::process::soon(std::time::Duration::from_secs(60), || {
+        !scratch.exists() && traces(&scratch).is_empty()
+    });
+    assert!(gone, "{:?}", traces(&scratch));
+    assert_nothing_left();
+}
+
+#[test]
+fn a_line_of_the_tutorial_can_be_wrong() {
+    assert!(like("a … c", "a b c") && !like("a … c", "a b d") && !like("b…", "a b"));
+    let wanted = ["one", "…", "two …"].map(str::to_owned);
+    assert_eq!(unseen(&wanted, &["one", "x", "two 3"]), None);
+    assert_eq!(unseen(&wanted, &["x", "one", "two 3"]), Some("one"));
+    assert_eq!(unseen(&wanted, &["one", "two"]), Some("two …"));
 }
 
 #[test]

@@ -361,10 +361,17 @@ impl Report {
 
     fn verb(&self, color: &str, verb: &str, text: &str) {
         let text = harmless(text);
-        if self.color {
-            self.err(&format!("{color}{verb:>12}\u{1b}[0m {text}"));
-        } else {
-            self.err(&format!("{verb:>12} {text}"));
+        // Behind the verb, and below it.
+        let lines = match self.terminal {
+            true => wrap(&text, self.width.saturating_sub(14).max(20)),
+            false => vec![text],
+        };
+        for (at, line) in lines.iter().enumerate() {
+            match (at, self.color) {
+                (0, true) => self.err(&format!("{color}{verb:>12}\u{1b}[0m {line}")),
+                (0, false) => self.err(&format!("{verb:>12} {line}")),
+                _ => self.err(&format!("{:>12} {line}", "")),
+            }
         }
     }
 

@@ -20,16 +20,7 @@ struct Document<'a> {
 /// # Errors
 /// If a stream does not exist.
 pub fn run(world: &World<'_>) -> Result<Done, Error> {
-    let scope = Scope {
-        lists: true,
-        ..Scope::default()
-    };
-    let mut upstream = world.upstream(scope)?;
-    world.resolve_own_stream(&mut upstream)?;
-    let ahead = world.ahead()?;
-    let ranges = world.linux_ranges(&upstream);
-    let policy = world.config.policy.of(world.config.zfs.series);
-    let found = forecast(&upstream.discovery, &ahead, &ranges, &policy, upstream.now);
+    let found = ahead(world)?;
     let sentences: Vec<String> = found.iter().map(sentence).collect();
     for line in sentences.iter().flat_map(|text| wrapped(text, "  ")) {
         world.report.answer(&host::report::harmless(&line));
@@ -59,6 +50,24 @@ pub fn run(world: &World<'_>) -> Result<Done, Error> {
     } else {
         Done::Well
     })
+}
+
+/// What the streams ahead of the configured one will bring.
+///
+/// # Errors
+/// If a stream does not exist.
+pub fn ahead(world: &World<'_>) -> Result<Vec<Forecast>, Error> {
+    let scope = Scope {
+        lists: true,
+        ..Scope::default()
+    };
+    let mut upstream = world.upstream(scope)?;
+    world.resolve_own_stream(&mut upstream)?;
+    let ahead = world.ahead()?;
+    let ranges = world.linux_ranges(&upstream);
+    let policy = world.config.policy.of(world.config.zfs.series);
+    let discovery = &upstream.discovery;
+    Ok(forecast(discovery, &ahead, &ranges, &policy, upstream.now))
 }
 
 /// The warning about a coming kernel for which no image could be built today.

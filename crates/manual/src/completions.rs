@@ -93,15 +93,15 @@ pub fn script(shell: Shell, command: &Command, values: &Values) -> String {
         .map(|task| task.get_name().to_owned())
         .collect();
     let command = filled(command.clone(), values, &tasks);
-    let program = command.clone().bin_name("xtask").name("xtask");
+    let mut program = command.bin_name("xtask").name("xtask");
     let mut bytes = Vec::new();
     match shell {
         Shell::Bash => {
-            generate(Bash, &mut program.clone(), "xtask", &mut bytes);
+            generate(Bash, &mut program, "xtask", &mut bytes);
             bytes.extend(BASH.as_bytes());
         }
         Shell::Zsh => {
-            generate(Zsh, &mut program.clone(), "xtask", &mut bytes);
+            generate(Zsh, &mut program, "xtask", &mut bytes);
             bytes.extend(ZSH.as_bytes());
         }
         Shell::Fish => {

@@ -3,9 +3,14 @@
 //! from the document to a screen.
 
 mod ask;
+mod html;
+mod page;
 mod runs;
 mod screen;
 mod state;
+mod timeline;
+
+use std::path::Path;
 
 use host::Done;
 use image_build::facts::Upstream;
@@ -15,13 +20,14 @@ use image_build::resolve::{NotYet, Resolution, decide, explain, resolve};
 use image_build::skip;
 use image_build::verdict::{newest_base, newest_zfs, sentence, summary};
 use image_config::Config;
-use image_publish::Signature;
+use image_publish::{Signature, read_history};
 use jiff::Timestamp;
 use registry_compat::{Answer, Digest};
 use version_discovery::Outcome;
 
 use crate::error::Error;
 
+pub use page::{Facts, page};
 pub use screen::{age, rows};
 pub use state::{
     Asked, Input, Inputs, LastRun, NotAsked, Offer, Published, Status, Verdict, Word, Workflows,
@@ -35,9 +41,12 @@ const MOST_REASONS: usize = 4;
 /// # Errors
 /// If the checkout itself cannot be read. A source that could not be asked is a
 /// row, and [`Done::Unknown`] in the end.
-pub fn run(world: &World<'_>) -> Result<Done, Error> {
+pub fn run(world: &World<'_>, html: Option<&Path>) -> Result<Done, Error> {
     let asked = ask::ask(world)?;
     let status = judge(world.config, &asked)?;
+    if let Some(path) = html {
+        write_page(world, &asked, &status, path)?;
+    }
     let rows = rows(&status, asked.now);
     world.report.table(&rows);
     summary(world, "Status", &rows)?;
@@ -55,6 +64,39 @@ pub fn run(world: &World<'_>) -> Result<Done, Error> {
         Word::UpToDate | Word::CanBeBuilt | Word::Held => Done::Well,
     })
 }
+
+/// Writes the page of `status --html`. Forecast and history are beside the matter: what
+/// of them cannot be asked is not on it, and a warning says so.
+fn write_page(world: &World<'_>, asked: &Asked, status: &Status, path: &Path) -> Result<(), Error> {
+    let report = world.report;
+    let ahead = image_build::forecast::ahead(world).unwrap_or_else(|error| {
+        report.warning(&format!("no forecast on the page: {error}"));
+        Vec::new()
+    });
+    let history = read_history(world.registries()?, status.followed.repository());
+    let history = history.unwrap_or_else(|error| {
+        report.warning(&format!("no history on the page: {error}"));
+        None
+    });
+    let history = history.unwrap_or_default();
+    let upstream = asked.upstream.as_ref().ok();
+    let choice = upstream.map(|upstream| decide(world.config, upstream));
+    let text = page(&Facts {
+        title: &world.config.image.title.to_string(),
+        status,
+        choice: choice.as_ref(),
+        ahead: &ahead,
+        history: history.last(MOST_BARS),
+        now: asked.now,
+    });
+    let place = world.env.root.join(path);
+    host::files::write(&place, text.as_bytes()).map_err(host::Error::write(&place))?;
+    report.status("Wrote", &path.display().to_string());
+    Ok(())
+}
+
+/// Publications on the page.
+const MOST_BARS: usize = 30;
 
 /// What follows from what was asked.
 ///

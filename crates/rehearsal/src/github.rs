@@ -247,7 +247,7 @@ fn value<'a>(query: &'a str, name: &str) -> Option<&'a str> {
 mod tests {
     use super::*;
 
-    fn ask(github: &mut Github, method: &str, path: &str, body: Value) -> (u16, Value) {
+    fn ask(github: &mut Github, method: &str, path: &str, body: &Value) -> (u16, Value) {
         let request = Request {
             method: method.to_owned(),
             path: path.to_owned(),
@@ -263,12 +263,12 @@ mod tests {
         let now = "2026-07-21T09:41:00Z".parse().unwrap();
         let mut github = Github::new("o/n", &["build.yaml".to_owned()], now);
         let issue = json!({"title": "t", "body": "b", "labels": ["alarm"]});
-        assert_eq!(ask(&mut github, "POST", "/repos/o/n/issues", issue).0, 201);
+        assert_eq!(ask(&mut github, "POST", "/repos/o/n/issues", &issue).0, 201);
         let closed = json!({"state": "closed"});
-        ask(&mut github, "PATCH", "/repos/o/n/issues/1", closed);
+        ask(&mut github, "PATCH", "/repos/o/n/issues/1", &closed);
         let list = |github: &mut Github, query: &str| {
             let path = format!("/repos/o/n/issues?{query}");
-            ask(github, "GET", &path, Value::Null)
+            ask(github, "GET", &path, &Value::Null)
                 .1
                 .as_array()
                 .unwrap()
@@ -280,19 +280,19 @@ mod tests {
 
         let runs = "/repos/o/n/actions/workflows/build.yaml/runs?event=workflow_dispatch";
         let count =
-            |github: &mut Github| ask(github, "GET", runs, Value::Null).1["total_count"].clone();
+            |github: &mut Github| ask(github, "GET", runs, &Value::Null).1["total_count"].clone();
         assert_eq!(count(&mut github), 0);
         let start = "/repos/o/n/actions/workflows/build.yaml/dispatches";
-        let (_, started) = ask(&mut github, "POST", start, json!({"ref": "main"}));
+        let (_, started) = ask(&mut github, "POST", start, &json!({"ref": "main"}));
         assert_eq!(count(&mut github), 1);
         let run = format!("/repos/o/n/actions/runs/{}", started["workflow_run_id"]);
         let looks: Vec<Value> = (0..4)
-            .map(|_| ask(&mut github, "GET", &run, Value::Null).1["conclusion"].clone())
+            .map(|_| ask(&mut github, "GET", &run, &Value::Null).1["conclusion"].clone())
             .collect();
         assert_eq!(json!(looks), json!([null, null, "success", "success"]));
 
         let none = "/repos/o/n/actions/workflows/x.yaml/runs";
-        assert_eq!(ask(&mut github, "GET", none, Value::Null).0, 404);
+        assert_eq!(ask(&mut github, "GET", none, &Value::Null).0, 404);
         let request = Request {
             method: "GET".to_owned(),
             path: String::new(),

@@ -71,9 +71,9 @@ pub fn server(config: &Config, what: Published, github: Option<Github>) -> Resul
         let versions = |stream: &str| -> Vec<&str> {
             match AHEAD
                 .iter()
-                .find(|(name, _)| *name == stream && stream != own)
+                .find(|(name, ..)| *name == stream && stream != own)
             {
-                Some((_, version)) => vec![version],
+                Some((_, version, _)) => vec![version],
                 None if stream == own => followed.to_vec(),
                 None => Vec::new(),
             }

@@ -1,5 +1,7 @@
 //! The arguments of `status`.
 
+use std::path::PathBuf;
+
 use clap::Args;
 
 /// `status`.
@@ -14,4 +16,8 @@ pub struct StateArgs {
         value_parser = clap::value_parser!(u16).range(1..=400)
     )]
     pub history: Option<u16>,
+    /// Write it as a page, too: what is followed, its inputs, releases and hold on a
+    /// line of days, and what publications took. It fetches nothing
+    #[arg(long, value_name = "FILE", conflicts_with = "history")]
+    pub html: Option<PathBuf>,
 }

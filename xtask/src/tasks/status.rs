@@ -16,6 +16,6 @@ use crate::error::Error;
 pub fn run(world: &World<'_>, args: &StateArgs) -> Result<Done, Error> {
     match args.history {
         Some(count) => Ok(history_table::run(world, usize::from(count))?),
-        None => Ok(status::run(world)?),
+        None => Ok(status::run(world, args.html.as_deref())?),
     }
 }

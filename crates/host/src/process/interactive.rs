@@ -138,7 +138,11 @@ mod tests {
         let folder = dir.path().join("world");
         sh.write_file(folder.join("a/b"), "x").unwrap();
         let mark = folder.display().to_string();
-        let guard = Guard::start(("CUSTOM_COREOS_TEST_WORLD", &mark), &[folder.clone()]).unwrap();
+        let guard = Guard::start(
+            ("CUSTOM_COREOS_TEST_WORLD", &mark),
+            std::slice::from_ref(&folder),
+        )
+        .unwrap();
         let mut child = Command::new("sleep")
             .arg("1000")
             .env("CUSTOM_COREOS_TEST_WORLD", &mark)

@@ -118,7 +118,7 @@ fn of(inputs: &Inputs) -> Vec<Vec<String>> {
     rows
 }
 
-fn signature(signature: &Signature) -> String {
+pub(super) fn signature(signature: &Signature) -> String {
     match signature {
         Signature::Good => "of the policy's key".to_owned(),
         Signature::Foreign => "there, but not of the policy's key: hosts refuse it".to_owned(),

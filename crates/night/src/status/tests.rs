@@ -189,3 +189,37 @@ fn whatever_gave_no_answer_has_its_row_and_the_others_stand() {
         }
     }
 }
+
+#[test]
+fn the_page_fetches_nothing_and_takes_no_text_for_html() {
+    let (config, mut asked) = asked();
+    asked.workflows = Workflows::Unknown("<b>no</b>".to_owned());
+    let status = judge(&config, &asked).unwrap();
+    let upstream = asked.upstream.as_ref().unwrap();
+    let choice = decide(&config, upstream);
+    let html = page(&Facts {
+        title: "An <image>",
+        status: &status,
+        choice: Some(&choice),
+        ahead: &[],
+        history: &[],
+        now: asked.now,
+    });
+    for part in [
+        "<h1>An &lt;image&gt;</h1>",
+        "<b class=\"good\">up to date</b>",
+        "could not ask: &lt;b&gt;no&lt;/b&gt;",
+        "default-src 'none'",
+        "prefers-color-scheme: dark",
+        "width=device-width",
+        "<small>kernel</small>7.1.4-200.fc44.x86_64",
+        // The release that is taken, on the line of days.
+        "<circle class=\"dot\"",
+        "44.20260707.3.1: taken",
+    ] {
+        assert!(html.contains(part), "{part} in {html}");
+    }
+    for part in ["<script", "src=", "href=", "url(", "@import"] {
+        assert!(!html.contains(part), "{part} in {html}");
+    }
+}
