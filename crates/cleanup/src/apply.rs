@@ -98,7 +98,7 @@ impl Live<'_> {
                 let performed = failed(error);
                 // Where access is denied, nothing was deleted. After any other error the
                 // version may have been deleted, so it stays in the log.
-                if matches!(performed, Err(Error::Unknown(_))) {
+                if performed.as_ref().is_err_and(Error::is_no_answer) {
                     self.log.take_back()?;
                 }
                 return performed;

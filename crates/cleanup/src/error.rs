@@ -59,6 +59,17 @@ impl Failure for Error {
     }
 }
 
+impl Error {
+    /// Whether somebody would not answer, or not to this token: nothing was changed
+    /// by the request, and the next one would end in the same way.
+    pub fn is_no_answer(&self) -> bool {
+        matches!(
+            self,
+            Self::Unknown(_) | Self::Remote(remote::Error::Denied(_))
+        )
+    }
+}
+
 impl From<remote::Error> for Error {
     fn from(error: remote::Error) -> Self {
         match error {

@@ -353,7 +353,7 @@ fn execute(
     match stopped {
         // A clean end, if it came anywhere at all.
         Some(error) if limited(&error) && deleted == 0 => return Err(error),
-        Some(error) if !matches!(error, Error::Unknown(_)) => return Err(error),
+        Some(error) if !error.is_no_answer() => return Err(error),
         _ => {}
     }
     let denied = stopped.is_some_and(|error| !limited(&error));

@@ -120,8 +120,9 @@ impl Packages {
     ///
     /// # Errors
     /// [`Error::NotFound`] if there is no such package for this token,
-    /// [`Error::Unknown`] if that could not be found out, or without a token:
-    /// GitHub wants one even for public packages.
+    /// [`Error::Denied`] without a token (GitHub wants one even for public
+    /// packages), or if it is not allowed to, [`Error::Unknown`] if that could not
+    /// be found out.
     pub fn open(
         agent: &Agent,
         base: &str,
@@ -131,13 +132,10 @@ impl Packages {
         pace: Pace,
     ) -> Result<Self, Error> {
         let token = token.ok_or_else(|| {
-            Error::unknown(
-                Trouble::Denied,
-                format!(
-                    "{owner}/{name}: GitHub's packages API wants a token, even for public \
-                     packages; set GITHUB_TOKEN or GH_TOKEN"
-                ),
-            )
+            Error::Denied(format!(
+                "{owner}/{name}: GitHub's packages API wants a token, even for public packages; \
+                 set GITHUB_TOKEN or GH_TOKEN, or log in with `gh auth login`; {PERMISSION}"
+            ))
         })?;
         let mut packages = Self {
             client: PacedClient::new(agent.clone(), pace),
@@ -239,8 +237,8 @@ impl Packages {
     /// Deletes one version.
     ///
     /// # Errors
-    /// [`Error::Unknown`], after which the rest need not be tried: the token
-    /// may not, the quota is used up, or GitHub has trouble.
+    /// [`Error::Denied`] if the token may not, [`Error::Unknown`] if the quota is
+    /// used up or GitHub has trouble. After either the rest need not be tried.
     pub fn delete(&self, id: u64) -> Result<Deletion, Error> {
         let url = format!("{}/versions/{id}", self.root);
         let Answered { reply, again } = self.call(Method::Delete, &url)?;
@@ -326,10 +324,7 @@ fn denied(url: &str, reply: &crate::agent::Reply) -> Error {
         _ => PERMISSION,
     };
     let (status, text) = (reply.status, message(&reply.body));
-    Error::Unknown(registry_compat::Unknown {
-        trouble: Trouble::Denied,
-        detail: format!("{url}: HTTP {status}: {text}; {hint}"),
-    })
+    Error::Denied(format!("{url}: HTTP {status}: {text}; {hint}"))
 }
 
 fn odd(url: &str, reply: &crate::agent::Reply) -> Error {

@@ -278,7 +278,14 @@ fn without_a_token_or_with_a_bad_one_nothing_is_known() {
         .expect(1)
         .says("no container package `nas/bootc`");
     sandbox.env.github_token = None;
-    sandbox.run(&[]).expect(3).says("GITHUB_TOKEN");
+    sandbox
+        .run(&[])
+        .expect(3)
+        .says("GITHUB_TOKEN")
+        .says("GH_TOKEN")
+        .says("gh auth login")
+        .does_not_say("podman login")
+        .does_not_say("make the package public");
 }
 
 #[test]

@@ -52,6 +52,13 @@ impl Ran {
         self
     }
 
+    #[track_caller]
+    pub fn does_not_say(self, text: &str) -> Self {
+        let all = format!("{}{}", self.stdout, self.stderr);
+        assert!(!all.contains(text), "`{text}` is in:\n{all}");
+        self
+    }
+
     /// Deletes, in order.
     pub fn effects(&self) -> Vec<&str> {
         let lines = self.stdout.lines();
