@@ -6,7 +6,10 @@
     reason = "tests; cargo and the built program are run here"
 )]
 
+mod content;
 mod repository;
+#[path = "../skip/mod.rs"]
+mod skip;
 
 use std::path::Path;
 
