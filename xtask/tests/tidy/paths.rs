@@ -29,7 +29,12 @@ fn paths(line: &str) -> Vec<&str> {
     let words = line.split(|c: char| c.is_whitespace() || "`'\"(),;[]|#".contains(c));
     let words = words.map(|word| word.trim_end_matches(['.', ':', '/', '!', '?']));
     let plain = |c: char| c.is_ascii_alphanumeric() || "/._-".contains(c);
-    let named = |part: &str| part.chars().any(|c| c.is_ascii_lowercase());
+    // `NAME.rs` and `HOST.bu` stand for any name; `README.md` is one.
+    let named = |part: &str| {
+        let stem = part.strip_suffix(".rs").or(part.strip_suffix(".bu"));
+        let stem = stem.unwrap_or(part);
+        stem.chars().any(|c| c.is_ascii_lowercase())
+    };
     words
         .filter(|word| word.contains('/') && word.chars().all(plain) && word.split('/').all(named))
         .collect()
@@ -78,7 +83,7 @@ fn a_path_that_is_not_there_is_found() {
     .map(str::to_owned);
     for good in [
         "see [a](docs/a.md#there), `crates/x`; examples/vm and src/lib.rs.",
-        "crates/NAME/src/lib.rs, crates/*/src, https://h/docs/b.md, ~/docs/b.md, and/or",
+        "crates/NAME/src/lib.rs, crates/x/src/NAME.rs, crates/*/src, https://h/docs/b.md, ~/docs/b.md, and/or",
     ] {
         assert!(
             missing("crates/x/README.md", good, &all).is_empty(),
@@ -89,8 +94,6 @@ fn a_path_that_is_not_there_is_found() {
     let expected = ["a.md: docs/b.md", "a.md: crates/x/src/gone.rs"];
     assert_eq!(missing("a.md", gone, &all), expected);
     // Outside of comments a path may be anything.
-    assert_eq!(
-        missing("a.rs", "let x = \"docs/b.md\"; // docs/c.md", &all),
-        ["a.rs: docs/c.md"]
-    );
+    let line = ["let x = \"docs/b.md\"; /", "/ docs/c.md"].concat();
+    assert_eq!(missing("a.rs", &line, &all), ["a.rs: docs/c.md"]);
 }
