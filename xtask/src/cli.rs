@@ -8,6 +8,7 @@ mod cleanup;
 mod facts;
 mod ignition;
 mod image;
+mod night;
 mod resolve;
 mod status;
 mod vm;
@@ -28,6 +29,7 @@ pub use image::{
     BuildArgs, DiffArgs, Images, Inputs, KeysArgs, KeysTask, NewKeyArgs, PromoteArgs, PublishArgs,
     RetractArgs, RollbackArgs, TestBuildArgs, VerifyArgs,
 };
+pub use night::{InstallArgs, NightArgs, NightTask};
 pub use resolve::{Force, ResolveArgs};
 pub use status::StateArgs;
 pub use vm::VmArgs;

@@ -16,6 +16,7 @@ pub mod forecast;
 pub mod ignition;
 pub mod init;
 pub mod keys;
+pub mod night;
 pub mod promote;
 pub mod publish;
 pub mod rehearse;
@@ -33,8 +34,9 @@ use image_build::gather::World;
 
 use crate::cli::{
     AlarmArgs, BootArgs, BuildArgs, ButaneArgs, CleanupArgs, ConfigArgs, DiffArgs, DoctorArgs,
-    FactsArgs, HelpArgs, IgnitionArgs, KeysArgs, PromoteArgs, PublishArgs, ResolveArgs, RetractArgs,
-    RollbackArgs, StateArgs, TestBuildArgs, UpdateArgs, VerifyArgs, VmArgs, WorkflowArgs,
+    FactsArgs, HelpArgs, IgnitionArgs, KeysArgs, NightArgs, PromoteArgs, PublishArgs, ResolveArgs,
+    RetractArgs, RollbackArgs, StateArgs, TestBuildArgs, UpdateArgs, VerifyArgs, VmArgs,
+    WorkflowArgs,
 };
 use crate::error::Error;
 
@@ -71,7 +73,7 @@ pub const GROUPS: [(&str, &[&str]); 5] = [
         ],
     ),
     ("The machine", &["ignition", "butane", "vm", "boot"]),
-    ("The nights", &["workflow", "alarm"]),
+    ("The nights", &["night", "workflow", "alarm"]),
     (
         "This checkout",
         &[
@@ -203,7 +205,15 @@ pub enum Task {
     ///
     /// Example: cargo xtask cleanup --days 30
     Cleanup(CleanupArgs),
-    /// Start the workflows at GitHub, and see how they went
+    /// Do the whole night on this machine, with no forge
+    ///
+    /// Resolve, build, boot, publish, clean up when it is due, keep the alarm: the
+    /// lines that the workflows type. One night at a time; what one that was cut
+    /// off has left is taken up. Exit code 10: there was nothing to build.
+    ///
+    /// Example: cargo xtask night
+    Night(NightArgs),
+    /// Start the workflows at the forge, and see how they went
     ///
     /// Example: cargo xtask workflow status
     Workflow(WorkflowArgs),
@@ -280,6 +290,7 @@ pub(crate) fn perform(task: &Task, world: &World<'_>) -> Result<Done, Error> {
         Task::Cleanup(args) => minding(|| cleanup::run(world, args)),
         Task::Rehearse(args) => minding(|| rehearse::run(world, args)),
         Task::Ignition(args) => ignition::run(world, args),
+        Task::Night(args) => minding(|| night::run(world, args)),
         Task::Workflow(args) => minding(|| workflow::run(world, args)),
         Task::Alarm(args) => minding(|| alarm::run(world, args)),
         Task::Vm(args) => minding(|| vm::run(world, args)),

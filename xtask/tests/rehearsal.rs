@@ -285,7 +285,7 @@ fn a_playground_goes_with_its_parent() {
     kill_process(pid, Signal::KILL).unwrap();
     child.wait().unwrap();
     let scratch = root().join("target/rehearsal");
-    let gone = host::process::soon(std::time::Duration::from_secs(60), || {
+    let gone = host::process::poll_for(std::time::Duration::from_secs(60), || {
         !scratch.exists() && traces(&scratch).is_empty()
     });
     assert!(gone, "{:?}", traces(&scratch));

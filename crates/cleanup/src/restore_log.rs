@@ -48,7 +48,7 @@ pub fn restore_log(report: &Report, tools: &Tools<'_>, path: &Path) -> Result<Do
             }
         }
         let missing = lines.iter().any(|line| !line.outcome.is_there());
-        if missing && entry.back_end == BackEnd::Registry {
+        if missing && entry.back_end != BackEnd::Github {
             report.note(NOT_OFFERED);
         }
         documents.push(Undone {

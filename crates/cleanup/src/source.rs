@@ -1,10 +1,13 @@
-//! One package, at either back end: GitHub's packages API, or a registry's
-//! distribution API.
+//! One package, at its back end: GitHub's packages API, a registry's distribution
+//! API, or the latter to list and another forge's API to delete.
 
+use forge::Home;
 use host::Secret;
 use image_config::{BackEnd, Package};
 use registry_compat::{Digest, Repository, Tag};
-use remote::{Agent, Credential, Deletion, Pace, Packages, Registries, RepositoryClient};
+use remote::{
+    Agent, Credential, Deletion, ForgePackages, Pace, Packages, Registries, RepositoryClient,
+};
 use retention::Version;
 
 use crate::error::Error;
@@ -20,6 +23,8 @@ pub struct Tools<'a> {
     pub github_api: &'a str,
     /// For GitHub.
     pub token: Option<&'a Secret>,
+    /// Where the repository is, and the token there; none where that is not known.
+    pub home: Option<(Home, Option<Secret>)>,
     /// How fast GitHub may be asked.
     pub github: Pace,
     /// How fast another registry may be asked.
@@ -32,6 +37,9 @@ pub struct Source<'a> {
     pub repository: Repository,
     /// GitHub's packages API, where it is the one that lists and deletes.
     packages: Option<Packages>,
+    /// Another forge's, which deletes what the registry lists.
+    deleter: Option<ForgePackages>,
+    back_end: BackEnd,
     /// Where the manifests are.
     pub client: RepositoryClient<'a>,
 }
@@ -42,8 +50,26 @@ impl<'a> Source<'a> {
     /// # Errors
     /// If it is not there, or could not be asked for.
     pub fn open(tools: &Tools<'a>, package: &Package) -> Result<Self, Error> {
+        let deleter = match package.back_end() {
+            BackEnd::Github | BackEnd::Registry => None,
+            BackEnd::Gitlab | BackEnd::Forgejo => {
+                let (home, token) = tools.home.as_ref().ok_or_else(|| {
+                    Error::Usage(format!(
+                        "{package}: which repository this is, is not known; write `forge: {{kind: \
+                         …, repository: OWNER/NAME}}` into image.yaml"
+                    ))
+                })?;
+                Some(ForgePackages::open(
+                    &tools.agent,
+                    home,
+                    &package.image,
+                    token.as_ref(),
+                    tools.github,
+                )?)
+            }
+        };
         let packages = match package.back_end() {
-            BackEnd::Registry => None,
+            BackEnd::Registry | BackEnd::Gitlab | BackEnd::Forgejo => None,
             BackEnd::Github => {
                 let (owner, name) = package.owner_and_name();
                 if let Some(token) = tools.token {
@@ -68,6 +94,8 @@ impl<'a> Source<'a> {
         Ok(Self {
             repository: package.image.clone(),
             packages,
+            deleter,
+            back_end: package.back_end(),
             client,
         })
     }
@@ -77,12 +105,9 @@ impl<'a> Source<'a> {
         self.packages.as_ref()
     }
 
-    /// Which of the two it is.
+    /// Which it is.
     pub fn back_end(&self) -> BackEnd {
-        match self.packages {
-            Some(_) => BackEnd::Github,
-            None => BackEnd::Registry,
-        }
+        self.back_end
     }
 
     /// A version as it is now; `None` if it is gone.
@@ -126,7 +151,10 @@ impl<'a> Source<'a> {
     pub fn delete(&self, version: &Version) -> Result<Deletion, Error> {
         match (&self.packages, version.id, version.name.digest()) {
             (Some(packages), Some(id), _) => Ok(packages.delete(id)?),
-            (None, _, Some(digest)) => Ok(self.client.delete(&digest)?),
+            (None, _, Some(digest)) => match &self.deleter {
+                Some(deleter) => Ok(deleter.delete(&digest, version.known_tags())?),
+                None => Ok(self.client.delete(&digest)?),
+            },
             _ => Ok(Deletion::Never("its name is no digest".to_owned())),
         }
     }

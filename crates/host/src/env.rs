@@ -5,10 +5,12 @@
     reason = "this module is the door to the environment and the clock"
 )]
 
+use std::collections::BTreeMap;
 use std::io::{IsTerminal, Read};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
+use forge::{Ci, Forge};
 use jiff::Timestamp;
 
 use crate::error::Error;
@@ -39,16 +41,15 @@ pub struct Env {
     pub containers_conf: bool,
     /// Where registry credentials are.
     pub auth: AuthVariables,
-    /// `GITHUB_TOKEN`, else `GH_TOKEN`.
+    /// For GitHub, where upstream is, whichever forge ours is.
     pub github_token: Option<Secret>,
-    /// `GITHUB_REPOSITORY_OWNER`: whose CI this is.
-    pub ci_owner: Option<String>,
+    /// For the forges that are none of GitHub's.
+    pub forge_tokens: BTreeMap<Forge, Secret>,
     /// The run of a workflow that this is.
-    pub run: CiRun,
-    /// The file that `GITHUB_OUTPUT` names.
-    pub github_output: Option<PathBuf>,
-    /// The file that `GITHUB_STEP_SUMMARY` names.
-    pub github_summary: Option<PathBuf>,
+    pub run: Ci,
+    /// What outlives a run: `STATE_DIRECTORY`, which systemd sets, else our folder in
+    /// `XDG_STATE_HOME`, else in `~/.local/state`.
+    pub state_dir: Option<PathBuf>,
     /// Standard error is a terminal.
     pub terminal: bool,
     /// Columns of the terminal that standard output is; `None` where it is a file
@@ -81,46 +82,6 @@ pub struct AuthVariables {
     pub docker_config: Option<PathBuf>,
 }
 
-/// Which run of a workflow this is: for whom a result is written down, where an
-/// alarm leads to, and whose repository it is. No build depends on it.
-/// Source: GitHub Actions, "Variables reference".
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct CiRun {
-    /// `GITHUB_REPOSITORY`.
-    pub repository: Option<String>,
-    /// `GITHUB_SERVER_URL`.
-    pub server: Option<String>,
-    /// `GITHUB_RUN_ID`.
-    pub id: Option<u64>,
-    /// `GITHUB_RUN_ATTEMPT`.
-    pub attempt: Option<u64>,
-    /// `GITHUB_JOB`.
-    pub job: Option<String>,
-    /// `RUNNER_NAME`.
-    pub runner: Option<String>,
-}
-
-impl CiRun {
-    fn read() -> Self {
-        let number = |name: &str| var(name)?.parse().ok();
-        Self {
-            repository: var("GITHUB_REPOSITORY"),
-            server: var("GITHUB_SERVER_URL"),
-            id: number("GITHUB_RUN_ID"),
-            attempt: number("GITHUB_RUN_ATTEMPT"),
-            job: var("GITHUB_JOB"),
-            runner: var("RUNNER_NAME"),
-        }
-    }
-
-    /// The same text for all that one job of one attempt does; `None` outside
-    /// of CI.
-    pub fn name(&self) -> Option<String> {
-        let job = self.job.as_deref().unwrap_or_default();
-        Some(format!("{}/{}/{job}", self.id?, self.attempt.unwrap_or(1)))
-    }
-}
-
 /// A variable that is set and not empty: CI runners set unused ones to "".
 fn var(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
@@ -141,6 +102,7 @@ impl Env {
         let home = path("HOME");
         let config_home = path("XDG_CONFIG_HOME").or_else(|| Some(home.as_ref()?.join(".config")));
         let terminal = std::io::stderr().is_terminal();
+        let run = forge::ci(&var);
         Ok(Self {
             root: checkout(&here)?,
             exe: std::env::current_exe().map_err(|error| {
@@ -161,14 +123,19 @@ impl Env {
                 docker_config: path("DOCKER_CONFIG")
                     .or_else(|| Some(home.as_ref()?.join(".docker"))),
             },
+            // One folder is asked of systemd, so that one is named.
+            state_dir: path("STATE_DIRECTORY").or_else(|| {
+                let state = path("XDG_STATE_HOME").filter(|path| path.is_absolute());
+                let state = state.or_else(|| Some(home.as_ref()?.join(".local/state")))?;
+                Some(state.join("custom-coreos"))
+            }),
             home,
-            github_token: var("GITHUB_TOKEN")
-                .or_else(|| var("GH_TOKEN"))
-                .map(Secret::new),
-            ci_owner: var("GITHUB_REPOSITORY_OWNER"),
-            run: CiRun::read(),
-            github_output: path("GITHUB_OUTPUT"),
-            github_summary: path("GITHUB_STEP_SUMMARY"),
+            github_token: token(Forge::Github, &run),
+            forge_tokens: [Forge::Gitlab, Forge::Forgejo]
+                .into_iter()
+                .filter_map(|forge| Some((forge, token(forge, &run)?)))
+                .collect(),
+            run,
             terminal,
             columns: columns(std::io::stdout()),
             error_columns: columns(std::io::stderr()),
@@ -177,6 +144,14 @@ impl Env {
             root_user: uid() == Some(0),
             systemd: Path::new("/run/systemd/system").is_dir(),
         })
+    }
+
+    /// The token for a forge, of its variables.
+    pub fn token(&self, forge: Forge) -> Option<&Secret> {
+        match forge {
+            Forge::Github => self.github_token.as_ref(),
+            other => self.forge_tokens.get(&other),
+        }
     }
 
     /// The first file of this name on `PATH` that can be run.
@@ -199,6 +174,12 @@ fn cache(xdg: Option<PathBuf>, home: Option<&Path>) -> Option<PathBuf> {
         .filter(absolute)
         .or_else(|| Some(home?.join(".cache")).filter(absolute))?;
     Some(folder.join("custom-coreos"))
+}
+
+/// The first variable that is set of those that a token may be in.
+fn token(forge: Forge, run: &Ci) -> Option<Secret> {
+    let mut names = forge::token_names(forge, run.forge).into_iter();
+    names.find_map(given).map(Secret::new)
 }
 
 /// The time, to the second.
@@ -252,9 +233,17 @@ fn checkout(here: &Path) -> Result<PathBuf, Error> {
 }
 
 /// The value of a variable that `image.yaml` names for a secret; one that is
-/// set but empty is none.
+/// set but empty is none. Where it is not set, the credential of this name that
+/// systemd has loaded for the service (systemd.exec(5), "Credentials").
 pub fn secret(name: &str) -> Option<Secret> {
-    var(name).map(Secret::new)
+    given(name).map(Secret::new)
+}
+
+fn given(name: &str) -> Option<String> {
+    var(name).or_else(|| {
+        let text = std::fs::read_to_string(path("CREDENTIALS_DIRECTORY")?.join(name)).ok()?;
+        Some(text.trim_end().to_owned()).filter(|text| !text.is_empty())
+    })
 }
 
 /// Standard input, to its end.

@@ -58,6 +58,27 @@ pub fn make_dir(path: &Path) -> std::result::Result<(), crate::error::Error> {
     })
 }
 
+/// A lock of this name; `None` while another process holds it. The kernel lets it
+/// go with the process that holds it, however that ends; the file stays. A program
+/// that is started meanwhile does not inherit it.
+///
+/// # Errors
+/// Of the system.
+pub fn lock(path: &Path) -> Result<Option<std::fs::File>> {
+    use rustix::fs::{FlockOperation, flock};
+    let mut options = std::fs::OpenOptions::new();
+    let file = options
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(path)?;
+    match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(Some(file)),
+        Err(rustix::io::Errno::WOULDBLOCK) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
 /// A name in the same folder that no other run uses.
 fn beside(path: &Path) -> Result<PathBuf> {
     let name = path

@@ -11,12 +11,12 @@ mod progress;
 mod table;
 
 use std::collections::VecDeque;
-use std::fmt::Write as _;
 use std::fs::OpenOptions;
 use std::io::Write as _;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
+use forge::ci::Output;
 use serde::Serialize;
 
 pub use progress::Progress;
@@ -37,8 +37,10 @@ pub struct Report {
     columns: Option<u16>,
     /// Columns of a sentence on standard error.
     width: usize,
-    github_output: Option<std::path::PathBuf>,
-    github_summary: Option<std::path::PathBuf>,
+    /// Where the values for the jobs after this one go.
+    output: Option<Output>,
+    /// Markdown for the page of the run.
+    summary: Option<std::path::PathBuf>,
     /// For tests: both streams, in place of the terminal.
     captured: Option<Arc<Mutex<[String; 2]>>>,
     /// For the alarm, which is called after a failure.
@@ -127,8 +129,8 @@ impl Report {
             width: env
                 .error_columns
                 .map_or(WIDTH, |columns| WIDTH.min(columns.into())),
-            github_output: env.github_output.clone(),
-            github_summary: env.github_summary.clone(),
+            output: env.run.output.clone(),
+            summary: env.run.summary.clone(),
             ..Self::plain(json)
         }
     }
@@ -152,8 +154,8 @@ impl Report {
             terminal: false,
             columns: None,
             width: WIDTH,
-            github_output: None,
-            github_summary: None,
+            output: None,
+            summary: None,
             captured: None,
             notes: Arc::default(),
             level: Level::default(),
@@ -377,22 +379,13 @@ impl Report {
 
     /// Values for the steps that follow in a workflow, if there is one.
     ///
-    /// The heredoc form with a delimiter that the value does not contain, so
-    /// that no value can end it early and set another.
-    /// Source: GitHub Actions, "Setting an output parameter".
-    ///
     /// # Errors
     /// [`Error::File`] if the runner's file cannot be written.
     pub fn outputs(&self, values: &[(&str, String)]) -> Result<(), Error> {
-        let Some(path) = &self.github_output else {
-            return Ok(());
-        };
-        let mut text = String::new();
-        for (key, value) in values {
-            let delimiter = delimiter(value);
-            let _ = write!(text, "{key}<<{delimiter}\n{value}\n{delimiter}\n");
+        match &self.output {
+            Some(output) => append(output.path(), &output.text(values)),
+            None => Ok(()),
         }
-        append(path, &text)
     }
 
     /// Markdown for the page of the run, if there is one.
@@ -400,21 +393,10 @@ impl Report {
     /// # Errors
     /// [`Error::File`] if the runner's file cannot be written.
     pub fn summary(&self, markdown: &str) -> Result<(), Error> {
-        match &self.github_summary {
+        match &self.summary {
             Some(path) => append(path, markdown),
             None => Ok(()),
         }
-    }
-}
-
-fn delimiter(value: &str) -> String {
-    let mut number = 0u32;
-    loop {
-        let candidate = format!("END_{number}");
-        if !value.contains(&candidate) {
-            return candidate;
-        }
-        number += 1;
     }
 }
 
@@ -458,13 +440,6 @@ mod tests {
         assert_eq!(harmless("  ::set-output x"), "|   ::set-output x");
         assert_eq!(harmless("x ##[error]y"), "| x ## [error]y");
         assert_eq!(harmless("a::b\u{1b}[2J"), "a::b[2J");
-    }
-
-    #[test]
-    fn no_value_ends_its_heredoc() {
-        let value = "x\nEND_0\nevil=1";
-        assert_eq!(delimiter(value), "END_1");
-        assert_eq!(delimiter("plain"), "END_0");
     }
 
     #[test]

@@ -34,6 +34,9 @@ pub struct Alarm {
     /// A further address that gets the message.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub webhook: Option<Webhook>,
+    /// A mailbox that gets the message, by this machine's `sendmail`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mail: Option<Mail>,
 }
 
 impl Default for Alarm {
@@ -42,6 +45,7 @@ impl Default for Alarm {
             image_age_days: image_age_days(),
             label: label(),
             webhook: None,
+            mail: None,
         }
     }
 }
@@ -108,6 +112,47 @@ impl FromStr for Webhook {
 
 version_discovery::serde_as_text!(Webhook);
 
+/// The address of a mailbox: one that is safe as a word of a command line and in a
+/// header, which is less than RFC 5322 allows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mail(String);
+
+impl Mail {
+    /// `name@host`.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Mail {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl FromStr for Mail {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        let good = |c: char| c.is_ascii_alphanumeric() || "-_.+".contains(c);
+        let part = |part: &str| {
+            part.starts_with(|c: char| c.is_ascii_alphanumeric()) && part.chars().all(good)
+        };
+        // A local account has no host.
+        let (name, host) = text.split_once('@').unwrap_or((text, "localhost"));
+        match part(name) && part(host) && text.len() <= 254 {
+            true => Ok(Self(text.to_owned())),
+            false => Err(Error::malformed(
+                "a mailbox",
+                text,
+                "NAME@HOST, or the name of an account",
+            )),
+        }
+    }
+}
+
+version_discovery::serde_as_text!(Mail);
+
 #[cfg(test)]
 mod tests {
     use crate::*;
@@ -125,6 +170,16 @@ mod tests {
         for bad in ["", "hunter2", "env:", "https://u:hunter2@host/x", "ftp://x"] {
             let error = bad.parse::<Webhook>().unwrap_err().to_string();
             assert!(!error.contains("hunter2"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_mailbox_is_a_word_and_no_option() {
+        for good in ["root", "a.b+c@example.org"] {
+            assert_eq!(good.parse::<Mail>().unwrap().as_str(), good);
+        }
+        for bad in ["", "-t", "a b", "a@", "@b", "a@b\nBcc: c", "a@b@c", "<a@b>"] {
+            assert!(bad.parse::<Mail>().is_err(), "{bad:?}");
         }
     }
 

@@ -19,9 +19,11 @@ use crate::defaults;
 use crate::error::Error;
 use crate::heal;
 use crate::heal::Heal;
+use crate::home::{Attestation, Forge};
 use crate::ignition::Ignition;
 use crate::input_signatures::BaseSignature;
 use crate::kmods::Kmods;
+use crate::night::Night;
 use crate::policy::Policy;
 use crate::problems;
 use crate::problems::Problem;
@@ -93,12 +95,21 @@ pub struct Config {
     /// Where the Butane sources are.
     #[serde(default)]
     pub ignition: Ignition,
+    /// Whether a tag waits for an attestation.
+    #[serde(default)]
+    pub attestation: Attestation,
+    /// Where the repository is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub forge: Option<Forge>,
     /// The repository at GitHub.
     #[serde(default)]
     pub github: Github,
     /// When a person is notified.
     #[serde(default)]
     pub alarm: Alarm,
+    /// The nights of a machine of one's own.
+    #[serde(default)]
+    pub night: Night,
     /// The machines that build.
     #[serde(default)]
     pub ci: Ci,
@@ -141,7 +152,7 @@ pub struct Image {
 }
 
 /// How what is installed on top of the base is pushed.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Layers {
     /// As the one layer that the engine made: a host fetches all of it again after each

@@ -6,7 +6,7 @@
 //! types: [`Config`], and below it one module for each part of the file.
 //! [`Lint`] names the findings that the file may allow.
 //!
-//! May import: `host` (files, errors), `remote` (the budget of retries), and the
+//! May import: `host` (files, errors), `remote` (the budget of retries), `forge`, and the
 //! named crates whose values stand in the file. It knows nothing of builds.
 
 mod alarm;
@@ -18,10 +18,12 @@ mod content_files;
 mod defaults;
 mod error;
 mod heal;
+mod home;
 mod ignition;
 mod input_signatures;
 mod kmods;
 mod lint;
+mod night;
 mod policy;
 mod problems;
 mod retention;
@@ -31,7 +33,7 @@ mod signing;
 mod types;
 mod words;
 
-pub use alarm::{Alarm, Github, Webhook};
+pub use alarm::{Alarm, Github, Mail, Webhook};
 pub use boot::{AllowedFailure, Boot, Gate};
 pub use ci::{Ci, Runners};
 pub use config::{
@@ -46,10 +48,12 @@ pub use content_files::images_of;
 pub use defaults::root;
 pub use error::Error;
 pub use heal::{Heal, Minutes};
+pub use home::{Attestation, Forge};
 pub use ignition::{Allow, Ignition};
 pub use input_signatures::{BaseSignature, Fingerprint, Keyring};
 pub use kmods::{Kmods, Naming};
 pub use lint::Lint;
+pub use night::{Calendar, Night};
 pub use policy::{Pin, Policy, RuleName};
 pub use problems::Problem;
 pub use retention::{BackEnd, Package, Percent, Retention};

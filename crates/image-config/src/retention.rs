@@ -47,7 +47,8 @@ pub struct Package {
     /// With its registry, `ghcr.io/owner/name`.
     #[schemars(with = "String")]
     pub image: Repository,
-    /// `github` on ghcr.io and `registry` elsewhere, if it is not written.
+    /// `github` on ghcr.io, `gitlab` on registry.gitlab.com, `forgejo` on codeberg.org,
+    /// and `registry` elsewhere, if it is not written.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub back_end: Option<BackEnd>,
 }
@@ -60,6 +61,10 @@ pub enum BackEnd {
     Github,
     /// The registry itself, by the OCI distribution API.
     Registry,
+    /// GitLab's container registry API, by tag; the registry lists.
+    Gitlab,
+    /// The packages API of Forgejo and Gitea; the registry lists.
+    Forgejo,
 }
 
 impl fmt::Display for BackEnd {
@@ -67,6 +72,8 @@ impl fmt::Display for BackEnd {
         f.write_str(match self {
             Self::Github => "github",
             Self::Registry => "registry",
+            Self::Gitlab => "gitlab",
+            Self::Forgejo => "forgejo",
         })
     }
 }
@@ -125,6 +132,8 @@ impl Package {
     pub fn back_end(&self) -> BackEnd {
         let by_host = match self.image.registry() {
             "ghcr.io" => BackEnd::Github,
+            "registry.gitlab.com" => BackEnd::Gitlab,
+            "codeberg.org" => BackEnd::Forgejo,
             _ => BackEnd::Registry,
         };
         self.back_end.unwrap_or(by_host)

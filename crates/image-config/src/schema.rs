@@ -9,14 +9,16 @@ use std::borrow::Cow;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
+use crate::alarm::{Mail, Webhook};
 use crate::config::Config;
 use crate::heal::Minutes;
 use crate::input_signatures::{Fingerprint, Keyring};
 use crate::lint::Lint;
+use crate::night::Calendar;
 use crate::retention::Percent;
 use crate::signing::SecretSource;
 use crate::types::Unique;
-use crate::{alarm::Webhook, boot, kmods};
+use crate::{boot, home, kmods};
 
 /// The file's name at the root of the checkout. The first line of `image.yaml` names it.
 pub const SCHEMA_FILE: &str = "image.schema.json";
@@ -48,7 +50,7 @@ macro_rules! texts {
     )*};
 }
 
-texts!(SecretSource, Keyring, Fingerprint, Webhook);
+texts!(SecretSource, Keyring, Fingerprint, Webhook, Mail, Calendar);
 
 /// Types whose form in the file is a whole number within bounds.
 macro_rules! numbers {
@@ -116,6 +118,18 @@ impl JsonSchema for boot::Boot {
         let gate = generator.subschema_for::<boot::Gate>();
         let whole = boot::Whole::json_schema(generator);
         json_schema!({"anyOf": [gate, whole]})
+    }
+}
+
+impl JsonSchema for home::Forge {
+    fn schema_name() -> Cow<'static, str> {
+        "Forge".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let word = generator.subschema_for::<home::Word>();
+        let whole = home::Whole::json_schema(generator);
+        json_schema!({"anyOf": [word, whole]})
     }
 }
 

@@ -11,7 +11,6 @@ use jiff::Timestamp;
 use registry_compat::Digest;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use sha2::{Digest as _, Sha256};
 
 use crate::layer::Layer;
 
@@ -277,19 +276,6 @@ fn canonical<T: Serialize>(document: &T) -> Result<Vec<u8>, serde_json::Error> {
     let mut value = serde_json::to_value(document)?;
     sorted(&mut value);
     serde_json::to_vec(&value)
-}
-
-/// The digest of what was hashed.
-pub(crate) fn digest(hash: Sha256) -> Digest {
-    use std::fmt::Write as _;
-    let mut text = String::from("sha256:");
-    for byte in hash.finalize() {
-        let _ = write!(text, "{byte:02x}");
-    }
-    match text.parse() {
-        Ok(digest) => digest,
-        Err(_) => unreachable!("64 hexadecimal digits are a digest"),
-    }
 }
 
 #[cfg(test)]

@@ -17,7 +17,6 @@ use tar::{EntryType, Header};
 
 use crate::entry::{Entry, Kind, XATTR};
 use crate::error::Error;
-use crate::image::digest;
 use crate::split::Part;
 
 /// A layer that was written.
@@ -236,6 +235,19 @@ fn record(key: &str, value: &[u8], to: &mut Vec<u8>) {
     to.extend_from_slice(format!("{length} {key}=").as_bytes());
     to.extend_from_slice(value);
     to.push(b'\n');
+}
+
+/// The digest of what was hashed.
+fn digest(hash: Sha256) -> Digest {
+    use std::fmt::Write as _;
+    let mut text = String::from("sha256:");
+    for byte in hash.finalize() {
+        let _ = write!(text, "{byte:02x}");
+    }
+    match text.parse() {
+        Ok(digest) => digest,
+        Err(_) => unreachable!("64 hexadecimal digits are a digest"),
+    }
 }
 
 #[cfg(test)]

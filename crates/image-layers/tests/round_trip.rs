@@ -1,4 +1,5 @@
 //! Any layer, split and unpacked again, gives the same tree as before.
+#![allow(clippy::unwrap_used, reason = "tests")]
 
 use std::collections::BTreeMap;
 use std::fs::File;

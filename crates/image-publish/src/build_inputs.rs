@@ -44,7 +44,7 @@ pub struct Wanted<'a> {
 /// [`Error::Usage`] with the key of `image.yaml` to set.
 pub fn check_owner(world: &World<'_>) -> Result<(), Error> {
     let image = &world.config.image;
-    match &world.env.ci_owner {
+    match &world.env.run.owner {
         Some(owner) if !owner.eq_ignore_ascii_case(image.owner.as_str()) => {
             Err(Error::Usage(format!(
                 "this is a repository of `{}`, but image.yaml publishes to `{}/{}`; \

@@ -8,6 +8,7 @@ use image_build::skip::{Published, UpToDate};
 use image_build::{skip, verdict};
 
 use crate::announce::{say_document, say_outcome, say_timings};
+use crate::attestation;
 use crate::build_inputs::{Found, Wanted, find, still_there};
 use crate::error::Error;
 use crate::plan::{Goal, plan};
@@ -19,6 +20,9 @@ use crate::run::{Run, show};
 /// # Errors
 /// The first thing that did not hold.
 pub fn run(world: &World<'_>, wanted: &Wanted<'_>) -> Result<Done, Error> {
+    if wanted.goal == Goal::Publish && !wanted.dry_run {
+        attestation::both_halves(world)?;
+    }
     let Some(mut found) = find(world, wanted)? else {
         return Ok(Done::NotYet);
     };

@@ -111,9 +111,12 @@ pub fn arranged(
     given: &Lock,
     found: &[(ImageRef, PlatformImage, Lock)],
 ) -> Result<(Lock, Parts), Error> {
+    // A night that was ended resolves again before it goes on: the inputs are the same,
+    // the second is another. What counts is what is stored in the images.
     let plain = |lock: &Lock| {
         let mut lock = lock.clone();
         lock.judgement.forced = None;
+        lock.times = None;
         lock
     };
     let mut theirs: Option<&Lock> = None;
@@ -235,6 +238,11 @@ mod tests {
         forced.judgement.forced = Some("why".parse().unwrap());
         let (theirs, _) = arranged(&lock, &[found("ours", Arch::X86_64, &forced)]).unwrap();
         assert_eq!(theirs, forced);
+        // Resolved at another time, of the same inputs.
+        let mut later = lock.clone();
+        later.times = None;
+        let (theirs, _) = arranged(&later, &[found("ours", Arch::X86_64, &lock)]).unwrap();
+        assert_eq!(theirs, lock);
     }
 
     #[test]

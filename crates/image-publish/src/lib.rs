@@ -13,6 +13,7 @@
 pub mod announce;
 mod attach;
 mod attach_step;
+pub mod attestation;
 mod boot_gate;
 pub mod build;
 pub mod build_inputs;

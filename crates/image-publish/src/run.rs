@@ -98,7 +98,7 @@ impl<'a> Run<'a> {
 
     /// Where results of earlier runs are kept, if this machine has such a place.
     pub(crate) fn cache_dir(&self) -> Option<&Path> {
-        self.env?.cache_dir.as_deref()
+        self.env?.cache.as_deref()
     }
 
     /// Whether effects and checks are printed.

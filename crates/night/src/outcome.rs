@@ -22,8 +22,8 @@ const FORMAT: u32 = 1;
 
 /// Tasks that only tell, or are called about the failure of another: they leave
 /// the file as it is.
-const BYSTANDERS: [&str; 7] = [
-    "alarm", "butane", "config", "doctor", "help", "status", "workflow",
+const BYSTANDERS: [&str; 8] = [
+    "alarm", "butane", "config", "doctor", "help", "night", "status", "workflow",
 ];
 
 /// How a task failed.

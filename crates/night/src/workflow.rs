@@ -1,10 +1,10 @@
-//! Workflows at GitHub: what is sent to start one, and what their runs say. All
+//! Workflows: what is sent to start one, and what their runs say. All
 //! of it is pure.
 
+use forge::Run;
 use host::Done;
 use image_config::Reason;
 use jiff::Timestamp;
-use remote::Run;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -96,7 +96,7 @@ pub enum Standing {
 }
 
 impl Standing {
-    /// From GitHub's `status` and `conclusion` of a run.
+    /// From `status` and `conclusion` of a run.
     pub fn of(run: &Run) -> Self {
         if run.status.as_deref() != Some("completed") {
             return Self::Running;
@@ -138,7 +138,7 @@ pub struct Line {
     pub number: u64,
     /// How it ended, or that it did not yet.
     pub standing: Standing,
-    /// The same in GitHub's words.
+    /// The same in the forge's words.
     pub word: String,
     /// Why it ran.
     pub event: String,
@@ -161,7 +161,7 @@ impl Line {
             _ => run.updated_at,
         };
         let begin = run.run_started_at.unwrap_or(run.created_at);
-        // GitHub's clock and this one may differ.
+        // The forge's clock and this one may differ.
         let between = |from: Timestamp, to: Timestamp| (to.as_second() - from.as_second()).max(0);
         let word = run.conclusion.as_deref().or(run.status.as_deref());
         Self {

@@ -3,26 +3,27 @@
 
 use std::time::Duration;
 
+use forge::{Access, Dispatched, Run, Wanted};
 use host::process::interrupted;
 use host::{Done, env};
 use image_build::gather::World;
-use remote::{Access, Dispatched, Pace, Polls, Project, Run, Wanted};
+use remote::{Pace, Polls, Project};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::error::Error;
 use crate::workflow::{Line, Standing, Start, inputs, trend};
 
-/// How fast GitHub is asked, and how long a run is looked for and followed.
+/// How fast the forge is asked, and how long a run is looked for and followed.
 #[derive(Debug, Clone, Copy)]
 pub struct Tempo {
     /// Requests.
     pub pace: Pace,
-    /// For the run that a dispatch started: a minute. GitHub makes it within
+    /// For the run that a dispatch started: a minute. Forges make it within
     /// seconds.
     pub find: Polls,
     /// For the end of a run: six hours, which is the longest that a job of
-    /// GitHub's own runners may take.
+    /// hosted runners may take.
     pub follow: Polls,
 }
 
@@ -68,6 +69,8 @@ pub enum Request {
     },
     /// A line for each workflow.
     All,
+    /// `.gitlab-ci.yml`, of this image.yaml.
+    File,
 }
 
 /// Does what is asked.
@@ -91,6 +94,12 @@ pub fn run_at(world: &World<'_>, request: &Request, tempo: Tempo) -> Result<Done
         } => start(world, wanted, branch.as_deref(), *watch, tempo),
         Request::Status { file, watch } => status(world, file, *watch, tempo),
         Request::All => all(world, tempo),
+        Request::File => {
+            let text = crate::gitlab_ci::text(world.config);
+            world.report.answer(text.trim_end());
+            world.report.document(&text)?;
+            Ok(Done::Well)
+        }
     }
 }
 
@@ -127,7 +136,7 @@ fn start(
         branch: Some(&branch),
         actor: None,
     };
-    // Where GitHub does not name the run that it started, it is the one that is
+    // Where the forge does not name the run that it started, it is the one that is
     // newer than all runs before the request.
     let before = project.runs(file, &by_hand, 1)?;
     let before = before.first().map_or(0, |run| run.id);
@@ -138,13 +147,14 @@ fn start(
         &format!("{file} of {name} on {branch} with {sent}"),
     );
     let found = match project.dispatch(file, &branch, &inputs)? {
-        Dispatched::Run { id, url } => Some((id, url)),
+        Dispatched::Run { id, url } => Some((id, url.unwrap_or_else(|| project.run_page(id)))),
         Dispatched::Accepted => newcomer(world, &project, file, &by_hand, before, tempo.find)?,
     };
     let Some((id, url)) = found else {
         world.report.error(&format!(
-            "GitHub has taken the request, and shows no run of {file} yet; do not start another: \
-             see `cargo xtask workflow status {file}` in a minute"
+            "{} has taken the request, and shows no run of {file} yet; do not start another: \
+             see `cargo xtask workflow status {file}` in a minute",
+            project.forge()
         ));
         let started = Started {
             workflow: file,
@@ -304,10 +314,6 @@ fn all(world: &World<'_>, tempo: Tempo) -> Result<Done, Error> {
     let mut rows = vec![heads.map(str::to_owned).to_vec()];
     let mut documents = Vec::new();
     for workflow in project.workflows()? {
-        // GitHub has workflows of its own without a file.
-        if !workflow.path.starts_with(".github/workflows/") {
-            continue;
-        }
         let state = host::one_line(&workflow.state).replace('_', " ");
         let told = told(world, &project, workflow.file(), Some(state.clone()))?;
         let mut row = vec![host::one_line(workflow.file()), state];

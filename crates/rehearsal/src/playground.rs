@@ -134,7 +134,9 @@ fn lay(stage: &Stage<'_>, open: &Open, night: &Night, project: &str) -> Result<P
     let folder = stage.scratch.join("tonight");
     files::make_dir(&folder)?;
     stage.set_variables(night, &folder)?;
-    stage.sh.set_var("GITHUB_TOKEN", "the-playground-s");
+    stage
+        .sh
+        .set_var(forge::github::TOKENS[0], "the-playground-s");
     let login = stage.scratch.join("auth.json");
     // Podman reads it, whether anybody has logged in or not.
     write(&login, "{}")?;

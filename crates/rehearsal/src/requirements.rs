@@ -424,9 +424,10 @@ fn policy(env: &Env, report: &Report, path: &Path) -> Vec<Line> {
     let token = Line::new(env.github_token.is_some(), &[], "GitHub token");
     lines.push(match env.github_token {
         Some(_) => token.found("set"),
-        None => token
-            .found("none")
-            .mend("GITHUB_TOKEN raises GitHub's limit of 60 requests an hour"),
+        None => token.found("none").mend(format!(
+            "{} raises GitHub's limit of 60 requests an hour",
+            forge::github::TOKENS[0]
+        )),
     });
     lines
 }

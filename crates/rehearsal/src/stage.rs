@@ -255,13 +255,8 @@ impl Stage<'_> {
         write(&conf, &self.registries_conf(&registry)?)?;
         self.sh.set_var("CONTAINERS_REGISTRIES_CONF", &conf);
         // The rehearsal's own run in CI must not report as the real job.
-        for name in [
-            "GITHUB_OUTPUT",
-            "GITHUB_STEP_SUMMARY",
-            "GITHUB_REPOSITORY_OWNER",
-            "GITHUB_TOKEN",
-            "GH_TOKEN",
-        ] {
+        let of_ci = forge::github::RUN_VARIABLES.into_iter();
+        for name in of_ci.chain(forge::github::TOKENS) {
             self.sh.set_var(name, "");
         }
         // What a rehearsal makes up is not for the person's own cache.

@@ -3,6 +3,7 @@
 //!
 //! Source: GitHub REST API, "Packages", API version 2022-11-28.
 
+use forge::github::ADVICE;
 use registry_compat::Trouble;
 use retention::Version;
 use serde::Deserialize;
@@ -134,7 +135,7 @@ impl Packages {
         let token = token.ok_or_else(|| {
             Error::Denied(format!(
                 "{owner}/{name}: GitHub's packages API wants a token, even for public packages; \
-                 set GITHUB_TOKEN or GH_TOKEN, or log in with `gh auth login`; {PERMISSION}"
+                 {ADVICE}; {PERMISSION}"
             ))
         })?;
         let mut packages = Self {
@@ -320,8 +321,8 @@ pub(crate) fn message(body: &[u8]) -> String {
 
 fn denied(url: &str, reply: &crate::agent::Reply) -> Error {
     let hint = match reply.status {
-        401 => "GITHUB_TOKEN (or GH_TOKEN) is not valid, or no longer",
-        _ => PERMISSION,
+        401 => format!("the token is not valid, or no longer; {ADVICE}"),
+        _ => PERMISSION.to_owned(),
     };
     let (status, text) = (reply.status, message(&reply.body));
     Error::Denied(format!("{url}: HTTP {status}: {text}; {hint}"))

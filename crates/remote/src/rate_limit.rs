@@ -79,6 +79,7 @@ pub(crate) enum Method {
     Delete,
     Post,
     Patch,
+    Put,
     /// A POST that makes something new each time. It is sent again where a
     /// limiter turned it away, and never where it may have arrived.
     Create,
@@ -277,6 +278,7 @@ impl Agent {
             Method::Head => with(agent.head(call.url), headers).call(),
             Method::Delete => with(agent.delete(call.url), headers).call(),
             Method::Patch => with(agent.patch(call.url), headers).send(call.body),
+            Method::Put => with(agent.put(call.url), headers).send(call.body),
             Method::Post | Method::Create if call.body.is_empty() => {
                 with(agent.post(call.url), headers).send_empty()
             }

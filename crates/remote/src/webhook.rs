@@ -65,8 +65,8 @@ fn reason(error: &ureq::Error) -> &'static str {
     }
 }
 
-/// A value that a header may have: RFC 2047 where it is more than ASCII.
-fn header(text: &str) -> String {
+/// A value that a header may have, of HTTP or of a letter: RFC 2047 where it is more than ASCII.
+pub fn header(text: &str) -> String {
     let text = host::one_line(text);
     if text.bytes().all(|byte| (b' '..=b'~').contains(&byte)) {
         return text;

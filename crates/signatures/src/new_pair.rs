@@ -106,7 +106,7 @@ fn private_file(path: &Path, text: &str) -> Result<(), Error> {
 /// Our repository, and it alone, by signature; an unknown transport not at all;
 /// everything else as Fedora CoreOS has it. Not the whole namespace: other
 /// images of the account may have other keys, or none.
-/// Source: containers/image `docs/containers-policy.json.5.md`.
+/// Source: `containers/image/docs/containers-policy.json.5.md`.
 fn policy_json(repository: &Repository) -> String {
     let anything = json!([{"type": "insecureAcceptAnything"}]);
     let mut transports = serde_json::Map::new();
@@ -134,7 +134,7 @@ fn policy_json(repository: &Repository) -> String {
 }
 
 /// Without it `podman`, `skopeo` and `bootc` look for no signature at all.
-/// Source: containers/image `docs/containers-registries.d.5.md`.
+/// Source: `containers/image/docs/containers-registries.d.5.md`.
 fn registries_yaml(repository: &Repository) -> String {
     format!(
         "# Signatures of our image lie beside it, under the tag sha256-….sig.\n\

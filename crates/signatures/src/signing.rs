@@ -7,8 +7,8 @@
 //! do not look for it (containers/container-libs#388), so that a green `cosign
 //! verify` would say nothing about a host.
 //!
-//! Sources: cosign `specs/SIGNATURE_SPEC.md`; containers/image
-//! `docs/containers-signature.5.md` and `docker_image_src.go`; cosign
+//! Sources: cosign `specs/SIGNATURE_SPEC.md`;
+//! `containers/image/docs/containers-signature.5.md` and `docker_image_src.go`; cosign
 //! `pkg/cosign/keys.go` and go-securesystemslib `encrypted` for the private
 //! key: scrypt, then NaCl's secretbox, in JSON, in PEM.
 

@@ -1,8 +1,8 @@
 //! What a host trusts: the `policy.json`, `registries.d` and keys of an image,
 //! read out of it. Pure, but for [`Trust::of_rootfs`].
 //!
-//! Sources: containers/image `docs/containers-policy.json.5.md`,
-//! `docs/containers-registries.d.5.md`, `signature/policy_eval.go`,
+//! Sources: `containers/image/docs/containers-policy.json.5.md`,
+//! `containers/image/docs/containers-registries.d.5.md`, `signature/policy_eval.go`,
 //! `docker/registries_d.go`.
 
 use std::collections::BTreeMap;

@@ -38,6 +38,9 @@ pub struct DoctorArgs {
     /// Count what only `vm` takes as needed
     #[arg(long)]
     pub vm: bool,
+    /// Ask the forge instead, for every right that the nights will need
+    #[arg(long, conflicts_with_all = ["install", "vm", "tasks"])]
+    pub online: bool,
 }
 
 /// What a person wants to do on this machine.

@@ -30,6 +30,7 @@ impl WorkflowArgs {
                 branch: args.branch.as_ref().map(|name| name.as_str().to_owned()),
                 watch: args.watch,
             },
+            WorkflowTask::File => Request::File,
             WorkflowTask::Status(args) if args.all => Request::All,
             WorkflowTask::Status(args) => Request::Status {
                 file: args.name.as_str().to_owned(),
@@ -50,6 +51,10 @@ pub enum WorkflowTask {
     ///
     /// Example: cargo xtask workflow status --all
     Status(StatusArgs),
+    /// Print .gitlab-ci.yml: the same lines, of this image.yaml
+    ///
+    /// Example: cargo xtask workflow file > .gitlab-ci.yml
+    File,
 }
 
 /// `workflow run`.

@@ -30,6 +30,7 @@ pub fn run_at(world: &World<'_>, args: &CleanupArgs, paces: Paces) -> Result<Don
         registries: world.registries()?,
         github_api: world.config.urls.github_api.as_str(),
         token: token.as_ref(),
+        home: world.home_and_token(),
         github: paces.github,
         registry: paces.registry,
     };

@@ -6,6 +6,7 @@ use image_build::inputs::read_lock;
 use image_build::lock::image_version;
 use image_publish::MovingTags;
 use image_publish::announce::{say_document, say_outcome, say_timings};
+use image_publish::attestation;
 use image_publish::build::same_files;
 use image_publish::build_inputs::check_owner;
 use image_publish::given_images::given_parts;
@@ -30,6 +31,7 @@ pub fn run(world: &World<'_>, args: &PublishArgs) -> Result<Done, Error> {
     same_files(&given, &local)?;
     let images: Vec<&ImageRef> = args.images.iter().flat_map(|images| &images.0).collect();
     let (lock, parts) = given_parts(world, &given, &images)?;
+    attestation::look(world, &images)?;
     let plan = publication(world.config, &lock, &local, &parts)?;
     let (version, fingerprint) = (image_version(&lock), lock.fingerprint()?);
     let planned = format!("{version} from lock {}", fingerprint.short());

@@ -150,6 +150,10 @@ pub fn save(job: &mut Job<'_>) {
         let sh = Shell::new().unwrap();
         sh.change_dir(&job.folder);
         let paths: Vec<String> = paths.into_iter().filter(|path| here(path)).collect();
+        // As the action: what is not there is a warning, and nothing is saved.
+        if paths.is_empty() {
+            continue;
+        }
         cmd!(sh, "tar --posix -cf {file} {paths...}")
             .quiet()
             .run()

@@ -67,6 +67,7 @@ fn gathered(referrers: impl Fn(&str) -> Reply + Send + Sync + 'static) -> (Inven
         registries: &registries,
         github_api: "",
         token: None,
+        home: None,
         github: pace,
         registry: pace,
     };

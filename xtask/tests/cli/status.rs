@@ -152,7 +152,7 @@ fn each_publication_is_an_entry_and_is_drawn() {
         assert!(run.stderr.contains(&said), "{run:#?}");
         // One is no course.
         let charts = sandbox.read("summary").matches("```mermaid\n").count();
-        assert_eq!(charts, [0, 2][count - 1]);
+        assert_eq!(charts, [0, 3][count - 1]);
     }
     let history = kept(&sandbox);
     let [first, second] = history.last(usize::MAX) else {

@@ -12,6 +12,7 @@ mod ran;
 mod support;
 
 mod alarm;
+mod forges;
 mod life;
 mod outcome;
 mod sandbox;

@@ -9,7 +9,7 @@ use clap::Parser;
 use custom_coreos::cli::{Cli, Task};
 use custom_coreos::tasks::status;
 use host::Secret;
-use host::env::{CiRun, Env};
+use host::env::Env;
 use host::report::Report;
 use image_build::gather::World;
 use image_config::Config;
@@ -54,7 +54,13 @@ impl Sandbox {
         env.cache = None;
         env.path = Vec::new();
         env.github_token = Some(Secret::new(TOKEN));
-        env.run = CiRun {
+        env.run = forge::Ci {
+            forge: None,
+            owner: None,
+            api: None,
+            page: None,
+            output: None,
+            summary: None,
             repository: Some("someone/image".to_owned()),
             server: Some("https://github.com".to_owned()),
             id: Some(900),

@@ -20,6 +20,7 @@ const ENDPOINTS = [
   /^get \/repos\/\{owner\}\/\{repo\}\/actions\/workflows(\/\{workflow_id\}\/runs)?$/,
   /^post \/repos\/\{owner\}\/\{repo\}\/actions\/workflows\/\{workflow_id\}\/dispatches$/,
   /^get \/repos\/\{owner\}\/\{repo\}\/actions\/runs\/\{run_id\}(\/attempts\/\{attempt_number\}\/jobs)?$/,
+  /^get \/repos\/\{owner\}\/\{repo\}\/attestations\/\{subject_digest\}$/,
   /^(get|post) \/repos\/\{owner\}\/\{repo\}\/issues$/,
   /^patch \/repos\/\{owner\}\/\{repo\}\/issues\/\{issue_number\}$/,
   /^post \/repos\/\{owner\}\/\{repo\}\/issues\/\{issue_number\}\/comments$/,

@@ -11,10 +11,10 @@ use super::sandbox::{PUBLISH, Sandbox};
 const ROUNDS: u32 = 50;
 
 /// Marsaglia's xorshift: enough to choose moments.
-struct Random(u64);
+pub struct Random(pub u64);
 
 impl Random {
-    fn below(&mut self, limit: u64) -> u64 {
+    pub fn below(&mut self, limit: u64) -> u64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;

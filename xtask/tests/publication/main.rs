@@ -16,6 +16,7 @@ mod kills;
 mod layers;
 mod litter;
 mod look;
+mod night;
 mod proxy;
 mod races;
 mod retries;

@@ -1,13 +1,20 @@
-//! GitHub's own OpenAPI description, as a judge of what is asked and answered.
+//! A forge's own API description, as a judge of what is asked and answered.
 //!
-//! `openapi/slice.mjs` makes the slice of it that is used.
+//! `openapi/slice.mjs` and `slice-forgejo.mjs` make the slices that are used.
+#![allow(dead_code, reason = "test support: each test program uses a part")]
 
 use jsonschema::Validator;
 use remote::loopback::Request;
 use serde_json::{Value, json};
 
 /// The description.
-pub struct Contract(Value);
+pub struct Contract {
+    document: Value,
+    /// Headers that each request has, and how they begin.
+    wants: &'static [(&'static str, &'static str)],
+    /// The schema of an error that is not documented.
+    error: &'static str,
+}
 
 /// One endpoint with one method, as asked.
 struct Operation<'a> {
@@ -26,7 +33,30 @@ impl Contract {
         let mut document: Value =
             serde_json::from_str(include_str!("../openapi/github.json")).unwrap();
         nullable(&mut document);
-        Self(document)
+        Self {
+            document,
+            wants: &[
+                ("accept", "application/vnd.github+json"),
+                ("x-github-api-version", "2022-11-28"),
+                ("authorization", "Bearer "),
+                ("user-agent", "custom-coreos/"),
+            ],
+            error: "basic-error",
+        }
+    }
+
+    /// Forgejo's.
+    pub fn forgejo() -> Self {
+        let document = include_str!("../openapi/forgejo.json");
+        Self {
+            document: serde_json::from_str(document).unwrap(),
+            wants: &[
+                ("accept", "application/json"),
+                ("authorization", "Bearer "),
+                ("user-agent", "custom-coreos/"),
+            ],
+            error: "APIError",
+        }
     }
 
     /// What is wrong with a request.
@@ -61,9 +91,14 @@ impl Contract {
             let paging = ["page", "per_page"].contains(name);
             match parameter {
                 Some(parameter) => {
-                    let value = text
-                        .parse::<i64>()
-                        .map_or_else(|_| json!(text), |number| json!(number));
+                    let number = text.parse::<i64>().ok();
+                    let number = number.filter(|_| parameter["schema"]["type"] != "string");
+                    let value = number.map_or_else(|| json!(text), |number| json!(number));
+                    // Several values would be the parameter several times.
+                    let value = match parameter["schema"]["type"] == "array" {
+                        true => json!([value]),
+                        false => value,
+                    };
                     let what = format!("{} {}: {name}", request.method, request.path);
                     wrong.extend(self.violations(&what, &parameter["schema"], &value));
                 }
@@ -73,12 +108,7 @@ impl Contract {
         }
         let has =
             |name: &str, value: &str| request.header(name).is_some_and(|v| v.starts_with(value));
-        for (name, value) in [
-            ("accept", "application/vnd.github+json"),
-            ("x-github-api-version", "2022-11-28"),
-            ("authorization", "Bearer "),
-            ("user-agent", "custom-coreos/"),
-        ] {
+        for (name, value) in self.wants {
             if !has(name, value) {
                 wrong.push(format!("{}: `{name}` is not `{value}…`", request.path));
             }
@@ -93,7 +123,7 @@ impl Contract {
         let what = format!("{} {}", request.method, request.path);
         let body = operation.description.get("requestBody");
         let schema = body.map(|body| &body["content"]["application/json"]["schema"]);
-        let Some(schema) = schema else {
+        let Some(schema) = schema.map(|schema| self.resolve(schema)) else {
             return match request.body.is_empty() {
                 true => Vec::new(),
                 false => vec![format!("{what}: a body where there is none")],
@@ -171,7 +201,9 @@ impl Contract {
             Some(Value::Null) if body.is_empty() => return Vec::new(),
             Some(Value::Null) => return vec![format!("{what}: a body where there is none")],
             Some(schema) => schema,
-            None if status >= 400 => json!({"$ref": "#/components/schemas/basic-error"}),
+            None if status >= 400 => {
+                json!({"$ref": format!("#/components/schemas/{}", self.error)})
+            }
             None => return vec![format!("{what}: not documented")],
         };
         match serde_json::from_slice(body) {
@@ -181,7 +213,7 @@ impl Contract {
     }
 
     fn violations(&self, what: &str, schema: &Value, value: &Value) -> Vec<String> {
-        let whole = json!({"allOf": [schema], "components": self.0["components"]});
+        let whole = json!({"allOf": [schema], "components": self.document["components"]});
         let validator: Validator = jsonschema::options()
             .should_validate_formats(true)
             .build(&whole)
@@ -202,7 +234,7 @@ impl Contract {
 
     fn resolve<'a>(&'a self, value: &'a Value) -> &'a Value {
         match value.get("$ref").and_then(Value::as_str) {
-            Some(target) => self.0.pointer(&target[1..]).unwrap(),
+            Some(target) => self.document.pointer(&target[1..]).unwrap(),
             None => value,
         }
     }
@@ -211,7 +243,7 @@ impl Contract {
         let path = request.path.split('?').next().unwrap_or_default();
         let parts: Vec<&str> = path.split('/').collect();
         let method = request.method.to_lowercase();
-        self.0["paths"]
+        self.document["paths"]
             .as_object()?
             .iter()
             .find_map(|(template, item)| {

@@ -3,6 +3,7 @@
 
 #[path = "../support/expressions.rs"]
 mod expressions;
+mod forges;
 mod linters;
 mod paths;
 mod rings;

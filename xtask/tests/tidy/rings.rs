@@ -24,6 +24,7 @@ const LAYERS: [&[&str]; 11] = [
         "registry-compat",
         "ignition-gen",
         "retention",
+        "forge",
     ],
     &["host"],
     &["remote"],

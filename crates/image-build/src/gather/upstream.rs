@@ -66,8 +66,7 @@ impl World<'_> {
             }
         }
         if let Some(registries) = self.registries.get() {
-            let challenges = registries.challenges();
-            let [kind, key] = super::CHALLENGES;
+            let (challenges, [kind, key]) = (registries.challenges(), super::CHALLENGES);
             if self.cache.get(kind, key).as_ref() != Some(&challenges) {
                 self.cache.put(kind, key, &challenges);
             }

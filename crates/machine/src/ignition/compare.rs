@@ -46,7 +46,7 @@ enum Verdict {
 pub fn run(world: &World<'_>, url: Option<&Url>) -> Result<Done, Error> {
     let url = match url {
         Some(url) => url.to_string(),
-        None => home(world.config),
+        None => home(world.config, world.forge()),
     };
     let Some(site) = site(world, &url)? else {
         return Ok(Done::Badly);

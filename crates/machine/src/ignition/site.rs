@@ -1,5 +1,6 @@
 //! What is published: the Ignition files and one page about them.
 
+use forge::Forge;
 use image_config::Config;
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
@@ -65,14 +66,17 @@ pub struct Site {
     pub machines: Vec<Published>,
 }
 
-/// Where the page is published: `ignition.url`, or GitHub Pages of the owner.
-pub fn home(config: &Config) -> String {
-    match &config.ignition.url {
-        Some(url) => url.to_string(),
-        None => format!(
-            "https://{}.github.io/{}",
-            config.image.owner, config.image.name
-        ),
+/// Where the page is published: `ignition.url`, or the pages of the owner at the
+/// forge. Where there is none, GitHub's, which nobody has to have published.
+pub fn home(config: &Config, forge: Forge) -> String {
+    let api = forge::api(forge).or(forge::api(Forge::Github));
+    match (&config.ignition.url, api) {
+        (Some(url), _) => url.to_string(),
+        (None, Some(api)) => {
+            let image = &config.image;
+            api.pages(image.owner.as_str(), image.name.as_str())
+        }
+        (None, None) => String::new(),
     }
 }
 

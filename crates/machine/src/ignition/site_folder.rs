@@ -54,7 +54,7 @@ fn commit(world: &World<'_>) -> Option<Commit> {
 /// # Errors
 /// [`Error::Refused`] if the folder holds anything else.
 pub fn run(world: &World<'_>, output: &Path) -> Result<Done, Error> {
-    let Some(site) = site(world, &home(world.config))? else {
+    let Some(site) = site(world, &home(world.config, world.forge()))? else {
         return Ok(Done::Badly);
     };
     let folder = world.env.root.join(output);

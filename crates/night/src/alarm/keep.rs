@@ -1,30 +1,35 @@
 //! Keeps the alarm's issue up to date after a job: gathers the facts, plans, and
-//! performs the plan at GitHub.
+//! performs the plan at the forge, or in a file.
 
+use forge::Issue;
 use host::process::interrupted;
-use host::{Done, Secret, env};
+use host::{Done, env};
 use image_build::gather::World;
-use image_config::{SecretSource, Webhook};
 use registry_compat::Answer;
-use remote::{Access, Agent, Change, Issue, Limits, Pace, Project};
+use remote::Pace;
+use remote::webhook::Message;
 use serde::Serialize;
 
 use crate::alarm::{
+    board::Board,
     classify::{Cause, of_foreign_step},
     plan::{Age, Effect, Ended, Facts, Verdict, plan},
     state_marker::State,
+    tell,
 };
 use crate::error::Error;
 use crate::outcome;
 
-/// What GitHub Actions calls the end of a job.
+/// How a job ended, in the words of CI.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum JobStatus {
     /// All its steps did.
     Success,
     /// One of them did not.
+    #[value(alias = "failed")]
     Failure,
     /// The job was stopped by a person, or by its time limit.
+    #[value(alias = "canceled")]
     Cancelled,
     /// It had nothing to do.
     Skipped,
@@ -45,7 +50,7 @@ pub struct Call<'a> {
 /// exit code says only if the alarm could be kept.
 ///
 /// # Errors
-/// If GitHub could not be asked or does not let it.
+/// If the forge could not be asked or does not let it.
 pub fn run(world: &World<'_>, args: Call<'_>) -> Result<Done, Error> {
     run_at(world, args, Pace::github(env::epoch_seconds, interrupted))
 }
@@ -55,8 +60,15 @@ pub fn run(world: &World<'_>, args: Call<'_>) -> Result<Done, Error> {
 /// # Errors
 /// As [`run`].
 pub fn run_at(world: &World<'_>, args: Call<'_>, pace: Pace) -> Result<Done, Error> {
-    let project = world.project(Access::Issues, pace)?;
-    let mut facts = gather(world, args, &project)?;
+    let opened = Board::open(world, pace);
+    let gathered = opened.and_then(|board| Ok((gather(world, args, &board)?, board)));
+    let (mut facts, board) = match gathered {
+        Ok(both) => both,
+        Err(error) => {
+            without_board(world, args, &error);
+            return Err(error);
+        }
+    };
     let mut planned = plan(&facts);
     for number in &planned.foreign {
         world.report.warning(&format!(
@@ -68,7 +80,7 @@ pub fn run_at(world: &World<'_>, args: Call<'_>, pace: Pace) -> Result<Done, Err
         true => Box::new(Dry),
         false => Box::new(Live {
             world,
-            project: &project,
+            board: &board,
         }),
     };
     let verdict = planned.verdict;
@@ -88,12 +100,12 @@ pub fn run_at(world: &World<'_>, args: Call<'_>, pace: Pace) -> Result<Done, Err
         }
         let Some(issue) = opened else { break };
         number = Some(issue.number);
-        facts.issues = with(project.issues(&facts.label)?, issue);
+        facts.issues = with(board.issues(&facts.label)?, issue);
         facts.webhook = false;
         planned = plan(&facts);
         number = planned.issue.or(number);
     }
-    tell(world, verdict, number)?;
+    say(world, verdict, number)?;
     world.report.document(&Document {
         verdict,
         issue: number,
@@ -114,7 +126,7 @@ struct Document<'a> {
     effects: &'a [String],
 }
 
-/// GitHub's list may not show an issue yet that was opened a moment ago.
+/// A forge's list may not show an issue yet that was opened a moment ago.
 fn with(mut issues: Vec<Issue>, opened: Issue) -> Vec<Issue> {
     if issues.iter().all(|issue| issue.number != opened.number) {
         issues.push(opened);
@@ -122,7 +134,7 @@ fn with(mut issues: Vec<Issue>, opened: Issue) -> Vec<Issue> {
     issues
 }
 
-fn tell(world: &World<'_>, verdict: Verdict, issue: Option<u64>) -> Result<(), Error> {
+fn say(world: &World<'_>, verdict: Verdict, issue: Option<u64>) -> Result<(), Error> {
     let words = match verdict {
         Verdict::Quiet => "all is well",
         Verdict::Raised => "raised",
@@ -139,7 +151,27 @@ fn tell(world: &World<'_>, verdict: Verdict, issue: Option<u64>) -> Result<(), E
         .summary(&format!("\nAlarm: {words}{issue}\n"))?)
 }
 
-fn gather(world: &World<'_>, args: Call<'_>, project: &Project) -> Result<Facts, Error> {
+/// People are told all the same where there is no issue to keep.
+fn without_board(world: &World<'_>, args: Call<'_>, error: &Error) {
+    if args.dry_run || args.status != JobStatus::Failure || !tell::anybody(world) {
+        return;
+    }
+    let left = outcome::read(&world.env.root, world.env.run.name().as_deref());
+    let said = left.map_or("see its output".to_owned(), |left| left.message);
+    let error = host::one_line(&error.to_string());
+    tell::everybody(
+        world,
+        &Message {
+            title: format!("Alarm: {} failed", host::one_line(args.job)),
+            text: format!("{said}. The alarm's issue could not be kept: {error}"),
+            priority: 4,
+            tag: "warning",
+            link: world.env.run.page.clone(),
+        },
+    );
+}
+
+fn gather(world: &World<'_>, args: Call<'_>, board: &Board) -> Result<Facts, Error> {
     let env = world.env;
     let left = outcome::read(&env.root, env.run.name().as_deref());
     let ended = match (args.status, &left) {
@@ -148,43 +180,45 @@ fn gather(world: &World<'_>, args: Call<'_>, project: &Project) -> Result<Facts,
         (JobStatus::Failure, Some(left)) => {
             Ended::Badly(left.cause, format!("{}: {}", left.task, left.message))
         }
-        (JobStatus::Failure, None) => foreign(world, project),
+        (JobStatus::Failure, None) => foreign(world, board),
     };
     let alarm = &world.config.alarm;
-    let server = env.run.server.as_deref().unwrap_or("https://github.com");
-    let page = |id: u64| format!("{server}/{}/actions/runs/{id}", project.name());
+    let page = env.run.page.clone();
+    let page = page.or_else(|| board.run_page(env.run.id?));
     world
         .report
-        .status("Reading", &format!("issues of {}", project.name()));
+        .status("Reading", &format!("issues of {}", board.name()));
     Ok(Facts {
         job: args.job.to_owned(),
         ended,
         not_yet: left.is_some_and(|left| left.is_not_yet()),
         age: age(world)?,
         most_days: alarm.image_age_days,
-        issues: project.issues(alarm.label.as_str())?,
+        issues: board.issues(alarm.label.as_str())?,
         label: alarm.label.as_str().to_owned(),
         today: jiff::tz::Offset::UTC.to_datetime(env.now).date(),
-        run: env.run.id.map(page),
-        webhook: alarm.webhook.is_some(),
+        run: page,
+        webhook: tell::anybody(world),
     })
 }
 
 /// For a failed step that is not a task of ours, or a task that was cut off: asks
-/// GitHub for the step's name.
-fn foreign(world: &World<'_>, project: &Project) -> Ended {
+/// the forge for the step's name.
+fn foreign(world: &World<'_>, board: &Board) -> Ended {
     let run = &world.env.run;
-    let name = match (run.id, run.attempt, &run.runner) {
-        (Some(id), Some(attempt), Some(runner)) => project.failed_step(id, attempt, runner),
+    let name = match (board, run.id, run.attempt, &run.runner) {
+        (Board::Project(project), Some(id), Some(attempt), Some(runner)) => {
+            project.failed_step(id, attempt, runner)
+        }
         _ => Ok(None),
     };
     match name {
         Ok(Some(name)) => Ended::Badly(of_foreign_step(&name), format!("step `{name}` failed")),
         Ok(None) => Ended::Badly(Cause::Unknown, "unknown step: see the run".to_owned()),
         Err(error) => {
-            world
-                .report
-                .note(&format!("which step failed, GitHub does not say: {error}"));
+            world.report.note(&format!(
+                "which step failed, the forge does not say: {error}"
+            ));
             Ended::Badly(Cause::Unknown, "unknown step: see the run".to_owned())
         }
     }
@@ -234,67 +268,19 @@ impl Sink for Dry {
 
 struct Live<'a> {
     world: &'a World<'a>,
-    project: &'a Project,
+    board: &'a Board,
 }
 
 impl Sink for Live<'_> {
     fn perform(&mut self, effect: &Effect) -> Result<Option<Issue>, Error> {
         match effect {
             Effect::Open { title, body, label } => {
-                let issue = self.project.open_issue(title, body, label)?;
-                if issue.labels.iter().all(|name| name != label) {
-                    // Without its label the issue is not found again, and each night would open
-                    // another one.
-                    let close = Change {
-                        state: Some(("closed", "not_planned")),
-                        ..Change::default()
-                    };
-                    self.project.change_issue(issue.number, &close)?;
-                    return Err(Error::Step {
-                        step: format!("issue #{}", issue.number),
-                        detail: format!(
-                            "closed again: GitHub has not given it the label `{label}`, without \
-                             which it is not found again; let the token set labels: {}",
-                            Access::Issues.wanted()
-                        ),
-                    });
-                }
-                return Ok(Some(issue));
+                return Ok(Some(self.board.open_issue(title, body, label)?));
             }
-            Effect::Change { number, change } => self.project.change_issue(*number, change)?,
-            Effect::Comment { number, body } => self.project.comment(*number, body)?,
-            Effect::Notify(message) => {
-                let Some(webhook) = &self.world.config.alarm.webhook else {
-                    return Ok(None);
-                };
-                // The issue is the alarm. The message only tells people sooner, so its failure
-                // is a warning.
-                let sent = address(self.world, webhook).and_then(|address| {
-                    let agent = Agent::new(Limits::default());
-                    remote::webhook::post(&agent, &address, message)
-                });
-                if let Err(why) = sent {
-                    self.world
-                        .report
-                        .warning(&format!("the webhook was not told: {why}"));
-                }
-            }
+            Effect::Change { number, change } => self.board.change_issue(*number, change)?,
+            Effect::Comment { number, body } => self.board.comment(*number, body)?,
+            Effect::Notify(message) => tell::everybody(self.world, message),
         }
         Ok(None)
-    }
-}
-
-fn address(world: &World<'_>, webhook: &Webhook) -> Result<Secret, String> {
-    match webhook {
-        Webhook::Address(url) => Ok(Secret::new(url.as_str())),
-        Webhook::Secret(SecretSource::Env(name)) => {
-            env::secret(name).ok_or_else(|| format!("{name} is not set"))
-        }
-        Webhook::Secret(SecretSource::File(path)) => {
-            let path = world.env.root.join(path);
-            let text = std::fs::read_to_string(&path)
-                .map_err(|error| format!("{}: {error}", path.display()))?;
-            Ok(Secret::new(text.trim()))
-        }
     }
 }

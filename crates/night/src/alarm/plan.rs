@@ -2,9 +2,9 @@
 
 use std::fmt;
 
+use forge::{Change, Issue};
 use jiff::civil::Date;
 use remote::webhook::Message;
-use remote::{Change, Issue};
 use serde::Serialize;
 
 use super::classify::Cause;
@@ -52,7 +52,7 @@ pub struct Facts {
     pub today: Date,
     /// The page of the run.
     pub run: Option<String>,
-    /// `image.yaml` has a webhook.
+    /// `image.yaml` has a webhook, or a mailbox.
     pub webhook: bool,
 }
 
@@ -82,7 +82,7 @@ pub enum Effect {
         /// What it says.
         body: String,
     },
-    /// A message is sent to the webhook of `image.yaml`.
+    /// A message is sent to the webhook and the mailbox of `image.yaml`.
     Notify(Message),
 }
 
@@ -160,7 +160,7 @@ fn is_ours(issue: &Issue, label: &str) -> bool {
     issue.trusted && issue.labels.iter().any(|name| name == label)
 }
 
-/// The alarm's issues at GitHub.
+/// The alarm's issues.
 struct Known<'a> {
     /// The alarm's issue. If there are several, every run takes the one with the
     /// lowest number.

@@ -33,8 +33,6 @@ fn asked() -> (Config, Asked) {
         lock: Answer::Present(lock),
         signature: Signature::Good,
         boot: None,
-        downloads: Vec::new(),
-        looked: None,
         upstream: Ok(upstream),
         local,
         workflows: Workflows::Nobody("no token".to_owned()),

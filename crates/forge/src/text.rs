@@ -1,0 +1,27 @@
+//! Texts of addresses.
+
+/// A value of a query or one segment of a path: anything but letters, digits and
+/// `-._~` as `%XX` (RFC 3986, section 2.3).
+pub fn encoded(value: &str) -> String {
+    let mut text = String::new();
+    for byte in value.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
+                text.push(char::from(byte));
+            }
+            _ => text.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::encoded;
+
+    #[test]
+    fn a_branch_may_have_any_character() {
+        assert_eq!(encoded("main"), "main");
+        assert_eq!(encoded("a/b&c=ä"), "a%2Fb%26c%3D%C3%A4");
+    }
+}

@@ -1,0 +1,284 @@
+//! `.gitlab-ci.yml`: the lines of the nights, as GitLab has them typed. Pure.
+//!
+//! Source: GitLab documentation, "CI/CD YAML syntax reference": `workflow:name`,
+//! `rules`, `parallel:matrix`, `artifacts:reports:dotenv`, `resource_group`, `pages`.
+
+use std::fmt::Write as _;
+
+use image_config::Config;
+use version_discovery::Arch;
+
+use crate::lines::{Job, job};
+
+const HEAD: &str = "\
+# The nights on GitLab. Nothing is decided here: each line is one that a laptop types
+# just as well. Made of image.yaml and the lines that all forges share:
+#
+#   cargo xtask workflow file > .gitlab-ci.yml
+#
+# Two pipeline schedules start them, with the variable TASK: `build` every night,
+# `cleanup` every week. Variables, masked and protected: GITLAB_TOKEN (a project
+# access token with the scope `api`, role Maintainer), COSIGN_PRIVATE_KEY,
+# COSIGN_PASSWORD, and ALARM_WEBHOOK where image.yaml names it.
+
+workflow:
+  # What `cargo xtask workflow status` looks for.
+  name: $TASK
+  rules:
+    - if: $TASK
+    - if: $CI_PIPELINE_SOURCE == \"merge_request_event\"
+      variables: {TASK: check}
+    - if: $CI_PIPELINE_SOURCE == \"push\" && $CI_COMMIT_BRANCH == $CI_DEFAULT_BRANCH
+      variables: {TASK: check}
+
+variables:
+  # Nothing is compiled twice, so this would only make the cache larger.
+  CARGO_INCREMENTAL: \"0\"
+  # Why it is built though nothing changed.
+  FORCE: \"no\"
+  # `true` prints what would be done.
+  DRY_RUN: \"false\"
+  # What is done with the plan of a clean-up.
+  MODE: dry-run
+
+default:
+  image: docker.io/library/rust:1-trixie
+  cache:
+    key: {files: [Cargo.lock]}
+    paths: [target/]
+  before_script:
+    - if ! command -v podman >/dev/null; then cargo xtask doctor --install; fi
+    - if [ -n \"$CI_REGISTRY_PASSWORD\" ]; then printf %s \"$CI_REGISTRY_PASSWORD\" | podman login --username \"$CI_REGISTRY_USER\" --password-stdin \"$CI_REGISTRY\"; fi
+";
+
+/// What a job has besides its lines.
+struct Shape {
+    name: &'static str,
+    /// Which workflow it is a job of.
+    task: &'static str,
+    /// On the machine of the first architecture, or one for each.
+    matrix: bool,
+    needs: &'static [&'static str],
+    minutes: u32,
+    /// Names that its lines have, and where the values come from.
+    before: &'static [&'static str],
+    /// When a line is typed; one for each line.
+    only: &'static [Option<&'static str>],
+    /// YAML of its artifacts and the like.
+    more: &'static str,
+}
+
+/// What was decided by `resolve`.
+const BUILDS: &str = "[ \"$build\" = true ] && [ \"$DRY_RUN\" = false ]";
+const SHOWS: &str = "[ \"$DRY_RUN\" = true ] && grep -qx build=true outputs.env";
+
+const OUTPUTS: &str = "  artifacts:\n    reports: {dotenv: outputs.env}\n";
+
+const SHAPES: [Shape; 10] = [
+    Shape {
+        name: "resolve",
+        task: "build",
+        matrix: false,
+        needs: &[],
+        minutes: 20,
+        before: &[],
+        only: &[None, Some(SHOWS)],
+        more: "  artifacts:\n    paths: [lock.json]\n    reports: {dotenv: outputs.env}\n",
+    },
+    Shape {
+        name: "build",
+        task: "build",
+        matrix: true,
+        needs: &["resolve"],
+        minutes: 90,
+        before: &[],
+        only: &[Some(BUILDS)],
+        more: OUTPUTS,
+    },
+    Shape {
+        name: "publish",
+        task: "build",
+        matrix: false,
+        needs: &["resolve", "build"],
+        minutes: 60,
+        before: &["export X86_64=\"$pushed_x86_64\" AARCH64=\"$pushed_aarch64\""],
+        only: &[Some(BUILDS), Some(BUILDS)],
+        more: "  # A second one waits: to cut off a publication is safe, but in vain.\n  \
+               resource_group: publish\n",
+    },
+    Shape {
+        name: "check",
+        task: "check",
+        matrix: false,
+        needs: &[],
+        minutes: 60,
+        before: &["export CUSTOM_COREOS_REQUIRE_ALL=1"],
+        only: &[None, None],
+        more: "",
+    },
+    Shape {
+        name: "rehearsal",
+        task: "check",
+        matrix: false,
+        needs: &[],
+        minutes: 30,
+        before: &[],
+        only: &[None, None],
+        more: "",
+    },
+    Shape {
+        name: "image",
+        task: "check",
+        matrix: false,
+        needs: &[],
+        minutes: 90,
+        before: &[],
+        only: &[None],
+        more: "",
+    },
+    Shape {
+        name: "vm",
+        task: "check",
+        matrix: false,
+        needs: &[],
+        minutes: 90,
+        before: &[],
+        only: &[None, None],
+        more: MANUAL,
+    },
+    Shape {
+        name: "boot",
+        task: "check",
+        matrix: false,
+        needs: &[],
+        minutes: 90,
+        before: &[],
+        only: &[None, None],
+        more: MANUAL,
+    },
+    Shape {
+        name: "cleanup",
+        task: "cleanup",
+        matrix: false,
+        needs: &[],
+        minutes: 60,
+        before: &[],
+        only: &[None],
+        more: "  resource_group: cleanup\n  # What `cleanup restore` reads.\n  artifacts:\n    \
+               when: always\n    paths: [target/cleanup/*.json]\n    expire_in: 30 days\n",
+    },
+    Shape {
+        name: "pages",
+        task: "pages",
+        matrix: false,
+        needs: &[],
+        minutes: 20,
+        before: &[],
+        only: &[None],
+        more: "  pages: {publish: target/site}\n",
+    },
+];
+
+/// By hand, since it takes its time.
+const MANUAL: &str = "manual";
+
+/// The file.
+pub fn text(config: &Config) -> String {
+    let mut text = HEAD.to_owned();
+    for shape in &SHAPES {
+        if let Some(job) = job(shape.name) {
+            write_job(&mut text, shape, job, config);
+        }
+    }
+    text
+}
+
+fn write_job(text: &mut String, shape: &Shape, job: &Job, config: &Config) {
+    let runner = |arch: Arch| config.ci.runners.of(arch).to_string();
+    let _ = writeln!(text, "\n{}:", shape.name);
+    write_rules(text, shape);
+    if shape.matrix {
+        text.push_str("  parallel:\n    matrix:\n");
+        for arch in config.architectures.iter() {
+            let _ = writeln!(text, "      - {{ARCH: {arch}, RUNNER: {}}}", runner(*arch));
+        }
+        text.push_str("  tags: [$RUNNER]\n");
+    } else if let Some(arch) = config.architectures.first() {
+        let _ = writeln!(text, "  tags: [{}]", runner(*arch));
+    }
+    if !shape.needs.is_empty() {
+        let _ = writeln!(text, "  needs: [{}]", shape.needs.join(", "));
+    }
+    let _ = writeln!(text, "  timeout: {} minutes", shape.minutes);
+    text.push_str("  script:\n");
+    for line in shape.before {
+        let _ = writeln!(text, "    - {line}");
+    }
+    for (line, only) in job.lines.iter().zip(shape.only) {
+        // The machine is help, and no condition.
+        let alone = match *line == crate::lines::MACHINE && shape.name == "publish" {
+            true => " || true",
+            false => "",
+        };
+        let _ = match only {
+            Some(only) => writeln!(text, "    - if {only}; then cargo xtask {line}{alone}; fi"),
+            None => writeln!(text, "    - cargo xtask {line}"),
+        };
+    }
+    if let Some(alarm) = job.alarm {
+        let _ = writeln!(
+            text,
+            "  after_script:\n    - export STATUS=\"$CI_JOB_STATUS\"\n    - cargo xtask {alarm}"
+        );
+    }
+    if shape.more != MANUAL {
+        text.push_str(shape.more);
+    }
+}
+
+fn write_rules(text: &mut String, shape: &Shape) {
+    text.push_str("  rules:\n");
+    if shape.name == "cleanup" {
+        text.push_str(
+            "    - if: $TASK == \"cleanup\" && $CI_PIPELINE_SOURCE == \"schedule\"\n      \
+             variables: {MODE: execute}\n",
+        );
+    }
+    let _ = writeln!(text, "    - if: $TASK == \"{}\"", shape.task);
+    if shape.more == MANUAL {
+        text.push_str("      when: manual\n      allow_failure: true\n");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lines::{JOBS, PUBLISH};
+
+    #[test]
+    fn every_line_of_every_job_is_there() {
+        let path = std::path::Path::new("image.yaml");
+        let yaml = include_str!("../../image-build/src/testing/image.yaml");
+        let config = Config::parse(yaml, path).unwrap();
+        let text = text(&config);
+        for job in &JOBS {
+            let part = text.split(&format!("\n{}:\n", job.name)).nth(1).unwrap();
+            let part = part.split("\n\n").next().unwrap();
+            let lines = job.lines.iter().copied().chain(job.alarm);
+            // One image is joined as several are; its boot is the next job's.
+            let here = |line: &&str| {
+                job.name != "build" || ![crate::lines::MACHINE, PUBLISH].contains(line)
+            };
+            for line in lines.filter(here) {
+                assert!(
+                    part.contains(&format!("cargo xtask {line}")),
+                    "{line}\n{part}"
+                );
+            }
+        }
+        assert!(
+            text.contains("- {ARCH: x86_64, RUNNER: ubuntu-24.04}"),
+            "{text}"
+        );
+    }
+}

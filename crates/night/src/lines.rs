@@ -1,0 +1,158 @@
+//! The lines of a night, once for all who type them: the workflows of GitHub and
+//! Forgejo, `.gitlab-ci.yml`, and [`crate::nightly`] on a machine of one's own. A
+//! test compares the workflows with it.
+
+/// A job, its lines, and its share of the alarm.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Job {
+    /// Its name.
+    pub name: &'static str,
+    /// What is typed, each after `cargo xtask `. `"$NAME"` is an input.
+    pub lines: &'static [&'static str],
+    /// The alarm's line; none where nobody is told.
+    pub alarm: Option<&'static str>,
+}
+
+/// The lock, and whether there is anything to build.
+pub const RESOLVE: &str = "resolve --decide --force=\"$FORCE\" -o lock.json";
+/// What would be done.
+pub const SHOW: &str = "build --publish --locked lock.json --dry-run";
+/// The first half.
+pub const PUSH: &str = "build --push --locked lock.json";
+/// The virtual machine that the second half boots.
+pub const MACHINE: &str = "doctor --install --vm";
+/// The second half.
+pub const PUBLISH: &str = "publish \"$IMAGE@$DIGEST\" --locked lock.json";
+/// The second half, of several images or one.
+pub const JOIN: &str = "publish \"$X86_64\" \"$AARCH64\" --locked lock.json";
+/// Old versions.
+pub const CLEANUP: &str = "cleanup --mode \"$MODE\"";
+/// The folder of the page.
+pub const SITE: &str = "ignition site --output target/site";
+
+/// All jobs of the four workflows, in their order.
+pub const JOBS: [Job; 10] = [
+    Job {
+        name: "resolve",
+        lines: &[RESOLVE, SHOW],
+        alarm: Some("alarm --job resolve --status \"$STATUS\""),
+    },
+    Job {
+        name: "build",
+        lines: &[PUSH, MACHINE, PUBLISH],
+        alarm: Some("alarm --job \"build-$ARCH\" --status \"$STATUS\""),
+    },
+    Job {
+        name: "publish",
+        lines: &[MACHINE, JOIN],
+        alarm: Some("alarm --job publish --status \"$STATUS\""),
+    },
+    Job {
+        name: "check",
+        lines: &["doctor --install", "doctor docs --install", "check"],
+        alarm: None,
+    },
+    Job {
+        name: "rehearsal",
+        lines: &["doctor --install", "rehearse"],
+        alarm: None,
+    },
+    Job {
+        name: "image",
+        lines: &["test-build --if-possible"],
+        alarm: None,
+    },
+    Job {
+        name: "vm",
+        lines: &["doctor --install --vm", "vm --mistakes"],
+        alarm: None,
+    },
+    Job {
+        name: "boot",
+        lines: &["doctor --install --vm", "rehearse --boot --heal"],
+        alarm: None,
+    },
+    Job {
+        name: "cleanup",
+        lines: &[CLEANUP],
+        alarm: Some("alarm --job cleanup --status \"$STATUS\""),
+    },
+    Job {
+        name: "pages",
+        lines: &[
+            SITE,
+            "doctor docs --install",
+            "docs --output target/site/book",
+        ],
+        alarm: Some("alarm --job pages --status \"$STATUS\""),
+    },
+];
+
+/// A job by its name.
+pub fn job(name: &str) -> Option<&'static Job> {
+    JOBS.iter().find(|job| job.name == name)
+}
+
+/// The words of a line, with the values of its inputs, as a shell would part them:
+/// an input is a part of one word, whatever its value is.
+///
+/// # Errors
+/// The name of an input that has no value here.
+pub fn words(line: &str, values: &[(&str, &str)]) -> Result<Vec<String>, String> {
+    let mut all = Vec::new();
+    for word in line.split(' ') {
+        let mut text = String::new();
+        let mut rest = word;
+        while let Some((before, after)) = rest.split_once('$') {
+            text.push_str(before);
+            let end = after.find(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+            let (name, next) = after.split_at(end.unwrap_or(after.len()));
+            let value = values.iter().find(|(known, _)| *known == name);
+            text.push_str(value.ok_or_else(|| name.to_owned())?.1);
+            rest = next;
+        }
+        text.push_str(rest);
+        // Ours are the only quotation marks; a value with one keeps it.
+        all.push(unquoted(word, text));
+    }
+    Ok(all)
+}
+
+fn unquoted(word: &str, text: String) -> String {
+    match word.find('"') {
+        None => text,
+        Some(at) => {
+            let mut text = text;
+            text.remove(at);
+            if word.ends_with('"') {
+                text.pop();
+            }
+            text
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_input_is_a_part_of_one_word() {
+        let values = [
+            ("IMAGE", "r/o/n"),
+            ("DIGEST", "sha256:1"),
+            ("FORCE", "a \"b\" c"),
+        ];
+        assert_eq!(
+            words(PUBLISH, &values).unwrap(),
+            ["publish", "r/o/n@sha256:1", "--locked", "lock.json"]
+        );
+        let forced = words(RESOLVE, &values).unwrap();
+        assert_eq!(forced[2], "--force=a \"b\" c");
+        assert_eq!(words(CLEANUP, &values), Err("MODE".to_owned()));
+        let arch = [("ARCH", "x86_64"), ("STATUS", "success")];
+        let alarm = job("build").unwrap().alarm.unwrap();
+        let expected = ["alarm", "--job", "build-x86_64", "--status", "success"];
+        assert_eq!(words(alarm, &arch).unwrap(), expected);
+    }
+}

@@ -1,0 +1,208 @@
+//! `night`: the whole night on a machine of one's own, with no forge or beside one.
+//!
+//! It types the lines that the workflows type ([`crate::lines`]), each as a program
+//! of its own: resolve, build, publish, the clean-up when it is due, and the alarm
+//! after each. One night at a time; what one that was ended in the midst has left is
+//! taken up by the next, where it is still of the same inputs.
+
+pub mod install;
+mod state;
+pub mod steps;
+mod units;
+
+use host::{Done, env};
+use image_build::gather::World;
+use image_build::lock::Lock;
+use serde::Serialize;
+
+use crate::error::Error;
+use crate::folder;
+use crate::lines;
+use crate::nightly::state::{Ended, Pushed, State};
+use crate::nightly::steps::{Night, Options, Told};
+
+/// The document of `night --json`.
+#[derive(Serialize)]
+#[serde(rename_all = "kebab-case")]
+struct Document<'a> {
+    ended: &'a Ended,
+    exit_code: u8,
+    state: String,
+}
+
+/// One night. The exit code is that of the first line that failed; 10 if there was
+/// nothing to build, or another night runs.
+///
+/// # Errors
+/// If there is no folder for its state, or a line could not be typed at all.
+pub fn run(world: &World<'_>, options: &Options) -> Result<Done, Error> {
+    if world.config.architectures.len() > 1 {
+        return Err(Error::Usage(
+            "image.yaml lists several architectures, and this is one machine: `night` publishes \
+             images of one; a forge's CI joins several"
+                .to_owned(),
+        ));
+    }
+    if options.dry_run {
+        return show(world, options);
+    }
+    let folder = folder::of(world)?;
+    let Some(_lock) = state::lock(&folder)? else {
+        world
+            .report
+            .status("Night", "another one runs; this one does nothing");
+        return Ok(Done::NotYet);
+    };
+    let mut state = State::read(&folder)?;
+    if let Some(stage) = state.begin(&folder, world.env.now)? {
+        world.report.warning(&format!(
+            "the night before was ended at `{stage}`; this one goes on from there where it can"
+        ));
+    }
+    let night = Night::new(world, options, &folder, state.run)?;
+    let result = whole(world, &night, &mut state);
+    let ended = match &result {
+        Ok(ended) => ended.clone(),
+        Err(error) => Ended::Failed {
+            stage: state.stage.clone(),
+            exit_code: host::failure::Failure::exit_code(error),
+        },
+    };
+    let finished = state.end(&folder, &ended, now(world));
+    result?;
+    finished?;
+    let code = ended.exit_code();
+    world.report.status("Night", &ended.to_string());
+    world.report.document(&Document {
+        ended: &ended,
+        exit_code: code,
+        state: State::path(&folder).display().to_string(),
+    })?;
+    Ok(match code {
+        0 => Done::Well,
+        10 => Done::NotYet,
+        code => Done::Code(code),
+    })
+}
+
+/// What would be typed; a value that only a night knows is shown by its name.
+fn show(world: &World<'_>, options: &Options) -> Result<Done, Error> {
+    let force = options.force.as_deref().unwrap_or("no");
+    let mut all = Vec::new();
+    for name in ["resolve", "build", "cleanup"] {
+        let Some(job) = lines::job(name) else {
+            continue;
+        };
+        let typed = job.lines.iter().filter(|line| steps::is_nights(line));
+        for line in typed.copied().chain(job.alarm) {
+            let line = line
+                .replace("\"$FORCE\"", force)
+                .replace("\"$MODE\"", "execute");
+            all.push(format!("cargo xtask {line}"));
+        }
+    }
+    for line in &all {
+        world.report.answer(line);
+    }
+    world.report.document(&all)?;
+    Ok(Done::Well)
+}
+
+/// The time, which moves on in the course of a night.
+fn now(world: &World<'_>) -> jiff::Timestamp {
+    let seconds = i64::try_from(env::epoch_seconds()).ok();
+    let now = seconds.and_then(|seconds| jiff::Timestamp::from_second(seconds).ok());
+    now.unwrap_or(world.env.now)
+}
+
+fn whole(world: &World<'_>, night: &Night<'_>, state: &mut State) -> Result<Ended, Error> {
+    let image = image(night, state)?;
+    let cleaned = clean(world, night, state)?;
+    // What became of the image comes first.
+    Ok(match (image, cleaned) {
+        (failed @ Ended::Failed { .. }, _) => failed,
+        (_, Some(failed)) => failed,
+        (image, None) => image,
+    })
+}
+
+/// Resolve, build, publish.
+fn image(night: &Night<'_>, state: &mut State) -> Result<Ended, Error> {
+    state.at(night.folder, "resolve")?;
+    let told = night.line("resolve", lines::RESOLVE, &[("FORCE", night.force())])?;
+    // Where our own kmods can be built, that is one more line here: `resolve` has
+    // said what is missing, and is typed again after it.
+    night.alarm("resolve", &told)?;
+    if told.code != 0 {
+        return Ok(night.failed("resolve", &told));
+    }
+    if told.value("build") != Some("true") {
+        let verdict = told.value("verdict").unwrap_or("unchanged").to_owned();
+        return Ok(Ended::Nothing { verdict });
+    }
+    let job = format!("build-{}", night.arch);
+    let told = push_and_publish(night, state)?;
+    night.alarm(&job, &told)?;
+    state.pushed = None;
+    if told.code != 0 {
+        return Ok(night.failed(&state.stage, &told));
+    }
+    let at = |name: &str| told.value(name).unwrap_or_default().to_owned();
+    Ok(Ended::Published {
+        image: format!("{}@{}", at("image"), at("digest")),
+    })
+}
+
+fn push_and_publish(night: &Night<'_>, state: &mut State) -> Result<Told, Error> {
+    let lock = std::fs::read_to_string(night.lock()).unwrap_or_default();
+    let fingerprint = Lock::parse(&lock, "lock.json")?.fingerprint()?.to_string();
+    let known = state.pushed.take();
+    let known = known.filter(|pushed| pushed.is_of(&fingerprint, now(night.world)));
+    let pushed = match known {
+        Some(pushed) => {
+            let image = &pushed.image;
+            night
+                .world
+                .report
+                .status("Night", &format!("goes on with {image}, pushed before"));
+            pushed
+        }
+        None => {
+            state.at(night.folder, "build")?;
+            let told = night.line("build", lines::PUSH, &[])?;
+            if told.code != 0 {
+                return Ok(told);
+            }
+            let value = |name: &str| told.value(name).unwrap_or_default();
+            Pushed {
+                fingerprint,
+                image: format!("{}@{}", value("image"), value("digest")),
+                at: now(night.world),
+            }
+        }
+    };
+    state.pushed = Some(pushed.clone());
+    state.at(night.folder, "publish")?;
+    let (image, digest) = pushed.image.split_once('@').unwrap_or((&pushed.image, ""));
+    night.line(
+        "build",
+        lines::PUBLISH,
+        &[("IMAGE", image), ("DIGEST", digest)],
+    )
+}
+
+/// The clean-up, when it is due; what failed.
+fn clean(world: &World<'_>, night: &Night<'_>, state: &mut State) -> Result<Option<Ended>, Error> {
+    let days = world.config.night.cleanup_days;
+    if !state.is_cleanup_due(days, now(world)) {
+        return Ok(None);
+    }
+    state.at(night.folder, "cleanup")?;
+    let told = night.line("cleanup", lines::CLEANUP, &[("MODE", "execute")])?;
+    night.alarm("cleanup", &told)?;
+    if told.code != 0 {
+        return Ok(Some(night.failed("cleanup", &told)));
+    }
+    state.cleaned = Some(now(world));
+    Ok(None)
+}

@@ -1,0 +1,216 @@
+//! One line of a night, typed as a program of its own.
+
+use std::path::{Path, PathBuf};
+
+use host::process::{Invocation, interrupted};
+use host::{env, process};
+use image_build::engine::Engine;
+use image_build::gather::World;
+use version_discovery::Arch;
+
+use crate::error::Error;
+use crate::lines;
+use crate::nightly::state::Ended;
+
+/// Options of a line that a night takes over from its own.
+const KEPT: [&str; 1] = ["--config"];
+
+/// How a night is run.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// The engine; else the first that is installed.
+    pub engine: Option<Engine>,
+    /// Build though nothing changed, and why.
+    pub force: Option<String>,
+    /// Only print the lines.
+    pub dry_run: bool,
+}
+
+/// Where the lines are typed.
+pub struct Night<'a> {
+    /// Who asks.
+    pub world: &'a World<'a>,
+    /// What outlives the night.
+    pub folder: &'a Path,
+    /// Of the image.
+    pub arch: Arch,
+    options: &'a Options,
+    run: u64,
+    kept: Vec<String>,
+}
+
+/// What a line came to.
+#[derive(Debug)]
+pub struct Told {
+    /// Its exit code; 130 where a signal ended it.
+    pub code: u8,
+    outputs: String,
+}
+
+impl Told {
+    /// One of its outputs.
+    pub fn value(&self, name: &str) -> Option<&str> {
+        forge::ci::value_of(&self.outputs, name)
+    }
+}
+
+/// Whether a night on one's own machine types a line of the workflows: not what is
+/// shown to a person, nor what changes the machine.
+pub fn is_nights(line: &str) -> bool {
+    ![lines::SHOW, lines::MACHINE].contains(&line)
+}
+
+impl<'a> Night<'a> {
+    /// For this image, in its folder.
+    ///
+    /// # Errors
+    /// Never for a config that was parsed.
+    pub fn new(
+        world: &'a World<'a>,
+        options: &'a Options,
+        folder: &'a Path,
+        run: u64,
+    ) -> Result<Self, Error> {
+        Ok(Self {
+            world,
+            folder,
+            arch: world.first_arch()?,
+            options,
+            run,
+            kept: kept(&env::arguments()),
+        })
+    }
+
+    /// The lock of this night.
+    pub fn lock(&self) -> PathBuf {
+        self.folder.join("lock.json")
+    }
+
+    /// Why it is built though nothing changed.
+    pub fn force(&self) -> &str {
+        self.options.force.as_deref().unwrap_or("no")
+    }
+
+    /// How a line ended that failed.
+    pub fn failed(&self, stage: &str, told: &Told) -> Ended {
+        Ended::Failed {
+            stage: stage.to_owned(),
+            exit_code: told.code,
+        }
+    }
+
+    /// Types a line of a job, and waits for its end.
+    ///
+    /// # Errors
+    /// If it could not be started, or the person wants to stop.
+    pub fn line(&self, job: &str, line: &str, values: &[(&str, &str)]) -> Result<Told, Error> {
+        let missing = |name| Error::Usage(format!("{line}: `{name}` has no value"));
+        let mut words = lines::words(line, values).map_err(missing)?;
+        let lock = self.lock().display().to_string();
+        for word in &mut words {
+            if word == "lock.json" {
+                word.clone_from(&lock);
+            }
+        }
+        if let Some(engine) = self.options.engine
+            && [lines::PUSH, lines::PUBLISH].contains(&line)
+        {
+            words.push(format!("--engine={engine}"));
+        }
+        words.extend(self.kept.iter().cloned());
+        self.typed(job, &words)
+    }
+
+    /// The alarm after a job.
+    ///
+    /// # Errors
+    /// As [`Night::line`]; that the alarm could not be kept is a warning.
+    pub fn alarm(&self, job: &str, told: &Told) -> Result<(), Error> {
+        let status = match told.code {
+            0 => "success",
+            _ if interrupted() => "cancelled",
+            _ => "failure",
+        };
+        let words = ["alarm", "--job", job, "--status", status].map(str::to_owned);
+        let words: Vec<String> = words.into_iter().chain(self.kept.iter().cloned()).collect();
+        let told = self.typed(job, &words)?;
+        if told.code != 0 {
+            self.world.report.warning(&format!(
+                "the alarm could not be kept: exit code {}",
+                told.code
+            ));
+        }
+        Ok(())
+    }
+
+    fn typed(&self, job: &str, words: &[String]) -> Result<Told, Error> {
+        let report = self.world.report;
+        report.status("Typing", &format!("cargo xtask {}", words.join(" ")));
+        let outputs = self.folder.join("outputs");
+        host::files::write(&outputs, b"").map_err(|source| host::Error::File {
+            verb: "write",
+            path: outputs.clone(),
+            source,
+        })?;
+        let sh = process::shell(&self.world.env.root)?;
+        let place = outputs.display().to_string();
+        // The alarm and what it is about are of one job.
+        for (name, value) in forge::local::variables(self.run, job_of(job), &place, "") {
+            sh.set_var(name, value);
+        }
+        let exe = self.world.env.exe.display().to_string();
+        // Killed, a night takes its line along: the next one must not meet it.
+        let invocation = match self.world.env.program("setpriv") {
+            Some(_) => {
+                let before = ["--pdeathsig", "KILL", "--", exe.as_str()].map(str::to_owned);
+                Invocation::new("setpriv", before.into_iter().chain(words.iter().cloned()))
+            }
+            None => Invocation::new(&exe, words.iter().cloned()),
+        };
+        let code = process::status(&sh, &invocation, &mut |line| report.note(line))?;
+        let code = code.and_then(|code| u8::try_from(code).ok()).unwrap_or(130);
+        Ok(Told {
+            code,
+            outputs: std::fs::read_to_string(&outputs).unwrap_or_default(),
+        })
+    }
+}
+
+/// The job that a line is of: `build-x86_64` is `build`.
+fn job_of(name: &str) -> &str {
+    match name.starts_with("build-") {
+        true => "build",
+        false => name,
+    }
+}
+
+/// What a night's own command line says that its lines must know.
+fn kept(words: &[String]) -> Vec<String> {
+    let mut all = Vec::new();
+    let mut words = words.iter();
+    while let Some(word) = words.next() {
+        if KEPT.contains(&word.as_str()) {
+            all.push(word.clone());
+            all.extend(words.next().cloned());
+        } else if KEPT
+            .iter()
+            .any(|name| word.starts_with(&format!("{name}=")))
+        {
+            all.push(word.clone());
+        }
+    }
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_config_is_handed_on() {
+        let words = ["night", "--config", "a.yaml", "--engine=podman"].map(str::to_owned);
+        assert_eq!(kept(&words), ["--config", "a.yaml"]);
+        let words = ["--config=b", "night"].map(str::to_owned);
+        assert_eq!(kept(&words), ["--config=b"]);
+    }
+}
