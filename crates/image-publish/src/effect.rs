@@ -18,7 +18,7 @@ use registry_compat::{Digest, ImageRef, Repository, Tag};
 use version_discovery::Arch;
 
 use crate::index::Index;
-use crate::layers::Split;
+use crate::split::Split;
 
 /// The placeholder in a plan for the digest of the image that is published. The digest
 /// is not known when the plan is made: it is read back after the push.

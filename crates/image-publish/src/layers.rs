@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use host::process::Capture;
 use image_build::engine::LAYERS_FOLDER;
 use image_build::facts::Local;
-use image_build::lock::{Lock, Times};
+use image_build::lock::Lock;
 use image_config::Config;
 use image_layers::download::Download;
 use image_layers::export::Export;
@@ -24,22 +24,12 @@ use crate::effect::Effect;
 use crate::error::Error;
 use crate::registry::known;
 use crate::run::{Run, failed, misplaced};
+use crate::split::Split;
 use crate::step::Step;
 
 /// So many layers are compressed at a time: a build machine has two processors or more,
 /// and the memory for each is some hundred kilobytes.
 const THREADS: usize = 4;
-
-/// How an image is split.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Split {
-    /// The image that it was built on.
-    pub base: ImageRef,
-    /// What did not change keeps the layer that this image has.
-    pub followed: ImageRef,
-    /// The times in the image.
-    pub times: Times,
-}
 
 /// The step that splits a local image and pushes it.
 ///

@@ -52,6 +52,7 @@ pub mod sbom;
 mod sign;
 mod signature_lookup;
 mod sigstore_bundle;
+mod split;
 mod step;
 pub mod verification;
 

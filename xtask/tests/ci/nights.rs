@@ -99,6 +99,9 @@ fn the_build_workflow_publishes_skips_and_explains() {
     fixture.change(contract, |text| {
         text.replace("report FAIL planted this that", "check_lint # mended")
     });
+    // With a file that hosts get: of the same content, nothing would be published.
+    let file = "containerfiles/custom-coreos/rootfs/usr/lib/modules-load.d/zfs.conf";
+    fixture.change(file, |text| format!("{text}# Mended.\n"));
     let night = run(&fixture, "build.yaml", 5, &schedule());
     night.expect(&BUILT);
     let second = fixture.stable().unwrap();

@@ -158,7 +158,7 @@ fn each_publication_is_an_entry_and_is_drawn() {
     let [first, second] = history.last(usize::MAX) else {
         panic!("{history:?}");
     };
-    assert_eq!(Some(first.digest.to_string()), sandbox.published("stable"));
+    assert_eq!(Some(second.digest.to_string()), sandbox.published("stable"));
     assert_eq!(first.image.as_str(), format!("{FCOS}-zfs2.4.4"));
     assert_eq!(first.fingerprint, second.fingerprint);
     let names: Vec<String> = second
