@@ -113,7 +113,7 @@ const SHAPES: [Shape; 10] = [
         needs: &[],
         minutes: 60,
         before: &["export CUSTOM_COREOS_REQUIRE_ALL=1"],
-        only: &[None, None],
+        only: &[None, None, None],
         more: "",
     },
     Shape {
@@ -174,7 +174,7 @@ const SHAPES: [Shape; 10] = [
         needs: &[],
         minutes: 20,
         before: &[],
-        only: &[None],
+        only: &[None, None, None],
         more: "  pages: {publish: target/site}\n",
     },
 ];

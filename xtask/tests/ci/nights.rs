@@ -71,6 +71,9 @@ fn the_build_workflow_publishes_skips_and_explains() {
     assert!(night.summary.contains("### Unchanged"), "{}", night.summary);
     assert_eq!(fixture.stable(), Some(first.clone()));
 
+    // The program was compiled once, in the very first job.
+    assert_eq!(program(&fixture), made);
+
     // Somebody breaks the contract: red, nothing moves, and the alarm says so.
     let contract = "containerfiles/custom-coreos/contract.sh";
     fixture.change(contract, |text| {
@@ -106,6 +109,8 @@ fn the_build_workflow_publishes_skips_and_explains() {
     night.expect(&BUILT);
     let second = fixture.stable().unwrap();
     assert_ne!(second, first);
+    // `init` embeds the contract, so each of the two changes compiled it again.
+    let made = program(&fixture);
     // On the page: what has changed since the image before.
     let changes = format!("to `{repository}@{second}`");
     assert!(night.summary.contains("### Changes"), "{}", night.summary);
@@ -136,7 +141,7 @@ fn the_build_workflow_publishes_skips_and_explains() {
     ]);
     assert!(fixture.github.state().issue(1).open);
     assert_eq!(fixture.github.state().issues.len(), 1);
-    // Each alarm was kept, and the program compiled once, in the very first job.
+    // Each alarm was kept, and nothing was compiled since the last change.
     assert!(
         !night
             .typed
