@@ -164,16 +164,26 @@ pub trait Api: Sync {
     /// Changes an issue.
     fn change_issue(&self, project: &str, number: u64, change: &Change) -> Request;
     /// Adds a comment.
-    fn comment(&self, project: &str, number: u64, body: &str) -> Request;
+    fn comment(&self, project: &str, number: u64, body: &str) -> Request {
+        Request::new(
+            Method::Create,
+            format!("/repos/{project}/issues/{number}/comments"),
+            serde_json::json!({"body": body}),
+        )
+    }
 
     /// All workflows; `None` where the forge has no list, and they are
     /// [`Api::fixed_workflows`].
-    fn workflows(&self, project: &str) -> Option<String>;
+    fn workflows(&self, _project: &str) -> Option<String> {
+        None
+    }
     /// A page of them: those that are files of the repository.
     ///
     /// # Errors
     /// As [`Api::read_issues`].
-    fn read_workflows(&self, body: &[u8]) -> Result<Vec<Workflow>, Unreadable>;
+    fn read_workflows(&self, _body: &[u8]) -> Result<Vec<Workflow>, Unreadable> {
+        Ok(Vec::new())
+    }
     /// Those that our files have, for a forge without a list.
     fn fixed_workflows(&self) -> Vec<Workflow> {
         Vec::new()

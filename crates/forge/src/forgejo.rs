@@ -295,13 +295,7 @@ impl Api for Forgejo {
     }
 
     fn change_issue(&self, project: &str, number: u64, change: &Change) -> Request {
-        let mut text = json!({});
-        if let Some(title) = &change.title {
-            text["title"] = json!(title);
-        }
-        if let Some(body) = &change.body {
-            text["body"] = json!(body);
-        }
+        let mut text = change.fields("body");
         if let Some((state, _)) = change.state {
             text["state"] = json!(state);
         }
@@ -312,30 +306,8 @@ impl Api for Forgejo {
         )
     }
 
-    fn comment(&self, project: &str, number: u64, body: &str) -> Request {
-        Request::new(
-            Method::Create,
-            format!("/repos/{project}/issues/{number}/comments"),
-            json!({"body": body}),
-        )
-    }
-
-    fn workflows(&self, _project: &str) -> Option<String> {
-        None
-    }
-
-    fn read_workflows(&self, _body: &[u8]) -> Result<Vec<Workflow>, Unreadable> {
-        Ok(Vec::new())
-    }
-
     fn fixed_workflows(&self) -> Vec<Workflow> {
-        let workflow = |name: &str| Workflow {
-            id: 0,
-            name: name.to_owned(),
-            path: format!(".github/workflows/{name}.yaml"),
-            state: "active".to_owned(),
-        };
-        ["build", "check", "cleanup", "pages"].map(workflow).into()
+        Workflow::fixed(".github/workflows/")
     }
 
     fn runs(&self, project: &str, file: &str, wanted: &Wanted<'_>, size: usize) -> String {

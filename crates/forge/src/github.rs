@@ -244,13 +244,7 @@ impl Api for Github {
     }
 
     fn change_issue(&self, project: &str, number: u64, change: &Change) -> Request {
-        let mut text = json!({});
-        if let Some(title) = &change.title {
-            text["title"] = json!(title);
-        }
-        if let Some(body) = &change.body {
-            text["body"] = json!(body);
-        }
+        let mut text = change.fields("body");
         if let Some((state, reason)) = change.state {
             text["state"] = json!(state);
             text["state_reason"] = json!(reason);
@@ -259,14 +253,6 @@ impl Api for Github {
             Method::Patch,
             format!("/repos/{project}/issues/{number}"),
             text,
-        )
-    }
-
-    fn comment(&self, project: &str, number: u64, body: &str) -> Request {
-        Request::new(
-            Method::Create,
-            format!("/repos/{project}/issues/{number}/comments"),
-            json!({"body": body}),
         )
     }
 

@@ -239,13 +239,7 @@ impl Api for Gitlab {
     }
 
     fn change_issue(&self, project: &str, number: u64, change: &Change) -> Request {
-        let mut text = json!({});
-        if let Some(title) = &change.title {
-            text["title"] = json!(title);
-        }
-        if let Some(body) = &change.body {
-            text["description"] = json!(body);
-        }
+        let mut text = change.fields("description");
         match change.state {
             Some(("open", _)) => text["state_event"] = json!("reopen"),
             Some(_) => text["state_event"] = json!("close"),
@@ -263,22 +257,8 @@ impl Api for Gitlab {
         )
     }
 
-    fn workflows(&self, _project: &str) -> Option<String> {
-        None
-    }
-
-    fn read_workflows(&self, _body: &[u8]) -> Result<Vec<Workflow>, Unreadable> {
-        Ok(Vec::new())
-    }
-
     fn fixed_workflows(&self) -> Vec<Workflow> {
-        let workflow = |name: &str| Workflow {
-            id: 0,
-            name: name.to_owned(),
-            path: format!("{name}.yaml"),
-            state: "active".to_owned(),
-        };
-        ["build", "check", "cleanup", "pages"].map(workflow).into()
+        Workflow::fixed("")
     }
 
     fn runs(&self, project: &str, file: &str, wanted: &Wanted<'_>, size: usize) -> String {

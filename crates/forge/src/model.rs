@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use serde::Deserialize;
+use serde_json::{Value, json};
 
 /// What a task does at a forge, and so what its token must be allowed to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,6 +50,20 @@ pub struct Change {
     pub state: Option<(&'static str, &'static str)>,
 }
 
+impl Change {
+    /// The fields of a request for title and body, which each forge names its own way.
+    pub(crate) fn fields(&self, body: &str) -> Value {
+        let mut fields = json!({});
+        if let Some(title) = &self.title {
+            fields["title"] = json!(title);
+        }
+        if let Some(text) = &self.body {
+            fields[body] = json!(text);
+        }
+        fields
+    }
+}
+
 /// A workflow.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Workflow {
@@ -60,6 +75,19 @@ pub struct Workflow {
     pub path: String,
     /// `active`, `disabled_inactivity`, `disabled_manually`, …
     pub state: String,
+}
+
+impl Workflow {
+    /// Those that our files have, for a forge that lists none; the files are in `folder`.
+    pub(crate) fn fixed(folder: &str) -> Vec<Self> {
+        let workflow = |name: &str| Self {
+            id: 0,
+            name: name.to_owned(),
+            path: format!("{folder}{name}.yaml"),
+            state: "active".to_owned(),
+        };
+        ["build", "check", "cleanup", "pages"].map(workflow).into()
+    }
 }
 
 impl Workflow {

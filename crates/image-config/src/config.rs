@@ -433,6 +433,15 @@ impl Config {
         units
     }
 
+    /// The tag that hosts follow: the first of `image.tags`.
+    ///
+    /// # Errors
+    /// As [`Self::repository`].
+    pub fn followed(&self) -> Result<ImageRef, Error> {
+        let tag = self.image.tags.first().unwrap_or(&self.image.candidate);
+        Ok(self.repository()?.tagged(tag.clone()))
+    }
+
     /// The repository that is published to.
     ///
     /// # Errors

@@ -31,47 +31,36 @@ pub fn schema() -> String {
     format!("{:#}\n", schema.to_value())
 }
 
-/// Types whose form in the file is a text that their `FromStr` judges.
-macro_rules! texts {
-    ($($type:ident),*) => {$(
+/// Types whose schema is written where they are used.
+macro_rules! inline {
+    ($($type:ty => $name:literal $schema:tt;)*) => {$(
         impl JsonSchema for $type {
             fn inline_schema() -> bool {
                 true
             }
 
             fn schema_name() -> Cow<'static, str> {
-                stringify!($type).into()
+                $name.into()
             }
 
             fn json_schema(_: &mut SchemaGenerator) -> Schema {
-                json_schema!({"type": "string"})
+                json_schema!($schema)
             }
         }
     )*};
 }
 
-texts!(SecretSource, Keyring, Fingerprint, Webhook, Mail, Calendar);
-
-/// Types whose form in the file is a whole number within bounds.
-macro_rules! numbers {
-    ($($type:ident $least:literal $most:literal),*) => {$(
-        impl JsonSchema for $type {
-            fn inline_schema() -> bool {
-                true
-            }
-
-            fn schema_name() -> Cow<'static, str> {
-                stringify!($type).into()
-            }
-
-            fn json_schema(_: &mut SchemaGenerator) -> Schema {
-                json_schema!({"type": "integer", "minimum": $least, "maximum": $most})
-            }
-        }
-    )*};
+// Texts that their `FromStr` judges, and whole numbers within bounds.
+inline! {
+    SecretSource => "SecretSource" {"type": "string"};
+    Keyring => "Keyring" {"type": "string"};
+    Fingerprint => "Fingerprint" {"type": "string"};
+    Webhook => "Webhook" {"type": "string"};
+    Mail => "Mail" {"type": "string"};
+    Calendar => "Calendar" {"type": "string"};
+    Minutes => "Minutes" {"type": "integer", "minimum": 1, "maximum": 120};
+    Percent => "Percent" {"type": "integer", "minimum": 1, "maximum": 100};
 }
-
-numbers!(Minutes 1 120, Percent 1 100);
 
 impl JsonSchema for Lint {
     fn schema_name() -> Cow<'static, str> {

@@ -22,6 +22,24 @@ pub struct Download {
     pub parts: Vec<(String, u64)>,
 }
 
+impl Download {
+    /// All of it, in megabytes.
+    pub fn megabytes(&self) -> f64 {
+        megabytes(self.bytes)
+    }
+
+    /// The parts with their megabytes, `kernel modules 3.1, base 0.7`.
+    pub fn shares(&self) -> String {
+        let share = |(part, bytes): &(String, u64)| format!("{part} {:.1}", megabytes(*bytes));
+        let all: Vec<String> = self.parts.iter().map(share).collect();
+        all.join(", ")
+    }
+}
+
+fn megabytes(bytes: u64) -> f64 {
+    bytes as f64 / 1e6
+}
+
 /// What a host that runs `from` fetches for `to`; all of it if it runs nothing.
 pub fn download(from: Option<&Manifest>, to: &Manifest) -> Download {
     let has: HashSet<&str> = from

@@ -60,6 +60,14 @@ pub struct Descriptor {
     pub rest: BTreeMap<String, Value>,
 }
 
+impl Manifest {
+    /// Our layers, each with what is in it.
+    pub fn parts(&self) -> impl Iterator<Item = (&str, &Descriptor)> {
+        let layers = self.layers.iter();
+        layers.filter_map(|layer| Some((layer.part()?, layer)))
+    }
+}
+
 impl Descriptor {
     /// What is in this layer, if it is one of ours.
     pub fn part(&self) -> Option<&str> {

@@ -47,7 +47,7 @@ impl<W: Write> Hashing<W> {
     }
 
     fn finish(self) -> (Digest, u64, W) {
-        (digest(self.hash), self.size, self.to)
+        (Digest::of_hashed(self.hash), self.size, self.to)
     }
 }
 
@@ -235,19 +235,6 @@ fn record(key: &str, value: &[u8], to: &mut Vec<u8>) {
     to.extend_from_slice(format!("{length} {key}=").as_bytes());
     to.extend_from_slice(value);
     to.push(b'\n');
-}
-
-/// The digest of what was hashed.
-fn digest(hash: Sha256) -> Digest {
-    use std::fmt::Write as _;
-    let mut text = String::from("sha256:");
-    for byte in hash.finalize() {
-        let _ = write!(text, "{byte:02x}");
-    }
-    match text.parse() {
-        Ok(digest) => digest,
-        Err(_) => unreachable!("64 hexadecimal digits are a digest"),
-    }
 }
 
 #[cfg(test)]

@@ -67,8 +67,8 @@ pub fn reassemble(order: &Order<'_>) -> Result<Reassembled, Error> {
     let previous: Vec<String> = order
         .previous
         .into_iter()
-        .flat_map(|image| &image.manifest.layers)
-        .filter_map(|layer| layer.part().map(str::to_owned))
+        .flat_map(|image| image.manifest.parts())
+        .map(|(part, _)| part.to_owned())
         .collect();
     let newest = u64::try_from(order.newest_input.as_second()).unwrap_or_default();
     let parts = split(entry::read(&from)?, order.owners, &previous, newest);

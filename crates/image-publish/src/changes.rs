@@ -86,21 +86,12 @@ impl Changes {
 
     /// What a host fetches, in one line.
     pub fn cost(&self) -> String {
-        let megabytes = |bytes: u64| bytes as f64 / 1e6;
-        let Download {
-            bytes,
-            layers,
-            parts,
-        } = &self.download;
-        let mut line = format!(
-            "a host fetches {:.1} MB in {layers} layers",
-            megabytes(*bytes)
-        );
-        for (nth, (part, bytes)) in parts.iter().enumerate() {
-            let before = if nth == 0 { ": " } else { ", " };
-            line.push_str(&format!("{before}{part} {:.1}", megabytes(*bytes)));
+        let (megabytes, layers) = (self.download.megabytes(), self.download.layers);
+        let line = format!("a host fetches {megabytes:.1} MB in {layers} layers");
+        match self.download.shares() {
+            shares if shares.is_empty() => line,
+            shares => format!("{line}: {shares}"),
         }
-        line
     }
 
     /// For release notes and the page of a run.

@@ -4,18 +4,19 @@
 //! A build for the packages on top usually brings some; if it brings none, no tag moves
 //! and no host restarts.
 
+use image_build::lock::Lock;
 use image_config::Config;
+use image_layers::download::download;
 use registry_compat::{Digest, ImageRef};
 use version_discovery::Arch;
 
 use crate::effect::Effect;
 use crate::error::Error;
 use crate::index::Parts;
-use crate::layers::{download, image_in};
+use crate::layers::image_in;
 use crate::push::Pushed;
 use crate::run::{Run, failed, misplaced};
 use crate::step::Step;
-use image_build::lock::Lock;
 
 /// The verdict.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,8 +41,6 @@ pub(crate) fn content_step(
     if config.image.layers.is_one() || lock.judgement.forced.is_some() {
         return Ok(None);
     }
-    let tag = config.image.tags.first().unwrap_or(&config.image.candidate);
-    let followed = config.repository()?.tagged(tag.clone());
     let images = match parts {
         Parts::Pushed => Vec::new(),
         Parts::One(part) => vec![(part.arch, part.digest.clone())],
@@ -51,7 +50,7 @@ pub(crate) fn content_step(
         }
     };
     let compare = Effect::CompareContent {
-        followed,
+        followed: config.followed()?,
         images,
         most_mib: config.image.most_download_mib.map(std::num::NonZero::get),
     };
@@ -116,26 +115,17 @@ fn one(
         run.report.status("Same", &text);
         return Ok(true);
     }
-    let costs = download(Some(&old), &new);
-    let megabytes = costs.bytes as f64 / 1e6;
-    let parts: Vec<String> = costs
-        .parts
-        .iter()
-        .map(|(part, bytes)| format!("{part} {:.1}", *bytes as f64 / 1e6))
-        .collect();
+    let costs = download(Some(&old.manifest), &new.manifest);
+    let (megabytes, parts) = (costs.megabytes(), costs.shares());
     run.report.status(
         "Download",
-        &format!(
-            "{megabytes:.1} MB for a host on {arch}: {}",
-            parts.join(", ")
-        ),
+        &format!("{megabytes:.1} MB for a host on {arch}: {parts}"),
     );
     match most_mib {
         Some(most) if costs.bytes > u64::from(most) * 1024 * 1024 => Err(Error::Refused(format!(
-            "hosts on {arch} would have to fetch {megabytes:.1} MB ({}), and \
+            "hosts on {arch} would have to fetch {megabytes:.1} MB ({parts}), and \
              `image.most-download-mib` in image.yaml allows {most} MiB; if it is worth that, \
-             build with `--force` and the reason",
-            parts.join(", ")
+             build with `--force` and the reason"
         ))),
         _ => Ok(false),
     }

@@ -4,14 +4,11 @@
 //! file, and `image_layers` writes the layers. What the followed image has already is
 //! not written and not sent again; the layers of the base are passed on as they are.
 
-use std::path::PathBuf;
-
 use host::process::Capture;
 use image_build::engine::LAYERS_FOLDER;
 use image_build::facts::Local;
 use image_build::lock::Lock;
 use image_config::Config;
-use image_layers::download::Download;
 use image_layers::export::Export;
 use image_layers::image::{Image, MANIFEST};
 use image_layers::owners::Owners;
@@ -42,9 +39,7 @@ pub(crate) fn layers_step(
     name: &ImageRef,
     candidate: &ImageRef,
 ) -> Result<Step, Error> {
-    let tag = config.image.tags.first().unwrap_or(&config.image.candidate);
-    let followed = config.repository()?.tagged(tag.clone());
-    let mut step = split_step("push", lock, local, name, followed)?;
+    let mut step = split_step("push", lock, local, name, config.followed()?)?;
     step.effects.push(Effect::PushLayers {
         to: candidate.clone(),
         base: lock.base_pinned(lock.target(local.arch)?),
@@ -160,16 +155,11 @@ struct Made {
     base: Image,
 }
 
-/// The folder that this run works in.
-pub(crate) fn folder(run: &Run<'_>) -> PathBuf {
-    run.root().join(run.own(LAYERS_FOLDER))
-}
-
 fn split_image(run: &Run<'_>, split: &Split, owners: &Owners) -> Result<Made, Error> {
     let base = image_in(run.registries, &split.base, run.arch)?
         .ok_or_else(|| failed("push", format!("the base {} is gone", split.base)))?;
     let previous = image_in(run.registries, &split.followed, run.arch)?;
-    let folder = folder(run);
+    let folder = run.layers_folder();
     let built = Export::open(&folder.join("built"))?;
     let reassembled = reassemble(&Order {
         built: &built,
@@ -181,14 +171,13 @@ fn split_image(run: &Run<'_>, split: &Split, owners: &Owners) -> Result<Made, Er
         to: &folder.join("layers"),
         threads: THREADS,
     })?;
-    let layers = &reassembled.written.image.manifest.layers;
-    let ours = layers.iter().filter(|layer| layer.part().is_some());
+    let manifest = &reassembled.written.image.manifest;
     let bytes: u64 = reassembled.new.iter().map(|(layer, _)| layer.size).sum();
     run.report.status(
         "Split",
         &format!(
             "{} layers on top of the base, of which {} are new ({:.1} MB)",
-            ours.count(),
+            manifest.parts().count(),
             reassembled.new.len(),
             bytes as f64 / 1e6
         ),
@@ -263,10 +252,4 @@ pub(crate) fn image_in(
     let read = Image::parse(&manifest.manifest, &config);
     read.map(Some)
         .map_err(|detail| failed("push", format!("{image}: {detail}")))
-}
-
-/// What a host that runs one image has to fetch for the other.
-pub(crate) fn download(from: Option<&Image>, to: &Image) -> Download {
-    let from = from.map(|image| &image.manifest);
-    image_layers::download::download(from, &to.manifest)
 }

@@ -141,10 +141,9 @@ pub fn publication(
         sign = Some(Step::new("sign", [Effect::Sign { repository, images }]));
         host = Some(look);
     }
-    let tag = config.image.tags.first().unwrap_or(&config.image.candidate);
     let record = Effect::AddToHistory {
         repository: repository.clone(),
-        followed: repository.tagged(tag.clone()),
+        followed: config.followed()?,
         image: image_version(lock).parse()?,
         fingerprint: lock.fingerprint()?,
     };

@@ -16,7 +16,7 @@ use registry_compat::ImageRef;
 use crate::build::BuildSteps;
 use crate::effect::Effect;
 use crate::error::Error;
-use crate::layers::{compare_step, folder, image_in, split_only};
+use crate::layers::{compare_step, image_in, split_only};
 use crate::registry::known;
 use crate::run::{Run, failed};
 use crate::step::{Step, Steps};
@@ -72,12 +72,7 @@ impl RebuildSteps {
         let theirs = image_in(run.registries, &self.image, run.arch)?
             .ok_or_else(|| failed("rebuild", format!("{} is gone", self.image)))?;
         let ours = split_only(run, &self.split)?;
-        if theirs
-            .manifest
-            .layers
-            .iter()
-            .all(|layer| layer.part().is_none())
-        {
+        if theirs.manifest.parts().next().is_none() {
             return Err(Error::Usage(format!(
                 "{} was pushed as one layer (`image.layers: one`), whose bytes have the times of \
                  its build; only an image with layers by change can be compared",
@@ -85,21 +80,13 @@ impl RebuildSteps {
             )));
         }
         let mut checks = Vec::new();
-        for layer in theirs
-            .manifest
-            .layers
-            .iter()
-            .filter(|layer| layer.part().is_some())
-        {
-            checks.push(self.check(run, layer, &theirs, &ours.written.image, &ours.new)?);
-        }
         let image = &ours.written.image;
-        let more = image.manifest.layers.iter().filter_map(Descriptor::part);
-        let has = |part: &&str| {
-            let mut all = theirs.manifest.layers.iter();
-            all.any(|layer| layer.part() == Some(*part))
-        };
-        for part in more.filter(|part| !has(part)) {
+        for (part, layer) in theirs.manifest.parts() {
+            checks.push(self.check(run, (part, layer), &theirs, image, &ours.new)?);
+        }
+        let has = |part: &str| theirs.manifest.parts().any(|(theirs, _)| theirs == part);
+        let ours = image.manifest.parts().map(|(part, _)| part);
+        for part in ours.filter(|part| !has(part)) {
             checks.push(Check {
                 ok: false,
                 name: format!("rebuild {part}"),
@@ -113,12 +100,11 @@ impl RebuildSteps {
     fn check(
         &self,
         run: &Run<'_>,
-        layer: &Descriptor,
+        (part, layer): (&str, &Descriptor),
         theirs: &Image,
         ours: &Image,
         new: &[(Descriptor, PathBuf)],
     ) -> Result<Check, Error> {
-        let part = layer.part().unwrap_or_default();
         let at = theirs.manifest.layers.iter().position(|one| one == layer);
         let diff_id = at.and_then(|at| theirs.config.rootfs.diff_ids.get(at));
         let same = diff_id.is_some_and(|id| ours.config.rootfs.diff_ids.contains(id));
@@ -141,7 +127,7 @@ impl RebuildSteps {
 
     /// The files that differ between the published layer and the one just built.
     fn named(&self, run: &Run<'_>, layer: &Descriptor, built: &Path) -> Result<String, Error> {
-        let theirs = folder(run).join("published.tar.gz");
+        let theirs = run.layers_folder().join("published.tar.gz");
         let saved = run
             .registries
             .save_blob(&self.image, &layer.digest, layer.size, &theirs)?;

@@ -34,12 +34,9 @@ use crate::step::Step;
 /// # Errors
 /// Never for a config that was parsed.
 pub(crate) fn same_step(config: &Config) -> Result<Step, Error> {
-    let repository = config.repository()?;
-    let tag = config.image.tags.first().unwrap_or(&config.image.candidate);
-    let followed = repository.tagged(tag.clone());
     let note = Effect::NoteSame {
-        repository,
-        followed,
+        repository: config.repository()?,
+        followed: config.followed()?,
     };
     Ok(Step::new("history", [note]))
 }

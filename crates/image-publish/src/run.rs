@@ -118,8 +118,13 @@ impl<'a> Run<'a> {
     }
 
     /// A text with this run's own name in place of the placeholder.
-    pub(crate) fn own(&self, text: &str) -> String {
+    fn own(&self, text: &str) -> String {
         text.replace("-RUN", &format!("-{}", self.id))
+    }
+
+    /// The folder that this run splits an image in.
+    pub(crate) fn layers_folder(&self) -> PathBuf {
+        self.root().join(self.own(LAYERS_FOLDER))
     }
 
     /// Runs a program and keeps its standard output.
@@ -212,7 +217,7 @@ impl<'a> Run<'a> {
                 Ok(())
             }
             Effect::MakeLayers => {
-                let path = self.root().join(self.own(LAYERS_FOLDER));
+                let path = self.layers_folder();
                 let made = std::fs::create_dir_all(&path);
                 Ok(made.map_err(|source| host::Error::File {
                     verb: "create",
@@ -221,7 +226,7 @@ impl<'a> Run<'a> {
                 })?)
             }
             Effect::ClearLayers => {
-                let folder = self.root().join(self.own(LAYERS_FOLDER));
+                let folder = self.layers_folder();
                 match std::fs::remove_dir_all(&folder) {
                     Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
                         let folder = folder.display();

@@ -16,8 +16,13 @@ pub struct Digest(String);
 impl Digest {
     /// The digest of some bytes.
     pub fn of(bytes: &[u8]) -> Self {
+        Self::of_hashed(Sha256::new_with_prefix(bytes))
+    }
+
+    /// The digest of what was hashed piece by piece.
+    pub fn of_hashed(hash: Sha256) -> Self {
         let mut text = "sha256:".to_owned();
-        for byte in Sha256::digest(bytes) {
+        for byte in hash.finalize() {
             text.push_str(&format!("{byte:02x}"));
         }
         Self(text)

@@ -11,7 +11,7 @@ use registry_compat::{Answer, Digest, ImageRef};
 use crate::Error;
 use crate::inspect::broken_promise;
 use crate::manifest::sha256;
-use crate::oci::{Failure, LARGEST, Registries, Target, garbled, reference_of};
+use crate::oci::{Failure, LARGEST, Registries, Target, garbled};
 use host::Secret;
 use host::one_line;
 
@@ -97,16 +97,9 @@ impl Registries {
         manifest: &[u8],
         blobs: &[Vec<u8>],
     ) -> Result<(), Error> {
-        let home = self.home_of(to)?;
         let kind = http::HeaderValue::from_str(media_type)
             .map_err(|_| Error::Setup(format!("`{}` is no media type", one_line(media_type))))?;
-        let put = self.each_scheme(&home, |target| self.put_at(target, &kind, manifest, blobs));
-        match put {
-            Ok(()) => Ok(()),
-            // `put_at` returns no `Absent`: a push says nothing about an image.
-            Err(Failure::Absent) => Err(Error::NotFound(format!("{to} was not accepted"))),
-            Err(Failure::Error(error)) => Err(error),
-        }
+        self.push_home(to, |target| self.put_at(target, &kind, manifest, blobs))
     }
 
     fn put_at(
@@ -116,15 +109,9 @@ impl Registries {
         manifest: &[u8],
         blobs: &[Vec<u8>],
     ) -> Result<(), Failure> {
-        let pass = self.fetch_pass(target, "pull,push")?;
-        let client = self.client(target)?;
-        let destination = reference_of(&target.endpoint.image);
+        let (client, destination) = self.pusher(target)?;
         let digests: Vec<String> = blobs.iter().map(|blob| sha256(blob)).collect();
         self.run(target, async {
-            let registry = destination.resolve_registry();
-            client
-                .store_auth_if_needed(registry, &pass.for_client())
-                .await;
             for (blob, digest) in blobs.iter().zip(&digests) {
                 client.push_blob(&destination, blob.clone(), digest).await?;
             }

@@ -18,8 +18,7 @@ use sha2::Digest as _;
 
 use crate::Error;
 use crate::agent::Stream;
-use crate::inspect::broken_promise;
-use crate::oci::{Failure, Registries, Target, garbled, reference_of};
+use crate::oci::{Registries, reference_of};
 
 /// Bytes that are read at a time.
 const PIECE: usize = 1024 * 1024;
@@ -68,31 +67,31 @@ impl Registries {
         blobs: &[Blob],
     ) -> Result<Sent, Error> {
         let mut sent = Sent::default();
-        for blob in blobs {
-            if self.has_blob(to, &blob.digest)? {
-                continue;
-            }
+        for blob in self.missing(to, blobs)? {
             sent.blobs += 1;
-            if self.mounted(to, blob)? {
-                continue;
+            if !self.mounted(to, blob)? {
+                self.send(to, blob)?;
+                sent.bytes += blob.size;
             }
-            self.send(to, blob)?;
-            sent.bytes += blob.size;
         }
         self.put(to, media_type, manifest, &[])?;
         Ok(sent)
     }
 
-    fn has_blob(&self, to: &ImageRef, digest: &Digest) -> Result<bool, Error> {
-        self.at_home(to, |target| {
-            let (pass, client) = (self.fetch_pass(target, "pull,push")?, self.client(target)?);
-            let there = reference_of(&target.endpoint.image);
-            self.run(target, async {
-                let registry = there.resolve_registry();
-                client
-                    .store_auth_if_needed(registry, &pass.for_client())
-                    .await;
-                client.blob_exists(&there, digest.as_str()).await
+    /// The blobs that the repository has not got, each once.
+    fn missing<'a>(&self, to: &ImageRef, blobs: &'a [Blob]) -> Result<Vec<&'a Blob>, Error> {
+        self.push_home(to, |target| {
+            let (client, there) = self.pusher(target)?;
+            let more = Duration::from_secs(blobs.len() as u64);
+            self.run_within(target, more, async {
+                let mut missing: Vec<&Blob> = Vec::new();
+                for blob in blobs {
+                    let known = missing.iter().any(|one| one.digest == blob.digest);
+                    if !known && !client.blob_exists(&there, blob.digest.as_str()).await? {
+                        missing.push(blob);
+                    }
+                }
+                Ok(missing)
             })
         })
     }
@@ -104,67 +103,27 @@ impl Registries {
             return Ok(false);
         };
         let from = self.home_of(from)?.image;
-        self.at_home(to, |target| {
-            let there = reference_of(&target.endpoint.image);
-            let same =
-                from.repository().registry() == target.endpoint.image.repository().registry();
-            if !same {
+        self.push_home(to, |target| {
+            let home = target.endpoint.image.repository();
+            if from.repository().registry() != home.registry() {
                 return Ok(false);
             }
-            let (pass, client) = (self.fetch_pass(target, "pull,push")?, self.client(target)?);
-            let mounted = self.run(target, async {
-                let registry = there.resolve_registry();
-                client
-                    .store_auth_if_needed(registry, &pass.for_client())
-                    .await;
-                client
-                    .mount_blob(&there, &reference_of(&from), blob.digest.as_str())
-                    .await
-            });
-            Ok(mounted.is_ok())
+            let (client, there) = self.pusher(target)?;
+            let from = reference_of(&from);
+            let mounted = client.mount_blob(&there, &from, blob.digest.as_str());
+            Ok(self.run(target, mounted).is_ok())
         })
     }
 
     fn send(&self, to: &ImageRef, blob: &Blob) -> Result<(), Error> {
-        self.at_home(to, |target| {
-            let body = self.body(blob)?;
-            // A token lives for minutes, and the blob before may have taken as long.
-            let (pass, client) = (self.fetch_pass(target, "pull,push")?, self.client(target)?);
-            let there = reference_of(&target.endpoint.image);
+        self.push_home(to, |target| {
+            let body = stream::iter(self.body(blob)?);
+            let (client, there) = self.pusher(target)?;
             let slow = Duration::from_secs(blob.size / (1024 * 1024));
-            self.run_within(target, slow, async {
-                let registry = there.resolve_registry();
-                client
-                    .store_auth_if_needed(registry, &pass.for_client())
-                    .await;
-                client
-                    .push_blob_stream(
-                        &there,
-                        stream::iter(body),
-                        blob.digest.as_str(),
-                        Some(blob.size),
-                    )
-                    .await
-            })
-            .map(drop)
-            .map_err(|failure| match failure {
-                Failure::Absent => garbled(target, "it was not accepted: HTTP 404"),
-                error @ Failure::Error(_) => error,
-            })
+            let digest = blob.digest.as_str();
+            let pushed = client.push_blob_stream(&there, body, digest, Some(blob.size));
+            self.run_within(target, slow, pushed).map(drop)
         })
-    }
-
-    /// One exchange with the place that a push goes to.
-    fn at_home<T>(
-        &self,
-        to: &ImageRef,
-        exchange: impl Fn(&Target) -> Result<T, Failure>,
-    ) -> Result<T, Error> {
-        match self.each_scheme(&self.home_of(to)?, exchange) {
-            Ok(value) => Ok(value),
-            Err(Failure::Absent) => Err(Error::NotFound(format!("{to} was not accepted"))),
-            Err(Failure::Error(error)) => Err(error),
-        }
     }
 
     fn body(&self, blob: &Blob) -> Result<Pieces, Error> {
@@ -217,15 +176,11 @@ impl Registries {
             hash.update(&piece[..read]);
             file.write_all(&piece[..read]).map_err(failed)?;
         }
-        let hex: String = hash
-            .finalize()
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
-        if hex != digest.hex() {
+        let found = Digest::of_hashed(hash);
+        if found != *digest {
             return Ok(Answer::Unknown(Unknown {
                 trouble: Trouble::Garbled,
-                detail: format!("{image}: {digest} came as sha256:{hex}"),
+                detail: format!("{image}: {digest} came as {found}"),
             }));
         }
         Ok(Answer::Present(()))
@@ -234,14 +189,8 @@ impl Registries {
     /// The blob of an image, as it is read.
     fn opened(&self, image: &ImageRef, digest: &Digest, size: u64) -> Result<Stream, Error> {
         let answer = self.ask(image, |target| {
-            let path = target.endpoint.image.repository().path();
-            let url = target.url(&format!("{path}/blobs/{digest}"));
-            let (reply, body) = self.open(target, &url, size)?;
-            match (reply.status, body) {
-                (200, Some(body)) => Ok(body),
-                (404, _) => Err(broken_promise(target, digest)),
-                (other, _) => Err(garbled(target, format!("{url}: HTTP {other}"))),
-            }
+            let (_, body) = self.open_blob(target, digest, size)?;
+            Ok(body)
         });
         match answer {
             Answer::Present(body) => Ok(body),

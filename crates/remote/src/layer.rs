@@ -13,7 +13,6 @@ use registry_compat::{Answer, Digest, ImageRef, Trouble};
 use sha2::Digest as _;
 
 use crate::Error;
-use crate::inspect::broken_promise;
 use crate::oci::{Failure, Registries, Target, garbled, parse_digest};
 
 /// Largest layer that is read, and the most that may come out of it, in bytes.
@@ -62,14 +61,8 @@ impl Registries {
             return Err(garbled(target, format!("a layer of {size} bytes")));
         }
         let digest = parse_digest(target, &layer.digest)?;
-        let path = target.endpoint.image.repository().path();
-        let url = target.url(&format!("{path}/blobs/{digest}"));
-        let (reply, body) = self.open(target, &url, layer.size)?;
-        match (reply.status, body) {
-            (200, Some(body)) => Ok(names_in(body, &url, &digest, below, LARGEST_LAYER)?),
-            (404, _) => Err(broken_promise(target, &digest)),
-            (other, _) => Err(garbled(target, format!("{url}: HTTP {other}"))),
-        }
+        let (url, body) = self.open_blob(target, &digest, layer.size)?;
+        Ok(names_in(body, &url, &digest, below, LARGEST_LAYER)?)
     }
 }
 
@@ -100,10 +93,9 @@ fn names_in(
             format!("a layer of more than {most} bytes"),
         );
     }
-    let hash = watched.hash.finalize();
-    let hex: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
-    if format!("sha256:{hex}") != digest.as_str() {
-        return wrong(Trouble::Garbled, format!("its digest is sha256:{hex}"));
+    let found = Digest::of_hashed(watched.hash);
+    if found != *digest {
+        return wrong(Trouble::Garbled, format!("its digest is {found}"));
     }
     walked.or_else(|why| {
         wrong(

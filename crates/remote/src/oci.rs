@@ -135,6 +135,20 @@ impl Registries {
         }
     }
 
+    /// One exchange that pushes to the registry itself.
+    pub(crate) fn push_home<T>(
+        &self,
+        to: &ImageRef,
+        exchange: impl Fn(&Target) -> Result<T, Failure>,
+    ) -> Result<T, Error> {
+        match self.each_scheme(&self.home_of(to)?, exchange) {
+            Ok(value) => Ok(value),
+            // No exchange returns it: a push says nothing about an image.
+            Err(Failure::Absent) => Err(Error::NotFound(format!("{to} was not accepted"))),
+            Err(Failure::Error(error)) => Err(error),
+        }
+    }
+
     /// TLS first; where `registries.conf` says `insecure`, plain HTTP if no
     /// TLS connection comes about, as `podman` does.
     pub(crate) fn each_scheme<T>(

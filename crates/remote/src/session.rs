@@ -12,11 +12,13 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use host::Secret;
-use registry_compat::{Answer, ImageRef, Trouble};
+use oci_client::{Client, Reference};
+use registry_compat::{Answer, Digest, ImageRef, Trouble};
 use serde::Deserialize;
 
 use crate::agent::{Ask, Reply, Stream, judge};
-use crate::oci::{Failure, LARGEST, Registries, Target, garbled};
+use crate::inspect::broken_promise;
+use crate::oci::{Failure, LARGEST, Registries, Target, garbled, reference_of};
 use crate::passes::{Pass, basic, locked};
 use crate::{Credential, Error};
 
@@ -76,6 +78,39 @@ impl Registries {
             self.agent.open(&ask, total)
         })?;
         Ok((judge(url, reply)?, body))
+    }
+
+    /// A blob that a manifest names, too large to be held: its address and its bytes as
+    /// they come, of which `most` are all there can be. Nobody has checked them yet.
+    pub(crate) fn open_blob(
+        &self,
+        target: &Target,
+        digest: &Digest,
+        most: u64,
+    ) -> Result<(String, Stream), Failure> {
+        let path = target.endpoint.image.repository().path();
+        let url = target.url(&format!("{path}/blobs/{digest}"));
+        let (reply, body) = self.open(target, &url, most)?;
+        match (reply.status, body) {
+            (200, Some(body)) => Ok((url, body)),
+            (404, _) => Err(broken_promise(target, digest)),
+            (other, _) => Err(garbled(target, format!("{url}: HTTP {other}"))),
+        }
+    }
+
+    /// A client that may push to a place, with a new token: they live for minutes.
+    pub(crate) fn pusher(&self, target: &Target) -> Result<(Client, Reference), Failure> {
+        let pass = self.fetch_pass(target, "pull,push")?;
+        let client = self.client(target)?;
+        let there = reference_of(&target.endpoint.image);
+        self.run(target, async {
+            let registry = there.resolve_registry();
+            client
+                .store_auth_if_needed(registry, &pass.for_client())
+                .await;
+            Ok(())
+        })?;
+        Ok((client, there))
     }
 
     fn with_pass<T>(

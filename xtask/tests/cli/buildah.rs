@@ -1,7 +1,7 @@
 //! With buildah a script runs in a container that has a name, and two builds at
 //! once have two.
 
-use super::support::Sandbox;
+use super::support::{Sandbox, steady};
 
 /// The names that the containers of a run were given, each with its verb.
 fn containers(sandbox: &Sandbox) -> Vec<String> {
@@ -30,7 +30,7 @@ fn each_run_has_a_container_of_its_own_and_the_plan_none_of_them() {
     for _ in 0..2 {
         sandbox.write("log", "");
         let whole = [&build[..], &["--verbose"]].concat();
-        assert_eq!(sandbox.run(&whole).expect(0), dry);
+        assert_eq!(steady(&sandbox.run(&whole).expect(0)), steady(&dry));
         let names = containers(&sandbox);
         // Made, used, removed.
         assert_eq!(names.len(), 3, "{names:?}");

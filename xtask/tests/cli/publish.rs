@@ -1,6 +1,6 @@
 //! From a good resolution to a moved tag, and what keeps it from moving.
 
-use super::support::{COMMIT, Sandbox};
+use super::support::{COMMIT, Sandbox, steady};
 
 const PUBLISH: [&str; 2] = ["build", "--publish"];
 
@@ -63,11 +63,6 @@ fn the_dry_run_shows_what_the_real_run_performs() {
         // Otherwise the lock is shortened, and nothing else.
         let whole = [args, &["--verbose"]].concat();
         let performed = sandbox.run(&whole).expect(0);
-        // The lock tells the second in which the inputs were resolved.
-        let steady = |said: &str| {
-            let (before, rest) = said.split_once("\"resolved\":\"").unwrap();
-            format!("{before}{}", &rest["2026-07-30T12:00:00Z".len()..])
-        };
         assert_eq!(steady(&shown), steady(&performed));
         // And that is what the engine was given, but for the shell's quotes and
         // the question of which image it was that was built.

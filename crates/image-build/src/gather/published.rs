@@ -14,9 +14,7 @@ impl World<'_> {
     /// # Errors
     /// Never for a config that was parsed.
     pub fn followed(&self) -> Result<ImageRef, Error> {
-        let image = &self.config.image;
-        let tag = image.tags.first().unwrap_or(&image.candidate);
-        Ok(self.config.repository()?.tagged(tag.clone()))
+        Ok(self.config.followed()?)
     }
 
     /// The published image; its `created` is the later of the day on which it was built
