@@ -126,7 +126,7 @@ pub struct RepositoryClient<'a> {
     target: Target,
     client: PacedClient,
     /// The `Authorization` for reading and for deleting, once asked for.
-    passes: Mutex<[Option<Option<Secret>>; 2]>,
+    authorizations: Mutex<[Option<Option<Secret>>; 2]>,
 }
 
 impl Registries {
@@ -148,11 +148,11 @@ impl Registries {
             registries: self,
             target: target.clone(),
             client: PacedClient::new(self.agent.clone(), pace),
-            passes: Mutex::default(),
+            authorizations: Mutex::default(),
         };
         // Settles whether it speaks TLS.
         let settled = self.each_scheme(&endpoint, |target| {
-            self.fetch_pass(target, "pull").map(|_| target.clone())
+            self.authorize(target, "pull").map(|_| target.clone())
         });
         settled
             .map(|target| client(&target))
@@ -323,34 +323,39 @@ impl RepositoryClient<'_> {
         }
     }
 
-    /// With a pass; once more with a new one where it has expired.
+    /// With an authorization; once more with a new one where it has expired.
     fn call(&self, method: Method, url: &str) -> Result<Answered, Error> {
         let write = method == Method::Delete;
-        let known = self.passes()[usize::from(write)].clone();
+        let known = self.authorizations()[usize::from(write)].clone();
         let renewable = known.is_some();
-        let pass = known.map_or_else(|| self.renew(write), Ok)?;
-        let answered = self.send(method, url, pass.as_ref())?;
+        let authorization = known.map_or_else(|| self.renew(write), Ok)?;
+        let answered = self.send(method, url, authorization.as_ref())?;
         if answered.reply.status == 401 && renewable {
-            let pass = self.renew(write)?;
-            return self.send(method, url, pass.as_ref());
+            let authorization = self.renew(write)?;
+            return self.send(method, url, authorization.as_ref());
         }
         Ok(answered)
     }
 
-    fn send(&self, method: Method, url: &str, pass: Option<&Secret>) -> Result<Answered, Error> {
+    fn send(
+        &self,
+        method: Method,
+        url: &str,
+        authorization: Option<&Secret>,
+    ) -> Result<Answered, Error> {
         self.client.send(&Call {
             method,
             url,
             headers: &[("accept", ACCEPT)],
-            authorization: pass,
+            authorization,
             insecure: self.target.endpoint.insecure,
             body: &[],
         })
     }
 
-    fn passes(&self) -> MutexGuard<'_, [Option<Option<Secret>>; 2]> {
-        match self.passes.lock() {
-            Ok(passes) => passes,
+    fn authorizations(&self) -> MutexGuard<'_, [Option<Option<Secret>>; 2]> {
+        match self.authorizations.lock() {
+            Ok(authorizations) => authorizations,
             Err(poisoned) => poisoned.into_inner(),
         }
     }
@@ -361,12 +366,12 @@ impl RepositoryClient<'_> {
         let actions = if write { "pull,push,delete" } else { "pull" };
         let agent = &self.registries.agent;
         let ask = || {
-            let pass = self.registries.fetch_pass(&self.target, actions);
-            pass.map_err(|failure| failed(&self.target_name(), failure))
+            let authorization = self.registries.authorize(&self.target, actions);
+            authorization.map_err(|failure| failed(&self.target_name(), failure))
         };
-        let pass = agent.patiently(&agent.limits, ask)?.header();
-        self.passes()[usize::from(write)] = Some(pass.clone());
-        Ok(pass)
+        let authorization = agent.patiently(&agent.limits, ask)?.header();
+        self.authorizations()[usize::from(write)] = Some(authorization.clone());
+        Ok(authorization)
     }
 
     fn target_name(&self) -> String {

@@ -13,6 +13,7 @@
 mod agent;
 mod artefact;
 mod auth;
+mod authorization;
 mod blobs;
 mod distribution;
 pub mod download;
@@ -27,7 +28,6 @@ pub mod loopback;
 mod manifest;
 mod oci;
 mod packages;
-mod passes;
 mod project;
 mod rate_limit;
 mod registries_conf;

@@ -101,13 +101,13 @@ impl Registries {
             let found = self.manifest(target, target.endpoint.image.reference())?;
             let kind = http::HeaderValue::from_str(&media_type(&found.wire))
                 .map_err(|_| garbled(target, "a media type that is no header value"))?;
-            let pass = self.fetch_pass(target, "pull,push")?;
+            let authorization = self.authorize(target, "pull,push")?;
             let client = self.client(target)?;
             let destination = reference_of(&to);
             self.run(target, async {
                 let registry = destination.resolve_registry();
                 client
-                    .store_auth_if_needed(registry, &pass.for_client())
+                    .store_auth_if_needed(registry, &authorization.for_client())
                     .await;
                 client
                     .push_manifest_raw(&destination, found.body, kind)

@@ -24,7 +24,7 @@ use oci_client::{Client, Reference};
 use registry_compat::{Answer, Digest, ImageRef, Trouble, Unknown};
 
 use crate::agent::{install_tls, says_slow_down};
-use crate::passes::Passes;
+use crate::authorization::Authorizations;
 use crate::{Agent, AuthFiles, Credential, Endpoint, Error, HelperCall, Limits, RegistriesConf};
 
 /// Largest manifest or image config that is read, in bytes. The distribution
@@ -39,7 +39,7 @@ pub struct Registries {
     auth: AuthFiles,
     helper: Box<HelperCall>,
     limits: Limits,
-    pub(crate) passes: Passes,
+    pub(crate) authorizations: Authorizations,
     /// By registry: credentials for those that no auth file has one for.
     lent: Mutex<HashMap<String, Credential>>,
 }
@@ -85,7 +85,7 @@ impl Registries {
             auth,
             helper,
             limits,
-            passes: Passes::default(),
+            authorizations: Authorizations::default(),
             lent: Mutex::default(),
         })
     }

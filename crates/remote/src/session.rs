@@ -17,9 +17,9 @@ use registry_compat::{Answer, Digest, ImageRef, Trouble};
 use serde::Deserialize;
 
 use crate::agent::{Ask, Reply, Stream, judge};
+use crate::authorization::{Authorization, basic, locked};
 use crate::inspect::broken_promise;
 use crate::oci::{Failure, LARGEST, Registries, Target, garbled, reference_of};
-use crate::passes::{Pass, basic, locked};
 use crate::{Credential, Error};
 
 /// Largest answer of a token service that is read, in bytes.
@@ -33,7 +33,7 @@ struct WireToken {
 }
 
 impl Registries {
-    /// GET from the registry itself, with its pass; the status is judged, so
+    /// GET from the registry itself, with its authorization; the status is judged, so
     /// that only 2xx, 3xx, 404 and odd ones come back.
     pub(crate) fn get(
         &self,
@@ -42,7 +42,7 @@ impl Registries {
         accept: &str,
         largest: u64,
     ) -> Result<Reply, Failure> {
-        let (reply, ()) = self.with_pass(target, |authorization| {
+        let (reply, ()) = self.with_authorization(target, |authorization| {
             let reply = self.agent.once(&Ask {
                 url,
                 headers: &[("accept", accept)],
@@ -66,7 +66,7 @@ impl Registries {
         // Nobody waits for a line slower than 1 MiB a second; one that stands
         // still is left after `Limits::read` all the same.
         let total = self.agent.limits.total + Duration::from_secs(most / (1024 * 1024));
-        let (reply, body) = self.with_pass(target, |authorization| {
+        let (reply, body) = self.with_authorization(target, |authorization| {
             let ask = Ask {
                 url,
                 // Its digest is of the bytes as they are stored.
@@ -100,98 +100,106 @@ impl Registries {
 
     /// A client that may push to a place, with a new token: they live for minutes.
     pub(crate) fn pusher(&self, target: &Target) -> Result<(Client, Reference), Failure> {
-        let pass = self.fetch_pass(target, "pull,push")?;
+        let authorization = self.authorize(target, "pull,push")?;
         let client = self.client(target)?;
         let there = reference_of(&target.endpoint.image);
         self.run(target, async {
             let registry = there.resolve_registry();
             client
-                .store_auth_if_needed(registry, &pass.for_client())
+                .store_auth_if_needed(registry, &authorization.for_client())
                 .await;
             Ok(())
         })?;
         Ok((client, there))
     }
 
-    fn with_pass<T>(
+    fn with_authorization<T>(
         &self,
         target: &Target,
         send: impl Fn(Option<&Secret>) -> Result<(Reply, T), Error>,
     ) -> Result<(Reply, T), Failure> {
-        let known = self.passes.lock().get(&key(target)).cloned();
+        let known = self.authorizations.lock().get(&key(target)).cloned();
         let remembered = match known {
-            Some(pass) => Some(pass),
-            None => self.remembered_pass(target)?,
+            Some(authorization) => Some(authorization),
+            None => self.remembered_authorization(target)?,
         };
         let renewable = remembered.is_some();
-        let ask = |pass: &Pass| send(pass.header().as_ref());
+        let ask = |authorization: &Authorization| send(authorization.header().as_ref());
         let mut answer = ask(&match remembered {
-            Some(pass) => pass,
-            None => self.pull_pass(target)?,
+            Some(authorization) => authorization,
+            None => self.authorize_pull(target)?,
         })?;
         if answer.0.status == 401 && renewable {
             // Tokens live for minutes, a build for longer, and what a registry
             // asked for yesterday need not be what it asks for today.
-            answer = ask(&self.pull_pass(target)?)?;
+            answer = ask(&self.authorize_pull(target)?)?;
         }
         Ok(answer)
     }
 
-    fn pull_pass(&self, target: &Target) -> Result<Pass, Failure> {
-        let pass = self.fetch_pass(target, "pull")?;
-        self.passes.lock().insert(key(target), pass.clone());
-        Ok(pass)
+    fn authorize_pull(&self, target: &Target) -> Result<Authorization, Failure> {
+        let authorization = self.authorize(target, "pull")?;
+        self.authorizations
+            .lock()
+            .insert(key(target), authorization.clone());
+        Ok(authorization)
     }
 
     /// How each registry challenged a client without credentials. Kept for the
     /// next run of the program, it saves one request for each registry.
     pub fn challenges(&self) -> BTreeMap<String, Option<String>> {
-        locked(&self.passes.challenges).clone()
+        locked(&self.authorizations.challenges).clone()
     }
 
     /// Hands on what [`Self::challenges`] said. It is a hint: where it is no
     /// longer true, the registry is asked again.
     pub fn remember(&self, challenges: BTreeMap<String, Option<String>>) {
-        locked(&self.passes.challenges).extend(challenges);
+        locked(&self.authorizations.challenges).extend(challenges);
     }
 
     /// Gets whatever is needed to read from a repository, so that it is there
     /// when it is needed. Trouble is told by the question itself.
     pub fn prepare(&self, image: &ImageRef) {
         let _: Answer<()> = self.ask(image, |target| {
-            if self.passes.lock().contains_key(&key(target)) {
+            if self.authorizations.lock().contains_key(&key(target)) {
                 return Ok(());
             }
-            match self.remembered_pass(target)? {
+            match self.remembered_authorization(target)? {
                 Some(_) => Ok(()),
-                None => self.pull_pass(target).map(|_| ()),
+                None => self.authorize_pull(target).map(|_| ()),
             }
         });
     }
 
-    /// A pass by the challenge that an earlier run met. Only without
+    /// An authorization by the challenge that an earlier run met. Only without
     /// credentials: those are never sent to an address out of a file.
-    fn remembered_pass(&self, target: &Target) -> Result<Option<Pass>, Failure> {
-        let challenges = locked(&self.passes.challenges)
+    fn remembered_authorization(&self, target: &Target) -> Result<Option<Authorization>, Failure> {
+        let challenges = locked(&self.authorizations.challenges)
             .get(&target.url(""))
             .cloned();
         let (None, Some(line)) = (self.credential(target)?, challenges) else {
             return Ok(None);
         };
-        let pass = match line.as_deref().map(Challenge::parse) {
-            None => Some(Pass::Nothing),
+        let authorization = match line.as_deref().map(Challenge::parse) {
+            None => Some(Authorization::Nothing),
             Some(None) => None,
             Some(Some(bearer)) => self.token(target, &bearer, "pull", None).ok(),
         };
-        if let Some(pass) = &pass {
-            self.passes.lock().insert(key(target), pass.clone());
+        if let Some(authorization) = &authorization {
+            self.authorizations
+                .lock()
+                .insert(key(target), authorization.clone());
         }
-        Ok(pass)
+        Ok(authorization)
     }
 
     /// Asks the registry what it wants to see, and gets it. `actions` are those
     /// of a scope: `pull,push`.
-    pub(crate) fn fetch_pass(&self, target: &Target, actions: &str) -> Result<Pass, Failure> {
+    pub(crate) fn authorize(
+        &self,
+        target: &Target,
+        actions: &str,
+    ) -> Result<Authorization, Failure> {
         let who = self.credential(target)?;
         let url = target.url("");
         let reply = self.ask_token(target, &url, None)?;
@@ -213,14 +221,14 @@ impl Registries {
         let line = lines.iter().find(|line| Challenge::parse(line).is_some());
         if who.is_none() && (line.is_some() || lines.is_empty()) {
             let line = line.map(|line| (*line).to_owned());
-            locked(&self.passes.challenges).insert(target.url(""), line);
+            locked(&self.authorizations.challenges).insert(target.url(""), line);
         }
         let Some(bearer) = line.and_then(|line| Challenge::parse(line)) else {
             let basic = lines.iter().any(|line| word(line, "basic").is_some());
             return Ok(match who {
                 Some(who) if basic && who.identity.is_some() => return Err(password_wanted(&url)),
-                Some(who) if basic => Pass::Basic(who),
-                _ => Pass::Nothing,
+                Some(who) if basic => Authorization::Basic(who),
+                _ => Authorization::Nothing,
             });
         };
         self.token(target, &bearer, actions, who.as_ref())
@@ -232,7 +240,7 @@ impl Registries {
         bearer: &Challenge,
         actions: &str,
         who: Option<&Credential>,
-    ) -> Result<Pass, Failure> {
+    ) -> Result<Authorization, Failure> {
         if !bearer.is_fit_for(target.plain_http || target.endpoint.insecure) {
             return Err(garbled(
                 target,
@@ -271,7 +279,7 @@ impl Registries {
             .find(|token| !token.is_empty());
         match token {
             Some(token) if token.bytes().all(|b| b.is_ascii_graphic()) => {
-                Ok(Pass::Bearer(Secret::new(token)))
+                Ok(Authorization::Bearer(Secret::new(token)))
             }
             _ => Err(garbled(target, format!("{url}: no usable token"))),
         }

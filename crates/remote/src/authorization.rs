@@ -13,13 +13,13 @@ use crate::Credential;
 
 /// What a registry wants to see with each request.
 #[derive(Clone)]
-pub(crate) enum Pass {
+pub(crate) enum Authorization {
     Nothing,
     Basic(Credential),
     Bearer(Secret),
 }
 
-impl Pass {
+impl Authorization {
     pub(crate) fn header(&self) -> Option<Secret> {
         match self {
             Self::Nothing => None,
@@ -46,11 +46,11 @@ pub(crate) fn basic(who: &Credential) -> Secret {
     Secret::new(format!("Basic {}", BASE64.encode(pair)))
 }
 
-/// Passes for reading, by repository and scheme. One for writing is asked for
+/// Authorizations for reading, by repository and scheme. One for writing is asked for
 /// each time: it is used rarely, and mostly long after the last.
 #[derive(Default)]
-pub(crate) struct Passes {
-    passes: Mutex<HashMap<(String, bool), Pass>>,
+pub(crate) struct Authorizations {
+    authorizations: Mutex<HashMap<(String, bool), Authorization>>,
     /// How a registry answers its first request, by the URL of its `/v2/`: its
     /// bearer challenge, or `None` where it asks nothing of anonymous clients. No
     /// secret, and good for every repository there.
@@ -65,8 +65,8 @@ pub(crate) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     }
 }
 
-impl Passes {
-    pub(crate) fn lock(&self) -> MutexGuard<'_, HashMap<(String, bool), Pass>> {
-        locked(&self.passes)
+impl Authorizations {
+    pub(crate) fn lock(&self) -> MutexGuard<'_, HashMap<(String, bool), Authorization>> {
+        locked(&self.authorizations)
     }
 }
