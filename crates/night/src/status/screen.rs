@@ -6,6 +6,9 @@ use jiff::Timestamp;
 use super::state::{Inputs, Published, Status, Verdict, Word, Workflows};
 use crate::workflow::span;
 
+/// Where the verdict names the cause.
+const SEE_VERDICT: &str = "could not ask, see the verdict";
+
 fn row(name: &str, value: impl Into<String>) -> Vec<String> {
     vec![name.to_owned(), value.into()]
 }
@@ -30,7 +33,7 @@ pub fn rows(status: &Status, now: Timestamp) -> Vec<Vec<String>> {
         }
         None => {
             let text = missed("published").unwrap_or_else(|| "nothing yet".to_owned());
-            rows.push(inner("image", advised_once(&text, &status.verdict.text)));
+            rows.push(inner("image", told_once(&text, &status.verdict.text)));
         }
     }
     rows.push(row("upstream", ""));
@@ -48,7 +51,7 @@ pub fn rows(status: &Status, now: Timestamp) -> Vec<Vec<String>> {
         rows.push(inner("buildable", text));
     }
     if missed("upstream").is_some() {
-        rows.push(inner("answer", "could not ask, see the verdict"));
+        rows.push(inner("answer", SEE_VERDICT));
     }
     rows.extend(verdict(&status.verdict));
     rows.push(row("workflows", ""));
@@ -69,11 +72,27 @@ pub fn rows(status: &Status, now: Timestamp) -> Vec<Vec<String>> {
     rows
 }
 
-/// Leaves out the advice at the end of a text that another one gives as well.
-fn advised_once(text: &str, other: &str) -> String {
-    match text.rsplit_once("; ") {
-        Some((cause, advice)) if other.contains(advice) => cause.to_owned(),
-        _ => text.to_owned(),
+/// Leaves out what the verdict tells as well: the advice at the end, or the whole
+/// cause, where it names the server that was asked here.
+fn told_once(text: &str, verdict: &str) -> String {
+    let Some((cause, _)) = text
+        .rsplit_once("; ")
+        .filter(|(_, advice)| verdict.contains(advice))
+    else {
+        return text.to_owned();
+    };
+    let asked = cause.split_once("://").and_then(|(_, rest)| {
+        let (url, said) = rest.split_once(": ")?;
+        Some((
+            url.split(['/', ':']).next()?,
+            said.trim_start_matches("io: "),
+        ))
+    });
+    match asked {
+        Some((host, said)) if verdict.contains(host) && verdict.contains(said) => {
+            SEE_VERDICT.to_owned()
+        }
+        _ => cause.to_owned(),
     }
 }
 
@@ -184,13 +203,27 @@ mod tests {
     }
 
     #[test]
-    fn advice_is_given_once() {
-        let text = "a: no such host; check the network";
-        assert_eq!(
-            advised_once(text, "b: no; check the network"),
-            "a: no such host"
-        );
-        assert_eq!(advised_once(text, "b: no; log in"), text);
-        assert_eq!(advised_once("nothing yet", "b: no"), "nothing yet");
+    fn a_cause_and_its_advice_are_told_once() {
+        let text = "could not ask: https://a.org/v2/: io: no route; check the network";
+        let other = "could not ask: https://a.org/v2/: io: no route";
+        for (verdict, told) in [
+            (
+                "b.org and a.org could not be reached: no route; check the network. Or",
+                SEE_VERDICT,
+            ),
+            // Another server, or another cause.
+            (
+                "b.org could not be reached: no route; check the network",
+                other,
+            ),
+            (
+                "a.org could not be reached: no name; check the network",
+                other,
+            ),
+            ("a.org could not be reached: no route; log in", text),
+        ] {
+            assert_eq!(told_once(text, verdict), told, "{verdict}");
+        }
+        assert_eq!(told_once("nothing yet", "b: no"), "nothing yet");
     }
 }
