@@ -42,7 +42,7 @@ pub struct Dry<'a>(pub &'a Report);
 
 impl Sink for Dry<'_> {
     fn perform(&mut self, effect: &Effect) -> Result<Performed, Error> {
-        self.0.answer(&effect.to_string());
+        self.0.planned(&effect.to_string());
         Ok(Performed::Shown)
     }
 }
@@ -67,7 +67,7 @@ impl Sink for Live<'_> {
             return Err(host::Error::Interrupted.into());
         }
         self.progress.clear();
-        self.report.answer(&effect.to_string());
+        self.report.planned(&effect.to_string());
         self.progress.draw();
         let performed = self.delete(effect);
         self.progress.step();

@@ -83,7 +83,7 @@ pub fn restore_entry(
                     id,
                     deleted: deleted.clone(),
                 };
-                report.answer(&effect.to_string());
+                report.planned(&effect.to_string());
                 match packages.restore(id)? {
                     Restoration::Done => Restored::Done,
                     Restoration::NotFound => Restored::Not(

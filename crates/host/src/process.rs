@@ -11,6 +11,7 @@
 mod background;
 mod interactive;
 mod signals;
+mod terminal;
 
 use std::collections::VecDeque;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -30,6 +31,7 @@ use crate::error::Error;
 pub use background::{Background, poll_for};
 pub use interactive::{Guard, interactive};
 pub use signals::{catch_signals, interrupted, minding, tidying};
+pub use terminal::{Heard, on_terminal};
 
 /// How many of a program's last lines stand in an error.
 const TAIL: usize = 20;

@@ -9,6 +9,7 @@
 
 mod progress;
 mod table;
+mod wrap;
 
 use std::collections::VecDeque;
 use std::fs::OpenOptions;
@@ -78,31 +79,6 @@ pub struct Notes {
     pub not_yet: bool,
 }
 
-/// Columns of a sentence on a terminal that is as wide or wider.
-const WIDTH: usize = 100;
-
-/// A sentence in lines of at most `width` columns. What is indented, or shows a
-/// place in a file, stays as it is.
-fn wrap(line: &str, width: usize) -> Vec<String> {
-    let place = line.trim_start_matches(|c: char| c.is_ascii_digit() || c == ' ');
-    if line.starts_with(' ') || place.starts_with('|') || line.chars().count() <= width {
-        return vec![line.to_owned()];
-    }
-    let mut lines = vec![String::new()];
-    for word in line.split(' ') {
-        let last = lines.last_mut();
-        match last {
-            Some(last) if last.is_empty() => last.push_str(word),
-            Some(last) if last.chars().count() + 1 + word.chars().count() <= width => {
-                last.push(' ');
-                last.push_str(word);
-            }
-            _ => lines.push(word.to_owned()),
-        }
-    }
-    lines
-}
-
 /// Makes a line harmless: CI runners take a line that begins with `::` (after
 /// white space) or holds `##[` for a command, on either stream.
 /// Source: GitHub Actions, "Workflow commands".
@@ -128,7 +104,7 @@ impl Report {
             columns: env.columns,
             width: env
                 .error_columns
-                .map_or(WIDTH, |columns| WIDTH.min(columns.into())),
+                .map_or(wrap::WIDTH, |columns| wrap::WIDTH.min(columns.into())),
             output: env.run.output.clone(),
             summary: env.run.summary.clone(),
             ..Self::plain(json)
@@ -153,7 +129,7 @@ impl Report {
             color: false,
             terminal: false,
             columns: None,
-            width: WIDTH,
+            width: wrap::WIDTH,
             output: None,
             summary: None,
             captured: None,
@@ -251,6 +227,42 @@ impl Report {
         }
     }
 
+    /// A line of a plan, which is a part of the answer: a verb, and what is done. On a
+    /// terminal it goes on below itself.
+    pub fn planned(&self, line: &str) {
+        let width = self.columns.map(|width| wrap::WIDTH.min(width.into()));
+        match width {
+            Some(width) => {
+                for line in wrap::hanging(line, width) {
+                    self.answer(&line);
+                }
+            }
+            None => self.answer(line),
+        }
+    }
+
+    /// Rows of columns on standard error, beside the answer.
+    pub fn note_table(&self, rows: &[Vec<String>]) {
+        let lines = match u16::try_from(self.width) {
+            Ok(width) if self.terminal => table::within(rows, width),
+            _ => columns(rows),
+        };
+        for line in lines {
+            self.note(&line);
+        }
+    }
+
+    /// A command that is run now, on standard error, as a person would type it.
+    pub fn command(&self, line: &str) {
+        let line = format!("$ {line}");
+        match self.terminal {
+            true => wrap::hanging(&line, self.width)
+                .iter()
+                .for_each(|line| self.note(line)),
+            false => self.note(&line),
+        }
+    }
+
     /// A progress line on standard error, as cargo prints them:
     /// `     Pushing ghcr.io/…`.
     pub fn status(&self, verb: &str, text: &str) {
@@ -317,7 +329,7 @@ impl Report {
         }
         // `error: ` stands before the first line, two spaces before the others.
         let width = self.width.saturating_sub("error: ".len()).max(20);
-        text.flat_map(|line| wrap(line, width)).collect()
+        text.flat_map(|line| wrap::sentence(line, width)).collect()
     }
 
     /// A line that another program wrote. It is shown if something fails, or if all
@@ -365,7 +377,7 @@ impl Report {
         let text = harmless(text);
         // Behind the verb, and below it.
         let lines = match self.terminal {
-            true => wrap(&text, self.width.saturating_sub(14).max(20)),
+            true => wrap::sentence(&text, self.width.saturating_sub(14).max(20)),
             false => vec![text],
         };
         for (at, line) in lines.iter().enumerate() {
@@ -440,21 +452,5 @@ mod tests {
         assert_eq!(harmless("  ::set-output x"), "|   ::set-output x");
         assert_eq!(harmless("x ##[error]y"), "| x ## [error]y");
         assert_eq!(harmless("a::b\u{1b}[2J"), "a::b[2J");
-    }
-
-    #[test]
-    fn a_long_sentence_is_wrapped_on_a_terminal_and_nothing_else_is() {
-        let sentence = "word ".repeat(60);
-        let lines = wrap(sentence.trim_end(), WIDTH);
-        assert_eq!(lines.len(), 3);
-        assert!(lines.iter().all(|line| line.chars().count() <= WIDTH));
-        assert_eq!(lines.join(" "), sentence.trim_end());
-        for whole in [
-            format!("12 | {sentence}"),
-            format!("  {sentence}"),
-            "x".repeat(200),
-        ] {
-            assert_eq!(wrap(&whole, WIDTH).last().unwrap().len(), whole.len());
-        }
     }
 }

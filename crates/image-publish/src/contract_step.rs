@@ -68,9 +68,7 @@ pub fn try_contract(
         let failed_itself = !done.success && contract::failures(checks).is_none();
         checks.append(&mut own);
         if run.prints() {
-            for line in host::report::columns(&contract::rows(checks)) {
-                run.report.note(&line);
-            }
+            run.report.note_table(&contract::rows(checks));
         }
         if let Some(failures) = contract::failures(checks) {
             return Err(failed("contract", failures));

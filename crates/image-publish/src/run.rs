@@ -202,7 +202,7 @@ impl<'a> Run<'a> {
         self.report.forget();
         if self.prints() {
             let line = effect.to_string();
-            self.report.answer(&match self.report.level() {
+            self.report.planned(&match self.report.level() {
                 Level::Verbose => line,
                 Level::Normal | Level::Quiet => shortened(&line),
             });
@@ -280,7 +280,7 @@ fn shortened(line: &str) -> String {
 /// Prints the effects of a plan, which is all of a dry run.
 pub fn show(plan: &(impl Steps + ?Sized), report: &Report) {
     for line in plan.lines() {
-        report.answer(&line);
+        report.planned(&line);
     }
 }
 

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 
+use crate::recording::Recording;
+
 /// The tasks about the manual.
 #[derive(Debug, Clone, Subcommand)]
 pub enum Task {
@@ -59,6 +61,7 @@ pub struct ManArgs {
 
 /// `docs`.
 #[derive(Debug, Clone, Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub struct DocsArgs {
     /// Put a copy of the book into this folder, to be published
     #[arg(long, value_name = "DIR", conflicts_with_all = ["check", "serve"])]
@@ -73,4 +76,28 @@ pub struct DocsArgs {
     /// The port of `--serve`
     #[arg(long, value_name = "PORT", default_value_t = 3000, requires = "serve")]
     pub port: u16,
+    /// What else can be done with it.
+    #[command(subcommand)]
+    pub task: Option<DocsTask>,
+}
+
+/// What can be done with the book besides.
+#[derive(Debug, Clone, Subcommand)]
+pub enum DocsTask {
+    /// Make the recordings anew that README and book show
+    ///
+    /// Each is a real run, in a playground or in this checkout: an asciicast and an
+    /// animated SVG below docs/recordings. Without a name all but `vm` are made, which
+    /// takes some minutes.
+    ///
+    /// Example: cargo xtask docs record explain
+    Record(RecordArgs),
+}
+
+/// `docs record`.
+#[derive(Debug, Clone, Args)]
+pub struct RecordArgs {
+    /// Those to make
+    #[arg(value_enum, value_name = "RECORDING")]
+    pub recordings: Vec<Recording>,
 }

@@ -9,7 +9,7 @@ use host::Error as HostError;
 use crate::error::Error;
 use crate::markdown::{self, Page};
 use crate::pages::{self, Sources};
-use crate::typed;
+use crate::{recording, typed};
 
 /// The folder of the book, below the checkout.
 pub const BOOK: &str = "docs";
@@ -104,6 +104,13 @@ pub fn problems(root: &Path, sources: &Sources<'_>) -> Result<Vec<String>, Error
             for (line, typed, why) in typed::wrong(code, sources.command) {
                 problems.push(format!("{}:{line}: `{typed}`: {why}", path.display()));
             }
+        }
+    }
+    let (wrong, typed) = recording::problems(root)?;
+    problems.extend(wrong);
+    for code in &typed {
+        for (_, typed, why) in typed::wrong(code, sources.command) {
+            problems.push(format!("a recording: `{typed}`: {why}"));
         }
     }
     Ok(problems)

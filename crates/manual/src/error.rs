@@ -16,6 +16,17 @@ pub enum Error {
     /// The address of `docs --serve`.
     #[error(transparent)]
     Remote(#[from] remote::Error),
+    /// A recording would tell others of this machine. Exit code 4.
+    #[error(
+        "refused: the recording {name} shows `{seen}`, a place of this machine; make it in a \
+         checkout below your home, or say where that comes from"
+    )]
+    Private {
+        /// Of the recording.
+        name: String,
+        /// The place.
+        seen: String,
+    },
     /// A folder that is not ours would be written over. Exit code 4.
     #[error(
         "refused: {} holds what is not of the book; name a new or an empty folder, or remove it",
@@ -30,7 +41,7 @@ impl Failure for Error {
             Self::Host(error) => error.exit_code(),
             Self::Config(error) => error.exit_code(),
             Self::Remote(error) => error.exit_code(),
-            Self::NotOurs(_) => 4,
+            Self::Private { .. } | Self::NotOurs(_) => 4,
         }
     }
 
@@ -39,7 +50,7 @@ impl Failure for Error {
             Self::Host(error) => error.kind(),
             Self::Config(error) => error.kind(),
             Self::Remote(error) => error.kind(),
-            Self::NotOurs(_) => Kind::Configuration,
+            Self::Private { .. } | Self::NotOurs(_) => Kind::Configuration,
         }
     }
 }

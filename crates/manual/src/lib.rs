@@ -4,7 +4,8 @@
 //! The grammar comes in as a [`clap::Command`], so that nothing here knows a task.
 //! [`completions`] and [`man`] turn it into files; [`pages`] into pages of the book;
 //! [`check`] says which links, command lines and generated pages of the book do not
-//! hold; [`book`] has mdBook make it. [`run`] does what the tasks ask for.
+//! hold; [`book`] has mdBook make it; [`recording`] makes its moving pictures. [`run`]
+//! does what the tasks ask for.
 //!
 //! May import: `host`, `image-config`, and `remote` for the server of `docs --serve`.
 
@@ -17,6 +18,7 @@ mod error;
 pub mod man;
 mod markdown;
 pub mod pages;
+pub mod recording;
 mod run;
 mod typed;
 

@@ -14,11 +14,11 @@ use image_config::Config;
 use remote::serve::{Bound, Page};
 use sha2::{Digest as _, Sha256};
 
-use crate::args::{CompletionsArgs, DocsArgs, ManArgs, Task};
+use crate::args::{CompletionsArgs, DocsArgs, DocsTask, ManArgs, Task};
 use crate::completions::Values;
 use crate::error::Error;
 use crate::pages::Sources;
-use crate::{book, check, completions as shells, man as manual};
+use crate::{book, check, completions as shells, man as manual, recording};
 
 /// Does one of the tasks. `image_yaml` is where that file is; only the book needs it
 /// to be valid.
@@ -90,6 +90,14 @@ fn docs(
     sources: &Sources<'_>,
     args: &DocsArgs,
 ) -> Result<Done, Error> {
+    if let Some(DocsTask::Record(args)) = &args.task {
+        let written = recording::record(env, report, &args.recordings)?;
+        for path in &written {
+            report.answer(&path.display().to_string());
+        }
+        report.document(&BTreeMap::from([("recordings", written)]))?;
+        return Ok(Done::Well);
+    }
     if args.check {
         let problems = check::problems(&env.root, sources)?;
         for problem in &problems {

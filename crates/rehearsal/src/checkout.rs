@@ -133,7 +133,7 @@ pub fn make(world: &World<'_>, sh: &xshell::Shell, scratch: &Path) -> Result<(),
     sh.set_var(PASSWORD, THE_PASSWORD);
     let exe = world.env.exe.display().to_string();
     let report = world.report;
-    report.note("$ cargo xtask keys new --replace");
+    report.command("cargo xtask keys new --replace");
     let invocation = Invocation::new(&exe, ["keys", "new", "--replace"]);
     match process::status(sh, &invocation, &mut |line| report.foreign(line))? {
         Some(0) => Ok(()),

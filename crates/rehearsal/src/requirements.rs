@@ -245,7 +245,7 @@ fn open_kvm(env: &Env, report: &Report) -> Result<(), Error> {
     }
     let sh = process::shell(&env.root)?;
     let command = Invocation::new("sudo", ["chmod", "a+rw", "/dev/kvm"]);
-    report.note(&format!("$ {command}"));
+    report.command(&command.to_string());
     process::run(&sh, &command, Capture::Show, &mut |line| {
         report.foreign(line);
     })?;

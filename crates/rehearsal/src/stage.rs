@@ -205,15 +205,14 @@ impl Stage<'_> {
         words.extend(verbose.then_some("--verbose"));
         let invocation = Invocation::new(&exe, words.iter().copied());
         let report = self.world.report;
-        report.note(&format!(
-            "$ cargo xtask {}",
-            words
-                .iter()
-                .filter(|word| **word != engine)
-                .copied()
-                .collect::<Vec<_>>()
-                .join(" ")
-        ));
+        // As it is typed in the checkout.
+        let here = format!("{}/", self.world.env.root.display());
+        let shown: Vec<&str> = words
+            .iter()
+            .filter(|word| **word != engine)
+            .map(|word| word.strip_prefix(&here).unwrap_or(word))
+            .collect();
+        report.command(&format!("cargo xtask {}", shown.join(" ")));
         let mut said = Vec::new();
         let code = process::status(&self.sh, &invocation, &mut |line| {
             said.push(line.to_owned());

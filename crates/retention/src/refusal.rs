@@ -71,7 +71,9 @@ impl Refusal {
             }
             Self::Unreadable { .. } => "run again later, or check that the token may read",
             Self::NothingLeft { .. } => "keep at least one image: raise the number or the days",
-            Self::TooMany { .. } => "look at the plan, then allow a larger share for one run",
+            Self::TooMany { .. } => {
+                "look at the plan, then run it again with a larger `--most-share`"
+            }
         }
     }
 }

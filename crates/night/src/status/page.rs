@@ -98,7 +98,7 @@ fn word(word: Word) -> &'static str {
     match word {
         Word::UpToDate => "up to date",
         Word::CanBeBuilt => "can be built",
-        Word::Held => "held",
+        Word::Held => "held since",
         Word::WaitingFor => "waiting",
         Word::Refused => "refused",
         Word::Unknown => "unknown",
@@ -173,11 +173,18 @@ fn inputs(status: &Status, html: &mut String) {
         .published
         .as_ref()
         .and_then(|image| image.inputs.as_ref());
+    let buildable = status.upstream.buildable.as_ref();
+    let same = published.is_some_and(|inputs| {
+        buildable.is_some_and(|other| other.fingerprint == inputs.fingerprint)
+    });
     if let Some(inputs) = published {
-        html.push_str("<p class=\"soft\">published</p>\n");
+        html.push_str(match same {
+            true => "<p class=\"soft\">published, and what would be built now</p>\n",
+            false => "<p class=\"soft\">published</p>\n",
+        });
         chain(&links(inputs, None), html);
     }
-    if let Some(buildable) = &status.upstream.buildable {
+    if let Some(buildable) = buildable.filter(|_| !same) {
         html.push_str("<p class=\"soft\">would be built now</p>\n");
         chain(&links(buildable, published), html);
     }
@@ -260,17 +267,29 @@ fn history(entries: &[Entry], html: &mut String) {
         return;
     }
     let minutes: Vec<f64> = entries.iter().map(|entry| entry.seconds() / 60.0).collect();
+    let estimated = entries.iter().any(|entry| entry.download().is_none());
     let fetched: Vec<u64> = (0..entries.len())
-        .map(|at| fetched(at.checked_sub(1).map(|at| &entries[at]), &entries[at]))
+        .map(|at| {
+            let before = at.checked_sub(1).map(|at| &entries[at]);
+            let entry = &entries[at];
+            entry.download().unwrap_or_else(|| fetched(before, entry))
+        })
         .collect();
     let sizes: Vec<f64> = fetched.iter().map(|bytes| bytes_as_mb(*bytes)).collect();
     html.push_str("<section>\n<h2>The last publications</h2>\n<figure>\n");
     bars("minutes", &minutes, html);
     html.push_str("</figure>\n<figure>\n");
     bars("MB that a host fetches", &sizes, html);
+    html.push_str("</figure>\n");
+    if estimated {
+        html.push_str(
+            "<p class=\"soft\">A host that has nothing fetches all of an image, as after the \
+             first one here. Where it was not measured, layers of the same size at the same \
+             place count as the same.</p>\n",
+        );
+    }
     html.push_str(
-        "</figure>\n<p class=\"soft\">What a host fetches is estimated: layers of the same size \
-         at the same place count as the same.</p>\n<details><summary>As a table</summary>\n\
+        "<details><summary>As a table</summary>\n\
          <div class=\"wide\"><table>\n<tr><th>date</th><th>version</th><th>minutes</th>\
          <th>size</th><th>fetched</th></tr>\n",
     );
@@ -288,7 +307,8 @@ fn history(entries: &[Entry], html: &mut String) {
     html.push_str("</table></div></details>\n</section>\n");
 }
 
-/// Bytes of the layers that the image before has not, of the first architecture.
+/// An estimate, where the publication did not measure it: bytes of the layers that the
+/// image before has not, of the first architecture.
 fn fetched(before: Option<&Entry>, entry: &Entry) -> u64 {
     let Some(weight) = entry.weights.first() else {
         return 0;
@@ -305,15 +325,17 @@ fn bytes_as_mb(bytes: u64) -> f64 {
     u32::try_from(bytes / 1_000).map_or(f64::MAX, |kilobytes| f64::from(kilobytes) / 1_000.0)
 }
 
-/// A bar for each number, the oldest on the left.
+/// A bar for each number, the oldest on the left; across in percent, as in the line of
+/// days.
 fn bars(name: &str, numbers: &[f64], html: &mut String) {
     let most = numbers.iter().copied().fold(0.0_f64, f64::max).max(0.001);
-    let (width, height) = (900.0, 110.0);
-    let count = u32::try_from(numbers.len().max(8)).map_or(8.0, f64::from);
-    let step = width / count;
+    let height = 110.0;
+    // A few bars are not to look like walls.
+    let count = u32::try_from(numbers.len().max(15)).map_or(15.0, f64::from);
+    let step = 100.0 / count;
     let _ = writeln!(
         html,
-        "<svg viewBox=\"0 0 {width:.0} {height:.0}\" role=\"img\" aria-label=\"{name}\">\n\
+        "<svg width=\"100%\" height=\"{height:.0}\" role=\"img\" aria-label=\"{name}\">\n\
          <text class=\"soft\" x=\"0\" y=\"12\">{name}, {most:.1} at most</text>"
     );
     let mut x = 0.0;
@@ -321,7 +343,7 @@ fn bars(name: &str, numbers: &[f64], html: &mut String) {
         let tall = (number / most * (height - 26.0)).max(1.0);
         let _ = writeln!(
             html,
-            "<rect class=\"bar\" x=\"{x:.1}\" y=\"{:.1}\" width=\"{:.1}\" height=\"{tall:.1}\" \
+            "<rect class=\"bar\" x=\"{x:.2}%\" y=\"{:.1}\" width=\"{:.2}%\" height=\"{tall:.1}\" \
              rx=\"2\"><title>{number:.1}</title></rect>",
             height - tall,
             step * 0.8

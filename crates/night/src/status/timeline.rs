@@ -11,9 +11,8 @@ use super::html::escape;
 /// Days before and after today that there is room for.
 const BEFORE: i64 = 60;
 const AFTER: i64 = 21;
-const WIDTH: f64 = 900.0;
-const SIDE: f64 = 20.0;
-const ROW: f64 = 34.0;
+/// Height of a mark and of the words above it.
+const ROW: f64 = 40.0;
 
 /// A point or a span of time with its name, in days from today.
 struct Mark {
@@ -76,7 +75,7 @@ fn releases(choice: &Choice, now: Timestamp) -> Vec<Mark> {
             from: -days,
             to: None,
             class,
-            text: format!("{}: {said}", base.version),
+            text: format!("{}: {said}, {days} days old", base.version),
         });
     }
     marks
@@ -100,81 +99,80 @@ fn coming(forecast: &Forecast) -> Option<Mark> {
         from: arrives.days,
         to: None,
         class: "ahead",
-        text: format!("{} expected from {}", coming.kernel, coming.stream),
+        text: format!(
+            "{} expected from {} in {} days",
+            coming.kernel, coming.stream, arrives.days
+        ),
     })
 }
 
+/// Without a view box, and with every place across in percent: the drawing is as wide as
+/// its page, and its words are as large as on any screen.
 fn drawn(marks: &[Mark]) -> String {
-    let span = BEFORE + AFTER;
-    let x = |days: i64| {
-        let at = (days + BEFORE).clamp(0, span);
-        SIDE + as_f64(at) / as_f64(span) * (WIDTH - 2.0 * SIDE)
-    };
     let count = i64::try_from(marks.len()).unwrap_or(0);
-    let height = as_f64(count) * ROW + 40.0;
+    let height = as_f64(count) * ROW + 28.0;
     let mut svg = format!(
-        "<svg viewBox=\"0 0 {WIDTH:.0} {height:.0}\" role=\"img\" aria-label=\"releases, hold and \
+        "<svg width=\"100%\" height=\"{height:.0}\" role=\"img\" aria-label=\"releases, hold and \
          forecast by day\">\n"
     );
-    let bottom = height - 24.0;
+    let bottom = height - 22.0;
     let _ = writeln!(
         svg,
-        "<line class=\"axis\" x1=\"{SIDE}\" x2=\"{:.0}\" y1=\"{bottom}\" y2=\"{bottom}\"/>",
-        WIDTH - SIDE
+        "<line class=\"axis\" x1=\"0\" x2=\"100%\" y1=\"{bottom}\" y2=\"{bottom}\"/>\n\
+         <line class=\"now\" x1=\"{0:.1}%\" x2=\"{0:.1}%\" y1=\"0\" y2=\"{bottom}\"/>",
+        percent(0)
     );
     for (days, text, anchor) in [
         (-BEFORE, format!("{BEFORE} days ago"), "start"),
         (0, "today".to_owned(), "middle"),
         (AFTER, format!("in {AFTER} days"), "end"),
     ] {
-        let _ = writeln!(
-            svg,
-            "<text class=\"soft\" x=\"{:.1}\" y=\"{:.0}\" text-anchor=\"{anchor}\">{text}</text>",
-            x(days),
-            height - 6.0
-        );
-    }
-    let _ = writeln!(
-        svg,
-        "<line class=\"now\" x1=\"{0:.1}\" x2=\"{0:.1}\" y1=\"4\" y2=\"{bottom}\"/>",
-        x(0)
-    );
-    let mut y = ROW / 2.0 + 4.0;
-    for mark in marks {
-        let from = x(mark.from);
-        let mut right = from;
-        if let Some(to) = mark.to {
-            right = x(to);
-            let _ = writeln!(
-                svg,
-                "<rect class=\"{}\" x=\"{from:.1}\" y=\"{:.1}\" width=\"{:.1}\" height=\"16\" rx=\"4\"/>",
-                mark.class,
-                y - 8.0,
-                (right - from).max(3.0)
-            );
-        } else {
-            let _ = writeln!(
-                svg,
-                "<circle class=\"{}\" cx=\"{from:.1}\" cy=\"{y:.1}\" r=\"6\"/>",
-                mark.class
-            );
-        }
-        // Where there is more room.
-        let (at, anchor) = match (mark.to.is_some(), from > WIDTH / 2.0) {
-            (true, _) => (from + 6.0, "start"),
-            (false, true) => (from - 12.0, "end"),
-            (false, false) => (right + 12.0, "start"),
+        let at = match anchor {
+            "start" => 0.0,
+            "end" => 100.0,
+            _ => percent(days),
         };
         let _ = writeln!(
             svg,
-            "<text x=\"{at:.1}\" y=\"{:.1}\" text-anchor=\"{anchor}\">{}</text>",
-            y + 4.0,
+            "<text class=\"soft\" x=\"{at:.1}%\" y=\"{:.0}\" text-anchor=\"{anchor}\">{text}</text>",
+            height - 6.0
+        );
+    }
+    let mut y = 0.0;
+    for mark in marks {
+        let _ = writeln!(
+            svg,
+            "<text x=\"0\" y=\"{:.0}\">{}</text>",
+            y + 14.0,
             escape(&mark.text)
         );
+        let from = percent(mark.from);
+        let _ = match mark.to {
+            Some(to) => writeln!(
+                svg,
+                "<rect class=\"{}\" x=\"{from:.1}%\" y=\"{:.0}\" width=\"{:.1}%\" height=\"12\" rx=\"4\"/>",
+                mark.class,
+                y + 22.0,
+                (percent(to) - from).max(1.0)
+            ),
+            None => writeln!(
+                svg,
+                "<circle class=\"{}\" cx=\"{from:.1}%\" cy=\"{:.0}\" r=\"6\"/>",
+                mark.class,
+                y + 28.0
+            ),
+        };
         y += ROW;
     }
     svg.push_str("</svg>\n");
     svg
+}
+
+/// A day's place across; what is further away stands at the edge, where its words say
+/// how far.
+fn percent(days: i64) -> f64 {
+    let at = (days + BEFORE).clamp(0, BEFORE + AFTER);
+    2.0 + as_f64(at) / as_f64(BEFORE + AFTER) * 96.0
 }
 
 fn as_f64(count: i64) -> f64 {
