@@ -9,10 +9,13 @@ set -Eeuo pipefail
 shopt -s nullglob
 umask 022
 
-usage='usage: install.sh DIRECTORY-OF-THE-KMODS-STAGE DIRECTORY-OF-THE-CONTENT'
+usage='usage: install.sh DIRECTORY-OF-THE-KMODS-STAGE DIRECTORY-OF-THE-CONTENT DIRECTORY-OF-THE-PACKAGES'
 stage=${1:?${usage}}
 content=${2:?${usage}}
-readonly stage content
+# Where packages are kept: REPOSITORY/FILE.
+fetched=/usr/share/custom-coreos-packages
+given=${3:?${usage}}${fetched}
+readonly stage content fetched given
 readonly overlay=${stage}/custom-coreos/rootfs
 
 section='start'
@@ -59,8 +62,11 @@ expect_match ZFS_VERSION "${ZFS_VERSION}" '[0-9]+\.[0-9]+\.[0-9]+' 'a release as
 expect_match SOURCE_DATE_EPOCH "${SOURCE_DATE_EPOCH-}" '|[1-9][0-9]{0,10}' 'seconds since 1970, or nothing'
 [[ -n ${SOURCE_DATE_EPOCH-} ]] || unset SOURCE_DATE_EPOCH
 
-packages=() conflicting=() enable_units=() disable_units=()
+from=${PACKAGES_FROM:-repositories}
+expect_match PACKAGES_FROM "${from}" 'repositories|lock|asked|fetched' 'a place that packages come from'
+packages=() locked=() conflicting=() enable_units=() disable_units=()
 words packages "${PACKAGES-}"
+words locked "${LOCKED_PACKAGES-}"
 words conflicting "${CONFLICTING_PACKAGES-}"
 words enable_units "${ENABLE_UNITS-}"
 words disable_units "${DISABLE_UNITS-}"
@@ -68,6 +74,11 @@ expect_match HEALTH_MINUTES "${HEALTH_MINUTES-}" '|[1-9][0-9]{0,3}' 'minutes, or
 for name in "${packages[@]}" "${conflicting[@]}"; do
     # In particular no leading dash: these words become arguments.
     expect_match 'a package name' "${name}" '[A-Za-z0-9_][A-Za-z0-9._+-]*' 'letters, digits and ._+-'
+done
+for name in "${locked[@]}"; do
+    expect_match 'a package of the lock' "${name}" \
+        '[A-Za-z0-9_][A-Za-z0-9._+-]*-[0-9]+:[A-Za-z0-9._+~^]+-[A-Za-z0-9._+~^]+\.[A-Za-z0-9_]+[|][0-9a-f]{64}' \
+        'NAME-EPOCH:VERSION-RELEASE.ARCH|SHA256'
 done
 for name in "${enable_units[@]}" "${disable_units[@]}"; do
     expect_match 'a unit name' "${name}" '[A-Za-z0-9:_][A-Za-z0-9:_.\\@-]*\.[a-z]+' 'NAME.TYPE'
@@ -276,10 +287,84 @@ if ((${#present[@]})); then
     rpm --erase --nodeps "${present[@]}"
 fi
 
+# Files that dnf has fetched lie in its cache, in a folder that begins with the name of
+# their repository. Sources: dnf5-caching(7); dnf 4 has the same below /var/cache/dnf.
+keep_fetched() {
+    local file repository
+    for file in /var/cache/libdnf5/*/packages/*.rpm /var/cache/dnf/*/packages/*.rpm; do
+        repository=${file%/packages/*}
+        repository=${repository##*/}
+        [[ ! ${repository} =~ ^(.+)-[0-9a-f]{16}$ ]] || repository=${BASH_REMATCH[1]}
+        install -D --mode=0644 -- "${file}" "${fetched}/${repository}/${file##*/}"
+    done
+    printf '== %s\n' 'done'
+    exit 0
+}
+
+# Which of the lock's packages no repository has any more, if dnf stops at that.
+fetch() {
+    local said names=("${locked[@]%%|*}") name gone=()
+    ((${#names[@]})) || return 0
+    # Signatures were checked by the one who asked; what counts here is the checksum.
+    if said=$(LC_ALL=C dnf "${dnf_install[@]}" --downloadonly "${rpms[@]}" "${names[@]}" 2>&1); then
+        printf '%s\n' "${said}"
+        return 0
+    fi
+    printf '%s\n' "${said}"
+    for name in "${names[@]}"; do
+        [[ $'\n'${said}$'\n' != *$'\n'"No match for argument: ${name}"$'\n'* ]] || gone+=("${name}")
+    done
+    ((${#gone[@]})) || fail 'expected dnf to fetch the packages of the lock, found that it does not'
+    mkdir -p -- "${fetched}"
+    printf '%s\n' "${gone[@]}" >"${fetched}/gone"
+}
+
+# Every file by its checksum, which is what the lock names.
+install_locked() {
+    local word sum file files=() missing installed
+    local -A by_sum=()
+    files=("${given}"/*/*.rpm)
+    if ((${#files[@]})); then
+        while read -r sum file; do
+            by_sum[${sum}]=${file}
+        done < <(sha256sum -- "${files[@]}")
+    fi
+    files=()
+    for word in "${locked[@]}"; do
+        file=${by_sum[${word#*|}]-}
+        [[ -n ${file} ]] || fail "expected the file of ${word%%|*} with the checksum of the lock, found none"
+        files+=("${file}")
+    done
+    dnf "${dnf_install[@]}" --disablerepo='*' "${rpms[@]}" "${files[@]}"
+    installed=$(rpm --query --all --queryformat '%{NAME}-%{EPOCHNUM}:%{VERSION}-%{RELEASE}.%{ARCH}\n')
+    for word in "${locked[@]}"; do
+        [[ $'\n'${installed}$'\n' == *$'\n'"${word%%|*}"$'\n'* ]] ||
+            fail "expected ${word%%|*} of the lock to be installed, found that it is not"
+    done
+}
+
 begin 'packages'
+dnf_install=(install --assumeyes --setopt=install_weak_deps=False)
+# What dnf 5 remembers of its transactions has the times of this build.
+history=/usr/lib/sysimage/libdnf5/transaction_history.sqlite
+had_history=no
+[[ ! -e ${history} ]] || had_history=yes
 if command -v dnf >/dev/null; then
-    # One transaction: the solver sees ZFS, its dependencies and ours together.
-    dnf install --assumeyes --setopt=install_weak_deps=False "${rpms[@]}" "${packages[@]}"
+    case ${from} in
+        # One transaction: the solver sees ZFS, its dependencies and ours together.
+        repositories) dnf "${dnf_install[@]}" "${rpms[@]}" "${packages[@]}" ;;
+        lock) install_locked ;;
+        asked)
+            dnf "${dnf_install[@]}" --setopt=keepcache=True "${rpms[@]}" "${packages[@]}"
+            keep_fetched
+            ;;
+        fetched)
+            fetch
+            keep_fetched
+            ;;
+    esac
+elif [[ ${from} != repositories ]]; then
+    fail 'expected dnf in the base image, found none; without it, `packages.locked` cannot be in image.yaml'
 elif command -v rpm-ostree >/dev/null; then
     rpm-ostree install --assumeyes "${rpms[@]}" "${packages[@]}"
 else
@@ -443,6 +528,7 @@ fi
 if command -v rpm-ostree >/dev/null; then
     rpm-ostree cleanup --repomd || true
 fi
+[[ ${had_history} == yes ]] || rm --force -- "${history}" "${history}"-*
 # All of it is state of this build. /var/lib/pcp comes with a dependency of ZFS
 # (sysstat) and is filled again by its own tmpfiles.
 rm --recursive --force -- /var/lib/dnf /var/lib/rpm-state /var/lib/pcp /run/dnf /run/rpm-ostree

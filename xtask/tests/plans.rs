@@ -322,9 +322,9 @@ fn no_plan_pulls_by_tag() {
             }
         }
     }
-    // Base and kmods are fetched and built on, the kmods in the place of content, too;
-    // each plan pulls what it publishes.
-    assert_eq!(images, 7);
+    // Base and kmods are fetched and built on, the kmods in the place of content and of
+    // packages, too; each plan pulls what it publishes.
+    assert_eq!(images, 8);
 }
 
 #[test]

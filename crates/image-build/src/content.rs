@@ -70,6 +70,18 @@ pub fn words(content: &Content) -> Vec<String> {
     words
 }
 
+/// The part of `content` that decides which packages there are: it is what comes before
+/// them in a build.
+pub fn before_packages(content: &Content) -> Content {
+    Content {
+        owned: content.owned.clone(),
+        repositories: content.repositories.clone(),
+        // Those of a later point are not run.
+        steps: content.steps.clone(),
+        ..Content::default()
+    }
+}
+
 /// A step's name in the content's image: two of one name may lie in two folders.
 fn numbered(at: usize, path: &str) -> String {
     format!("{at:03}-{}", file_name(path))

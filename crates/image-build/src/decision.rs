@@ -9,6 +9,7 @@ use remote::Inspected;
 use serde::Serialize;
 use version_discovery::{Arch, Outcome};
 
+use crate::asking::{Asker, Asking};
 use crate::error::Error;
 use crate::gather::{Scope, World};
 use crate::inputs::{FactsFiles, Here, Resolved, resolved, write};
@@ -79,16 +80,20 @@ struct Document<'a> {
     lock: Option<&'a Lock>,
 }
 
-/// `resolve`.
+/// `resolve`. `ask` asks the repositories of packages, where `image.yaml` wants that.
 ///
 /// # Errors
 /// If anything could not be found out, or the file cannot be written.
-pub fn run(world: &World<'_>, wanted: &Wanted<'_>) -> Result<Done, Error> {
+pub fn run(world: &World<'_>, wanted: &Wanted<'_>, ask: &Asker<'_>) -> Result<Done, Error> {
     let scope = Scope {
         published: wanted.decide,
         ..Scope::default()
     };
-    let mut resolved = resolved(world, wanted.facts, None, Here::Saved, scope)?;
+    let asking = Asking {
+        asker: Some(ask),
+        forced: wanted.forced.is_some(),
+    };
+    let mut resolved = resolved(world, wanted.facts, None, Here::Saved, scope, asking)?;
     if let Resolution::Lock(lock) = &mut resolved.resolution {
         lock.judgement.forced = wanted.forced.cloned();
         hand_on(world, wanted, lock)?;

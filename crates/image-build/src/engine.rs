@@ -114,6 +114,12 @@ impl Engine {
         self.call(args)
     }
 
+    /// A build that reaches nobody.
+    pub fn without_network(self, mut build: Invocation) -> Invocation {
+        build.args.insert(1, "--network=none".to_owned());
+        build
+    }
+
     /// Runs the contract in an image: standard input is the script, standard
     /// output its report. Under `buildah` the first call makes the container;
     /// [`Self::contract_cleanup`] removes it.

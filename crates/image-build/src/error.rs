@@ -80,6 +80,22 @@ pub enum Error {
         /// When it certainly existed.
         seen: Option<Timestamp>,
     },
+    /// Packages of a lock do not exist any more. As above: exit code 1.
+    #[error(
+        "no longer in the repositories of packages: {}{}; most repositories keep only the newest \
+         of each; `cargo xtask build` takes what there is today",
+        packages.join(", "),
+        locked_text(*seen)
+    )]
+    PackagesGone {
+        /// Each with its version and repository.
+        packages: Vec<String>,
+        /// When the lock was made, and they certainly existed.
+        seen: Option<Timestamp>,
+    },
+    /// The repositories of packages could not be asked.
+    #[error("{0}")]
+    Asking(Box<dyn Failure + Send + Sync>),
 }
 
 impl Failure for Error {
@@ -87,6 +103,7 @@ impl Failure for Error {
         match self {
             Self::Host(error) => error.exit_code(),
             Self::Config(error) => error.exit_code(),
+            Self::Asking(error) => error.exit_code(),
             Self::Signatures(error) => error.exit_code(),
             Self::Remote(error) => error.exit_code(),
             Self::Usage(_) => 2,
@@ -96,7 +113,8 @@ impl Failure for Error {
             | Self::Version(_)
             | Self::GaveUp { .. }
             | Self::Step { .. }
-            | Self::Gone { .. } => 1,
+            | Self::Gone { .. }
+            | Self::PackagesGone { .. } => 1,
         }
     }
 
@@ -104,6 +122,7 @@ impl Failure for Error {
         match self {
             Self::Host(error) => error.kind(),
             Self::Config(error) => error.kind(),
+            Self::Asking(error) => error.kind(),
             Self::Signatures(error) => error.kind(),
             Self::Usage(_) | Self::Refused(_) => Kind::Configuration,
             Self::Unknown(why) => Kind::Unanswered(why),
@@ -118,7 +137,7 @@ impl Failure for Error {
                 }
             }
             Self::Remote(error) => error.kind(),
-            Self::GaveUp { .. } | Self::Gone { .. } => Kind::Registry,
+            Self::GaveUp { .. } | Self::Gone { .. } | Self::PackagesGone { .. } => Kind::Registry,
             Self::Step { step, .. } => Kind::Step(step),
             Self::Malformed(_) | Self::Version(_) => Kind::Other,
         }
@@ -145,6 +164,13 @@ fn gaps_text(unknown: &NotKnown) -> String {
         ));
     }
     text
+}
+
+fn locked_text(seen: Option<Timestamp>) -> String {
+    seen.map_or_else(String::new, |seen| {
+        let date = jiff::tz::Offset::UTC.to_datetime(seen).date();
+        format!(" (they were there on {date}, the day of the lock)")
+    })
 }
 
 fn seen_text(seen: Option<Timestamp>) -> String {

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use version_discovery::Arch;
 
 use crate::engine::Engine;
+use crate::packages::LockedPackage;
 
 /// The facts from upstream services and registries.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -23,6 +24,21 @@ pub struct Upstream {
     pub images: Vec<KmodsImage>,
     /// What the first tag of `image.yaml` names; `None` if it was not needed.
     pub published: Option<Answer<Inspected>>,
+    /// What the repositories of packages have, as far as they were asked.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub packages: Vec<AskedPackages>,
+}
+
+/// The packages that a build would install beyond the base.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct AskedPackages {
+    /// For which architecture.
+    pub arch: Arch,
+    /// [`crate::lock::Lock::question`] of the inputs that they were asked for.
+    pub question: Digest,
+    /// They, sorted.
+    pub packages: Vec<LockedPackage>,
 }
 
 /// A kmods image.

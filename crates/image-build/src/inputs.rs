@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use version_discovery::Choice;
 
+use crate::asking::{Asking, of_published};
 use crate::engine::Engine;
 use crate::error::Error;
-use crate::facts::{Local, Upstream};
+use crate::facts::{AskedPackages, Local, Upstream};
 use crate::gather::{Scope, World};
 use crate::lock::Lock;
 use crate::resolve::{Resolution, decide, resolve as resolve_lock};
@@ -74,14 +75,21 @@ pub fn gathered(
             upstream: world.upstream(scope)?,
         },
     };
-    if let Some(path) = &args.save_facts {
-        let text = serde_json::to_string_pretty(&facts).map_err(|e| Error::Usage(e.to_string()))?;
-        write(path, &format!("{text}\n"))?;
-    }
+    save(args, &facts)?;
     Ok(facts)
 }
 
-/// Gathers facts or replays saved ones, and decides what to build.
+fn save(args: &FactsFiles, facts: &Saved) -> Result<(), Error> {
+    let Some(path) = &args.save_facts else {
+        return Ok(());
+    };
+    let text = serde_json::to_string_pretty(facts).map_err(|e| Error::Usage(e.to_string()))?;
+    write(path, &format!("{text}\n"))
+}
+
+/// Gathers facts or replays saved ones, and decides what to build. Where `image.yaml`
+/// wants the packages in the lock, they are asked for once all else is known; saved
+/// facts have them already, or nobody asked.
 ///
 /// # Errors
 /// If anything that the verdict depends on could not be found out.
@@ -91,18 +99,69 @@ pub fn resolved(
     engine: Option<Engine>,
     here: Here,
     scope: Scope,
+    asking: Asking<'_>,
 ) -> Result<Resolved, Error> {
-    let facts = gathered(world, args, engine, here, scope)?;
+    let mut facts = gathered(world, args, engine, here, scope)?;
     let choice = decide(world.config, &facts.upstream);
     for warning in &choice.warnings {
         world.report.warning(&warning.to_string());
     }
-    let resolution = resolve_lock(world.config, &facts.upstream, &facts.local, &choice)?;
+    let resolve = |facts: &Saved| {
+        let Saved { upstream, local } = facts;
+        resolve_lock(world.config, upstream, local, &choice)
+    };
+    let mut resolution = resolve(&facts)?;
+    if let Resolution::Lock(lock) = &resolution
+        && world.config.packages.locked
+        && args.facts.is_none()
+        && let Some(packages) = packages(world, lock, &facts, asking)?
+    {
+        facts.upstream.packages = packages;
+        resolution = resolve(&facts)?;
+        save(args, &facts)?;
+    }
     Ok(Resolved {
         facts,
         choice,
         resolution,
     })
+}
+
+/// The packages of a lock: those of the published image, or asked for.
+fn packages(
+    world: &World<'_>,
+    lock: &Lock,
+    facts: &Saved,
+    asking: Asking<'_>,
+) -> Result<Option<Vec<AskedPackages>>, Error> {
+    let Saved { upstream, local } = facts;
+    let days = world.config.policy.rebuild_after_days;
+    let published = upstream.published.as_ref();
+    let known = match asking.forced {
+        true => None,
+        false => of_published(lock, published, days, upstream.now)?,
+    };
+    if known.is_some() {
+        return Ok(known);
+    }
+    let Some(ask) = asking.asker else {
+        return Ok(None);
+    };
+    for target in lock.targets.iter().filter(|one| one.arch != local.arch) {
+        world.report.warning(&format!(
+            "which packages there are for {} was not asked: this machine is {}; \
+             the build there takes what there is",
+            target.arch, local.arch
+        ));
+    }
+    if lock.target(local.arch).is_err() {
+        return Ok(None);
+    }
+    Ok(Some(vec![AskedPackages {
+        arch: local.arch,
+        question: lock.question()?,
+        packages: ask(lock, local)?,
+    }]))
 }
 
 fn read_json<T: serde::de::DeserializeOwned>(path: &Path) -> Result<T, Error> {

@@ -12,6 +12,7 @@
 //! `image-config`, `remote`, `signatures`, and the named crates but
 //! `ignition-gen` and `retention`.
 
+pub mod asking;
 pub mod cache;
 pub mod containerfile_lint;
 pub mod content;
@@ -27,6 +28,7 @@ pub mod gather;
 pub mod inputs;
 mod kmods_labels;
 pub mod lock;
+pub mod packages;
 pub mod policy_key;
 pub mod resolve;
 pub mod skip;

@@ -13,6 +13,7 @@ use version_discovery::{Arch, FcosVersion, KernelSource, KernelVersion, ZfsVersi
 
 use crate::engine::Engine;
 use crate::error::Error;
+use crate::packages::LockedPackage;
 
 /// The version of the document below. A reader refuses any other.
 pub const SCHEMA: u32 = 2;
@@ -96,6 +97,11 @@ pub struct Target {
     /// is the same as those from before this setting existed.
     #[serde(default = "root", skip_serializing_if = "Folder::is_root")]
     pub kmods_path: Folder,
+    /// Every RPM that is installed beyond the base and the kmods, sorted; `None` if the
+    /// repositories were not asked. Not written then, so that the lock is the same as
+    /// those from before this setting existed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub packages: Option<Vec<LockedPackage>>,
 }
 
 /// The parts of `image.yaml` that reach into the image.
@@ -236,7 +242,7 @@ impl Lock {
     /// # Errors
     /// Never for this type.
     pub fn to_line(&self) -> Result<String, Error> {
-        serde_json::to_string(self).map_err(|error| Error::Usage(error.to_string()))
+        to_json(self)
     }
 
     /// Reads a lock.
@@ -277,6 +283,11 @@ impl Lock {
         serde_json::from_str::<Any>(text).ok()?.base.version
     }
 
+    /// Whether the packages of every architecture are known.
+    pub fn names_packages(&self) -> bool {
+        self.targets.iter().all(|target| target.packages.is_some())
+    }
+
     /// A digest over the inputs: two builds with the same fingerprint have the same
     /// inputs. The reasons for the choice and the build programs are not part of it;
     /// otherwise the same image would be built again each time that Fedora lists a
@@ -285,6 +296,27 @@ impl Lock {
     /// # Errors
     /// As [`Self::to_line`].
     pub fn fingerprint(&self) -> Result<Digest, Error> {
+        let mut text = self.inputs()?;
+        // Without any, the fingerprint is that of a lock from before they existed.
+        for target in &self.targets {
+            if let Some(packages) = &target.packages {
+                text.push_str(&to_json(&(target.arch, packages))?);
+            }
+        }
+        Ok(Digest::of(text.as_bytes()))
+    }
+
+    /// A digest over all inputs but the packages: what decides which packages there are,
+    /// on one day.
+    ///
+    /// # Errors
+    /// As [`Self::to_line`].
+    pub fn question(&self) -> Result<Digest, Error> {
+        Ok(Digest::of(self.inputs()?.as_bytes()))
+    }
+
+    /// All inputs but the packages, as text.
+    fn inputs(&self) -> Result<String, Error> {
         let targets = self.targets.iter().map(|target| {
             let Target {
                 arch,
@@ -294,6 +326,7 @@ impl Lock {
                 kmods,
                 kmods_digest,
                 kmods_path,
+                packages: _,
             } = target;
             let kmods = (kmods.repository(), kmods_digest, kmods_path);
             (arch, base, kernel, kmods)
@@ -323,14 +356,17 @@ impl Lock {
             ignition,
             policy,
         );
-        let wrong = |e: serde_json::Error| Error::Usage(e.to_string());
-        let mut text = serde_json::to_string(&inputs).map_err(wrong)?;
+        let mut text = to_json(&inputs)?;
         // Without any, the fingerprint is that of a lock from before they existed.
         if !files.is_empty() {
-            text.push_str(&serde_json::to_string(files).map_err(wrong)?);
+            text.push_str(&to_json(files)?);
         }
-        Ok(Digest::of(text.as_bytes()))
+        Ok(text)
     }
+}
+
+fn to_json(value: &impl Serialize) -> Result<String, Error> {
+    serde_json::to_string(value).map_err(|error| Error::Usage(error.to_string()))
 }
 
 /// Label that holds the lock, as one line of JSON.

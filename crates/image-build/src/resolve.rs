@@ -12,6 +12,7 @@ use version_discovery::{
     newest_in_series,
 };
 
+use crate::asking;
 use crate::content;
 use crate::error::Error;
 use crate::facts::{KmodsImage, Local, Upstream};
@@ -74,7 +75,7 @@ pub fn resolve(
         Outcome::Unknown(unknown) => return Err(Error::Undecided(Box::new(unknown.clone()))),
         Outcome::Refused(refusal) => return Err(Error::Refused(refusal.to_string())),
     };
-    Ok(Resolution::Lock(Box::new(Lock {
+    let mut lock = Lock {
         schema: SCHEMA,
         base: LockedBase {
             image: config.base_tag()?,
@@ -94,7 +95,11 @@ pub fn resolve(
             engine_version: local.engine_version.clone(),
         },
         times: times(upstream, pick),
-    })))
+    };
+    if config.packages.locked {
+        asking::take(&mut lock, &upstream.packages)?;
+    }
+    Ok(Resolution::Lock(Box::new(lock)))
 }
 
 /// The times of an image. The newest input is the base or a kmods image: of the base, the
@@ -195,6 +200,7 @@ fn targets(config: &Config, upstream: &Upstream, pick: &Pick) -> Result<Vec<Targ
             kmods: facts.image.clone(),
             kmods_digest: inspected.digest.clone(),
             kmods_path: source.path.clone(),
+            packages: None,
         });
     }
     Ok(targets)

@@ -7,6 +7,7 @@ use registry_compat::{Answer, Digest};
 use remote::Inspected;
 use serde::Serialize;
 
+use crate::asking::is_young;
 use crate::error::Error;
 use crate::lock::{LOCK_LABEL, Lock};
 
@@ -49,25 +50,31 @@ pub fn published(
     };
     let label = found.labels.get(LOCK_LABEL);
     // A lock of another schema counts as one with other inputs.
-    let theirs = label.and_then(|text| Lock::parse(text, LOCK_LABEL).ok());
-    let fingerprint = lock.fingerprint()?;
-    match theirs {
-        Some(theirs) if theirs.fingerprint()? == fingerprint => {}
-        _ => return Ok(Published::Other),
+    let Some(theirs) = label.and_then(|text| Lock::parse(text, LOCK_LABEL).ok()) else {
+        return Ok(Published::Other);
+    };
+    // Where the packages were not asked for, all else is compared.
+    let known = lock.names_packages();
+    let same = match known {
+        true => theirs.fingerprint()? == lock.fingerprint()?,
+        false => theirs.question()? == lock.question()?,
+    };
+    if !same {
+        return Ok(Published::Other);
     }
     let Some(created) = found.created else {
         return Ok(Published::Old(None));
     };
-    let age = (now.as_second() - created.as_second()).div_euclid(86_400);
-    // A date in the future comes from a wrong clock there or here; it must not delay
-    // builds until that date.
-    if !(0..i64::from(rebuild_after)).contains(&age) {
+    let (age, young) = is_young(created, rebuild_after, now);
+    // With the packages among the inputs, the same is the same at any age: they were
+    // asked for again if the image is old.
+    if !young && !known {
         return Ok(Published::Old(Some(age)));
     }
     Ok(Published::UpToDate(UpToDate {
         since: jiff::tz::Offset::UTC.to_datetime(created).date(),
         digest: found.digest.clone(),
-        fingerprint,
+        fingerprint: theirs.fingerprint()?,
     }))
 }
 

@@ -98,6 +98,7 @@ pub fn facts() -> (Config, Upstream, Local) {
         },
         images: vec![image],
         published: None,
+        packages: Vec::new(),
     };
     let repository = config.repository().unwrap();
     let local = Local {

@@ -5,6 +5,7 @@ use host::Done;
 use serde::Serialize;
 use version_discovery::{KernelVersion, Outcome, newest_in_series};
 
+use crate::asking::Asking;
 use crate::error::Error;
 use crate::gather::{Scope, World};
 use crate::inputs::{FactsFiles, Here, Resolved, resolved};
@@ -31,7 +32,14 @@ struct Document<'a> {
 /// # Errors
 /// If anything could not be found out.
 pub fn table(world: &World<'_>, files: &FactsFiles) -> Result<Done, Error> {
-    let resolved = resolved(world, files, None, Here::Saved, Scope::default())?;
+    let resolved = resolved(
+        world,
+        files,
+        None,
+        Here::Saved,
+        Scope::default(),
+        Asking::default(),
+    )?;
     let (lock, missing) = match &resolved.resolution {
         Resolution::Lock(lock) => (Some(&**lock), None),
         Resolution::NotYet(not_yet) => (None, Some(&**not_yet)),
@@ -178,7 +186,16 @@ pub fn kernel_major_minor(world: &World<'_>) -> Result<Done, Error> {
 /// # Errors
 /// If anything could not be found out.
 pub fn check(world: &World<'_>, files: &FactsFiles) -> Result<Done, Error> {
-    match resolved(world, files, None, Here::Saved, Scope::default())?.resolution {
+    match resolved(
+        world,
+        files,
+        None,
+        Here::Saved,
+        Scope::default(),
+        Asking::default(),
+    )?
+    .resolution
+    {
         Resolution::Lock(lock) => {
             let images: Vec<String> = lock
                 .targets

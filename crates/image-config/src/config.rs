@@ -24,13 +24,14 @@ use crate::ignition::Ignition;
 use crate::input_signatures::BaseSignature;
 use crate::kmods::Kmods;
 use crate::night::Night;
+use crate::packages::Packages;
 use crate::policy::Policy;
 use crate::problems;
 use crate::problems::Problem;
 use crate::retention::Retention;
 use crate::retries::Retries;
 use crate::signing::{Inputs, Signing};
-use crate::types::{Name, Owner, PackageName, Reason, Unique, UnitName, Url};
+use crate::types::{Name, Owner, Reason, Unique, UnitName, Url};
 
 /// The tag of the history of publications. It is fixed, so that every program finds it
 /// and the clean-up recognises it: neither a permanent tag nor one that hosts follow
@@ -201,18 +202,6 @@ pub struct Zfs {
     /// Repository on GitHub whose releases are read.
     #[serde(default = "defaults::zfs")]
     pub repository: Name,
-}
-
-/// Packages on top of the base.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub struct Packages {
-    /// To install, with `dnf` or `rpm-ostree`.
-    #[serde(default)]
-    pub install: Unique<PackageName>,
-    /// To remove where they are installed.
-    #[serde(default)]
-    pub remove: Unique<PackageName>,
 }
 
 /// systemd units of the image.

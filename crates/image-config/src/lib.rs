@@ -24,6 +24,7 @@ mod input_signatures;
 mod kmods;
 mod lint;
 mod night;
+mod packages;
 mod policy;
 mod problems;
 mod retention;
@@ -37,8 +38,7 @@ pub use alarm::{Alarm, Github, Mail, Webhook};
 pub use boot::{AllowedFailure, Boot, Gate};
 pub use ci::{Ci, Runners};
 pub use config::{
-    Base, Config, HISTORY_TAG, Image, LOOKED_ANNOTATION, Layers, LintSkip, Packages, Units, Urls,
-    Zfs,
+    Base, Config, HISTORY_TAG, Image, LOOKED_ANNOTATION, Layers, LintSkip, Units, Urls, Zfs,
 };
 pub use content::{
     Content, Copied, CopiedFile, FileContext, Owned, PackageRepository, Point, Script, Selinux,
@@ -54,6 +54,7 @@ pub use input_signatures::{BaseSignature, Fingerprint, Keyring};
 pub use kmods::{Kmods, Naming};
 pub use lint::Lint;
 pub use night::{Calendar, Night};
+pub use packages::Packages;
 pub use policy::{Pin, Policy, RuleName};
 pub use problems::Problem;
 pub use retention::{BackEnd, Package, Percent, Retention};

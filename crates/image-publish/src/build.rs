@@ -8,11 +8,12 @@ use image_config::Config;
 use registry_compat::ImageRef;
 
 use crate::content_steps::ContentSteps;
-use crate::contract_step::{Held, arguments, contract, hold, labels};
+use crate::contract_step::{Held, PackagesFrom, arguments, contract, hold, labels};
 use crate::effect::Effect;
 use crate::error::Error;
 use crate::input_signatures;
 use crate::input_signatures::inputs;
+use crate::packages;
 use crate::run::{Run, misplaced};
 use crate::step::{Step, Steps};
 
@@ -21,6 +22,7 @@ use crate::step::{Step, Steps};
 pub struct BuildSteps {
     inputs: Step,
     fetch: Step,
+    packages: Option<Step>,
     content: ContentSteps,
     build: Step,
     contract: Step,
@@ -47,14 +49,28 @@ impl BuildSteps {
         let target = lock.target(local.arch)?;
         same_files(lock, local)?;
         let content = ContentSteps::new(local.engine, lock, target, config.image.name.as_str())?;
-        let build = local.engine.build(
+        let image_name = config.image.name.as_str();
+        let (packages, from) = match &target.packages {
+            Some(wanted) => {
+                let step = packages::step(local.engine, lock, target, image_name, Some(wanted))?;
+                let image = packages::image(lock, target, image_name)?;
+                (Some(step), PackagesFrom::Lock(image))
+            }
+            None => (None, PackagesFrom::Repositories),
+        };
+        let mut build = local.engine.build(
             name,
-            &arguments(lock, target, content.image()),
+            &arguments(lock, target, content.image(), &from),
             &labels(lock, target, local)?,
         );
+        // A step of `content` may need it, whatever it does there.
+        if packages.is_some() && lock.policy.content.steps.is_empty() {
+            build = local.engine.without_network(build);
+        }
         Ok(Self {
             inputs: inputs(config, lock, target)?,
             fetch: fetch(local.engine, lock, target),
+            packages,
             content,
             build: Step::new("build", [Effect::Run(build)]),
             contract: contract(local.engine, &name.to_string(), target, lock),
@@ -70,19 +86,29 @@ impl BuildSteps {
         let programs =
             |step: &Step| run.step(step, None, |effect| Err(misplaced(step.name, effect)));
         programs(&self.fetch)?;
-        self.content.perform(run)?;
-        let built = programs(&self.build);
-        run.clean_up(self.content.at_end(), None, built)?;
+        if let Some(step) = &self.packages {
+            packages::perform(run, step)?;
+        }
+        let built = self
+            .content
+            .perform(run)
+            .and_then(|()| run.clean_up(self.content.at_end(), None, programs(&self.build)));
+        let packages = self.packages.iter().flat_map(|step| &step.at_end);
+        run.clean_up(packages, None, built)?;
         Ok(Built(hold(run, &self.contract, None)?))
     }
 }
 
 impl Steps for BuildSteps {
     fn steps(&self) -> Vec<&Step> {
-        let before = [&self.inputs, &self.fetch];
+        let before = [&self.inputs, &self.fetch].into_iter();
         let after = [&self.build, &self.contract];
         let content = self.content.steps();
-        before.into_iter().chain(content).chain(after).collect()
+        before
+            .chain(&self.packages)
+            .chain(content)
+            .chain(after)
+            .collect()
     }
 }
 
@@ -91,8 +117,7 @@ impl Steps for BuildSteps {
 fn fetch(engine: Engine, lock: &Lock, target: &Target) -> Step {
     let mut images = vec![lock.base_pinned(target), target.kmods_pinned()];
     images.extend(lock.others_pinned());
-    let pull = |image: &ImageRef| Effect::Transfer(engine.pull(&image.to_string(), false));
-    Step::new("fetch", images.iter().map(pull))
+    Step::fetch(engine, &images)
 }
 
 /// Checks that the lock was made from the checkout's files: the scripts that run in an

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use image_build::asking::Asking;
 use image_build::engine::Engine;
 use image_build::facts::Local;
 use image_build::gather::{Scope, World};
@@ -16,6 +17,7 @@ use remote::Inspected;
 use version_discovery::Arch;
 
 use crate::error::Error;
+use crate::packages;
 use crate::plan::Goal;
 
 /// What a person wants to be built.
@@ -118,7 +120,12 @@ pub fn find(world: &World<'_>, wanted: &Wanted<'_>) -> Result<Option<Found>, Err
         published: wanted.goal != Goal::TestBuild,
         ..Scope::default()
     };
-    let resolved = resolved(world, wanted.facts, wanted.engine, here, scope)?;
+    let ask = |lock: &Lock, local: &Local| packages::ask(world, lock, local);
+    let asking = Asking {
+        asker: Some(&ask),
+        forced: wanted.force.is_some(),
+    };
+    let resolved = resolved(world, wanted.facts, wanted.engine, here, scope, asking)?;
     verdict::hold(world, &resolved.choice.outcome)?;
     let outputs = verdict::outputs(&resolved);
     match resolved.resolution {

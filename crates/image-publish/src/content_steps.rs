@@ -83,14 +83,7 @@ impl ContentSteps {
     pub(crate) fn perform(&self, run: &Run<'_>) -> Result<(), Error> {
         self.steps.iter().try_for_each(|step| {
             run.step(step, None, |effect| match effect {
-                Effect::Write { path, text } => {
-                    let path = run.root().join(path);
-                    if let Some(folder) = path.parent() {
-                        host::files::make_dir(folder)?;
-                    }
-                    Ok(host::files::write(&path, text.as_bytes())
-                        .map_err(host::Error::write(&path))?)
-                }
+                Effect::Write { path, text } => write(run, path, text),
                 Effect::Stage {
                     stage,
                     build,
@@ -105,6 +98,15 @@ impl ContentSteps {
     pub(crate) fn at_end(&self) -> impl Iterator<Item = &Effect> {
         self.steps.iter().flat_map(|step| &step.at_end)
     }
+}
+
+/// Writes a file of the checkout's `target`.
+pub(crate) fn write(run: &Run<'_>, path: &Path, text: &str) -> Result<(), Error> {
+    let path = run.root().join(path);
+    if let Some(folder) = path.parent() {
+        host::files::make_dir(folder)?;
+    }
+    Ok(host::files::write(&path, text.as_bytes()).map_err(host::Error::write(&path))?)
 }
 
 /// Makes the image of a stage: it is here, it is in the cache, or it is built. Trouble

@@ -12,8 +12,9 @@ use image_build::facts::Local;
 use image_build::lock::{
     LOCK_LABEL, Lock, Policy, Target, Times, ZFS_VERSION_LABEL, image_version,
 };
+use image_build::packages::LockedPackage;
 use image_config::LintSkip;
-use registry_compat::Digest;
+use registry_compat::{Digest, ImageRef};
 
 use crate::effect::Effect;
 use crate::error::Error;
@@ -95,22 +96,60 @@ fn lint_skips(skips: &[LintSkip]) -> String {
         .join(" ")
 }
 
+/// How a build comes to its packages.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PackagesFrom {
+    /// It asks the repositories, and takes what they have.
+    Repositories,
+    /// It takes the files of the lock, which are in this image.
+    Lock(ImageRef),
+    /// No build: the repositories are asked, and what they have is kept.
+    Asked,
+    /// No build: the files of the lock are fetched.
+    Fetched,
+}
+
+impl PackagesFrom {
+    /// The word that `install.sh` knows.
+    fn word(&self) -> &'static str {
+        match self {
+            Self::Repositories => "repositories",
+            Self::Lock(_) => "lock",
+            Self::Asked => "asked",
+            Self::Fetched => "fetched",
+        }
+    }
+}
+
 /// The build arguments: exactly the `ARG`s of the Containerfile; a test checks that.
 /// Without `content` the image of the kmods stands in its place, which has none.
 pub fn arguments(
     lock: &Lock,
     target: &Target,
     content: Option<String>,
+    from: &PackagesFrom,
 ) -> Vec<(&'static str, String)> {
     let Policy { packages, .. } = &lock.policy;
+    let kmods = || target.kmods_pinned().to_string();
+    let image = match from {
+        PackagesFrom::Lock(image) => image.to_string(),
+        PackagesFrom::Repositories | PackagesFrom::Asked | PackagesFrom::Fetched => kmods(),
+    };
+    let locked = target.packages.iter().flatten();
+    let locked = match from {
+        PackagesFrom::Lock(_) | PackagesFrom::Fetched => {
+            words(&locked.map(LockedPackage::word).collect::<Vec<_>>())
+        }
+        PackagesFrom::Repositories | PackagesFrom::Asked => String::new(),
+    };
     let mut all = vec![
         ("KMODS_IMAGE", target.kmods_pinned().to_string()),
         ("BASE_IMAGE", lock.base_pinned(target).to_string()),
         ("KMODS_PATH", target.kmods_path.to_string()),
-        (
-            "CONTENT_IMAGE",
-            content.unwrap_or_else(|| target.kmods_pinned().to_string()),
-        ),
+        ("CONTENT_IMAGE", content.unwrap_or_else(kmods)),
+        ("PACKAGES_IMAGE", image),
+        ("PACKAGES_FROM", from.word().to_owned()),
+        ("LOCKED_PACKAGES", locked),
     ];
     all.extend(variables(lock, target));
     all.push(("CONFLICTING_PACKAGES", words(&packages.remove)));

@@ -12,7 +12,9 @@ use std::path::PathBuf;
 use host::process::Invocation;
 use image_build::content::Stage;
 use image_build::engine::Engine;
+use image_build::packages::LockedPackage;
 use image_config::{BaseSignature, Reason, SecretSource};
+use jiff::Timestamp;
 use machine::boot::questions::Promises;
 use registry_compat::{Digest, ImageRef, Repository, Tag};
 use version_discovery::Arch;
@@ -63,6 +65,16 @@ pub enum Effect {
         path: PathBuf,
         /// What.
         text: String,
+    },
+    /// Run a program whose standard output lists the packages that were fetched.
+    ListPackages {
+        /// Lists them.
+        list: Invocation,
+        /// Those that must be there; without it they are what the repositories have
+        /// today, and become the lock's.
+        wanted: Option<Vec<LockedPackage>>,
+        /// When the wanted ones were there.
+        seen: Option<Timestamp>,
     },
     /// Run a program that removes something that is no longer needed. A failure is only
     /// a warning, because the steps before it succeeded.

@@ -3,6 +3,8 @@
 use std::fmt;
 
 use host::process::Invocation;
+use image_build::engine::Engine;
+use registry_compat::ImageRef;
 
 use crate::effect::Effect;
 
@@ -29,6 +31,12 @@ impl Step {
             cleanup: Vec::new(),
             at_end: Vec::new(),
         }
+    }
+
+    /// The step that fetches images by digest.
+    pub(crate) fn fetch(engine: Engine, images: &[ImageRef]) -> Self {
+        let pull = |image: &ImageRef| Effect::Transfer(engine.pull(&image.to_string(), false));
+        Self::new("fetch", images.iter().map(pull))
     }
 
     /// The same, with what is performed right after it.

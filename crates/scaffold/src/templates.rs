@@ -30,7 +30,7 @@ macro_rules! ours {
 }
 
 /// The paths, with their texts.
-const OURS: [(&str, &str); 30] = ours! {
+const OURS: [(&str, &str); 31] = ours! {
     ".github/actions/xtask/action.yaml"
     ".github/workflows/build.yaml"
     ".github/workflows/check.yaml"
@@ -39,6 +39,7 @@ const OURS: [(&str, &str); 30] = ours! {
     "containerfiles/custom-coreos/.dockerignore"
     "containerfiles/custom-coreos/Containerfile"
     "containerfiles/custom-coreos/contract.sh"
+    "containerfiles/custom-coreos/fetched.sh"
     "containerfiles/custom-coreos/host.sh"
     "containerfiles/custom-coreos/install.sh"
     "containerfiles/custom-coreos/owners.sh"

@@ -2,8 +2,11 @@
 
 use host::Done;
 use image_build::decision;
+use image_build::facts::Local;
 use image_build::gather::World;
+use image_build::lock::Lock;
 use image_publish::build_inputs::check_owner;
+use image_publish::packages;
 
 use crate::cli::ResolveArgs;
 use crate::error::Error;
@@ -22,5 +25,6 @@ pub fn run(world: &World<'_>, args: &ResolveArgs) -> Result<Done, Error> {
         decide: args.decide,
         forced: args.forced(),
     };
-    Ok(decision::run(world, &wanted)?)
+    let ask = |lock: &Lock, local: &Local| packages::ask(world, lock, local);
+    Ok(decision::run(world, &wanted, &ask)?)
 }

@@ -106,7 +106,12 @@ fn arguments(containerfile: &str) -> BTreeSet<&str> {
 fn the_containerfile_takes_what_the_plan_gives() {
     let text = read(&format!("{CONTEXT}/Containerfile"));
     let (_, lock, local) = testing::locked();
-    let given = image_publish::arguments(&lock, lock.target(local.arch).unwrap(), None);
+    let given = image_publish::arguments(
+        &lock,
+        lock.target(local.arch).unwrap(),
+        None,
+        &image_publish::PackagesFrom::Repositories,
+    );
     let given: BTreeSet<&str> = given.iter().map(|(name, _)| *name).collect();
     assert_eq!(
         arguments(&text),
@@ -123,14 +128,20 @@ fn the_containerfile_takes_what_the_plan_gives() {
 }
 
 #[test]
-fn a_build_stands_on_three_images_and_no_others() {
+fn a_build_stands_on_four_images_and_no_others() {
     let text = read(&format!("{CONTEXT}/Containerfile"));
     let from = text.lines().filter(|line| line.starts_with("FROM "));
     let from: Vec<&str> = from.filter_map(|line| line.split(' ').nth(1)).collect();
     let given = |name: &str| format!("${{{name}:-the_build_argument_{name}_is_required}}");
     assert_eq!(
         from,
-        ["KMODS_IMAGE", "CONTENT_IMAGE", "BASE_IMAGE"].map(given),
+        [
+            "KMODS_IMAGE",
+            "CONTENT_IMAGE",
+            "PACKAGES_IMAGE",
+            "BASE_IMAGE"
+        ]
+        .map(given),
         "list every other image by digest under `other_images` of the lock (crates/image-build/src/lock.rs)"
     );
     assert!(!text.contains("COPY --from=") && testing::locked().1.other_images.is_empty());

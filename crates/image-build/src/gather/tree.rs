@@ -109,7 +109,7 @@ mod tests {
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
         let bytes = tree(&root.join("src")).unwrap();
         let text = String::from_utf8_lossy(&bytes);
-        assert!(text.starts_with("file 8 cache.rs\0"), "{}", &text[..40]);
+        assert!(text.starts_with("file 9 asking.rs\0"), "{}", &text[..40]);
         assert!(text.contains("file 14 gather/tree.rs\0"));
         assert!(tree(&root.join("no-such-folder")).is_err());
     }

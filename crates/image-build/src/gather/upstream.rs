@@ -19,8 +19,7 @@ use crate::resolve::decide;
 /// How much is wanted besides the choice.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Scope {
-    /// The whole lists, fresh, for a person to read; and not only what the
-    /// choice depends on.
+    /// The whole lists, fresh, for a person; not only what the choice depends on.
     pub lists: bool,
     /// The published image, whatever the choice is.
     pub published: bool,
@@ -132,6 +131,7 @@ impl World<'_> {
                 discovery,
                 images: images.into_iter().flatten().collect(),
                 published: None,
+                packages: Vec::new(),
             },
             try_best,
             scope,

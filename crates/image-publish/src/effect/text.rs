@@ -26,6 +26,14 @@ impl fmt::Display for Effect {
                 text.lines()
                     .try_for_each(|line| write!(f, "\n           {line}"))
             }
+            Self::ListPackages { list, wanted, .. } => match wanted {
+                Some(wanted) => write!(
+                    f,
+                    "packages {list}; the {} of the lock must be there",
+                    wanted.len()
+                ),
+                None => write!(f, "packages {list}; they become the lock's"),
+            },
             Self::Remove(invocation) => write!(f, "remove   {invocation}"),
             Self::ReadBack {
                 candidate, local, ..

@@ -44,6 +44,7 @@ const PROGRAMS: &[&str] = &[
     "rpm",
     "rpmkeys",
     "sed",
+    "sha256sum",
     "sleep",
     "sort",
     "stat",
