@@ -100,8 +100,8 @@ fn coming(forecast: &Forecast) -> Option<Mark> {
         to: None,
         class: "ahead",
         text: format!(
-            "{} expected from {} in {} days",
-            coming.kernel, coming.stream, arrives.days
+            "{}: {} in {} days",
+            coming.stream, coming.kernel, arrives.days
         ),
     })
 }
@@ -124,14 +124,11 @@ fn drawn(marks: &[Mark]) -> String {
     );
     for (days, text, anchor) in [
         (-BEFORE, format!("{BEFORE} days ago"), "start"),
-        (0, "today".to_owned(), "middle"),
-        (AFTER, format!("in {AFTER} days"), "end"),
+        // Left of its line, where a telephone has room.
+        (0, "today".to_owned(), "end"),
+        (AFTER, format!("+{AFTER} days"), "end"),
     ] {
-        let at = match anchor {
-            "start" => 0.0,
-            "end" => 100.0,
-            _ => percent(days),
-        };
+        let at = percent(days);
         let _ = writeln!(
             svg,
             "<text class=\"soft\" x=\"{at:.1}%\" y=\"{:.0}\" text-anchor=\"{anchor}\">{text}</text>",
