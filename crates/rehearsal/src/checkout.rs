@@ -68,8 +68,14 @@ pub fn reads_signatures(
     let code = process::status(sh, &ask, &mut |line| line.clone_into(&mut said))?;
     Ok(match code {
         Some(0) => Ok(()),
-        _ => Err(host::one_line(&said)),
+        _ => Err(host::one_line(message(&said))),
     })
+}
+
+/// What a line of a Go program's log says, without its time and level.
+fn message(line: &str) -> &str {
+    let inside = line.split_once(" msg=\"").map(|(_, rest)| rest);
+    inside.map_or(line, |rest| rest.trim_end().trim_end_matches('"'))
 }
 
 /// What the image in a folder is called in its signature.
@@ -171,4 +177,16 @@ pub(crate) fn tree(from: &Path, to: &Path) -> Result<(), Error> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_log_says_is_told_without_its_frame() {
+        let line = "time=\"2026-11-28T05:08:13Z\" level=fatal msg=\"Source image rejected: no\"";
+        assert_eq!(message(line), "Source image rejected: no");
+        assert_eq!(message("plain"), "plain");
+    }
 }

@@ -11,6 +11,9 @@ pub enum Error {
     /// An answer that cannot be in `image.yaml`. Exit code 2.
     #[error(transparent)]
     Config(#[from] image_config::Error),
+    /// The file of `--key` cannot be read. Exit code 2.
+    #[error("{0}; `ssh-keygen -t ed25519` makes a key, and --key names its .pub file")]
+    NoKey(#[source] host::Error),
     /// Something is missing on the command line. Exit code 2.
     #[error("{0}")]
     Usage(String),
@@ -24,7 +27,7 @@ impl Failure for Error {
         match self {
             Self::Host(error) => error.exit_code(),
             Self::Config(error) => error.exit_code(),
-            Self::Usage(_) => 2,
+            Self::NoKey(_) | Self::Usage(_) => 2,
             Self::Refused(_) => 4,
         }
     }
@@ -32,7 +35,9 @@ impl Failure for Error {
     fn kind(&self) -> Kind<'_> {
         match self {
             Self::Host(error) => error.kind(),
-            Self::Config(_) | Self::Usage(_) | Self::Refused(_) => Kind::Configuration,
+            Self::Config(_) | Self::NoKey(_) | Self::Usage(_) | Self::Refused(_) => {
+                Kind::Configuration
+            }
         }
     }
 }

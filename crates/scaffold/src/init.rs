@@ -117,7 +117,8 @@ fn key_of(text: &str) -> Result<SshKey, Error> {
         return parsed(text);
     }
     let path = Path::new(text);
-    let line = std::fs::read_to_string(path).map_err(host::Error::read(path))?;
+    let line = std::fs::read_to_string(path)
+        .map_err(|error| Error::NoKey(host::Error::read(path)(error)))?;
     parsed(line.trim())
 }
 
@@ -354,5 +355,6 @@ mod tests {
         };
         let error = args.answers(&Report::capturing(false)).unwrap_err();
         assert!(error.to_string().contains("/no/such/key.pub"), "{error}");
+        assert!(error.to_string().contains("ssh-keygen"), "{error}");
     }
 }
