@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::builder;
+use crate::builder::Makes;
 use crate::context::Context;
 use crate::{
     Arch, Fact, FcosRelease, Gap, KernelCeiling, KernelVersion, KmodsSource, Obstacle, Offer, Pick,
@@ -11,6 +13,8 @@ use crate::{
 /// What can be said about building one release.
 pub(crate) enum Built {
     Pick(Pick),
+    /// No source has kmods, but they can be built for these kernels.
+    Make(Pick, Vec<KernelVersion>),
     AboveCeiling(KernelCeiling),
     Lacks(Obstacle),
     /// What is not known, and the pick that a later source offers.
@@ -66,7 +70,10 @@ pub(crate) fn build(ctx: &Context<'_>, release: &FcosRelease) -> Built {
                     kmods: source.name.clone(),
                     targets,
                 };
-                return if gaps.is_empty() {
+                // What we built ourselves is as good as what an earlier source might have
+                // that could not be asked.
+                let own = builder::of(ctx).is_some_and(|builder| builder.name == source.name);
+                return if gaps.is_empty() || own && builder::were_asked(&gaps) {
                     Built::Pick(pick)
                 } else {
                     Built::Gaps(gaps, Some(pick))
@@ -86,8 +93,34 @@ pub(crate) fn build(ctx: &Context<'_>, release: &FcosRelease) -> Built {
             }
         }
     }
+    let mut obstacle = None;
+    if let Some(builder) = builder::of(ctx)
+        && builder::were_asked(&gaps)
+        && builder::is_known(ctx, builder)
+    {
+        let pinned = ctx.pin.and_then(|pin| pin.zfs);
+        match builder::makes(ctx, builder, &kernels, wanted(ctx).or(pinned)) {
+            Some(Makes::Can(zfs, missing)) => {
+                let pick = Pick {
+                    base: release.version,
+                    zfs,
+                    kmods: builder.name.clone(),
+                    targets,
+                };
+                return Built::Make(pick, missing);
+            }
+            Some(Makes::Gaps(more)) => gaps.extend(more),
+            // No source that could not be asked has what OpenZFS does not support.
+            Some(Makes::Cannot(why @ Obstacle::NotSupported { .. })) => return Built::Lacks(why),
+            Some(Makes::Cannot(why)) => obstacle = Some(why),
+            None => {}
+        }
+    }
     if !gaps.is_empty() {
         return Built::Gaps(gaps, None);
+    }
+    if let Some(obstacle) = obstacle {
+        return Built::Lacks(obstacle);
     }
     // A release that is admitted has an architecture, and so a kernel here.
     let Some(first) = kernels.first() else {
@@ -250,11 +283,12 @@ fn common(
 }
 
 /// How each ZFS version fared for some kernels; `taken` is the choice, if there
-/// is one. Empty if no kernel is known.
+/// is one, and `to_build` the version that kmods can be built of. Empty if no kernel is known.
 pub(crate) fn zfs_candidates(
     ctx: &Context<'_>,
     kernels: &[KernelVersion],
     taken: Option<&Pick>,
+    to_build: Option<ZfsVersion>,
 ) -> Vec<ZfsCandidate> {
     if kernels.is_empty() {
         return Vec::new();
@@ -304,6 +338,12 @@ pub(crate) fn zfs_candidates(
                 ZfsVerdict::NotPinned
             } else if taken.is_some_and(|pick| version < pick.zfs) {
                 ZfsVerdict::Older
+            } else if to_build == Some(version) {
+                ZfsVerdict::ToBuild
+            } else if let Some(why) = builder::why_failed(ctx, &kernels, version)
+                && sources.is_empty()
+            {
+                ZfsVerdict::BuildFailed(why.to_owned())
             } else if sources.is_empty() && all_known {
                 ZfsVerdict::NoKmods
             } else if sources.is_empty() || finals.is_none() {

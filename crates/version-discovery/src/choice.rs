@@ -6,8 +6,8 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 
 use crate::{
-    Arch, DigestRef, FcosVersion, Gap, KernelCeiling, KernelSource, KernelVersion, Question,
-    Series, ZfsVersion,
+    Arch, DigestRef, FcosVersion, Gap, KernelCeiling, KernelSource, KernelVersion, LinuxRange,
+    Question, Series, ZfsVersion,
 };
 
 /// What to build, or why nothing, and how each candidate was judged.
@@ -31,7 +31,7 @@ impl Choice {
     /// What has to be asked before there can be an answer. Empty if there is
     /// one, and also if the questions were asked and got no answer.
     pub fn questions(&self) -> Vec<&Question> {
-        match &self.outcome {
+        match self.outcome.without_builder() {
             Outcome::Unknown(unknown) => unknown
                 .gaps
                 .iter()
@@ -42,11 +42,19 @@ impl Choice {
         }
     }
 
-    /// What is to be built, if anything.
+    /// What is to be built with the kmods that there are, if anything.
     pub fn pick(&self) -> Option<&Pick> {
-        match &self.outcome {
+        match self.outcome.without_builder() {
             Outcome::Go(pick) | Outcome::Hold(pick, _) => Some(pick),
-            Outcome::Wait(_) | Outcome::Unknown(_) | Outcome::Refused(_) => None,
+            _ => None,
+        }
+    }
+
+    /// The kmods that can be built, if that leads to a newer base.
+    pub fn kmods_to_build(&self) -> Option<&KmodsToBuild> {
+        match &self.outcome {
+            Outcome::BuildKmods(kmods) => Some(kmods),
+            _ => None,
         }
     }
 }
@@ -59,12 +67,37 @@ pub enum Outcome {
     Go(Pick),
     /// Build this; newer bases lack kmods.
     Hold(Pick, Held),
+    /// No source has kmods for this base, but they can be built; then it is taken.
+    BuildKmods(Box<KmodsToBuild>),
     /// Not yet. Nothing is wrong on this side.
     Wait(Waiting),
     /// It could not be found out. Never the same as [`Outcome::Wait`].
     Unknown(NotKnown),
     /// Someone has to edit the configuration first.
     Refused(Refusal),
+}
+
+impl Outcome {
+    /// What holds as long as the kmods that can be built are not built.
+    pub fn without_builder(&self) -> &Self {
+        match self {
+            Self::BuildKmods(kmods) => &kmods.meanwhile,
+            other => other,
+        }
+    }
+}
+
+/// Kmods that nobody has built and this project can build.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct KmodsToBuild {
+    /// What is built once they are there.
+    pub pick: Pick,
+    /// The kernels that they have to be built for: of the pick, those without.
+    pub kernels: Vec<KernelVersion>,
+    /// Newer bases, which they cannot be built for.
+    pub held: Option<Held>,
+    /// The answer as long as they are not there.
+    pub meanwhile: Outcome,
 }
 
 /// A base, a ZFS version and where its modules come from.
@@ -131,6 +164,25 @@ pub enum Obstacle {
         series: Series,
         /// What there is.
         offers: Vec<Offer>,
+    },
+    /// No source has kmods for it, and they cannot be built: OpenZFS does not support
+    /// the kernel.
+    NotSupported {
+        /// The kernel.
+        kernel: KernelVersion,
+        /// The newest release that the policy allows.
+        zfs: ZfsVersion,
+        /// The kernels that it supports.
+        range: LinuxRange,
+    },
+    /// No source has kmods for it, and the build of this project's own failed.
+    BuildFailed {
+        /// The kernel.
+        kernel: KernelVersion,
+        /// The release.
+        zfs: ZfsVersion,
+        /// Why, in one line.
+        why: String,
     },
 }
 
@@ -231,6 +283,8 @@ pub struct BaseCandidate {
 pub enum BaseVerdict {
     /// This one was chosen.
     Taken,
+    /// This one is chosen once its kmods, which can be built, are there.
+    KmodsToBuild(ZfsVersion),
     /// It could be built; the outcome says why it was not chosen.
     Buildable,
     /// Passed over: machines cannot leave it by themselves.
@@ -283,6 +337,11 @@ pub enum ZfsVerdict {
     NotPinned,
     /// Final, of the series, and no source has modules of it for the kernel.
     NoKmods,
+    /// No source has modules of it for the kernel, and this one is to be built.
+    ToBuild,
+    /// No source has modules of it for the kernel, and building them here failed: why,
+    /// in one line.
+    BuildFailed(String),
     /// Only a later source has it. The first source with an allowed version is
     /// used for everything, so later ones do not count.
     LaterSource,

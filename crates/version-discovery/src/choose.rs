@@ -15,9 +15,9 @@ use crate::build::{Built, build};
 use crate::context::Context;
 use crate::dates::days_between;
 use crate::{
-    BaseCandidate, BaseVerdict, Choice, FcosRelease, Gap, Held, KernelVersion, NotKnown, Obstacle,
-    Outcome, Pick, PinState, Policy, Question, Refusal, Rule, Upstream, Waiting, Warning,
-    ZfsVersion,
+    BaseCandidate, BaseVerdict, Choice, FcosRelease, Gap, Held, KernelVersion, KmodsToBuild,
+    NotKnown, Obstacle, Outcome, Pick, PinState, Policy, Question, Refusal, Rule, Upstream,
+    Waiting, Warning, ZfsVersion,
 };
 
 /// Chooses what to build.
@@ -50,11 +50,12 @@ pub fn choose(upstream: &Upstream, policy: &Policy, now: Timestamp) -> Choice {
         });
     }
     let warnings = walk.warnings(&ctx, &releases);
-    let taken = match &walk.decided {
-        Some(Decision::Take(pick)) => Some(pick),
-        _ => None,
+    let (taken, to_build) = match &walk.decided {
+        Some(Decision::Take(pick)) => (Some(pick), None),
+        Some(Decision::Make(pick, _)) => (None, Some(pick)),
+        _ => (None, None),
     };
-    let zfs_kernels = match taken {
+    let zfs_kernels = match taken.or(to_build) {
         Some(pick) => pick
             .targets
             .values()
@@ -62,7 +63,7 @@ pub fn choose(upstream: &Upstream, policy: &Policy, now: Timestamp) -> Choice {
             .collect(),
         None => walk.focus.clone(),
     };
-    let zfs = crate::build::zfs_candidates(&ctx, &zfs_kernels, taken);
+    let zfs = crate::build::zfs_candidates(&ctx, &zfs_kernels, taken, to_build.map(|p| p.zfs));
     let bases = std::mem::take(&mut walk.bases);
     Choice {
         outcome: walk.outcome(&ctx),
@@ -107,6 +108,8 @@ fn admit(ctx: &Context<'_>, release: &FcosRelease) -> Result<(), BaseVerdict> {
 
 enum Decision {
     Take(Pick),
+    /// Build kmods for these kernels, and take it then.
+    Make(Pick, Vec<KernelVersion>),
     Ask(Vec<Gap>),
     /// No older release is acceptable, whatever is found out about it.
     Stop,
@@ -133,7 +136,7 @@ impl Walk {
     fn step(&mut self, ctx: &Context<'_>, release: &FcosRelease) -> BaseVerdict {
         let strict = ctx.policy.rule == Rule::Newest;
         let done = match self.decided {
-            Some(Decision::Take(_)) => true,
+            Some(Decision::Take(_) | Decision::Make(..)) => true,
             Some(Decision::Stop) => strict || self.spare.is_some(),
             Some(Decision::Ask(_)) => self.spare.is_some(),
             None => false,
@@ -151,7 +154,12 @@ impl Walk {
                 self.decided = Some(Decision::Take(pick));
                 BaseVerdict::Taken
             }
-            Built::Pick(pick) => {
+            Built::Make(pick, kernels) if self.decided.is_none() => {
+                let verdict = BaseVerdict::KmodsToBuild(pick.zfs);
+                self.decided = Some(Decision::Make(pick, kernels));
+                verdict
+            }
+            Built::Pick(pick) | Built::Make(pick, _) => {
                 self.spare = Some(pick);
                 BaseVerdict::Buildable
             }
@@ -225,6 +233,14 @@ impl Walk {
         match (self.decided, self.lag) {
             (Some(Decision::Take(pick)), None) => Outcome::Go(pick),
             (Some(Decision::Take(pick)), Some(held)) => Outcome::Hold(pick, held),
+            (Some(Decision::Make(pick, kernels)), held) => {
+                Outcome::BuildKmods(Box::new(KmodsToBuild {
+                    pick,
+                    kernels,
+                    held,
+                    meanwhile: without_builder(ctx),
+                }))
+            }
             (Some(Decision::Ask(gaps)), _) => Outcome::Unknown(NotKnown {
                 gaps,
                 otherwise: self.spare,
@@ -285,7 +301,8 @@ impl Walk {
             }
         }
         let newest = ctx.finals.as_ref().and_then(BTreeSet::last);
-        if let (Some(Decision::Take(pick)), Some(newest)) = (&self.decided, newest)
+        if let (Some(Decision::Take(pick) | Decision::Make(pick, _)), Some(newest)) =
+            (&self.decided, newest)
             && pick.zfs < *newest
             && ctx.pin.is_none_or(|pin| pin.zfs.is_none())
         {
@@ -296,6 +313,15 @@ impl Walk {
         }
         found
     }
+}
+
+/// The answer as long as nothing is built here.
+fn without_builder(ctx: &Context<'_>) -> Outcome {
+    let upstream = Upstream {
+        builder: None,
+        ..ctx.upstream.clone()
+    };
+    choose(&upstream, ctx.policy, ctx.now).outcome
 }
 
 /// What `hold` would build if its number of days had no limit.

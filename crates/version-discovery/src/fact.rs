@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::{Arch, FcosVersion, KernelVersion};
+use crate::{Arch, FcosVersion, KernelVersion, ZfsVersion};
 
 /// One thing that had to be asked from outside.
 ///
@@ -58,6 +58,8 @@ pub enum Question {
     ZfsReleases,
     /// The list of kmods images of a source, by its name.
     Kmods(String),
+    /// The kernels that a release of OpenZFS supports.
+    Supported(ZfsVersion),
     /// The ZFS versions that a source has for one kernel.
     ZfsOf {
         /// The name of the source.
@@ -74,6 +76,7 @@ impl fmt::Display for Question {
             Self::Kernel { version, arch } => write!(f, "the kernel of {version} on {arch}"),
             Self::ZfsReleases => f.write_str("the list of OpenZFS releases"),
             Self::Kmods(source) => write!(f, "the kmods images of {source}"),
+            Self::Supported(zfs) => write!(f, "the kernels that ZFS {zfs} supports"),
             Self::ZfsOf { source, kernel } => {
                 write!(f, "the ZFS version that {source} has for {kernel}")
             }

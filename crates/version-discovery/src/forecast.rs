@@ -92,6 +92,8 @@ pub struct Arrival {
 pub enum KmodsAhead {
     /// Kmods exist; this would be built.
     Exist(Pick),
+    /// There are none, and they can be built; this would be built then.
+    CanBeBuilt(Pick),
     /// There are none: all sources answered.
     None(Obstacle),
     /// Whether there are any is not known.
@@ -197,6 +199,7 @@ pub fn forecast(
             arrives: arrival(upstream, stream, release, today, now),
             kmods: match build(&ctx, release) {
                 Built::Pick(pick) => KmodsAhead::Exist(pick),
+                Built::Make(pick, _) => KmodsAhead::CanBeBuilt(pick),
                 Built::Lacks(obstacle) => KmodsAhead::None(obstacle),
                 Built::Gaps(gaps, _) => KmodsAhead::Unknown(gaps),
                 // There is no pin here.
@@ -310,6 +313,13 @@ impl fmt::Display for Coming {
         match &self.kmods {
             KmodsAhead::Exist(pick) => {
                 return write!(f, "kmods exist, with ZFS {}: nothing to wait for", pick.zfs);
+            }
+            KmodsAhead::CanBeBuilt(pick) => {
+                return write!(
+                    f,
+                    "no kmods yet, they can be built, of ZFS {}: nothing to wait for",
+                    pick.zfs
+                );
             }
             KmodsAhead::None(Obstacle::NoKmods { .. }) => f.write_str("no kmods yet; ")?,
             KmodsAhead::None(obstacle) => write!(f, "{obstacle}; ")?,

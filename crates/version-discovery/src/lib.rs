@@ -13,6 +13,7 @@
 //! crate of this workspace.
 
 mod build;
+mod builder;
 mod choice;
 mod choose;
 mod context;
@@ -35,8 +36,8 @@ mod verdict_text;
 mod zfs;
 
 pub use choice::{
-    BaseCandidate, BaseVerdict, Choice, Held, NotKnown, Obstacle, Offer, Outcome, Pick, PickTarget,
-    Refusal, Waiting, Warning, ZfsCandidate, ZfsVerdict,
+    BaseCandidate, BaseVerdict, Choice, Held, KmodsToBuild, NotKnown, Obstacle, Offer, Outcome,
+    Pick, PickTarget, Refusal, Waiting, Warning, ZfsCandidate, ZfsVerdict,
 };
 pub use choose::choose;
 pub use error::Error;
@@ -50,5 +51,5 @@ pub use linux::LinuxRange;
 pub use policy::{DEFAULT_HOLD_DAYS, KernelCeiling, PIN_GRACE_DAYS, Pin, PinState, Policy, Rule};
 pub use release::{DigestRef, FcosRelease, ReleaseKernel, Rollout};
 pub use series::Series;
-pub use upstream::{KmodsSource, Upstream};
+pub use upstream::{Builder, FailedBuild, KmodsSource, Upstream};
 pub use zfs::{ZfsRelease, ZfsVersion, newest_in_series};

@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::{Arch, Fact, FcosRelease, FcosVersion, KernelVersion, Stream, ZfsRelease, ZfsVersion};
+use crate::{
+    Arch, Fact, FcosRelease, FcosVersion, KernelVersion, LinuxRange, Stream, ZfsRelease, ZfsVersion,
+};
 
 /// Everything that [`crate::choose`] looks at besides the policy and the time.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -16,12 +18,42 @@ pub struct Upstream {
     pub releases: Fact<Vec<FcosRelease>>,
     /// The kmods sources in the order of preference.
     pub kmods: Vec<KmodsSource>,
+    /// The builder of kmods of our own, if there is one. The source that it publishes to
+    /// is one of `kmods`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub builder: Option<Builder>,
     /// All OpenZFS releases. A version that is missing from a complete list, or
     /// is a draft or a pre-release in it, is never taken, whatever kmods exist.
     pub zfs: Fact<Vec<ZfsRelease>>,
     /// The base of the image that machines follow now. Nothing older is chosen,
     /// short of a pin: an update must not bring back what it had removed.
     pub published: Option<FcosVersion>,
+}
+
+/// The builder of this project's own kmods, and what is known about it.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Builder {
+    /// The source that it publishes to, as [`crate::KmodsSource::name`].
+    pub name: String,
+    /// For each final release of OpenZFS, the kernels that it says it supports. A
+    /// release that is missing was not asked for yet.
+    pub ranges: BTreeMap<ZfsVersion, Fact<LinuxRange>>,
+    /// Whether kernels above the maximum may be tried
+    /// (`--enable-linux-experimental`).
+    pub experimental: bool,
+    /// The builds that failed with the same inputs as one would have today.
+    pub failed: Vec<FailedBuild>,
+}
+
+/// A build of kmods that failed.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct FailedBuild {
+    /// The kernel.
+    pub kernel: KernelVersion,
+    /// The release of OpenZFS.
+    pub zfs: ZfsVersion,
+    /// What the compiler, or another program, said. One line.
+    pub why: String,
 }
 
 /// One place that has kmods images. Kmods and ZFS programs always come from one

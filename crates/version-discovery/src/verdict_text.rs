@@ -6,7 +6,8 @@ use std::fmt;
 use crate::dates::counted;
 use crate::outside::shown;
 use crate::{
-    BaseVerdict, Held, Obstacle, Offer, Pick, Refusal, Waiting, Warning, ZfsVerdict, ZfsVersion,
+    BaseVerdict, Held, KmodsToBuild, Obstacle, Offer, Pick, Refusal, Waiting, Warning, ZfsVerdict,
+    ZfsVersion,
 };
 
 /// `a`, `a and b`, `a, b and c`.
@@ -45,6 +46,16 @@ impl fmt::Display for Obstacle {
                     list(offers)
                 )
             }
+            Self::NotSupported { kernel, zfs, range } => write!(
+                f,
+                "no kmods exist for kernel {kernel}, and they cannot be built: ZFS {zfs} \
+                 supports kernels {range}"
+            ),
+            Self::BuildFailed { kernel, zfs, why } => write!(
+                f,
+                "no kmods exist for kernel {kernel}, and building them of ZFS {zfs} failed: {}",
+                shown(why)
+            ),
         }
     }
 }
@@ -109,6 +120,21 @@ impl fmt::Display for Waiting {
     }
 }
 
+impl fmt::Display for KmodsToBuild {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "kmods of ZFS {} for kernel {} can be built, and then {}",
+            self.pick.zfs,
+            list(&self.kernels),
+            self.pick.base
+        )?;
+        self.held
+            .as_ref()
+            .map_or(Ok(()), |held| write!(f, "; {held}"))
+    }
+}
+
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -125,6 +151,7 @@ impl fmt::Display for BaseVerdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Taken => f.write_str("taken"),
+            Self::KmodsToBuild(zfs) => write!(f, "its kmods can be built, of ZFS {zfs}"),
             Self::Buildable => f.write_str("could be built"),
             Self::DeadEnd(reason) => write!(f, "dead end: {reason}"),
             Self::NotRolledOut { starts: None } => f.write_str("its rollout has no beginning yet"),
@@ -152,6 +179,14 @@ impl fmt::Display for ZfsVerdict {
             Self::NotFinal => "not, or no longer, a final release of OpenZFS",
             Self::NotPinned => "the pin names another",
             Self::NoKmods => "no kmods exist for this kernel",
+            Self::ToBuild => "no kmods exist for this kernel, but they can be built",
+            Self::BuildFailed(why) => {
+                return write!(
+                    f,
+                    "no kmods exist for this kernel, and building them failed: {}",
+                    shown(why)
+                );
+            }
             Self::LaterSource => "only a later source has it",
             Self::Unknown => "could not be asked, or was not yet",
             Self::Older => "older than the one taken",

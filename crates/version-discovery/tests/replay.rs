@@ -309,3 +309,49 @@ fn a_pinned_series_is_never_crossed() {
         assert_eq!(waits > 0, series == "2.1", "{series}: {waits}");
     }
 }
+
+/// What we build ourselves waits for nobody: whoever is late or down, no day is worse
+/// than if the kmods of others had come in time, and what is held is held by OpenZFS.
+#[test]
+fn with_a_builder_only_openzfs_holds_a_base() {
+    let history = History::read();
+    let in_time = Tally::of(&history, &Scenario::plain("", HOLD));
+    let always: fn(Date) -> bool = |_| true;
+    for (late, down) in [
+        (1, None),
+        (3, None),
+        (10, None),
+        (0, Some(every_twelfth_week as _)),
+        (0, Some(always)),
+    ] {
+        let scenario = Scenario {
+            late,
+            down: down.unwrap_or(|_| false),
+            builder: true,
+            ..Scenario::plain("", HOLD)
+        };
+        assert_eq!(Tally::of(&history, &scenario), in_time, "{late} late");
+        let mut not_supported = 0;
+        replay(&history, &scenario, false, |day| {
+            // The kernel of the newest base, and the newest release of the series.
+            let bases = history.bases.iter().filter(|base| base.date <= day.date);
+            let newest = bases.max_by_key(|base| base.version).unwrap();
+            let zfs = history
+                .zfs
+                .iter()
+                .filter(|zfs| zfs.date <= day.date && day.series.contains(&zfs.version));
+            let allows = zfs
+                .max_by_key(|zfs| zfs.version)
+                .is_some_and(|zfs| zfs.range.allows(&newest.kernel));
+            not_supported += usize::from(!allows);
+            let held = match &day.choice.outcome {
+                Outcome::Hold(_, held) => Some(held),
+                Outcome::BuildKmods(kmods) => kmods.held.as_ref(),
+                Outcome::Go(_) => None,
+                other => panic!("{}: {other:?}", day.date),
+            };
+            assert_eq!(held.is_none(), allows, "{}", day.date);
+        });
+        assert_eq!(not_supported, in_time.hold);
+    }
+}

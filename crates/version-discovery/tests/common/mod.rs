@@ -97,6 +97,7 @@ pub fn upstream(releases: Vec<FcosRelease>, kmods: Vec<KmodsSource>) -> Upstream
         arches: BTreeSet::from([Arch::X86_64]),
         releases: Fact::Known(releases),
         kmods,
+        builder: None,
         zfs: zfs_list(&["2.3.9", "2.4.4", "2.4.2", "2.5.0", "2.4.3"]),
         published: None,
     }

@@ -8,10 +8,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::ToSpan;
 use jiff::civil::{Date, date};
 use version_discovery::{
-    Arch, Choice, Fact, FcosRelease, FcosVersion, KernelSource, KernelVersion, KmodsSource,
-    LinuxRange, Outcome, Policy, ReleaseKernel, Rollout, Rule, Series, Upstream, ZfsRelease,
-    ZfsVersion, choose,
+    Arch, Builder, Choice, Fact, FcosRelease, FcosVersion, Held, KernelSource, KernelVersion,
+    KmodsSource, LinuxRange, Outcome, Policy, ReleaseKernel, Rollout, Rule, Series, Upstream,
+    ZfsRelease, ZfsVersion, choose,
 };
+
+/// The source that this project's own kmods are published to.
+pub const OWN: &str = "ghcr.io/own/kmods";
 
 /// The first day of the replay.
 pub const FIRST: Date = date(2021, 1, 1);
@@ -114,6 +117,8 @@ pub struct Scenario {
     pub withdrawn: Vec<(ZfsVersion, Date)>,
     /// Whether the choice is told what was published before.
     pub floor: bool,
+    /// Whether this project builds kmods itself where no source has any.
+    pub builder: bool,
     /// The first day; earlier than [`FIRST`] never.
     pub from: Date,
 }
@@ -130,6 +135,7 @@ impl Scenario {
             second: false,
             withdrawn: Vec::new(),
             floor: false,
+            builder: false,
             from: FIRST,
         }
     }
@@ -160,6 +166,8 @@ pub fn replay(history: &History, scenario: &Scenario, oracle: bool, mut see: imp
     while day <= LAST {
         let (upstream, pairs) = world(history, scenario, day, published, oracle);
         let series = match scenario.line {
+            // Who builds has to wait for nobody.
+            Line::Newest if scenario.builder => history.newest_series(day, 0),
             Line::Newest => history.newest_series(day, scenario.late),
             Line::Pinned(series) => series,
         };
@@ -244,6 +252,16 @@ fn world(
         source("ghcr.io/first/kmods")
     };
     let second = scenario.second.then(|| source("ghcr.io/second/kmods"));
+    let builder = scenario.builder.then(|| Builder {
+        name: OWN.to_owned(),
+        ranges: zfs
+            .iter()
+            .map(|zfs| (zfs.version, Fact::Known(zfs.range)))
+            .collect(),
+        experimental: false,
+        failed: Vec::new(),
+    });
+    let own = builder.is_some().then(|| KmodsSource::listed(OWN, []));
     let noon_of = |date: Date| {
         let midnight = date.at(0, 0, 0, 0);
         jiff::tz::Offset::UTC
@@ -275,7 +293,8 @@ fn world(
                 })
                 .collect(),
         ),
-        kmods: std::iter::once(first).chain(second).collect(),
+        kmods: std::iter::once(first).chain(second).chain(own).collect(),
+        builder,
         zfs: Fact::Known(
             zfs.iter()
                 .filter(|zfs| !withdrawn(&zfs.version))
@@ -312,19 +331,27 @@ impl Tally {
         replay(history, scenario, false, |day| {
             match &day.choice.outcome {
                 Outcome::Go(_) => tally.go += 1,
-                Outcome::Hold(_, held) => {
-                    tally.hold += 1;
-                    tally.longest_hold = tally.longest_hold.max(held.days);
+                // What can be built is built on the same day.
+                Outcome::BuildKmods(kmods) if kmods.held.is_none() => tally.go += 1,
+                Outcome::Hold(_, held) => tally.held(held),
+                Outcome::BuildKmods(kmods) => {
+                    kmods.held.iter().for_each(|held| tally.held(held));
                 }
                 Outcome::Wait(_) => tally.wait += 1,
                 Outcome::Unknown(_) | Outcome::Refused(_) => tally.unknown += 1,
             }
-            if let Some(pick) = day.choice.pick() {
+            let built = day.choice.kmods_to_build().map(|kmods| &kmods.pick);
+            if let Some(pick) = built.or(day.choice.pick()) {
                 tally.back += usize::from(last.is_some_and(|last| pick.base < last));
                 last = Some(pick.base);
             }
         });
         tally
+    }
+
+    fn held(&mut self, held: &Held) {
+        self.hold += 1;
+        self.longest_hold = self.longest_hold.max(held.days);
     }
 
     /// Days on which there is something to publish.
@@ -361,6 +388,22 @@ pub fn scenarios() -> Vec<Scenario> {
             down: every_twelfth_week,
             second,
             ..Scenario::plain(&format!("source down 1 week in 12{name}, `hold`"), hold(60))
+        });
+    }
+    for (name, late, down) in [
+        ("kmods 1 d late", 1, false),
+        ("kmods 3 d late", 3, false),
+        ("kmods 10 d late", 10, false),
+        ("source down 1 week in 12", 0, true),
+        ("source always down", 0, true),
+    ] {
+        let always = name.contains("always");
+        let week: fn(Date) -> bool = if always { |_| true } else { every_twelfth_week };
+        all.push(Scenario {
+            late,
+            down: if down { week } else { |_| false },
+            builder: true,
+            ..Scenario::plain(&format!("{name}, own builder, `hold`"), hold(60))
         });
     }
     for (name, floor) in [("", false), (", never back", true)] {
