@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use registry_compat::{ImageRef, Repository, Tag};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use version_discovery::{Arch, Series, Stream};
+use version_discovery::{Arch, Stream};
 
 use crate::alarm::{Alarm, Github};
 use crate::boot::Boot;
@@ -22,7 +22,7 @@ use crate::heal::Heal;
 use crate::home::{Attestation, Forge};
 use crate::ignition::Ignition;
 use crate::input_signatures::BaseSignature;
-use crate::kmods::Kmods;
+use crate::kmods::{Kmods, OwnKmods};
 use crate::night::Night;
 use crate::packages::Packages;
 use crate::policy::Policy;
@@ -31,7 +31,9 @@ use crate::problems::Problem;
 use crate::retention::Retention;
 use crate::retries::Retries;
 use crate::signing::{Inputs, Signing};
-use crate::types::{Name, Owner, Reason, Unique, UnitName, Url};
+use crate::types::{Name, Owner, Reason, Unique, UnitName};
+use crate::urls::Urls;
+use crate::zfs::Zfs;
 
 /// The tag of the history of publications. It is fixed, so that every program finds it
 /// and the clean-up recognises it: neither a permanent tag nor one that hosts follow
@@ -192,18 +194,6 @@ pub struct Base {
     pub key: Option<Name>,
 }
 
-/// The ZFS line.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub struct Zfs {
-    /// `X.Y`.
-    #[schemars(with = "String")]
-    pub series: Series,
-    /// Repository on GitHub whose releases are read.
-    #[serde(default = "defaults::zfs")]
-    pub repository: Name,
-}
-
 /// systemd units of the image.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
@@ -226,18 +216,6 @@ pub struct LintSkip {
     pub reason: Reason,
 }
 
-/// Addresses of the services that are used; they can be changed for mirrors and tests.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub struct Urls {
-    /// GitHub's REST API.
-    #[serde(default = "defaults::github")]
-    pub github_api: Url,
-    /// Fedora CoreOS metadata: `prod/streams/…` and `updates/…` are below it.
-    #[serde(default = "defaults::fcos")]
-    pub fcos_builds: Url,
-}
-
 impl Default for Base {
     fn default() -> Self {
         Self {
@@ -245,15 +223,6 @@ impl Default for Base {
             stream: defaults::stream(),
             signature: None,
             key: None,
-        }
-    }
-}
-
-impl Default for Urls {
-    fn default() -> Self {
-        Self {
-            github_api: defaults::github(),
-            fcos_builds: defaults::fcos(),
         }
     }
 }
@@ -338,6 +307,9 @@ impl Config {
                 return Some(("kmods", format!("`{image}` is listed twice")));
             }
         }
+        if let Some(detail) = self.own_kmods_contradiction() {
+            return Some(("build", detail));
+        }
         if let Some(found) = self.policy.contradiction(self.zfs.series) {
             return Some(found);
         }
@@ -408,6 +380,28 @@ impl Config {
         }
         let stream = self.base.stream.as_str().parse::<Tag>();
         stream.err().map(|error| ("stream", error.to_string()))
+    }
+
+    fn own_kmods_contradiction(&self) -> Option<String> {
+        let (last, before) = self.kmods.split_last()?;
+        if before.iter().any(Kmods::is_own) {
+            return Some("a source with `build` is the last one: what others have is taken".into());
+        }
+        if !last.is_own() {
+            return None;
+        }
+        if self.zfs.keys.is_empty() {
+            return Some("it needs at least one key under `zfs.keys`".into());
+        }
+        (self.repository().ok()? == last.image)
+            .then(|| format!("`{}` is where the image is published", last.image))
+    }
+
+    /// The source that this project builds kernel modules for, if there is one.
+    pub fn own_kmods(&self) -> Option<(&Kmods, &OwnKmods)> {
+        self.kmods
+            .iter()
+            .find_map(|source| Some((source, source.own.as_ref()?)))
     }
 
     /// The units of the image: those of the file, and the health check unit if the file

@@ -40,6 +40,21 @@ pub fn root() -> Folder {
 pub fn akmods() -> Folder {
     parsed("/rpms/kmods/zfs")
 }
+pub fn openzfs() -> Url {
+    parsed("https://github.com/openzfs/zfs/releases")
+}
+/// Fedora's own image, where its registry and `quay.io` have it.
+pub fn builder() -> Repository {
+    parsed("quay.io/fedora/fedora")
+}
+pub fn github_web() -> Url {
+    parsed("https://github.com")
+}
+/// The key server that OpenZFS's documentation of its keys links to speaks the same
+/// protocol (HKP); this one keeps the names of keys, without which GnuPG takes none.
+pub fn key_server() -> Url {
+    parsed("https://keyserver.ubuntu.com")
+}
 pub fn architectures() -> Unique<Arch> {
     Unique::one(Arch::X86_64)
 }

@@ -32,6 +32,20 @@ fn lookaside() -> Url {
     crate::defaults::parsed("https://builds.coreos.fedoraproject.org/prod/signatures/oci")
 }
 
+/// Who signs OpenZFS's releases: Ned Bass, Tony Hutter, Brian Behlendorf. Source:
+/// <https://openzfs.github.io/openzfs-docs/Project%20and%20Community/Signing%20Keys.html>.
+pub(crate) fn openzfs_keys() -> Unique<Fingerprint> {
+    let mut keys = Unique::default();
+    for key in [
+        "29D5610EAE2941E355A2FE8AB97467AAC77B9667",
+        "4F3BA9AB6D1F8D683DC2DFB56AD860EED4598027",
+        "C33DF142657ED1F7C328A2960AB9E991C6AF658B",
+    ] {
+        keys.push(crate::defaults::parsed(key));
+    }
+    keys
+}
+
 /// A file of public keys: of the web, or of the checkout.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Keyring {

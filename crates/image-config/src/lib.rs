@@ -32,13 +32,15 @@ mod retries;
 mod schema;
 mod signing;
 mod types;
+mod urls;
 mod words;
+mod zfs;
 
 pub use alarm::{Alarm, Github, Mail, Webhook};
 pub use boot::{AllowedFailure, Boot, Gate};
 pub use ci::{Ci, Runners};
 pub use config::{
-    Base, Config, HISTORY_TAG, Image, LOOKED_ANNOTATION, Layers, LintSkip, Units, Urls, Zfs,
+    Base, Config, HISTORY_TAG, Image, LOOKED_ANNOTATION, Layers, LintSkip, Units,
 };
 pub use content::{
     Content, Copied, CopiedFile, FileContext, Owned, PackageRepository, Point, Script, Selinux,
@@ -51,7 +53,7 @@ pub use heal::{Heal, Minutes};
 pub use home::{Attestation, Forge};
 pub use ignition::{Allow, Ignition};
 pub use input_signatures::{BaseSignature, Fingerprint, Keyring};
-pub use kmods::{Kmods, Naming};
+pub use kmods::{Kmods, Naming, OwnKmods};
 pub use lint::Lint;
 pub use night::{Calendar, Night};
 pub use packages::Packages;
@@ -65,4 +67,6 @@ pub use types::{
     Folder, ImageFile, KernelArgument, Label, Name, Owner, PackageName, PathPattern, Project,
     Reason, RepositoryUrl, SelinuxType, SshKey, Unique, UnitName, Url, Word,
 };
+pub use urls::Urls;
 pub use words::nearest;
+pub use zfs::Zfs;
