@@ -4,6 +4,7 @@
 # KERNEL_VERSION, ZFS_VERSION, PACKAGES, ENABLE_UNITS, DISABLE_UNITS and
 # LINT_SKIPS in the environment, HEALTH_MINUTES where the host judges itself, and
 # CONTENT: what `content` of image.yaml declares, as words KIND:VALUE.
+# MODULE_SIGNER (a serial number, a space, a name) where the modules are signed.
 #
 # One line for each check, the fields separated by tabs:
 #
@@ -107,6 +108,25 @@ check_module() {
     else
         report FAIL module:modules.dep 'a line for zfs.ko' 'no readable modules.dep'
     fi
+}
+
+check_module_signatures() {
+    local files=() file name
+    # Whether they are signed is for the kmods image to say.
+    [[ -n ${MODULE_SIGNER-} ]] || return 0
+    expand "/usr/lib/modules/${kernel}/extra/**/*.ko*"
+    ((${#files[@]} > 0)) || report FAIL module-signer 'modules in extra/' ''
+    for file in "${files[@]}"; do
+        [[ ! -d ${file} ]] || continue
+        name=${file##*/}
+        ask modinfo --field sig_id "${file}"
+        same "module-signature:${name}" 'PKCS#7' "${answer}"
+        ask modinfo --field signer "${file}"
+        same "module-signer:${name}" "${MODULE_SIGNER#* }" "${answer}"
+        ask modinfo --field sig_key "${file}"
+        answer=${answer//:/}
+        same "module-key:${name}" "${MODULE_SIGNER%% *}" "${answer,,}"
+    done
 }
 
 check_autoload() {
@@ -347,6 +367,7 @@ main() {
     check_arguments
     check_kernel
     check_module
+    check_module_signatures
     check_autoload
     check_packages
     check_units
