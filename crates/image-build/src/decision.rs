@@ -194,7 +194,7 @@ fn decide(world: &World<'_>, resolved: &Resolved, forced: Option<&Reason>) -> Re
 }
 
 fn is_held(resolved: &Resolved) -> bool {
-    matches!(resolved.choice.outcome, Outcome::Hold(..))
+    matches!(resolved.choice.outcome.without_builder(), Outcome::Hold(..))
 }
 
 fn json(value: &impl Serialize) -> Result<String, Error> {

@@ -50,6 +50,23 @@ pub fn in_run(call: &Invocation, run: &str) -> Invocation {
     call
 }
 
+/// A folder to build, and how.
+#[derive(Debug, Clone)]
+pub struct Folder<'a> {
+    /// Its place, below the checkout.
+    pub context: &'a str,
+    /// The Containerfile in it.
+    pub file: &'a str,
+    /// The name of the result on this machine.
+    pub name: &'a str,
+    /// A secret: its name in the Containerfile, and where it is (`env=NAME`, `src=FILE`).
+    pub secret: Option<(&'a str, String)>,
+    /// Build arguments.
+    pub arguments: &'a [(&'a str, String)],
+    /// Labels of the result.
+    pub labels: &'a [(&'a str, String)],
+}
+
 /// Options that every engine understands: no network, no privileges, no pull.
 const SANDBOX: [&str; 3] = [
     "--network=none",
@@ -118,6 +135,28 @@ impl Engine {
     pub fn without_network(self, mut build: Invocation) -> Invocation {
         build.args.insert(1, "--network=none".to_owned());
         build
+    }
+
+    /// Builds a folder that is not that of the image.
+    pub fn build_folder(self, folder: &Folder<'_>) -> Invocation {
+        let mut args = vec!["build".to_owned(), "--no-cache".to_owned()];
+        args.push(format!("--file={}/{}", folder.context, folder.file));
+        args.push(format!("--tag={}", folder.name));
+        match self {
+            Self::Podman | Self::Buildah => {
+                args.extend(["--layers=false".into(), "--format=oci".into()]);
+                args.push("--pull=never".to_owned());
+            }
+            Self::Docker => args.extend(["--provenance=false".into(), "--load".into()]),
+        }
+        let secrets = folder.secret.iter();
+        args.extend(secrets.map(|(id, place)| format!("--secret=id={id},{place}")));
+        let arguments = folder.arguments.iter();
+        args.extend(arguments.map(|(key, value)| format!("--build-arg={key}={value}")));
+        let labels = folder.labels.iter();
+        args.extend(labels.map(|(key, value)| format!("--label={key}={value}")));
+        args.push(folder.context.to_owned());
+        self.call(args)
     }
 
     /// Runs the contract in an image: standard input is the script, standard

@@ -60,9 +60,9 @@ pub fn run(world: &World<'_>, args: &FactsFiles) -> Result<Done, Error> {
         advice: advice(world.config, &choice),
         choice: &choice,
     })?;
-    Ok(match choice.outcome {
+    Ok(match choice.outcome.without_builder() {
         Outcome::Go(_) | Outcome::Hold(..) => Done::Well,
-        Outcome::Wait(_) => Done::NotYet,
+        Outcome::Wait(_) | Outcome::BuildKmods(_) => Done::NotYet,
         Outcome::Unknown(_) => Done::Unknown,
         Outcome::Refused(_) => Done::Refused,
     })
@@ -75,6 +75,10 @@ pub fn screen(config: &Config, upstream: &Upstream, choice: &Choice) -> Vec<Stri
     lines.push(format!("ZFS kernel modules, series {}", config.zfs.series));
     for source in &upstream.discovery.kmods {
         lines.extend(indented(&has(source, choice)));
+    }
+    if let Some(kmods) = choice.kmods_to_build() {
+        let text = format!("{}: can be built, ZFS {}", kmods.pick.kmods, kmods.pick.zfs);
+        lines.extend(indented(&text));
     }
     lines.extend(zfs(choice));
     lines.push("Verdict".to_owned());
@@ -179,14 +183,26 @@ fn zfs(choice: &Choice) -> Vec<String> {
             vec![format!("  ZFS {}", candidate.version), verdict]
         });
     columns(&shown.collect::<Vec<_>>())
+        .iter()
+        .flat_map(|line| wrapped(line, "    "))
+        .collect()
 }
 
 /// What the next builds will do if nobody changes anything.
 fn expect(choice: &Choice) -> String {
-    match &choice.outcome {
+    expect_of(&choice.outcome)
+}
+
+fn expect_of(outcome: &Outcome) -> String {
+    match outcome {
         Outcome::Go(_) => {
             "the nightly build goes on, and takes the next release that has modules".to_owned()
         }
+        Outcome::BuildKmods(kmods) => format!(
+            "the next night builds the modules, and the image with {} after them; until then: {}",
+            kmods.pick.base,
+            expect_of(&kmods.meanwhile)
+        ),
         Outcome::Hold(pick, held) => {
             let until = held.max_days.map_or_else(
                 || "while the pin lasts".to_owned(),
@@ -225,6 +241,10 @@ fn advice(config: &Config, choice: &Choice) -> Vec<String> {
     let forecast = "look ahead: cargo xtask forecast".to_owned();
     match &choice.outcome {
         Outcome::Go(_) => vec![forecast],
+        Outcome::BuildKmods(_) => vec![
+            "build the modules now: cargo xtask kmods publish".to_owned(),
+            forecast,
+        ],
         Outcome::Hold(..) => vec![
             "nothing: it resolves itself when the modules are there".to_owned(),
             look,

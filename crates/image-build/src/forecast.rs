@@ -2,7 +2,7 @@
 
 use host::Done;
 use serde::Serialize;
-use version_discovery::{Forecast, KmodsAhead, forecast};
+use version_discovery::{Fact, Forecast, KmodsAhead, forecast};
 
 use crate::error::Error;
 use crate::gather::{Scope, World};
@@ -65,6 +65,11 @@ pub fn ahead(world: &World<'_>) -> Result<Vec<Forecast>, Error> {
     world.resolve_own_stream(&mut upstream)?;
     let ahead = world.ahead()?;
     let ranges = world.linux_ranges(&upstream);
+    if let Some(builder) = &mut upstream.discovery.builder {
+        for (zfs, range) in &ranges {
+            builder.ranges.insert(*zfs, Fact::Known(*range));
+        }
+    }
     let policy = world.config.policy.of(world.config.zfs.series);
     let discovery = &upstream.discovery;
     Ok(forecast(discovery, &ahead, &ranges, &policy, upstream.now))

@@ -1,11 +1,13 @@
 //! Reads facts from Fedora, OpenZFS, the registries and the checkout. It writes
 //! nothing, and decides only which request comes next.
 
+mod builder;
 mod forecast;
 mod kernel;
 mod kmods;
 mod project;
 mod published;
+mod releases;
 mod tree;
 mod upstream;
 

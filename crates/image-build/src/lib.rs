@@ -27,6 +27,7 @@ pub mod gaps;
 pub mod gather;
 pub mod inputs;
 mod kmods_labels;
+pub mod kmods_recipe;
 pub mod lock;
 pub mod packages;
 pub mod policy_key;

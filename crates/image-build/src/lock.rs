@@ -13,6 +13,7 @@ use version_discovery::{Arch, FcosVersion, KernelSource, KernelVersion, ZfsVersi
 
 use crate::engine::Engine;
 use crate::error::Error;
+use crate::kmods_recipe::ModuleSigner;
 use crate::packages::LockedPackage;
 
 /// The version of the document below. A reader refuses any other.
@@ -102,6 +103,10 @@ pub struct Target {
     /// those from before this setting existed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub packages: Option<Vec<LockedPackage>>,
+    /// Who signed the modules, if they were built and signed by this project. Not written
+    /// otherwise, so that the lock is the same as those from before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub module_signer: Option<ModuleSigner>,
 }
 
 /// The parts of `image.yaml` that reach into the image.
@@ -327,6 +332,8 @@ impl Lock {
                 kmods_digest,
                 kmods_path,
                 packages: _,
+                // It is a label of the kmods image, and so of its digest.
+                module_signer: _,
             } = target;
             let kmods = (kmods.repository(), kmods_digest, kmods_path);
             (arch, base, kernel, kmods)

@@ -15,6 +15,12 @@ pub fn rootfs() -> PathBuf {
     PathBuf::from(CONTEXT).join("rootfs")
 }
 
+/// The certificate of the kernel modules' signer, which a machine's owner enrols. Its
+/// presence in the checkout says that modules that are built here are signed.
+pub fn module_certificate() -> PathBuf {
+    rootfs().join("usr/share/custom-coreos/module-signing.der")
+}
+
 /// The public key that the checkout's policy names for a repository.
 ///
 /// # Errors

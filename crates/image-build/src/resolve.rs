@@ -17,6 +17,7 @@ use crate::content;
 use crate::error::Error;
 use crate::facts::{KmodsImage, Local, Upstream};
 use crate::kmods_labels::{KERNEL_LABEL, LINUX_LABEL, ZFS_LABEL};
+use crate::kmods_recipe::{ModuleSigner, SIGNER_LABEL};
 use crate::lock::{
     Judgement, Lock, LockedBase, PassedOver, Policy, SCHEMA, Target, Times, Tools, Verdict,
 };
@@ -64,7 +65,9 @@ pub fn resolve(
     local: &Local,
     choice: &Choice,
 ) -> Result<Resolution, Error> {
-    let (pick, held) = match &choice.outcome {
+    // A lock names what is there. Once the kmods that can be built are built, they are
+    // in their source as those of anybody.
+    let (pick, held) = match choice.outcome.without_builder() {
         Outcome::Go(pick) => (pick, None),
         Outcome::Hold(pick, held) => (pick, Some(held)),
         Outcome::Wait(waiting) => {
@@ -74,6 +77,13 @@ pub fn resolve(
         }
         Outcome::Unknown(unknown) => return Err(Error::Undecided(Box::new(unknown.clone()))),
         Outcome::Refused(refusal) => return Err(Error::Refused(refusal.to_string())),
+        // It is no answer of itself.
+        Outcome::BuildKmods(_) => {
+            return Err(Error::Step {
+                step: "facts".to_owned(),
+                detail: "kmods to build have to be built first".to_owned(),
+            });
+        }
     };
     let mut lock = Lock {
         schema: SCHEMA,
@@ -201,9 +211,27 @@ fn targets(config: &Config, upstream: &Upstream, pick: &Pick) -> Result<Vec<Targ
             kmods_digest: inspected.digest.clone(),
             kmods_path: source.path.clone(),
             packages: None,
+            module_signer: signer(source, facts, &inspected.labels)?,
         });
     }
     Ok(targets)
+}
+
+/// Who signed the modules, as the label of an image of our own says. The contract of the
+/// built image holds it to that.
+fn signer(
+    source: &Source,
+    facts: &KmodsImage,
+    labels: &std::collections::BTreeMap<String, String>,
+) -> Result<Option<ModuleSigner>, Error> {
+    let label = labels.get(SIGNER_LABEL).filter(|_| source.is_own());
+    let parse = |text: &String| {
+        text.parse().map_err(|error| Error::Step {
+            step: format!("kmods image {}", facts.image),
+            detail: format!("its label {SIGNER_LABEL}: {error}"),
+        })
+    };
+    label.map(parse).transpose()
 }
 
 fn not_yet(config: &Config, upstream: &Upstream, waiting: &Waiting) -> NotYet {
@@ -240,6 +268,9 @@ fn missing(config: &Config, upstream: &Upstream, obstacle: &Obstacle) -> Option<
     let (kernel, wanted) = match obstacle {
         Obstacle::NoKmods { kernel } => (kernel, None),
         Obstacle::NoZfs { kernel, wanted, .. } => (kernel, *wanted),
+        Obstacle::NotSupported { kernel, zfs, .. } | Obstacle::BuildFailed { kernel, zfs, .. } => {
+            (kernel, Some(*zfs))
+        }
     };
     let releases = upstream.discovery.zfs.known()?;
     let newest = newest_in_series(releases, config.zfs.series).ok();

@@ -89,6 +89,7 @@ pub fn facts() -> (Config, Upstream, Local) {
                 release("44.20260707.3.1", "2026-07-23", kernel),
             ]),
             kmods: vec![KmodsSource::listed(image.source.clone(), [pair])],
+            builder: None,
             zfs: Fact::Known(
                 ["zfs-2.4.4", "zfs-2.4.3", "zfs-2.5.0-rc1"]
                     .map(zfs)

@@ -15,6 +15,7 @@ pub fn word(outcome: &Outcome) -> &'static str {
     match outcome {
         Outcome::Go(_) => "compatible",
         Outcome::Hold(..) => "held",
+        Outcome::BuildKmods(_) => "kmods can be built",
         Outcome::Wait(_) => "not yet",
         Outcome::Unknown(_) => "unknown",
         Outcome::Refused(_) => "refused",
@@ -26,6 +27,7 @@ pub fn token(outcome: &Outcome) -> &'static str {
     match outcome {
         Outcome::Go(_) => "go",
         Outcome::Hold(..) => "hold",
+        Outcome::BuildKmods(_) => "build-kmods",
         Outcome::Wait(_) => "not-yet",
         Outcome::Unknown(_) => "unknown",
         Outcome::Refused(_) => "refused",
@@ -40,6 +42,10 @@ pub fn sentence(outcome: &Outcome) -> String {
             pick.base, pick.zfs
         ),
         Outcome::Hold(pick, held) => format!("held at {}: {held}", pick.base),
+        Outcome::BuildKmods(kmods) => {
+            let meanwhile = sentence(&kmods.meanwhile);
+            format!("kmods can be built: {kmods}; until then {meanwhile}")
+        }
         Outcome::Wait(waiting) => format!("not yet: {waiting}"),
         Outcome::Unknown(unknown) => {
             format!("unknown: {}", gaps::text(&unknown.gaps))
@@ -81,7 +87,7 @@ pub fn outputs(resolved: &Resolved) -> Vec<(&'static str, String)> {
             all.push(("kmods-image", target.kmods.to_string()));
         }
     }
-    if let Outcome::Hold(_, held) = outcome {
+    if let Outcome::Hold(_, held) = outcome.without_builder() {
         all.push(("held-since", held.since.to_string()));
         all.push(("held-days", held.days.to_string()));
     }
@@ -129,6 +135,11 @@ pub fn not_yet(world: &World<'_>, not_yet: &NotYet) -> Result<(), Error> {
 /// # Errors
 /// If the runner's file cannot be written.
 pub fn hold(world: &World<'_>, outcome: &Outcome) -> Result<(), Error> {
+    if let Outcome::BuildKmods(kmods) = outcome {
+        world.report.status("Possible", &kmods.to_string());
+        world.report.note("  build them: cargo xtask kmods publish");
+    }
+    let outcome = outcome.without_builder();
     let Outcome::Hold(pick, held) = outcome else {
         return Ok(());
     };

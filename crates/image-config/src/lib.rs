@@ -39,9 +39,7 @@ mod zfs;
 pub use alarm::{Alarm, Github, Mail, Webhook};
 pub use boot::{AllowedFailure, Boot, Gate};
 pub use ci::{Ci, Runners};
-pub use config::{
-    Base, Config, HISTORY_TAG, Image, LOOKED_ANNOTATION, Layers, LintSkip, Units,
-};
+pub use config::{Base, Config, HISTORY_TAG, Image, LOOKED_ANNOTATION, Layers, LintSkip, Units};
 pub use content::{
     Content, Copied, CopiedFile, FileContext, Owned, PackageRepository, Point, Script, Selinux,
     Source, file_name, stem,

@@ -27,7 +27,10 @@ pub(crate) struct Held(());
 
 /// The step that runs the contract script in an image.
 pub fn contract(engine: Engine, image: &str, target: &Target, lock: &Lock) -> Step {
-    let variables = variables(lock, target);
+    let mut variables = variables(lock, target);
+    // No build argument: nothing of the build depends on it.
+    let signer = target.module_signer.as_ref();
+    variables.extend(signer.map(|signer| ("MODULE_SIGNER", signer.to_string())));
     let mut calls = engine.contract(image, &variables);
     let report = calls.pop().map(Effect::Contract);
     let own = content::checks(&lock.policy.content).filter_map(|(name, path)| {

@@ -95,7 +95,12 @@ pub fn secret(root: &Path, source: &SecretSource) -> Result<Option<Secret>, Erro
     }
 }
 
-fn open_key(
+/// Opens the key that a publication is signed with; its public half must be the one
+/// that the checkout's policy names for the repository.
+///
+/// # Errors
+/// If there is none, it cannot be opened, or it is another.
+pub fn open_key(
     run: &Run<'_>,
     key: &SecretSource,
     password: &SecretSource,

@@ -183,7 +183,11 @@ impl Steps for PushSteps {
     }
 }
 
-fn read_back(
+/// What a tag names in the registry, which must be the local image.
+///
+/// # Errors
+/// If it is another one, or not there.
+pub fn read_back(
     run: &Run<'_>,
     candidate: &ImageRef,
     local: &ImageRef,

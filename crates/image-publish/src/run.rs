@@ -37,9 +37,12 @@ pub struct Timing {
 
 /// A run that performs effects.
 pub struct Run<'a> {
-    pub(crate) sh: Shell,
-    pub(crate) registries: &'a Registries,
-    pub(crate) report: &'a Report,
+    /// In the checkout.
+    pub sh: Shell,
+    /// The registries.
+    pub registries: &'a Registries,
+    /// For what is told.
+    pub report: &'a Report,
     /// This machine's architecture.
     pub arch: Arch,
     /// Where programs are found, for a run that may boot the image that it publishes.
@@ -128,7 +131,10 @@ impl<'a> Run<'a> {
     }
 
     /// Runs a program and keeps its standard output.
-    pub(crate) fn output(
+    ///
+    /// # Errors
+    /// If it cannot be started, or fails.
+    pub fn output(
         &self,
         call: &Invocation,
         pushed: Option<&Digest>,
@@ -147,7 +153,10 @@ impl<'a> Run<'a> {
 
     /// Runs a program that transfers over the network, and repeats it after a temporary
     /// failure.
-    pub(crate) fn transfer(&self, call: &Invocation) -> Result<(), Error> {
+    ///
+    /// # Errors
+    /// If it fails for good.
+    pub fn transfer(&self, call: &Invocation) -> Result<(), Error> {
         let retries = self.registries.agent().retries();
         Ok(transfer(&self.sh, retries, self.report, call)?)
     }

@@ -4,7 +4,7 @@
 use image_build::policy_key::{public_key, rootfs};
 use registry_compat::{Digest, ImageRef, Repository};
 use signatures::signing;
-use signatures::signing::MANIFEST;
+use signatures::signing::{MANIFEST, PrivateKey};
 
 use crate::candidate::Candidate;
 use crate::effect::Effect;
@@ -86,6 +86,19 @@ fn sign_each<'d>(
     let key = key
         .private()
         .ok_or_else(|| failed("sign", "the plan signs, and its key step opened no key"))?;
+    sign_digests(run, key, repository, images)
+}
+
+/// Signs each digest, unless the key has signed it already, and reads the signature back.
+///
+/// # Errors
+/// If the registry does not take a signature, or does not have it afterwards.
+pub fn sign_digests<'d>(
+    run: &Run<'_>,
+    key: &PrivateKey,
+    repository: &Repository,
+    images: impl Iterator<Item = &'d Digest>,
+) -> Result<(), Error> {
     for digest in images {
         let registries = run.registries;
         if is_signed(registries, &key.public(), repository, digest)? {

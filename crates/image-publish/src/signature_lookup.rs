@@ -12,7 +12,7 @@ use crate::registry::known;
 ///
 /// # Errors
 /// If that could not be found out.
-pub(crate) fn is_signed(
+pub fn is_signed(
     registries: &Registries,
     key: &PublicKey,
     repository: &Repository,

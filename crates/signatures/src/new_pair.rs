@@ -83,8 +83,11 @@ pub fn create(
     write(&paths.registries, registries_yaml(repository).as_bytes())
 }
 
-/// Never readable for others, not even for a moment.
-fn private_file(path: &Path, text: &str) -> Result<(), Error> {
+/// Writes what only its owner may read: never readable for others, not even for a moment.
+///
+/// # Errors
+/// If the file cannot be written.
+pub fn private_file(path: &Path, text: &str) -> Result<(), Error> {
     let failed = |source| host::Error::File {
         verb: "write",
         path: path.to_owned(),

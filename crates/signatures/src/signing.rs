@@ -315,7 +315,7 @@ fn to_pem(label: &str, bytes: &[u8]) -> String {
 }
 
 /// The first block of a PEM text.
-fn from_pem(text: &str) -> Option<(String, Vec<u8>)> {
+pub(crate) fn from_pem(text: &str) -> Option<(String, Vec<u8>)> {
     let (_, rest) = text.split_once("-----BEGIN ")?;
     let (label, rest) = rest.split_once("-----")?;
     let (body, _) = rest.split_once(&format!("-----END {label}-----"))?;

@@ -109,16 +109,25 @@ impl World<'_> {
         }
         newest
             .into_values()
-            .filter_map(|version| Some((version, self.linux_range(&version)?)))
+            .filter_map(|version| match self.linux_range(&version) {
+                Ok(range) => Some((version, range)),
+                Err(error) => {
+                    self.report.warning(&format!(
+                        "could not ask which kernels ZFS {version} supports: {error}"
+                    ));
+                    None
+                }
+            })
             .collect()
     }
 
-    fn linux_range(&self, version: &ZfsVersion) -> Option<LinuxRange> {
+    /// The kernels that one release supports, or why they are not known.
+    pub(super) fn linux_range(&self, version: &ZfsVersion) -> Result<LinuxRange, String> {
         let urls = &self.config.urls;
         let repository = self.config.zfs.repository.as_str();
         let of = format!("{} {repository} {}", urls.github_api, version.tag());
         if let Some(range) = self.cache.get("linux-range", &of) {
-            return Some(range);
+            return Ok(range);
         }
         self.report
             .status("Reading", &format!("META of {}", version.tag()));
@@ -127,14 +136,9 @@ impl World<'_> {
         match remote::github::linux_range(&self.agent, api, repository, version, token) {
             Ok(range) => {
                 self.cache.put("linux-range", &of, &range);
-                Some(range)
+                Ok(range)
             }
-            Err(error) => {
-                self.report.warning(&format!(
-                    "could not ask which kernels ZFS {version} supports: {error}"
-                ));
-                None
-            }
+            Err(error) => Err(error.to_string()),
         }
     }
 }

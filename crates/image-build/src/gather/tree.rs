@@ -82,6 +82,24 @@ pub fn stage_images(
     Ok(all)
 }
 
+/// Every file below a folder: its path, relative to it, and its content.
+///
+/// # Errors
+/// [`host::Error::File`] if one cannot be read.
+pub fn files(folder: &Path) -> Result<Vec<(String, Vec<u8>)>, Error> {
+    let mut paths = Vec::new();
+    list(folder, &mut paths)?;
+    paths.sort();
+    paths
+        .into_iter()
+        .map(|path| {
+            let content = std::fs::read(&path).map_err(host::Error::read(&path))?;
+            let name = path.strip_prefix(folder).unwrap_or(&path);
+            Ok((name.to_string_lossy().into_owned(), content))
+        })
+        .collect()
+}
+
 fn list(folder: &Path, files: &mut Vec<PathBuf>) -> Result<(), Error> {
     let wrong = |source| host::Error::File {
         verb: "read",

@@ -4,10 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use image_config::Kmods;
 use registry_compat::{Answer, KmodTag};
-use version_discovery::fcos_metadata::{join, parse_releases, parse_updates};
 use version_discovery::{
-    Arch, Choice, Fact, FcosRelease, KernelVersion, KmodsSource, Outcome, Pick, Question, Rule,
-    Stream, ZfsRelease, ZfsVersion, newest_in_series,
+    Arch, Choice, Fact, KernelVersion, KmodsSource, Outcome, Pick, Question, Rule, ZfsRelease,
+    ZfsVersion, newest_in_series,
 };
 
 use super::World;
@@ -29,10 +28,6 @@ pub struct Scope {
 /// rounds than releases with a kernel of their own. Reaching this number would mean a
 /// bug.
 const MOST_ROUNDS: usize = 200;
-
-/// Days for which a release index may be old that knows every release that the update
-/// metadata speaks of. Only new releases at its end change it.
-const INDEX_DAYS: i64 = 7;
 
 impl World<'_> {
     /// What the choice depends on.
@@ -122,6 +117,7 @@ impl World<'_> {
             arches: config.architectures.iter().copied().collect(),
             releases: releases?,
             kmods,
+            builder: self.builder(),
             zfs: zfs.map_err(ended)??,
             published: None,
         };
@@ -134,6 +130,7 @@ impl World<'_> {
                 packages: Vec::new(),
             },
             try_best,
+            failed: None,
             scope,
         };
         if let Some(published) = published.map_err(ended)?? {
@@ -196,6 +193,12 @@ impl World<'_> {
             .collect();
         if !inside.is_empty() {
             return self.resolve_zfs_in_images(gathering, &inside);
+        }
+        let facts = &mut gathering.facts.discovery;
+        if let Some(builder) = &mut facts.builder
+            && self.resolve_builder(builder, &mut gathering.failed, choice, &questions)?
+        {
+            return Ok(true);
         }
         match choice.pick() {
             None => Ok(false),
@@ -395,65 +398,6 @@ impl World<'_> {
             Err(other) => Err(other),
         }
     }
-
-    /// The releases of a stream, from both documents. `fresh`: a cached index of an
-    /// earlier day is not used.
-    pub(crate) fn releases(
-        &self,
-        stream: &Stream,
-        fresh: bool,
-    ) -> Result<Fact<Vec<FcosRelease>>, Error> {
-        let root = self.config.urls.fcos_builds.as_str();
-        let of = format!("{root} {stream}");
-        self.report
-            .status("Reading", &format!("releases of {stream}"));
-        let known: Option<(jiff::Timestamp, String)> = self
-            .cache
-            .get("index", &of)
-            .filter(|(at, _): &(jiff::Timestamp, String)| !fresh && self.recent(*at));
-        let fetch = || remote::fcos::release_index(&self.agent, root, stream);
-        let (fetched, updates) = std::thread::scope(|scope| {
-            let fetched = known.is_none().then(|| scope.spawn(fetch));
-            let updates = remote::fcos::updates(&self.agent, root, stream);
-            (fetched.map(|reader| reader.join()), updates)
-        });
-        let joined = (|| {
-            let updates = parse_updates(&updates?, stream)?;
-            if let Some((_, text)) = &known
-                && let Ok(index) = parse_releases(text.as_bytes(), stream)
-            {
-                let listed: BTreeSet<_> = index.releases.iter().map(|r| r.version).collect();
-                if updates
-                    .releases
-                    .keys()
-                    .all(|version| listed.contains(version))
-                {
-                    return Ok(join(&index, &updates)?);
-                }
-            }
-            let bytes = match fetched {
-                Some(Ok(bytes)) => bytes?,
-                Some(Err(_)) | None => fetch()?,
-            };
-            let index = parse_releases(&bytes, stream)?;
-            let text = String::from_utf8_lossy(&bytes);
-            self.cache.put("index", &of, &(self.env.now, text));
-            Ok(join(&index, &updates)?)
-        })();
-        match joined {
-            Ok(releases) => Ok(Fact::Known(releases)),
-            Err(Error::Unknown(why)) => Ok(Fact::Unknown(why.to_string())),
-            // Not the expected document, but for instance an error page of a proxy or a
-            // mirror.
-            Err(Error::Version(why)) => Ok(Fact::Unknown(why.to_string())),
-            Err(other) => Err(other),
-        }
-    }
-
-    fn recent(&self, at: jiff::Timestamp) -> bool {
-        let age = self.env.now.as_second() - at.as_second();
-        (0..INDEX_DAYS * 86_400).contains(&age)
-    }
 }
 
 /// The facts that were gathered so far.
@@ -461,6 +405,8 @@ struct Gathering {
     facts: Upstream,
     /// The best image was not looked for yet.
     try_best: bool,
+    /// The tags of the records of failed builds of kmods, once they were listed.
+    failed: Option<Vec<String>>,
     scope: Scope,
 }
 
