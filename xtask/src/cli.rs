@@ -8,6 +8,7 @@ mod cleanup;
 mod facts;
 mod ignition;
 mod image;
+mod kmods;
 mod night;
 mod resolve;
 mod status;
@@ -29,6 +30,7 @@ pub use image::{
     BuildArgs, DiffArgs, Images, Inputs, KeysArgs, KeysTask, NewKeyArgs, PromoteArgs, PublishArgs,
     RetractArgs, RollbackArgs, TestBuildArgs, VerifyArgs,
 };
+pub use kmods::{KmodsArgs, KmodsBuildArgs, KmodsStatusArgs, KmodsTask, KmodsVerifyArgs, PairArgs};
 pub use night::{InstallArgs, NightArgs, NightTask};
 pub use resolve::{Force, ResolveArgs};
 pub use status::StateArgs;

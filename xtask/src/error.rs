@@ -10,6 +10,9 @@ pub enum Error {
     /// Publishing, building, or what they stand on.
     #[error(transparent)]
     Publish(#[from] image_publish::Error),
+    /// Kernel modules of our own.
+    #[error(transparent)]
+    Kmods(#[from] kmods::Error),
     /// The machine.
     #[error(transparent)]
     Machine(#[from] machine::Error),
@@ -61,6 +64,7 @@ impl Failure for Error {
     fn exit_code(&self) -> u8 {
         match self {
             Self::Publish(error) => error.exit_code(),
+            Self::Kmods(error) => error.exit_code(),
             Self::Machine(error) => error.exit_code(),
             Self::Night(error) => error.exit_code(),
             Self::Scaffold(error) => error.exit_code(),
@@ -77,6 +81,7 @@ impl Failure for Error {
     fn kind(&self) -> Kind<'_> {
         match self {
             Self::Publish(error) => error.kind(),
+            Self::Kmods(error) => error.kind(),
             Self::Machine(error) => error.kind(),
             Self::Night(error) => error.kind(),
             Self::Scaffold(error) => error.kind(),

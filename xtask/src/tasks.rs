@@ -16,6 +16,7 @@ pub mod forecast;
 pub mod ignition;
 pub mod init;
 pub mod keys;
+pub mod kmods;
 pub mod night;
 pub mod promote;
 pub mod publish;
@@ -34,9 +35,9 @@ use image_build::gather::World;
 
 use crate::cli::{
     AlarmArgs, BootArgs, BuildArgs, ButaneArgs, CleanupArgs, ConfigArgs, DiffArgs, DoctorArgs,
-    FactsArgs, HelpArgs, IgnitionArgs, KeysArgs, NightArgs, PromoteArgs, PublishArgs, ResolveArgs,
-    RetractArgs, RollbackArgs, StateArgs, TestBuildArgs, UpdateArgs, VerifyArgs, VmArgs,
-    WorkflowArgs,
+    FactsArgs, HelpArgs, IgnitionArgs, KeysArgs, KmodsArgs, NightArgs, PromoteArgs, PublishArgs,
+    ResolveArgs, RetractArgs, RollbackArgs, StateArgs, TestBuildArgs, UpdateArgs, VerifyArgs,
+    VmArgs, WorkflowArgs,
 };
 use crate::error::Error;
 
@@ -69,6 +70,7 @@ pub const GROUPS: [(&str, &[&str]); 5] = [
             "rollback",
             "retract",
             "keys",
+            "kmods",
             "cleanup",
         ],
     ),
@@ -172,6 +174,13 @@ pub enum Task {
     ///
     /// Example: cargo xtask keys new
     Keys(KeysArgs),
+    /// Build the kernel modules that nobody else has built
+    ///
+    /// Where the last source under `kmods` in image.yaml has `build:`. OpenZFS's
+    /// own rules make the RPMs; the image they are in is a source as any other.
+    ///
+    /// Example: cargo xtask kmods publish --dry-run
+    Kmods(KmodsArgs),
     /// Translate the machines' Butane configs to Ignition
     ///
     /// Every ignition/*.bu and ignition/examples/*.bu becomes a file below
@@ -287,6 +296,7 @@ pub(crate) fn perform(task: &Task, world: &World<'_>) -> Result<Done, Error> {
         Task::Retract(args) => promote::retract(world, args),
         Task::Diff(args) => diff::run(world, args),
         Task::Keys(args) => keys::run(world, args),
+        Task::Kmods(args) => kmods::run(world, args),
         Task::Cleanup(args) => minding(|| cleanup::run(world, args)),
         Task::Rehearse(args) => minding(|| rehearse::run(world, args)),
         Task::Ignition(args) => ignition::run(world, args),

@@ -4,7 +4,8 @@ use std::fmt;
 
 use registry_compat::{Digest, Repository, Tag};
 use retention::{
-    Deleted, Fate, Plan, Policy, Refusal, Timestamp, Totals, Version, artefact_of, plan,
+    Deleted, Fate, Kind, ManifestRead, Plan, Policy, Refusal, Timestamp, Totals, Version,
+    artefact_of, plan,
 };
 use serde::Serialize;
 
@@ -104,6 +105,28 @@ impl Planned {
             refusal,
             now,
         }
+    }
+
+    /// The images that stay, whatever the reason; artefacts about others are none. All of
+    /// them where there is no plan.
+    pub fn kept_images(&self) -> Vec<Digest> {
+        let fates = self.plan.as_ref().map(Plan::fates);
+        let stays = |at: usize| {
+            let fate = fates.and_then(|fates| fates.get(at));
+            fate.is_none_or(|fate| !fate.is_delete())
+        };
+        let image = |version: &&Version| {
+            matches!(
+                self.inventory.manifests.get(&version.name),
+                Some(ManifestRead::Read(manifest))
+                    if manifest.kind() == Kind::Image && manifest.subject().is_none()
+            )
+        };
+        let versions = self.inventory.versions.iter().enumerate();
+        versions
+            .filter(|(at, version)| stays(*at) && image(version))
+            .filter_map(|(_, version)| version.name.digest())
+            .collect()
     }
 
     /// The effect of deleting one version, by its place.

@@ -1,12 +1,13 @@
 //! A whole clean-up: reads the packages, prints the plan, and performs it if asked.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use host::process::interrupted;
 use host::report::{Progress, Report};
 use host::{Done, env};
 use image_config::{Config, Package, Percent, Retention};
-use registry_compat::{Tag, Trouble};
+use registry_compat::{Digest, Repository, Tag, Trouble};
 use remote::Pace;
 use retention::{Glob, Policy};
 use serde::Serialize;
@@ -21,9 +22,16 @@ use crate::log::Writer;
 use crate::plan::{Document, Line, Planned};
 use crate::source::{Source, Tools};
 
+/// Of the images of a repository that stay, what they name of another package. Who reads
+/// images is not this crate.
+pub type Named<'a> =
+    dyn Fn(&Repository, &[Digest]) -> Result<BTreeSet<Digest>, Box<dyn std::error::Error>> + 'a;
+
 /// What a clean-up is given of `image.yaml` and of this machine.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub struct Context<'a> {
+    /// The kmods of our own that images name.
+    pub own_kmods: &'a Named<'a>,
     /// The policy.
     pub config: &'a Config,
     /// The printer.
@@ -139,14 +147,43 @@ fn plan_all<'a>(
         most_share: wanted.most_share.unwrap_or(configured.most_share),
         ..configured.clone()
     };
-    let mut all = Vec::new();
+    let mut all: Vec<(Source<'a>, Planned)> = Vec::new();
     for (source, inventory) in gathered {
-        let policy = policy(context, &rules, &source)?;
+        let mut policy = policy(context, &rules, &source)?;
+        policy
+            .pinned
+            .extend(own_kmods(context, &source.repository, &all)?);
         let planned = Planned::new(source.repository.clone(), inventory, policy, now);
         show(context, &planned)?;
         all.push((source, planned));
     }
     Ok(all)
+}
+
+/// The kmods of our own that the images name which stay. Nothing for other packages.
+fn own_kmods(
+    context: &Context<'_>,
+    package: &Repository,
+    before: &[(Source<'_>, Planned)],
+) -> Result<BTreeSet<Digest>, Error> {
+    let own = context.config.own_kmods();
+    if own.is_none_or(|(source, _)| source.image != *package) {
+        return Ok(BTreeSet::new());
+    }
+    let image = context.config.repository()?;
+    let mut plans = before.iter().map(|(_, planned)| planned);
+    let planned = plans
+        .find(|planned| planned.repository == image)
+        .ok_or_else(|| {
+            Error::Usage(format!(
+                "{package} is cleaned up together with {image}, whose images name what stays of \
+                 it; leave out --package, or list it after the image in `retention.packages`"
+            ))
+        })?;
+    (context.own_kmods)(&image, &planned.kept_images()).map_err(|error| Error::Step {
+        step: package.to_string(),
+        detail: format!("{error}; nothing is deleted"),
+    })
 }
 
 fn default_log(context: &Context<'_>) -> Result<PathBuf, Error> {
@@ -167,6 +204,15 @@ fn packages(context: &Context<'_>, name: Option<&str>) -> Result<Vec<Package>, E
     if all.is_empty() {
         all.push(Package {
             image: context.config.repository()?,
+            back_end: None,
+        });
+    }
+    // After the images, which name those that stay.
+    if let Some((source, _)) = context.config.own_kmods()
+        && all.iter().all(|package| package.image != source.image)
+    {
+        all.push(Package {
+            image: source.image.clone(),
             back_end: None,
         });
     }

@@ -68,18 +68,40 @@ struct Shape {
     more: &'static str,
 }
 
+/// What was decided by `wanted`.
+const WANTS: &str = "[ \"$kmods\" = true ] && [ \"$DRY_RUN\" = false ]";
 /// What was decided by `resolve`.
 const BUILDS: &str = "[ \"$build\" = true ] && [ \"$DRY_RUN\" = false ]";
 const SHOWS: &str = "[ \"$DRY_RUN\" = true ] && grep -qx build=true outputs.env";
 
 const OUTPUTS: &str = "  artifacts:\n    reports: {dotenv: outputs.env}\n";
 
-const SHAPES: [Shape; 10] = [
+const SHAPES: [Shape; 12] = [
+    Shape {
+        name: "wanted",
+        task: "build",
+        matrix: false,
+        needs: &[],
+        minutes: 20,
+        before: &[],
+        only: &[None],
+        more: "  allow_failure: true\n  artifacts:\n    reports: {dotenv: outputs.env}\n",
+    },
+    Shape {
+        name: "kmods",
+        task: "build",
+        matrix: true,
+        needs: &["wanted"],
+        minutes: 90,
+        before: &[],
+        only: &[Some(WANTS)],
+        more: "  # Whatever became of them: what there is can be built.\n  allow_failure: true\n",
+    },
     Shape {
         name: "resolve",
         task: "build",
         matrix: false,
-        needs: &[],
+        needs: &["kmods"],
         minutes: 20,
         before: &[],
         only: &[None, Some(SHOWS)],
@@ -179,21 +201,27 @@ const SHAPES: [Shape; 10] = [
     },
 ];
 
+/// Only where `image.yaml` builds kernel modules: a job costs a machine.
+const OF_KMODS: [&str; 2] = ["wanted", "kmods"];
+
 /// By hand, since it takes its time.
 const MANUAL: &str = "manual";
 
 /// The file.
 pub fn text(config: &Config) -> String {
     let mut text = HEAD.to_owned();
-    for shape in &SHAPES {
+    let builds = config.own_kmods().is_some();
+    let here = |name: &&str| builds || !OF_KMODS.contains(name);
+    for shape in SHAPES.iter().filter(|shape| here(&shape.name)) {
         if let Some(job) = job(shape.name) {
-            write_job(&mut text, shape, job, config);
+            let needs: Vec<&str> = shape.needs.iter().copied().filter(here).collect();
+            write_job(&mut text, (shape, &needs), job, config);
         }
     }
     text
 }
 
-fn write_job(text: &mut String, shape: &Shape, job: &Job, config: &Config) {
+fn write_job(text: &mut String, (shape, needs): (&Shape, &[&str]), job: &Job, config: &Config) {
     let runner = |arch: Arch| config.ci.runners.of(arch).to_string();
     let _ = writeln!(text, "\n{}:", shape.name);
     write_rules(text, shape);
@@ -206,8 +234,8 @@ fn write_job(text: &mut String, shape: &Shape, job: &Job, config: &Config) {
     } else if let Some(arch) = config.architectures.first() {
         let _ = writeln!(text, "  tags: [{}]", runner(*arch));
     }
-    if !shape.needs.is_empty() {
-        let _ = writeln!(text, "  needs: [{}]", shape.needs.join(", "));
+    if !needs.is_empty() {
+        let _ = writeln!(text, "  needs: [{}]", needs.join(", "));
     }
     let _ = writeln!(text, "  timeout: {} minutes", shape.minutes);
     text.push_str("  script:\n");
@@ -259,8 +287,11 @@ mod tests {
     fn every_line_of_every_job_is_there() {
         let path = std::path::Path::new("image.yaml");
         let yaml = include_str!("../../image-build/src/testing/image.yaml");
-        let config = Config::parse(yaml, path).unwrap();
-        let text = text(&config);
+        let without = text(&Config::parse(yaml, path).unwrap());
+        assert!(!without.contains("\nkmods:"), "{without}");
+        let own = "  - build: containerfiles/zfs-kmods\n    image: ghcr.io/someone/zfs-kmods\n";
+        let yaml = yaml.replace("architectures:", &format!("{own}architectures:"));
+        let text = text(&Config::parse(&yaml, path).unwrap());
         for job in &JOBS {
             let part = text.split(&format!("\n{}:\n", job.name)).nth(1).unwrap();
             let part = part.split("\n\n").next().unwrap();

@@ -13,6 +13,10 @@ pub struct Job {
     pub alarm: Option<&'static str>,
 }
 
+/// Whether kernel modules have to be built first, and on which machines.
+pub const WANTED: &str = "kmods status --decide";
+/// Kernel modules that nobody else has built.
+pub const KMODS: &str = "kmods publish";
 /// The lock, and whether there is anything to build.
 pub const RESOLVE: &str = "resolve --decide --force=\"$FORCE\" -o lock.json";
 /// What would be done.
@@ -31,7 +35,17 @@ pub const CLEANUP: &str = "cleanup --mode \"$MODE\"";
 pub const SITE: &str = "ignition site --output target/site";
 
 /// All jobs of the four workflows, in their order.
-pub const JOBS: [Job; 10] = [
+pub const JOBS: [Job; 12] = [
+    Job {
+        name: "wanted",
+        lines: &[WANTED],
+        alarm: Some("alarm --job wanted --status \"$STATUS\""),
+    },
+    Job {
+        name: "kmods",
+        lines: &[KMODS],
+        alarm: Some("alarm --job \"kmods-$ARCH\" --status \"$STATUS\""),
+    },
     Job {
         name: "resolve",
         lines: &[RESOLVE, SHOW],

@@ -89,7 +89,10 @@ pub fn run(world: &World<'_>, options: &Options) -> Result<Done, Error> {
 fn show(world: &World<'_>, options: &Options) -> Result<Done, Error> {
     let force = options.force.as_deref().unwrap_or("no");
     let mut all = Vec::new();
-    for name in ["resolve", "build", "cleanup"] {
+    for name in ["kmods", "resolve", "build", "cleanup"] {
+        if name == "kmods" && world.config.own_kmods().is_none() {
+            continue;
+        }
         let Some(job) = lines::job(name) else {
             continue;
         };
@@ -116,6 +119,9 @@ fn now(world: &World<'_>) -> jiff::Timestamp {
 }
 
 fn whole(world: &World<'_>, night: &Night<'_>, state: &mut State) -> Result<Ended, Error> {
+    if world.config.own_kmods().is_some() {
+        kmods(night, state)?;
+    }
     let image = image(night, state)?;
     let cleaned = clean(world, night, state)?;
     // What became of the image comes first.
@@ -126,12 +132,18 @@ fn whole(world: &World<'_>, night: &Night<'_>, state: &mut State) -> Result<Ende
     })
 }
 
+/// Kernel modules that nobody else has built. Whatever became of them, which is the
+/// alarm's to tell: of what there is an image can be built.
+fn kmods(night: &Night<'_>, state: &mut State) -> Result<(), Error> {
+    state.at(night.folder, "kmods")?;
+    let told = night.line("kmods", lines::KMODS, &[])?;
+    night.alarm(&format!("kmods-{}", night.arch), &told)
+}
+
 /// Resolve, build, publish.
 fn image(night: &Night<'_>, state: &mut State) -> Result<Ended, Error> {
     state.at(night.folder, "resolve")?;
     let told = night.line("resolve", lines::RESOLVE, &[("FORCE", night.force())])?;
-    // Where our own kmods can be built, that is one more line here: `resolve` has
-    // said what is missing, and is typed again after it.
     night.alarm("resolve", &told)?;
     if told.code != 0 {
         return Ok(night.failed("resolve", &told));

@@ -196,11 +196,12 @@ fn offered(config: &Config, asked: &Asked, upstream: &Upstream) -> Result<(Offer
         zfs: newest_zfs(config, upstream),
         buildable: None,
     };
-    let text = sentence(&choice.outcome);
+    let outcome = choice.outcome.without_builder();
+    let text = sentence(outcome);
     let text = text
         .split_once(": ")
         .map_or(text.as_str(), |(_, rest)| rest);
-    let verdict = match &choice.outcome {
+    let mut verdict = match outcome {
         Outcome::Unknown(_) => unknown(text.to_owned()),
         Outcome::Refused(_) => Verdict {
             word: Word::Refused,
@@ -215,6 +216,9 @@ fn offered(config: &Config, asked: &Asked, upstream: &Upstream) -> Result<(Offer
             Err(error) => unknown(host::one_line(&error.to_string())),
         },
     };
+    if let Some(kmods) = choice.kmods_to_build() {
+        verdict.text = format!("{kmods}; until then {}", verdict.text);
+    }
     Ok((offer, verdict))
 }
 

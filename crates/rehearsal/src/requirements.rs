@@ -29,7 +29,7 @@ pub const LINTERS: &str = "target/linters";
 /// `.ci/run` takes the same.
 pub const ZIZMOR: &str = "zizmor==1.32.0";
 
-const TOOLS: [Tool; 15] = [
+const TOOLS: [Tool; 16] = [
     tool(
         &[Build],
         "git",
@@ -71,6 +71,13 @@ const TOOLS: [Tool; 15] = [
         "keys of the tests",
         "gpg-agent",
         "gnupg2",
+    ),
+    tool(
+        &[Tests],
+        "openssl",
+        "certificates that sign kernel modules",
+        "openssl",
+        "openssl",
     ),
     tool(
         &[Tests],

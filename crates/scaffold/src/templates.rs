@@ -30,7 +30,7 @@ macro_rules! ours {
 }
 
 /// The paths, with their texts.
-const OURS: [(&str, &str); 31] = ours! {
+const OURS: [(&str, &str); 36] = ours! {
     ".github/actions/xtask/action.yaml"
     ".github/workflows/build.yaml"
     ".github/workflows/check.yaml"
@@ -58,6 +58,11 @@ const OURS: [(&str, &str); 31] = ours! {
     "containerfiles/custom-coreos/rootfs/usr/libexec/custom-coreos/health"
     "containerfiles/custom-coreos/rootfs/usr/libexec/custom-coreos/zfs-snapshot"
     "containerfiles/custom-coreos/trust.sh"
+    "containerfiles/zfs-kmods/Containerfile"
+    "containerfiles/zfs-kmods/Containerfile.check"
+    "containerfiles/zfs-kmods/build.sh"
+    "containerfiles/zfs-kmods/check.sh"
+    "containerfiles/zfs-kmods/patches/README.md"
     "ignition/files/no-key.motd"
     "ignition/files/units/custom-coreos-follow.path"
     "ignition/files/units/custom-coreos-follow.service"

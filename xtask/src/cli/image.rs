@@ -203,4 +203,7 @@ pub struct NewKeyArgs {
     /// Write over a pair that is there
     #[arg(long)]
     pub replace: bool,
+    /// Make a certificate that signs kernel modules for Secure Boot, and its key
+    #[arg(long, conflicts_with = "no_password")]
+    pub modules: bool,
 }

@@ -37,7 +37,10 @@ pub fn run_at(world: &World<'_>, args: &CleanupArgs, paces: Paces) -> Result<Don
     if let Some(CleanupCommand::Restore(args)) = &args.command {
         return Ok(restore_log(world.report, &tools, &args.log)?);
     }
+    let named =
+        |repository: &_, images: &[_]| Ok(::kmods::retention::named_by(world, repository, images)?);
     let context = Context {
+        own_kmods: &named,
         config: world.config,
         report: world.report,
         root: &world.env.root,

@@ -16,6 +16,7 @@ use crate::error::Error;
 /// As the task below it.
 pub fn run(world: &World<'_>, args: &KeysArgs) -> Result<Done, Error> {
     match &args.task {
+        KeysTask::New(args) if args.modules => modules(world, args),
         KeysTask::New(args) => new(world, args),
     }
 }
@@ -56,5 +57,19 @@ fn new(world: &World<'_>, args: &NewKeyArgs) -> Result<Done, Error> {
         signing.private_key,
         signing.password
     ));
+    Ok(Done::Well)
+}
+
+/// Makes a certificate that signs kernel modules, and its key.
+///
+/// # Errors
+/// As [`::kmods::certificate::create`].
+fn modules(world: &World<'_>, args: &NewKeyArgs) -> Result<Done, Error> {
+    let made = ::kmods::certificate::create(world, args.private_key.as_deref(), args.replace)?;
+    for path in made.files() {
+        world.report.status("Wrote", &path.display().to_string());
+    }
+    world.report.document(&made)?;
+    world.report.answer(&made.next());
     Ok(Done::Well)
 }

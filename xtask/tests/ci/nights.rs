@@ -6,15 +6,19 @@ use super::fixture::Fixture;
 use super::runner::{by_hand, run, schedule};
 use super::support::KERNEL;
 
-const SKIPPED: [(&str, &str); 3] = [
+const SKIPPED: [(&str, &str); 5] = [
     ("build", "skipped"),
+    ("kmods", "skipped"),
     ("publish", "skipped"),
     ("resolve", "success"),
+    ("wanted", "success"),
 ];
-const BUILT: [(&str, &str); 3] = [
+const BUILT: [(&str, &str); 5] = [
     ("build", "success"),
+    ("kmods", "skipped"),
     ("publish", "skipped"),
     ("resolve", "success"),
+    ("wanted", "success"),
 ];
 
 /// When the program was last made.
@@ -52,7 +56,9 @@ fn the_build_workflow_publishes_skips_and_explains() {
         "{:?}",
         night.done
     );
-    let tasks = ["resolve", "alarm", "build", "doctor", "publish", "alarm"];
+    let tasks = [
+        "kmods", "alarm", "resolve", "alarm", "build", "doctor", "publish", "alarm",
+    ];
     assert_eq!(night.tasks(), tasks);
     assert!(
         night.typed.iter().all(|(_, code)| *code == 0),
@@ -67,7 +73,7 @@ fn the_build_workflow_publishes_skips_and_explains() {
     // The second: there is nothing to do.
     let night = run(&fixture, "build.yaml", 3, &schedule());
     night.expect(&SKIPPED);
-    assert_eq!(night.tasks(), ["resolve", "alarm"]);
+    assert_eq!(night.tasks(), ["kmods", "alarm", "resolve", "alarm"]);
     assert!(night.summary.contains("### Unchanged"), "{}", night.summary);
     assert_eq!(fixture.stable(), Some(first.clone()));
 
@@ -85,10 +91,15 @@ fn the_build_workflow_publishes_skips_and_explains() {
     let night = run(&fixture, "build.yaml", 4, &schedule());
     night.expect(&[
         ("build", "failure"),
+        ("kmods", "skipped"),
         ("publish", "skipped"),
         ("resolve", "success"),
+        ("wanted", "success"),
     ]);
-    assert_eq!(night.tasks(), ["resolve", "alarm", "build", "alarm"]);
+    assert_eq!(
+        night.tasks(),
+        ["kmods", "alarm", "resolve", "alarm", "build", "alarm"]
+    );
     assert_eq!(fixture.stable(), Some(first.clone()));
     {
         let mut github = fixture.github.state();
@@ -136,8 +147,10 @@ fn the_build_workflow_publishes_skips_and_explains() {
     let night = run(&fixture, "build.yaml", 7, &schedule());
     night.expect(&[
         ("build", "skipped"),
+        ("kmods", "skipped"),
         ("publish", "skipped"),
         ("resolve", "failure"),
+        ("wanted", "success"),
     ]);
     assert!(fixture.github.state().issue(1).open);
     assert_eq!(fixture.github.state().issues.len(), 1);

@@ -13,6 +13,7 @@ mod explain;
 mod halves;
 mod hold;
 mod inputs;
+mod kmods;
 mod output;
 mod publish;
 mod resolution;

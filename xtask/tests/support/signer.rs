@@ -77,6 +77,18 @@ impl Signer {
         self.gpg(&[options, &["--sign"]].concat(), text.as_bytes())
     }
 
+    /// What OpenZFS publishes beside a tarball.
+    #[allow(dead_code, reason = "each test uses a part")]
+    pub fn detached(&self, file: &[u8]) -> Vec<u8> {
+        self.gpg(&["--digest-algo=SHA256", "--armor", "--detach-sign"], file)
+    }
+
+    /// A text with its signature, as OpenZFS publishes the list of SHA-256.
+    #[allow(dead_code, reason = "each test uses a part")]
+    pub fn clearsigned(&self, text: &str) -> Vec<u8> {
+        self.gpg(&["--digest-algo=SHA256", "--clearsign"], text.as_bytes())
+    }
+
     fn gpg(&self, args: &[&str], input: &[u8]) -> Vec<u8> {
         let sh = &self.sh;
         let (from, to) = (self.home.path().join("in"), self.home.path().join("out"));

@@ -18,7 +18,7 @@ use modules::Crate;
 use super::{assert_none, manifests, read, with_end};
 
 /// Which crate may import which: only those in a list further up.
-const LAYERS: [&[&str]; 11] = [
+const LAYERS: [&[&str]; 12] = [
     &[
         "version-discovery",
         "registry-compat",
@@ -33,6 +33,7 @@ const LAYERS: [&[&str]; 11] = [
     &["image-build", "image-layers", "cleanup"],
     &["machine"],
     &["image-publish"],
+    &["kmods"],
     &["night"],
     &["rehearsal"],
     &["custom-coreos"],

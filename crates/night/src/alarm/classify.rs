@@ -33,11 +33,13 @@ pub enum Cause {
     Boot,
     /// The published image is old, and no job says why.
     Stale,
+    /// The kernel modules of our own could not be built.
+    Modules,
 }
 
 impl Cause {
     /// All of them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Signing,
         Self::Contract,
         Self::Build,
@@ -48,6 +50,7 @@ impl Cause {
         Self::Unknown,
         Self::Boot,
         Self::Stale,
+        Self::Modules,
     ];
 }
 
@@ -64,6 +67,7 @@ impl fmt::Display for Cause {
             Self::Unknown => "unknown",
             Self::Boot => "boot",
             Self::Stale => "old image",
+            Self::Modules => "kernel modules",
         })
     }
 }
@@ -100,6 +104,7 @@ pub fn of_answer(done: Done, task: &str) -> Cause {
         (_, "verify" | "promote" | "publish" | "keys") => Cause::Signing,
         (_, "vm") => Cause::Contract,
         (_, "boot") => Cause::Boot,
+        (_, "kmods") => Cause::Modules,
         (_, "build" | "test-build" | "check" | "rehearse") => Cause::Build,
         (_, "ignition") => Cause::Configuration,
         _ => Cause::Unknown,
@@ -127,6 +132,7 @@ fn of_step(step: &str) -> Option<Cause> {
     Some(match step.split_whitespace().next()? {
         "build" | "packages" => Cause::Build,
         "boot" => Cause::Boot,
+        "modules" => Cause::Modules,
         "contract" | "first" | "switch" => Cause::Contract,
         "key" | "signing" | "trust" | "host" | "sign" | "signed" | "control" | "inputs" => {
             Cause::Signing

@@ -50,6 +50,13 @@ fn meaning(cause: Cause) -> (&'static str, &'static str) {
             "read the rows that do not hold in the run; `cargo xtask boot NAME@DIGEST --serial` \
              boots the same image on a laptop",
         ),
+        Cause::Modules => (
+            "kernel modules that nobody else has built could not be built here either; the image \
+             stays with an older base meanwhile",
+            "read the compiler's reason in the run; `cargo xtask kmods status` shows it again. \
+             The same inputs are not tried again: a patch under `patches/` of the folder of the \
+             modules, or a new release of OpenZFS, is a new attempt",
+        ),
         Cause::Stale => (
             "the published image is old, though no job says why",
             "see with `cargo xtask workflow status --all` if the schedule is still on: GitHub \

@@ -113,7 +113,7 @@ impl<'a> Night<'a> {
             }
         }
         if let Some(engine) = self.options.engine
-            && [lines::PUSH, lines::PUBLISH].contains(&line)
+            && [lines::KMODS, lines::PUSH, lines::PUBLISH].contains(&line)
         {
             words.push(format!("--engine={engine}"));
         }
@@ -178,9 +178,9 @@ impl<'a> Night<'a> {
 
 /// The job that a line is of: `build-x86_64` is `build`.
 fn job_of(name: &str) -> &str {
-    match name.starts_with("build-") {
-        true => "build",
-        false => name,
+    match name.split_once('-') {
+        Some((job @ ("build" | "kmods"), _)) => job,
+        _ => name,
     }
 }
 

@@ -13,7 +13,19 @@ use crate::{dependencies, files, read, root};
 
 /// Every job and exactly what it may, in the order of the alphabet. `actions`
 /// and `issues` are for the alarm; whoever adds to it says here what for.
-const PERMISSIONS: [(&str, &str, &str); 10] = [
+const PERMISSIONS: [(&str, &str, &str); 12] = [
+    // What is built is looked up beside what is published.
+    (
+        "build.yaml",
+        "wanted",
+        "actions: read, contents: read, issues: write, packages: read",
+    ),
+    // The modules are a package of their own; nobody attests them.
+    (
+        "build.yaml",
+        "kmods",
+        "actions: read, contents: read, issues: write, packages: write",
+    ),
     // The published image may be private.
     (
         "build.yaml",
@@ -145,7 +157,11 @@ fn the_names_are_those_of_image_yaml() {
                     name.clone()
                 })
                 .collect();
-            let wanted = if signs {
+            // Where modules are built is for image.yaml to say; the key is given in any case.
+            let modules = BTreeSet::from(["MODULE_KEY".to_owned()]);
+            let wanted = if run.contains(" kmods publish") {
+                secrets.union(&modules).cloned().collect()
+            } else if signs {
                 secrets.clone()
             } else {
                 BTreeSet::new()
@@ -176,21 +192,21 @@ fn with_one_architecture_there_is_no_extra_job() {
         let contexts = json!({
             "github": {"event_name": event},
             "inputs": inputs,
-            "needs": {"resolve": outputs, "build": outputs},
+            "needs": {"wanted": outputs, "resolve": outputs, "build": outputs},
             "steps": {"resolve": outputs},
         });
         let scope = Scope {
             contexts: &contexts,
-            call: &|name, _| {
-                ["success", "always"]
-                    .contains(&name)
-                    .then_some(Value::Bool(true))
+            call: &|name, _| match name {
+                "success" | "always" => Some(Value::Bool(true)),
+                "cancelled" => Some(Value::Bool(false)),
+                _ => None,
             },
         };
         let runs = |part: &Value| condition(part["if"].as_str(), scope).unwrap();
         let mut done = Vec::new();
-        assert_eq!(build["jobs"].as_object().unwrap().len(), 3);
-        for name in ["resolve", "build", "publish"] {
+        assert_eq!(build["jobs"].as_object().unwrap().len(), 5);
+        for name in ["wanted", "kmods", "resolve", "build", "publish"] {
             let job = &build["jobs"][name];
             // A job that was skipped takes those with it that need it.
             let after = name != "publish" || runs(&build["jobs"]["build"]);
@@ -210,10 +226,11 @@ fn with_one_architecture_there_is_no_extra_job() {
         }
         done.join(", ")
     };
-    let one = json!({"build": "true", "several": "false"});
+    let one = json!({"build": "true", "several": "false", "kmods": "false"});
     let two = json!({"build": "true", "several": "true"});
     let none = json!({"build": "false", "several": "true"});
-    let upload = "resolve, actions/upload-artifact, build";
+    let upload = "wanted, resolve, actions/upload-artifact, build";
+    let kmods = json!({"build": "true", "several": "false", "kmods": "true"});
     for (event, dry, outputs, wanted) in [
         (
             "schedule",
@@ -229,6 +246,12 @@ fn with_one_architecture_there_is_no_extra_job() {
         ),
         ("schedule", false, &two, format!("{upload}, publish")),
         (
+            "schedule",
+            false,
+            &kmods,
+            format!("{upload}, Machine, Publish").replace("wanted", "wanted, kmods"),
+        ),
+        (
             "workflow_dispatch",
             false,
             &two,
@@ -238,10 +261,15 @@ fn with_one_architecture_there_is_no_extra_job() {
             "workflow_dispatch",
             true,
             &two,
-            "resolve, Show what would be done, actions/upload-artifact".to_owned(),
+            "wanted, resolve, Show what would be done, actions/upload-artifact".to_owned(),
         ),
-        ("schedule", false, &none, "resolve".to_owned()),
-        ("workflow_dispatch", true, &none, "resolve".to_owned()),
+        ("schedule", false, &none, "wanted, resolve".to_owned()),
+        (
+            "workflow_dispatch",
+            true,
+            &none,
+            "wanted, resolve".to_owned(),
+        ),
     ] {
         assert_eq!(
             plan(event, dry, outputs.clone()),
