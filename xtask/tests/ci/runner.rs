@@ -51,7 +51,7 @@ pub struct Run {
     pub summary: String,
     /// Both streams of everything.
     pub log: String,
-    needs: Map<String, Value>,
+    pub needs: Map<String, Value>,
 }
 
 impl Run {

@@ -55,12 +55,13 @@ fn zizmor_is_content() {
 }
 
 #[test]
-fn the_linter_is_one_and_the_same() {
-    let version = rehearsal::requirements::ZIZMOR;
-    assert!(
-        crate::read(".ci/run").contains(&format!(" {version}\n")),
-        "let .ci/run install {version}, as `cargo xtask doctor --install` does"
-    );
+fn what_comes_from_pypi_is_one_and_the_same() {
+    for (_, package, _) in rehearsal::requirements::FROM_PYPI {
+        assert!(
+            crate::read(".ci/run").contains(&format!(" {package}")),
+            "let .ci/run install {package}, as `cargo xtask doctor --install` does"
+        );
+    }
 }
 
 /// None of its packages that an ordinary installation has carries the program,
