@@ -3,7 +3,7 @@
 //! have instead. In one run, at several sizes.
 //!
 //! `cargo bench -p image-layers --profile dev`: the program as `cargo xtask` runs it.
-//! `MIB=1024,2048` gives the sizes.
+//! `MIB=1024,2048` gives the sizes. Then a table of what a host downloads.
 #![expect(
     clippy::unwrap_used,
     clippy::disallowed_methods,
@@ -16,6 +16,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
+use image_layers::download::download;
 use image_layers::entry::read;
 use image_layers::export::Export;
 use image_layers::image::Image;
@@ -40,6 +41,19 @@ fn peak() -> u64 {
         .parse::<u64>()
         .unwrap()
         / 1024
+}
+
+/// Processor seconds of this process, and of the programs that it has run: on a machine
+/// with other work, they say more than the clock.
+/// Source: `proc(5)`, fields 14 to 17 of `/proc/pid/stat`, in hundredths.
+fn processor() -> [f64; 2] {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap();
+    let (_, rest) = stat.rsplit_once(')').unwrap();
+    let field = |at: usize| -> f64 {
+        let word = rest.split_whitespace().nth(at - 3).unwrap();
+        word.parse().unwrap()
+    };
+    [field(14) + field(15), field(16) + field(17)].map(|ticks| ticks / 100.0)
 }
 
 fn podman(args: &[&str]) -> f64 {
@@ -136,8 +150,10 @@ fn main() {
             &top,
             &text(""),
         ];
+        let [_, before] = processor();
         let commit = podman(&build);
         let push = podman(&["push", "localhost/bench", &format!("oci:{}", text("oci"))]);
+        let [_, theirs] = processor();
         let export = podman(&["push", "localhost/bench", &format!("dir:{}", text("built"))]);
         podman(&[
             "push",
@@ -161,7 +177,9 @@ fn main() {
             });
             (begin.elapsed().as_secs_f64(), made.unwrap())
         };
+        let [begin, _] = processor();
         let (first, made) = make(None, "first");
+        let [end, _] = processor();
         let (again, same) = make(Some(&made.written.image), "again");
         assert!(same.new.is_empty());
         let entries = read(
@@ -172,13 +190,136 @@ fn main() {
         .unwrap()
         .len();
         println!(
-            "{mib:>6} {commit:>9.1} {push:>9.1} {:>11.1} {:>7.2} {:>9}   export {export:.1} s, again {again:.1} s, {} layers of {entries} entries",
+            "{mib:>6} {commit:>9.1} {push:>9.1} {:>11.1} {:>7.2} {:>9}   export {export:.1} s, again {again:.1} s, {} layers of {entries} entries; processor: podman {:.1} s, reassemble {:.1} s",
             export + first,
             (export + first) / (commit + push),
             peak(),
             made.written.image.manifest.layers.len(),
+            theirs - before,
+            end - begin,
         );
         podman(&["rmi", "localhost/bench", "localhost/bench-base"]);
         let _ = std::fs::remove_dir_all(&scratch);
     }
+    downloads();
+}
+
+/// What a host downloads after each kind of change, of an image with 128 MiB of packages,
+/// 16 MiB of kernel modules and a package database of 2 MiB on top of its base.
+fn downloads() {
+    let scratch = Path::new(env!("CARGO_TARGET_TMPDIR")).join("bench-downloads");
+    let _ = std::fs::remove_dir_all(&scratch);
+    let top = scratch.join("root");
+    std::fs::create_dir_all(&top).unwrap();
+    let owners = Owners::parse(&root(&top, 128)).unwrap();
+    let text = |name: &str| scratch.join(name).display().to_string();
+    let write = |path: &str, kib: usize, seed: u64| {
+        let path = top.join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, noise(kib * 1024, seed)).unwrap();
+    };
+    let modules = |seed| write("usr/lib/modules/k/zfs.ko", 16 * 1024, seed);
+    let database = |seed| write("usr/lib/sysimage/rpm/rpmdb.sqlite", 2 * 1024, seed);
+    modules(1);
+    database(1);
+    // Two bases, of a file each.
+    std::fs::create_dir_all(scratch.join("empty")).unwrap();
+    for number in [1, 2] {
+        std::fs::write(scratch.join("empty/file"), noise(32 << 20, number)).unwrap();
+        std::fs::write(text("base"), "FROM scratch\nCOPY file /base\n").unwrap();
+        let name = format!("--tag=localhost/bench-base:{number}");
+        podman(&["build", &name, "--file", &text("base"), &text("empty")]);
+        let to = format!("dir:{}", text(&format!("base-{number}")));
+        podman(&["push", &format!("localhost/bench-base:{number}"), &to]);
+    }
+    let build = |number: u32, previous: Option<&Image>, name: &str| {
+        let file = format!("FROM localhost/bench-base:{number}\nCOPY root /\n");
+        std::fs::write(text("Containerfile"), file).unwrap();
+        let options = ["build", "--layers=false", "--no-cache", "--pull=never"];
+        let more = ["--tag=localhost/bench", "--file", &text("Containerfile")];
+        podman(&[&options[..], &more[..], &[text("").as_str()]].concat());
+        podman(&["push", "localhost/bench", &format!("dir:{}", text(name))]);
+        let base = Export::open(&scratch.join(format!("base-{number}")));
+        let time = "2026-01-01T00:00:00Z".parse().unwrap();
+        let made = reassemble(&Order {
+            built: &Export::open(&scratch.join(name)).unwrap(),
+            base: &base.unwrap().image,
+            owners: &owners,
+            previous,
+            created: time,
+            newest_input: time,
+            to: &scratch.join(format!("{name}-layers")),
+            threads: 2,
+        });
+        made.unwrap().written.image
+    };
+    let first = build(1, None, "first");
+    let whole: u64 = first.manifest.parts().map(|(_, layer)| layer.size).sum();
+    println!(
+        "\n{:>22} {:>9} {:>9} {:>7}  layers",
+        "download of", "MB", "plain MB", "share"
+    );
+    let mut previous = first;
+    for change in [
+        "nothing",
+        "a package of ours",
+        "kernel modules",
+        "a new base",
+    ] {
+        let mut number = 1;
+        match change {
+            "a package of ours" => {
+                write("usr/lib/package-0/file-0", 256, 7);
+                database(2);
+            }
+            "kernel modules" => {
+                modules(3);
+                database(3);
+            }
+            "a new base" => number = 2,
+            _ => {}
+        }
+        let image = build(number, Some(&previous), &change.replace(' ', "-"));
+        let costs = download(Some(&previous.manifest), &image.manifest);
+        let base: u64 = match number {
+            2 => costs
+                .parts
+                .iter()
+                .filter(|(part, _)| part == "base")
+                .map(|(_, size)| size)
+                .sum(),
+            _ => 0,
+        };
+        // One layer, whose times are new with each build.
+        let plain = whole + base;
+        println!(
+            "{change:>22} {:>9.1} {:>9.1} {:>6.1}%  {}",
+            costs.bytes as f64 / 1e6,
+            plain as f64 / 1e6,
+            costs.bytes as f64 / plain as f64 * 100.0,
+            costs.shares()
+        );
+        previous = image;
+    }
+    podman(&[
+        "rmi",
+        "localhost/bench",
+        "localhost/bench-base:1",
+        "localhost/bench-base:2",
+    ]);
+    let _ = std::fs::remove_dir_all(&scratch);
+}
+
+/// Half of it random.
+fn noise(size: usize, seed: u64) -> Vec<u8> {
+    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let mut bytes = Vec::with_capacity(size);
+    while bytes.len() < size {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        bytes.extend_from_slice(&state.to_le_bytes());
+        bytes.extend_from_slice(b"the text");
+    }
+    bytes
 }

@@ -1,6 +1,11 @@
 //! `verify --rebuild`: built again from its lock, an image is the same, or the files that
 //! differ are named.
 
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use image_build::lock::{LOCK_LABEL, Lock};
+use registry_compat::Answer;
+
 use super::sandbox::{PUBLISH, REPOSITORY, Sandbox};
 
 const CONTAINERFILE: &str = r#"ARG KMODS_IMAGE
@@ -28,7 +33,24 @@ fn an_image_is_built_again_and_compared_file_by_file() {
     );
     let motd = format!("{folder}/rootfs/etc/motd");
     sandbox.write(&motd, "one\n");
+    let begin = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    let begin = i64::try_from(begin.as_secs()).unwrap();
     sandbox.run(&PUBLISH).expect(0);
+
+    // Its files have the time of an input, which is older. The image itself has the time
+    // at which the inputs were resolved, so that no clean-up takes it for old.
+    let arch = std::env::consts::ARCH.parse().unwrap();
+    let found = sandbox.registries().inspect(&sandbox.image("stable"), arch);
+    let Answer::Present(found) = found else {
+        panic!("it is not there");
+    };
+    let lock = Lock::parse(&found.labels[LOCK_LABEL], "label").unwrap();
+    let times = lock.times.unwrap();
+    assert!(times.newest_input < times.resolved, "{times:?}");
+    assert_eq!(found.created, Some(times.resolved));
+    assert!(times.resolved.as_second() >= begin, "{times:?}");
+    let story = sandbox.run(&["build", "--publish"]).expect(0);
+    assert!(story.contains("unchanged since"), "{story}");
     let image = format!("{REPOSITORY}@{}", sandbox.digest("stable").unwrap());
 
     let story = sandbox.run(&["verify", &image, "--rebuild"]).expect(0);
