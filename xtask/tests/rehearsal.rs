@@ -122,6 +122,19 @@ fn every_night_ends_as_it_should() {
 }
 
 #[test]
+fn two_rehearsals_do_not_meet() {
+    let _stage = STAGE.lock().unwrap_or_else(PoisonError::into_inner);
+    std::fs::create_dir_all(root().join("target")).unwrap();
+    let place = root().join("target/rehearsal.lock");
+    let lock = host::files::lock(&place).unwrap();
+    assert!(lock.is_some());
+    let output = rehearse().output().unwrap();
+    let story = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(4), "{story}");
+    assert!(story.contains("another rehearsal"), "{story}");
+}
+
+#[test]
 fn an_interrupted_rehearsal_leaves_nothing() {
     if !can_be_held() {
         return;

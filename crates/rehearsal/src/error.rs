@@ -17,6 +17,12 @@ pub enum Error {
     /// The command line asks for something impossible. Exit code 2.
     #[error("{0}")]
     Usage(String),
+    /// Another rehearsal has this checkout's folder. Exit code 4.
+    #[error(
+        "refused: another rehearsal or playground is up in this checkout; wait for its end, or \
+         leave its shell"
+    )]
+    Busy,
     /// A step of a plan did not hold.
     #[error("{step}: {detail}")]
     Step {
@@ -34,6 +40,7 @@ impl Failure for Error {
             Self::Machine(error) => error.exit_code(),
             Self::StandIns(_) => 1,
             Self::Usage(_) => 2,
+            Self::Busy => 4,
             Self::Step { .. } => 1,
         }
     }
@@ -43,7 +50,7 @@ impl Failure for Error {
             Self::Publish(error) => error.kind(),
             Self::Machine(error) => error.kind(),
             Self::StandIns(_) => Kind::Other,
-            Self::Usage(_) => Kind::Configuration,
+            Self::Usage(_) | Self::Busy => Kind::Configuration,
             Self::Step { step, .. } => Kind::Step(step),
         }
     }

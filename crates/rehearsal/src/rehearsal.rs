@@ -117,6 +117,12 @@ fn remove(path: &Path) {
 /// If the stand-ins could not be made. A night that ends otherwise than it
 /// should is an answer: [`Done::Badly`].
 pub fn run(world: &World<'_>, args: &Options) -> Result<Done, Error> {
+    // Two would take the world from under each other.
+    let target = world.env.root.join("target");
+    make_dir(&target)?;
+    let place = target.join("rehearsal.lock");
+    let lock = host::files::lock(&place).map_err(host::Error::write(&place))?;
+    let _lock = lock.ok_or(Error::Busy)?;
     tools(world)?;
     let scratch = Scratch {
         path: world.env.root.join("target/rehearsal"),
