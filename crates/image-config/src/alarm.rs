@@ -65,9 +65,8 @@ impl Alarm {
         let days = self.image_age_days;
         (1..=rebuild_after_days).contains(&days).then(|| {
             format!(
-                "an image of the same inputs is built again after {rebuild_after_days} days \
-                 (`policy.rebuild-after-days`): it would be called too old at {days} in every \
-                 quiet week"
+                "alarm.image-age-days must be 0 or more than policy.rebuild-after-days \
+                 ({rebuild_after_days}): otherwise every image is too old before it is built again"
             )
         })
     }

@@ -3,8 +3,6 @@
 //! Every value is parsed into its type while the document is read, so that an
 //! error has the line and column of the value itself. Unknown keys are errors.
 
-use std::path::{Path, PathBuf};
-
 use registry_compat::{ImageRef, Repository, Tag};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -14,7 +12,6 @@ use crate::alarm::{Alarm, Github};
 use crate::boot::Boot;
 use crate::ci::{Architecture, Ci};
 use crate::content::Content;
-use crate::content_files;
 use crate::defaults;
 use crate::error::Error;
 use crate::heal;
@@ -26,8 +23,6 @@ use crate::kmods::{Kmods, OwnKmods};
 use crate::night::Night;
 use crate::packages::Packages;
 use crate::policy::Policy;
-use crate::problems;
-use crate::problems::Problem;
 use crate::retention::Retention;
 use crate::retries::Retries;
 use crate::signing::{Inputs, Signing};
@@ -228,175 +223,6 @@ impl Default for Base {
 }
 
 impl Config {
-    /// Reads and validates a file, and the files that its `content` names below `root`.
-    ///
-    /// # Errors
-    /// [`Error::Invalid`] with file, line and column.
-    pub fn load_in(path: &Path, root: &Path) -> Result<Self, Error> {
-        let config = Self::load(path)?;
-        if config.content.is_empty() {
-            return Ok(config);
-        }
-        // Only for the places: it was read a moment ago.
-        let text = std::fs::read_to_string(path).unwrap_or_default();
-        let problems = content_files::problems(&config.content, &text, root);
-        match problems.is_empty() {
-            true => Ok(config),
-            false => Err(Error::Invalid {
-                path: path.to_owned(),
-                problems,
-            }),
-        }
-    }
-
-    /// Reads and validates a file alone.
-    ///
-    /// # Errors
-    /// [`Error::Invalid`] with file, line and column.
-    pub fn load(path: &Path) -> Result<Self, Error> {
-        let wrong = |problem| Error::Invalid {
-            path: path.to_owned(),
-            problems: vec![problem],
-        };
-        let bytes = std::fs::read(path)
-            .map_err(|error| wrong(Problem::new("", None, format!("cannot be read: {error}"))))?;
-        let text = String::from_utf8(bytes).map_err(|error| wrong(not_utf8(&error)))?;
-        Self::parse(&text, path)
-    }
-
-    /// Validates a text; `path` is for the message.
-    ///
-    /// # Errors
-    /// [`Error::Invalid`] with all that is wrong, each with line and column where
-    /// there are any.
-    pub fn parse(text: &str, path: &Path) -> Result<Self, Error> {
-        let invalid = |problems| Error::Invalid {
-            path: PathBuf::from(path),
-            problems,
-        };
-        let config: Self = problems::read(text).map_err(invalid)?;
-        if let Some((value, detail)) = config.content.contradiction() {
-            let place = content_files::place(text, &value);
-            return Err(invalid(vec![Problem::new(text, place, detail)]));
-        }
-        match config.contradictions() {
-            None => Ok(config),
-            Some((key, detail)) => {
-                let place = place_of(text, key);
-                Err(invalid(vec![Problem::new(text, place, detail)]))
-            }
-        }
-    }
-
-    /// Values that are each valid but contradict each other: the key at fault, and why.
-    fn contradictions(&self) -> Option<(&'static str, String)> {
-        if self.architectures.is_empty() {
-            return Some(("architectures", "at least one architecture".into()));
-        }
-        if let Some(signature) = &self.base.signature
-            && signature.keys.is_empty()
-        {
-            return Some(("keys", "at least one key that is trusted".into()));
-        }
-        if self.kmods.is_empty() {
-            return Some(("kmods", "at least one source of kernel modules".into()));
-        }
-        let mut images = self.kmods.iter().map(|source| &source.image);
-        while let Some(image) = images.next() {
-            if images.clone().any(|other| other == image) {
-                return Some(("kmods", format!("`{image}` is listed twice")));
-            }
-        }
-        if let Some(detail) = self.own_kmods_contradiction() {
-            return Some(("build", detail));
-        }
-        if let Some(found) = self.policy.contradiction(self.zfs.series) {
-            return Some(found);
-        }
-        let rebuild = self.policy.rebuild_after_days;
-        if let Some(detail) = self.alarm.contradiction(rebuild) {
-            return Some(("image-age-days", detail));
-        }
-        if let Some(detail) = self.boot.contradiction() {
-            return Some(("boot", detail));
-        }
-        if self.image.tags.is_empty() {
-            return Some(("tags", "at least one tag to publish under".into()));
-        }
-        let candidate = self.image.candidate.as_str();
-        let moves = |tag: &&Tag| {
-            let rest = tag.as_str().strip_prefix(candidate);
-            rest.is_some_and(|rest| ["", "-x86_64", "-aarch64"].contains(&rest))
-        };
-        if let Some(tag) = self.image.tags.iter().find(moves) {
-            return Some((
-                "tags",
-                format!("`{tag}` is the candidate tag, which moves before an image is proven"),
-            ));
-        }
-        if let Some(tag) = self
-            .image
-            .tags
-            .iter()
-            .find(|tag| tag.as_str() == HISTORY_TAG)
-        {
-            return Some((
-                "tags",
-                format!("`{tag}` is where the measured history lies"),
-            ));
-        }
-        if self.image.candidate.as_str() == HISTORY_TAG {
-            let tag = &self.image.candidate;
-            return Some((
-                "candidate",
-                format!("`{tag}` is where the measured history lies"),
-            ));
-        }
-        if let Some(unit) = self
-            .units
-            .enable
-            .iter()
-            .find(|u| self.units.disable.contains(u))
-        {
-            return Some(("units", format!("`{unit}` is both enabled and disabled")));
-        }
-        if let Some(name) = self
-            .packages
-            .install
-            .iter()
-            .find(|p| self.packages.remove.contains(p))
-        {
-            return Some((
-                "packages",
-                format!("`{name}` is both installed and removed"),
-            ));
-        }
-        let whole = format!(
-            "{}/{}/{}",
-            self.image.registry, self.image.owner, self.image.name
-        );
-        if let Err(error) = whole.parse::<Repository>() {
-            return Some(("image", error.to_string()));
-        }
-        let stream = self.base.stream.as_str().parse::<Tag>();
-        stream.err().map(|error| ("stream", error.to_string()))
-    }
-
-    fn own_kmods_contradiction(&self) -> Option<String> {
-        let (last, before) = self.kmods.split_last()?;
-        if before.iter().any(Kmods::is_own) {
-            return Some("a source with `build` is the last one: what others have is taken".into());
-        }
-        if !last.is_own() {
-            return None;
-        }
-        if self.zfs.keys.is_empty() {
-            return Some("it needs at least one key under `zfs.keys`".into());
-        }
-        (self.repository().ok()? == last.image)
-            .then(|| format!("`{}` is where the image is published", last.image))
-    }
-
     /// The source that this project builds kernel modules for, if there is one.
     pub fn own_kmods(&self) -> Option<(&Kmods, &OwnKmods)> {
         self.kmods
@@ -446,33 +272,6 @@ impl Config {
     pub fn base_tag(&self) -> Result<ImageRef, Error> {
         Ok(self.base.image.tagged(self.base.stream.as_str().parse()?))
     }
-}
-
-/// Where a text stops being UTF-8.
-fn not_utf8(error: &std::string::FromUtf8Error) -> Problem {
-    let bytes = error.as_bytes();
-    let at = error.utf8_error().valid_up_to();
-    let before = &bytes[..at];
-    let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
-    let start = before
-        .iter()
-        .rposition(|byte| *byte == b'\n')
-        .map_or(0, |end| end + 1);
-    let column = String::from_utf8_lossy(&bytes[start..at]).chars().count() + 1;
-    let found = bytes.get(at).copied().unwrap_or_default();
-    let detail = format!("the byte 0x{found:02X} is not UTF-8; save the file as UTF-8");
-    Problem::new("", Some((line, column)), detail)
-}
-
-/// Line and column of a key in the document, for contradictions, which the
-/// YAML library cannot place. The first line that begins with it will do: our
-/// keys are unique but for `image`, which comes first.
-fn place_of(text: &str, key: &str) -> Option<(usize, usize)> {
-    text.lines().enumerate().find_map(|(number, line)| {
-        let rest = line.trim_start();
-        rest.starts_with(&format!("{key}:"))
-            .then(|| (number + 1, line.len() - rest.len() + 1))
-    })
 }
 
 #[cfg(test)]

@@ -300,21 +300,18 @@ impl Content {
     }
 
     /// Values that are each valid but contradict each other: the value at fault, and
-    /// why.
-    pub(crate) fn contradiction(&self) -> Option<(String, String)> {
+    /// why. One for each image and each list.
+    pub(crate) fn contradictions(&self) -> Vec<(String, String)> {
+        let mut all = Vec::new();
         for copy in self.copy.iter() {
             let image = copy.image.to_string();
-            if let Some(detail) = copy.contradiction() {
-                return Some((image, detail));
-            }
-            let mut to = copy.files.iter().map(|file| file.to.as_str());
-            if let Some((path, lost)) = to.find_map(|to| Some((to, self.lost(to)?))) {
-                return Some((path.to_owned(), lost));
-            }
+            all.extend(copy.contradiction().map(|detail| (image, detail)));
+            let files = copy.files.iter().map(|file| file.to.as_str());
+            all.extend(files.filter_map(|to| Some((to.to_owned(), self.lost(to)?))));
         }
         let copied = self.copy.iter().flat_map(|copy| copy.files.iter());
         if let Some(path) = twice(copied.map(|file| file.to.as_str())) {
-            return Some((path.to_owned(), format!("`{path}` comes from two images")));
+            all.push((path.to_owned(), format!("`{path}` comes from two images")));
         }
         let lists = [
             &self.selinux.modules,
@@ -322,12 +319,13 @@ impl Content {
             &self.tmpfiles,
             &self.quadlets,
         ];
-        lists.into_iter().find_map(|list| {
+        all.extend(lists.into_iter().filter_map(|list| {
             let name = twice(list.iter().map(|path| file_name(path.as_str())))?;
             let first = list.iter().find(|path| file_name(path.as_str()) == name)?;
             let detail = format!("two files are called `{name}`, and go to one folder");
             Some((first.to_string(), detail))
-        })
+        }));
+        all
     }
 
     /// Why a file of an image would not be the image's, if it would not.

@@ -6,7 +6,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::content::{Content, Source, file_name, stem};
-use crate::problems::Problem;
+use crate::excerpt::{Problem, Shown};
+use crate::problems::Problems;
+use crate::tree::Span;
 
 /// The suffixes that podman's generator reads.
 /// Source: podman-systemd.unit(5).
@@ -21,23 +23,32 @@ const QUADLETS: [&str; 8] = [
     ".artifact",
 ];
 
-/// All that is wrong, in the order of the file; `text` is `image.yaml`, and paths are
-/// relative to `root`.
-pub(crate) fn problems(content: &Content, text: &str, root: &Path) -> Vec<Problem> {
-    let mut all: Vec<Problem> = Vec::new();
+/// Adds all that is wrong; `text` is `image.yaml`, and paths are relative to `root`.
+pub(crate) fn add(content: &Content, text: &str, root: &Path, problems: &mut Problems<'_>) {
+    // Which paths the image owns cannot be said otherwise.
+    if problems.is_changed("content.owned") {
+        return;
+    }
     for (kind, name) in content.sources() {
-        if let Err(detail) = judge(content, kind, &name, root) {
+        // A value that stands in for one that is wrong or missing is not in the file.
+        let needle = match kind {
             // A stage is named without its folder.
-            let needle = match kind {
-                Source::Stage => file_name(&name),
-                _ => &name,
-            };
-            all.push(Problem::new(text, place(text, needle), detail));
+            Source::Stage => file_name(&name),
+            _ => &name,
+        };
+        let place = place(text, needle);
+        if place.is_none() && problems.is_changed("content") {
+            continue;
+        }
+        if let Err(detail) = judge(content, kind, &name, root) {
+            let span = place.map(|(line, column)| Span {
+                line,
+                column,
+                end: Some(column + needle.chars().count()),
+            });
+            problems.add(Problem::new(text, span, Shown::Line, &detail));
         }
     }
-    all.sort_by_key(|problem| problem.place);
-    all.dedup();
-    all
 }
 
 /// Line and column of a value below `content:`.

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use host::failure::{Failure, Kind};
 
-use crate::problems::Problem;
+use crate::excerpt::Problem;
 
 /// Why `image.yaml` cannot be used. Exit code 2, but for a file that cannot be
 /// read.

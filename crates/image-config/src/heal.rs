@@ -45,6 +45,10 @@ impl Serialize for Minutes {
 impl<'de> Deserialize<'de> for Minutes {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let minutes = u64::deserialize(deserializer)?;
+        if minutes > 120 {
+            let words = format!("`{minutes}` is too large; wanted a number from 1 to 120");
+            return Err(serde::de::Error::custom(words));
+        }
         minutes
             .to_string()
             .parse()

@@ -63,8 +63,17 @@ pub struct Pin {
     /// Why, for whoever reads it later.
     pub reason: Reason,
     /// The last day on which it holds.
+    #[serde(deserialize_with = "date")]
     #[schemars(with = "String")]
     pub expires: Date,
+}
+
+fn date<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Date, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    text.parse().map_err(|_| {
+        let form = "YEAR-MONTH-DAY such as `2026-08-31`";
+        serde::de::Error::custom(version_discovery::Error::malformed("a date", &text, form))
+    })
 }
 
 fn hold_days() -> u32 {
@@ -115,29 +124,30 @@ impl Policy {
 
     /// Values that are each valid but contradict each other: the key at fault, and why.
     pub(super) fn contradiction(&self, series: Series) -> Option<(&'static str, String)> {
+        let pin = "policy.pin";
         match (&self.pin, self.rule) {
-            (None, RuleName::Pin) => {
-                Some(("rule", "`pin` needs the section `pin` below it".into()))
-            }
+            (None, RuleName::Pin) => Some((
+                "policy.rule",
+                "`rule: pin` needs the section `pin` below it".into(),
+            )),
             // Limits without `rule: pin` would have no effect, although they look as if
             // they were in force.
             (Some(_), RuleName::Newest | RuleName::Hold) => {
-                Some(("pin", "it has no effect without `rule: pin`".into()))
+                Some((pin, "policy.pin has no effect without `rule: pin`".into()))
             }
-            (Some(pin), RuleName::Pin) => {
-                let nothing = pin.base.is_none()
-                    && pin.kernel_ceiling.is_none()
-                    && pin.zfs.is_none()
-                    && pin.kmods_digest.is_none();
+            (Some(limits), RuleName::Pin) => {
+                let nothing = limits.base.is_none()
+                    && limits.kernel_ceiling.is_none()
+                    && limits.zfs.is_none()
+                    && limits.kmods_digest.is_none();
                 if nothing {
-                    let any = "at least one of base, kernel-ceiling, zfs and kmods-digest";
-                    return Some(("pin", any.into()));
+                    let any = "policy.pin limits nothing; it needs at least one of base, \
+                               kernel-ceiling, zfs and kmods-digest";
+                    return Some((pin, any.into()));
                 }
-                let other = pin.zfs.filter(|version| !series.contains(version))?;
-                Some((
-                    "pin",
-                    format!("ZFS {other} is not of the series {series} above"),
-                ))
+                let other = limits.zfs.filter(|version| !series.contains(version))?;
+                let words = format!("ZFS {other} is not of the series {series} (`zfs.series`)");
+                Some(("policy.pin.zfs", words))
             }
             (None, RuleName::Newest | RuleName::Hold) => None,
         }

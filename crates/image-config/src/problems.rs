@@ -1,383 +1,427 @@
-//! Reports all errors of a document at once, each with its line and column, in plain
-//! words.
+//! Reports all errors of a document at once, each with its place, in plain words.
 //!
-//! serde stops at the first error. So the entry that it stopped at is taken out of a
-//! copy, or a missing one is put in, and the copy is read again, until there are no
-//! more errors. Errors that only these changes caused are not reported.
+//! serde stops at the first error. So the value that it stopped at is taken out of the
+//! tree of the document, or a missing one is put in, and the tree is read again, until
+//! there are no more errors. Errors that only these changes caused are not reported.
 
-use std::collections::BTreeSet;
-use std::fmt;
+use schemars::JsonSchema;
+use serde::de::{DeserializeOwned, IgnoredAny};
 
-use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
-use serde::de::DeserializeOwned;
+use crate::any::any;
+use crate::excerpt::{Problem, Shown, has_user, is_private_key, of_unread};
+use crate::keys::Keys;
+use crate::syntax::unreadable;
+use crate::tree::{Entry, Kind, Node, Span, Step, written};
+use crate::tree_reader::Wrong;
+use crate::words::{meant, missing_key, plain, suggestion, unknown_key};
 
-use crate::words::{missing_key, plain, suggestion, unknown_key};
+/// The largest number of errors that are reported: more than anybody corrects at once.
+pub(crate) const MOST: usize = 50;
 
-/// The largest number of errors that are reported. It is more than anybody corrects at
-/// once, and it ends the loop for every document.
-const MOST: usize = 50;
+/// Sections and keys whose values are not shown: secrets are written there by mistake.
+const SECRET: [&str; 2] = ["signing", "webhook"];
 
-/// One error in the document.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Problem {
-    /// Line and column, from 1.
-    pub place: Option<(usize, usize)>,
-    /// The error message.
-    pub detail: String,
-    /// The line with a mark under the place, as cargo shows it.
-    snippet: Option<String>,
+/// The problems of a document, as far as they are known.
+pub(crate) struct Problems<'a> {
+    text: &'a str,
+    /// The document as it was written; nothing if it has not been read yet.
+    tree: Option<Node>,
+    all: Vec<Problem>,
+    /// Paths of values that were taken out or put in.
+    changed: Vec<Vec<Step>>,
+    /// Mappings whose keys were listed once.
+    listed: Vec<String>,
+    keys: fn() -> Keys,
 }
 
-impl Problem {
-    /// A problem with its source line, if it has a place in the document.
-    pub fn new(text: &str, place: Option<(usize, usize)>, detail: String) -> Self {
-        // A message that hides a value must not have the line, which would show the
-        // value.
-        let hidden = detail.contains("`…`");
-        let snippet = place
-            .filter(|_| !hidden)
-            .and_then(|(line, column)| snippet(text, line, column));
-        Self {
-            place,
-            detail,
-            snippet,
+/// Reads a document as far as possible: the value of what is left without the errors,
+/// and the errors.
+pub(crate) fn read<T: DeserializeOwned + JsonSchema>(text: &str) -> (Option<T>, Problems<'_>) {
+    let mut problems = Problems {
+        text,
+        tree: None,
+        all: Vec::new(),
+        changed: Vec::new(),
+        listed: Vec::new(),
+        keys: Keys::of::<T>,
+    };
+    let first = serde_yaml::from_str::<T>(text);
+    // Only a `!` makes a tag.
+    if first.is_ok() && !text.contains('!') {
+        return (first.ok(), problems);
+    }
+    let nothing = |line: &str| line.is_empty() || line.starts_with('#') || line == "---";
+    if text.lines().map(str::trim).all(nothing) {
+        let detail = "the file is empty; `image`, `zfs` and `kmods` are needed (`cargo xtask \
+                      init` writes one)";
+        problems
+            .all
+            .push(Problem::new("", None, Shown::Nothing, detail));
+        return (None, problems);
+    }
+    // Whether it is YAML is asked first: a document that is not has one mistake.
+    if let Err(error) = serde_yaml::from_str::<IgnoredAny>(text) {
+        problems.unreadable(&error);
+        return (None, problems);
+    }
+    problems.tree = Node::read(text);
+    let value = match (problems.tree.clone(), first) {
+        (Some(tree), first) => {
+            let value = problems.correct(tree);
+            if let (Err(error), []) = (&first, problems.all.as_slice()) {
+                problems.unreadable(error);
+            }
+            value.or(first.ok())
         }
+        (None, Ok(value)) => Some(value),
+        (None, Err(error)) => {
+            problems.unreadable(&error);
+            None
+        }
+    };
+    (value, problems)
+}
+
+impl Problems<'_> {
+    /// All, in the order of the document; those without a place are the last.
+    pub fn in_order(mut self) -> Vec<Problem> {
+        self.all
+            .sort_by_key(|problem| (problem.place.is_none(), problem.place));
+        self.all.dedup();
+        if self.all.len() > MOST {
+            self.all.truncate(MOST);
+            let more = format!("and more; these are the first {MOST}");
+            self.all.push(Problem::new("", None, Shown::Nothing, &more));
+        }
+        self.all
     }
 
-    /// The text of the problem for a file of this name.
-    pub(crate) fn write(&self, path: &str, f: &mut dyn fmt::Write) -> fmt::Result {
-        match self.place {
-            Some((line, column)) => write!(f, "{path}:{line}:{column}: {}", self.detail)?,
-            None => write!(f, "{path}: {}", self.detail)?,
-        }
-        match &self.snippet {
-            Some(snippet) => write!(f, "\n{snippet}"),
-            None => Ok(()),
-        }
+    /// Whether a value was changed for the sake of another error, so that nothing can
+    /// be said about it.
+    pub fn is_changed(&self, path: &str) -> bool {
+        let path = steps(path);
+        let related = |changed: &Vec<Step>| changed.starts_with(&path) || path.starts_with(changed);
+        self.changed.iter().any(related)
     }
-}
 
-/// The line with carets under the key or value that begins at that column.
-fn snippet(text: &str, line: usize, column: usize) -> Option<String> {
-    let shown = text.lines().nth(line.checked_sub(1)?)?;
-    let at: usize = shown
-        .chars()
-        .take(column.checked_sub(1)?)
-        .map(char::len_utf8)
-        .sum();
-    let rest = shown.get(at..).filter(|rest| !rest.trim().is_empty())?;
-    let span = at..at + word(rest);
-    let snippet = Snippet::source(shown)
-        .line_start(line)
-        .annotation(AnnotationKind::Primary.span(span));
-    let group = Group::with_level(Level::ERROR).element(snippet);
-    let shown = Renderer::plain().render(&[group]);
-    Some(shown.trim_end().to_owned())
-}
-
-/// The length of the value or key at the beginning of a text.
-fn word(text: &str) -> usize {
-    if let Some(quote) = text.chars().next().filter(|c| "\"'".contains(*c)) {
-        let rest = &text[1..];
-        return rest.find(quote).map_or(text.len(), |end| end + 2);
+    /// Adds a problem that was found elsewhere.
+    pub fn add(&mut self, problem: Problem) {
+        self.all.push(problem);
     }
-    let end = text.find([',', ']', '}', '#']).unwrap_or(text.len());
-    let end = text.find(": ").map_or(end, |key| key.min(end));
-    text[..end].trim_end().trim_end_matches(':').len().max(1)
-}
 
-/// Reads a document.
-///
-/// # Errors
-/// Everything that is wrong with it, in its order.
-pub(crate) fn read<T: DeserializeOwned>(text: &str) -> Result<T, Vec<Problem>> {
-    let mut copy = Copy::of(text);
-    let mut problems: Vec<Problem> = Vec::new();
-    for _ in 0..MOST {
-        match serde_yaml::from_str::<T>(&copy.text()) {
-            Ok(value) if problems.is_empty() => return Ok(value),
-            Ok(_) => break,
-            Err(error) => {
-                let found = Found::of(&error);
-                if !copy.is_mended(&found) {
-                    let place = copy.place(&found);
-                    problems.push(Problem::new(text, place, found.told(text)));
-                }
-                if !copy.mend(&found) {
-                    break;
-                }
+    /// Adds a problem of the value at a path; of its item with this text, if there is
+    /// one.
+    pub fn add_at(&mut self, path: &str, item: Option<&str>, detail: &str) {
+        let text = self.text;
+        let tree = self.tree.get_or_insert_with(|| {
+            Node::read(text).unwrap_or(Node {
+                span: None,
+                tag: None,
+                kind: Kind::Map(Vec::new()),
+            })
+        });
+        let mut path = steps(path);
+        if let Some(Kind::List(items)) = tree.at(&path).map(|node| &node.kind) {
+            let is_it = |node: &Node| item.is_some() && node.scalar() == item;
+            if let Some(at) = items.iter().rposition(|item| is_it(&item.node)) {
+                path.push(Step::Item(at));
             }
         }
+        // The nearest that is written.
+        let span = (1..=path.len())
+            .rev()
+            .find_map(|length| tree.key_at(&path[..length]));
+        self.all.push(Problem::new(text, span, Shown::Line, detail));
     }
-    problems.sort_by_key(|problem| problem.place);
-    problems.dedup();
-    Err(problems)
-}
 
-/// The parts of an error of the YAML library.
-struct Found {
-    /// In the copy.
-    place: Option<(usize, usize)>,
-    /// `kmods[0].tag`, or nothing.
-    path: String,
-    /// Without both.
-    message: String,
-}
-
-impl Found {
-    fn of(error: &serde_yaml::Error) -> Self {
+    /// An error of the YAML library.
+    fn unreadable(&mut self, error: &serde_yaml::Error) {
         let place = error.location().map(|at| (at.line(), at.column()));
-        let mut text = error.to_string();
-        if let Some((line, column)) = place {
-            text = text.replace(&format!(" at line {line} column {column}"), "");
-        }
-        let is_path = |path: &str| {
-            !path.is_empty()
-                && path
-                    .chars()
-                    .all(|c| c.is_ascii_alphanumeric() || "-_.[]".contains(c))
-        };
-        match text.split_once(": ") {
-            Some((path, message)) if is_path(path) => Self {
-                place,
-                path: path.to_owned(),
-                message: message.to_owned(),
-            },
-            _ => Self {
-                place,
-                path: String::new(),
-                message: text,
-            },
-        }
+        let (span, detail) = unreadable(&error.to_string(), place, self.text);
+        let keys = (self.keys)();
+        let shown = span.map_or(Shown::Nothing, |span| {
+            of_unread(self.text, span.line, &SECRET, |name| keys.has(name))
+        });
+        self.all.push(Problem::new(self.text, span, shown, &detail));
     }
 
-    fn told(&self, text: &str) -> String {
-        let words = plain(&self.message, text, self.place);
-        match self.path.as_str() {
-            "" => words,
-            path => format!("{path}: {words}"),
-        }
-    }
-}
-
-/// The copy of the document in which errors are removed one by one.
-struct Copy {
-    /// Each line, and the number that it has in the document.
-    lines: Vec<(Option<usize>, String)>,
-    /// Paths of keys that were taken out.
-    taken: BTreeSet<String>,
-    /// Lines of which something was taken out.
-    touched: BTreeSet<usize>,
-}
-
-impl Copy {
-    fn of(text: &str) -> Self {
-        let lines = text.lines().enumerate();
-        Self {
-            lines: lines
-                .map(|(number, line)| (Some(number + 1), line.to_owned()))
-                .collect(),
-            taken: BTreeSet::new(),
-            touched: BTreeSet::new(),
-        }
-    }
-
-    fn text(&self) -> String {
-        self.lines
-            .iter()
-            .map(|(_, line)| format!("{line}\n"))
-            .collect()
-    }
-
-    fn original(&self, line: usize) -> Option<usize> {
-        self.lines.get(line.checked_sub(1)?)?.0
-    }
-
-    /// Where it is in the document. For a missing key, it is the place of the key of
-    /// its mapping.
-    fn place(&self, found: &Found) -> Option<(usize, usize)> {
-        let (line, column) = found.place?;
-        let Some((original, text)) = self.lines.get(line.checked_sub(1)?) else {
-            // An empty document.
-            return Some((line, column));
-        };
-        let before: String = text.chars().take(column - 1).collect();
-        if missing_key(&found.message).is_some() && before.trim().is_empty() {
-            let above = self.above(line - 1, column - 1).and_then(|at| {
-                let (original, text) = &self.lines[at];
-                Some(((*original)?, indent(text) + 1))
-            });
-            return above.or(Some(((*original)?, column)));
-        }
-        Some(((*original)?, column))
-    }
-
-    /// Whether this error is only a consequence of an entry that was taken out before.
-    fn is_mended(&self, found: &Found) -> bool {
-        if let Some(key) = missing_key(&found.message) {
-            let key = joined(&found.path, key);
-            // It went with a value inside of it that was on the same line.
-            let inside = |path: &String| {
-                let rest = path.strip_prefix(&key);
-                rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+    /// Takes errors out of the tree until it can be read, or nothing can be done.
+    fn correct<T: DeserializeOwned>(&mut self, mut tree: Node) -> Option<T> {
+        self.form(&mut tree, &mut Vec::new());
+        while self.all.len() <= MOST {
+            let wrong = match T::deserialize(&tree) {
+                Ok(value) => return Some(value),
+                Err(wrong) => wrong,
             };
-            return self.taken.iter().any(inside);
-        }
-        let touched = |(line, _): (usize, usize)| {
-            let original = self.original(line);
-            original.is_some_and(|line| self.touched.contains(&line))
-        };
-        // All items of a list may have been taken out.
-        let items = format!("{}[", found.path);
-        let emptied = found.message.starts_with("invalid type: unit value")
-            && self.taken.iter().any(|path| path.starts_with(&items));
-        emptied || found.place.is_some_and(touched) || self.taken.contains(&found.path)
-    }
-
-    /// Takes the entry out, or puts one in; `false` if that cannot be done.
-    fn mend(&mut self, found: &Found) -> bool {
-        if let Some(key) = missing_key(&found.message) {
-            return self.put(found, key);
-        }
-        let Some((line, column)) = found.place else {
-            return false;
-        };
-        // A document that is not YAML has no entries.
-        if found.path.is_empty() && unknown_key(&found.message).is_none() {
-            return false;
-        }
-        match unknown_key(&found.message) {
-            Some(key) => {
-                self.taken.insert(joined(&found.path, key));
-                // The key that was probably meant is not reported as missing too.
-                let meant = suggestion(&found.message);
-                self.taken
-                    .extend(meant.map(|meant| joined(&found.path, meant)));
-            }
-            None => {
-                self.taken.insert(found.path.clone());
+            if !self.mend(&mut tree, &wrong) {
+                break;
             }
         }
-        self.take(line - 1, column - 1)
+        None
     }
 
-    /// Takes out the entry that a place is in.
-    fn take(&mut self, line: usize, column: usize) -> bool {
-        let Some((_, text)) = self.lines.get(line) else {
-            return false;
-        };
-        let before: String = text.chars().take(column).collect();
-        // The value begins after its key, on the same line or on one of the next.
-        let mut first = line;
-        if before.trim_matches([' ', '-']).is_empty() && !starts_entry(text, column) {
-            first = self.above(line, indent(text)).unwrap_or(line);
-        }
-        let text = self.lines[first].1.clone();
-        if text.trim().is_empty() {
-            return false;
-        }
-        let own = indent(&text);
-        let deeper = |line: &str| line.trim().is_empty() || indent(line) > own;
-        let mut last = first + 1;
-        while last < self.lines.len() && deeper(&self.lines[last].1) {
-            last += 1;
-        }
-        for at in first..last {
-            if let Some(number) = self.lines[at].0 {
-                self.touched.insert(number);
+    /// Reports an error, and changes the tree so that the next can be found.
+    fn mend(&mut self, tree: &mut Node, wrong: &Wrong) -> bool {
+        let mut path = wrong.path();
+        if let Some(key) = missing_key(&wrong.message) {
+            let mapping = path.clone();
+            path.push(Step::Key(key.to_owned()));
+            if !self
+                .changed
+                .iter()
+                .any(|changed| changed.starts_with(&path))
+            {
+                let span = match mapping.last() {
+                    // No line says that a section is missing.
+                    None => None,
+                    Some(_) => tree.key_at(&mapping),
+                };
+                let detail = told(&mapping, &plain(&wrong.message, None));
+                self.all
+                    .push(Problem::new(self.text, span, Shown::Line, &detail));
             }
-            self.lines[at].1.clear();
+            self.changed.push(path.clone());
+            return put(tree, &mapping, key) || {
+                self.changed.push(mapping.clone());
+                tree.take(&mapping)
+            };
         }
-        true
+        if let Some(key) = unknown_key(&wrong.message) {
+            let mapping = path.clone();
+            path.push(Step::Key(key.to_owned()));
+            let list = !self.listed.contains(&kind_of(&mapping));
+            let (words, listed) = meant(&wrong.message, &(self.keys)(), list);
+            if listed {
+                self.listed.push(kind_of(&mapping));
+            }
+            let span = tree.key_at(&path);
+            let detail = told(&mapping, &words);
+            self.all
+                .push(Problem::new(self.text, span, Shown::Key, &detail));
+            // The key that was probably meant is not reported as missing, too.
+            if let Some(meant) = suggestion(&wrong.message) {
+                let mut meant_path = mapping;
+                meant_path.push(Step::Key(meant.to_owned()));
+                self.changed.push(meant_path);
+            }
+            self.changed.push(path.clone());
+            return tree.take(&path);
+        }
+        if let Some(problem) = self.of_value(tree, &path, &wrong.message) {
+            self.all.push(problem);
+        }
+        self.changed.push(path.clone());
+        tree.take(&path)
     }
 
-    /// The nearest line above with less indentation.
-    fn above(&self, line: usize, columns: usize) -> Option<usize> {
-        let less = |at: &usize| !self.is_empty(*at) && indent(&self.lines[*at].1) < columns;
-        (0..line).rev().find(less)
-    }
-
-    fn is_empty(&self, line: usize) -> bool {
-        self.lines[line].1.trim().is_empty()
-    }
-
-    /// Adds a missing entry to the others of its mapping.
-    fn put(&mut self, found: &Found, key: &str) -> bool {
-        let Some(value) = any(&joined(&found.path, key)) else {
-            return false;
+    /// What is wrong with a value; nothing if it is empty because of another error.
+    fn of_value(&self, tree: &Node, path: &[Step], message: &str) -> Option<Problem> {
+        let node = tree.at(path)?;
+        let problem =
+            |span, shown, detail: &str| Some(Problem::new(self.text, span, shown, detail));
+        let name = written(path);
+        let key = tree.key_at(path);
+        if node.is_nothing() && !name.is_empty() {
+            return problem(key, Shown::Line, &format!("{name} has no value"));
+        }
+        if let Some(tag) = &node.tag {
+            let detail = format!("{name}: tags such as `{tag}` are not read here; remove it");
+            return problem(node.span, Shown::Line, &detail);
+        }
+        let text = node.scalar().unwrap_or_default();
+        if is_private_key(text) {
+            let instead = match is_secret(path) {
+                true => "write where it is kept, env:NAME or file:PATH",
+                false => "write only the public half here",
+            };
+            let detail = format!(
+                "{name}: this is a private key, which everybody can read now who reads this \
+                 file; make another pair, use no longer what belongs to this one, and {instead}"
+            );
+            return Some(Problem::shown_at(
+                self.text,
+                node.span,
+                last_key(tree, path),
+                Shown::Key,
+                &detail,
+            ));
+        }
+        if is_secret(path) {
+            let words = match text {
+                "" => plain(message, Some(node)),
+                text => plain(message, Some(node)).replace(text, "…"),
+            };
+            return Some(Problem::shown_at(
+                self.text,
+                node.span,
+                last_key(tree, path),
+                Shown::Key,
+                &told(path, &words),
+            ));
+        }
+        if has_user(text) {
+            let detail = "an address here has no user name or password; wanted https://HOST/PATH";
+            return problem(node.span, Shown::Line, &told(path, detail));
+        }
+        let listed_twice = message.ends_with("is listed twice");
+        let path = match path.split_last() {
+            Some((Step::Item(_), list)) if listed_twice => list,
+            _ => path,
         };
-        let entry = |indent: usize| format!("{}{key}: {value}", " ".repeat(indent));
-        if found.path.is_empty() {
-            self.lines.push((None, entry(0)));
-            return true;
+        problem(
+            node.span,
+            Shown::Line,
+            &told(path, &plain(message, Some(node))),
+        )
+    }
+
+    /// Errors of form, for which no type is needed: what is wrong is marked.
+    fn form(&mut self, node: &mut Node, path: &mut Vec<Step>) {
+        let core = [
+            "!!str", "!!int", "!!float", "!!bool", "!!null", "!!seq", "!!map",
+        ];
+        if let Some(tag) = node.tag.take_if(|tag| !core.contains(&tag.as_str())) {
+            let words = format!("tags such as `{tag}` are not read here; remove it");
+            self.form_of(node.span, path, &words);
+            self.changed.push(path.clone());
         }
-        let Some((line, column)) = found.place else {
-            return false;
-        };
-        let Some((_, text)) = self.lines.get(line - 1) else {
-            return false;
-        };
-        // A mapping in braces.
-        if text.chars().nth(column - 1) == Some('{') {
-            return false;
+        match &mut node.kind {
+            Kind::Scalar(..) => {}
+            Kind::List(items) => {
+                for (at, item) in items.iter_mut().enumerate() {
+                    path.push(Step::Item(at));
+                    self.form(&mut item.node, path);
+                    path.pop();
+                }
+            }
+            Kind::Map(entries) => {
+                self.keys(entries, path);
+                for entry in entries.iter_mut().filter(|entry| !entry.gone) {
+                    let name = entry.key.scalar().unwrap_or_default().to_owned();
+                    path.push(Step::Key(name));
+                    self.form(&mut entry.value, path);
+                    path.pop();
+                }
+            }
         }
-        let mut last = line;
-        while last < self.lines.len()
-            && (self.is_empty(last) || indent(&self.lines[last].1) > column - 1)
-        {
-            last += 1;
+    }
+
+    fn keys(&mut self, entries: &mut [Entry], path: &[Step]) {
+        let mut seen: std::collections::HashMap<String, Option<Span>> =
+            std::collections::HashMap::new();
+        for entry in entries {
+            let span = entry.key.span;
+            let name = match &entry.key.kind {
+                Kind::Scalar(name, _) => name.clone(),
+                Kind::List(_) | Kind::Map(_) => {
+                    let kind = match entry.key.kind {
+                        Kind::List(_) => "a list",
+                        _ => "a mapping",
+                    };
+                    self.form_of(span, path, &format!("a key must be a word, not {kind}"));
+                    entry.gone = true;
+                    continue;
+                }
+            };
+            if name == "<<" {
+                let words = "merge keys (`<<`) are not read here; write the keys out";
+                self.form_of(span, path, words);
+                entry.gone = true;
+                continue;
+            }
+            match seen.get(&name) {
+                None => {
+                    seen.insert(name, span);
+                }
+                Some(first) => {
+                    let line = |span: Option<Span>| span.map_or(0, |span| span.line);
+                    let (one, two) = (line(*first), line(span));
+                    let shown = crate::excerpt::clipped(&name);
+                    let words = match one == two {
+                        true => format!("`{shown}` is there twice, in line {one}"),
+                        false => format!("`{shown}` is there twice, in lines {one} and {two}"),
+                    };
+                    self.form_of(span, path, &words);
+                    entry.gone = true;
+                    let mut path = path.to_vec();
+                    path.push(Step::Key(name));
+                    self.changed.push(path);
+                }
+            }
         }
-        self.lines.insert(last, (None, entry(column - 1)));
-        true
+    }
+
+    fn form_of(&mut self, span: Option<Span>, path: &[Step], words: &str) {
+        let detail = told(path, words);
+        self.all
+            .push(Problem::new(self.text, span, Shown::Key, &detail));
     }
 }
 
-/// Whether a key begins at this column.
-fn starts_entry(line: &str, column: usize) -> bool {
-    let rest: String = line.chars().skip(column).collect();
-    rest.contains(": ") || rest.trim_end().ends_with(':')
-}
-
-fn indent(line: &str) -> usize {
-    line.chars().take_while(|c| *c == ' ').count()
-}
-
-fn joined(path: &str, key: &str) -> String {
-    match path {
-        "" => key.to_owned(),
-        path => format!("{path}.{key}"),
+/// The message with the path before it.
+fn told(path: &[Step], words: &str) -> String {
+    match written(path).as_str() {
+        "" => words.to_owned(),
+        path => format!("{}: {words}", crate::excerpt::clipped(path)),
     }
 }
 
-/// A value that is valid, for a key that must be there.
-fn any(path: &str) -> Option<&'static str> {
-    let plain: String = path
-        .split('.')
-        .map(|part| part.split('[').next().unwrap_or_default())
-        .collect::<Vec<_>>()
-        .join(".");
-    Some(match plain.as_str() {
-        "image" => "{owner: a, name: a, title: a, description: a}",
-        "image.owner" | "image.name" | "image.title" | "image.description" => "a",
-        "zfs" => "{series: \"2.4\"}",
-        "zfs.series" => "\"2.4\"",
-        "kmods" => "[{image: localhost/a, project: \"https://localhost/a\"}]",
-        "kmods.image" => "localhost/a",
-        "kmods.project" => "https://localhost/a",
-        "lint-skips.lint" => "a",
-        "lint-skips.reason" | "boot.allow-failed.reason" => "a",
-        "boot.allow-failed.unit" => "a.service",
-        "heal.minutes" => "1",
-        "content.copy.image" => "localhost/a:b",
-        "content.copy.files" => "[]",
-        "content.copy.files.from" | "content.copy.files.to" => "/usr/a",
-        "content.repositories.name" | "content.repositories.key" => "a",
-        "content.repositories.url" => "https://localhost/a",
-        "content.steps.run" => "a",
-        "content.selinux.contexts.path" => "/a",
-        "content.selinux.contexts.type" => "a",
-        _ => return None,
-    })
+/// A path without the numbers of items.
+fn kind_of(path: &[Step]) -> String {
+    let keys = path.iter().filter(|step| matches!(step, Step::Key(_)));
+    written(&keys.cloned().collect::<Vec<_>>())
+}
+
+fn is_secret(path: &[Step]) -> bool {
+    path.iter()
+        .any(|step| matches!(step, Step::Key(key) if SECRET.contains(&key.as_str())))
+}
+
+/// The place of the last key of a path.
+fn last_key(tree: &Node, path: &[Step]) -> Option<Span> {
+    let length = path.iter().rposition(|step| matches!(step, Step::Key(_)))?;
+    tree.key_at(&path[..=length])
+}
+
+/// The steps of a path of keys.
+fn steps(path: &str) -> Vec<Step> {
+    path.split('.')
+        .map(|key| Step::Key(key.to_owned()))
+        .collect()
+}
+
+/// Adds a missing entry to a mapping; `false` if no value is known for it.
+fn put(tree: &mut Node, mapping: &[Step], key: &str) -> bool {
+    let mut path = mapping.to_vec();
+    path.push(Step::Key(key.to_owned()));
+    let Some(mut value) = any(&kind_of(&path)).and_then(Node::read) else {
+        return false;
+    };
+    value.span = None;
+    let entry = Entry {
+        key: Node {
+            span: None,
+            tag: None,
+            kind: Kind::Scalar(key.to_owned(), true),
+        },
+        value,
+        gone: false,
+    };
+    match tree.at_mut(mapping) {
+        Some(Node {
+            kind: Kind::Map(entries),
+            ..
+        }) => {
+            entries.push(entry);
+            true
+        }
+        // Nothing is written after the key of the mapping.
+        Some(node) if node.is_nothing() => {
+            node.kind = Kind::Map(vec![entry]);
+            true
+        }
+        _ => false,
+    }
 }
 
 #[cfg(test)]

@@ -108,7 +108,9 @@ impl TryFrom<u64> for Percent {
     fn try_from(number: u64) -> Result<Self, String> {
         match u8::try_from(number) {
             Ok(number @ 1..=100) => Ok(Self(number)),
-            _ => Err(format!("`{number}` is not a share: 1 to 100")),
+            _ => Err(format!(
+                "`{number}` is not a percentage; wanted a number from 1 to 100"
+            )),
         }
     }
 }
@@ -116,7 +118,7 @@ impl TryFrom<u64> for Percent {
 impl std::str::FromStr for Percent {
     type Err = String;
     fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = || format!("`{text}` is not a share: 1 to 100");
+        let wrong = || format!("`{text}` is not a percentage; wanted a number from 1 to 100");
         text.parse::<u64>().map_err(|_| wrong())?.try_into()
     }
 }

@@ -68,14 +68,39 @@ text!(
     |text| all(text, 64, "-_.") && !text.bytes().any(|b| b.is_ascii_uppercase())
 );
 
-text!(
+plain!(
     /// A host, an image name, a folder or another plain name; `/` may separate
     /// parts, but `..` may not be one.
-    Name,
-    "a name",
-    "letters, digits, `.`, `_`, `-`, `:` and `/` between parts",
-    |text| all(text, 128, "-_./:") && text.split('/').all(|part| !part.is_empty() && part != "..")
+    ///
+    /// In the file: letters, digits, `.`, `_`, `-`, `:` and `/` between parts.
+    Name
 );
+
+impl FromStr for Name {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        let mut parts = text.split('/');
+        let good = |part: &str| !part.is_empty() && part != "..";
+        if all(text, 128, "-_./:") && parts.clone().all(good) {
+            return Ok(Self(text.to_owned()));
+        }
+        // Whoever writes such a path means a file outside of the checkout.
+        let outside = text.starts_with(['/', '~']) || parts.any(|part| part == "..");
+        match outside {
+            true => Err(Error::malformed(
+                "a path in this checkout",
+                text,
+                "one without a `/` at its beginning and without `..`",
+            )),
+            false => Err(Error::malformed(
+                "a name",
+                text,
+                "letters, digits, `.`, `_`, `-`, `:` and `/` between parts",
+            )),
+        }
+    }
+}
 
 text!(
     /// A repository at GitHub.
@@ -229,7 +254,7 @@ impl FromStr for SshKey {
 
     fn from_str(text: &str) -> Result<Self, Error> {
         const KIND: &str = "a public SSH key";
-        if text.contains("PRIVATE KEY") {
+        if crate::excerpt::is_private_key(text) {
             // It is not shown again.
             return Err(Error::malformed(
                 KIND,
@@ -321,7 +346,9 @@ impl<'de, T: Deserialize<'de> + PartialEq + fmt::Display> Visitor<'de> for List<
         while let Some(value) = sequence.next_element::<T>()? {
             let text = value.to_string();
             if texts.contains(&text) {
-                return Err(serde::de::Error::custom(format!("`{text}` twice")));
+                return Err(serde::de::Error::custom(format!(
+                    "`{text}` is listed twice"
+                )));
             }
             texts.insert(text);
             list.push(value);

@@ -1,5 +1,7 @@
 //! What is valid, what is not, and where the error says it is.
 
+use std::path::Path;
+
 use super::*;
 use crate::Folder;
 use crate::root;
@@ -124,7 +126,7 @@ fn errors_name_file_line_and_column() {
         ),
         (
             format!("{GOOD}architectures: [x86_64, x86_64]\n"),
-            "image.yaml:11:16: architectures: `x86_64` twice",
+            "image.yaml:11:25: architectures: `x86_64` is listed twice",
         ),
         (
             format!("{GOOD}architectures: [riscv64]\n"),
@@ -144,11 +146,11 @@ fn errors_name_file_line_and_column() {
         ),
         (
             format!("{GOOD}units:\n  enable: [a.timer]\n  disable: [a.timer]\n"),
-            "image.yaml:11:1: `a.timer` is both",
+            "image.yaml:13:13: `a.timer` is both",
         ),
         (
             GOOD.replace("  name:", "  tags: [stable, history]\n  name:"),
-            "image.yaml:3:3: `history` is where the measured history lies",
+            "image.yaml:3:18: `history` is where the measured history lies",
         ),
         (
             GOOD.replace("  name:", "  candidate: history\n  name:"),
@@ -156,11 +158,11 @@ fn errors_name_file_line_and_column() {
         ),
         (
             GOOD.replace("  name:", "  tags: [candidate]\n  name:"),
-            "image.yaml:3:3: `candidate` is the candidate tag",
+            "image.yaml:3:10: `candidate` is the candidate tag",
         ),
         (
             GOOD.replace("  name:", "  tags: [stable, candidate-aarch64]\n  name:"),
-            "image.yaml:3:3: `candidate-aarch64` is the candidate tag",
+            "image.yaml:3:18: `candidate-aarch64` is the candidate tag",
         ),
         (
             GOOD.replace("  name: custom-coreos\n", ""),
@@ -180,19 +182,19 @@ fn errors_name_file_line_and_column() {
         ),
         (
             format!("{GOOD}policy:\n  rule: pin\n"),
-            "image.yaml:12:3: `pin` needs the section",
+            "image.yaml:12:3: `rule: pin` needs the section",
         ),
         (
             format!("{GOOD}{PIN}    kernel-ceiling: \"7.0\"\n").replace("rule: pin", "rule: hold"),
-            "image.yaml:13:3: it has no effect",
+            "image.yaml:13:3: policy.pin has no effect without `rule: pin`",
         ),
         (
             format!("{GOOD}{PIN}"),
-            "image.yaml:13:3: at least one of base",
+            "image.yaml:13:3: policy.pin limits nothing; it needs at least one of base",
         ),
         (
             format!("{GOOD}{PIN}    zfs: 2.3.9\n"),
-            "image.yaml:13:3: ZFS 2.3.9 is not of the series 2.4",
+            "image.yaml:16:5: ZFS 2.3.9 is not of the series 2.4",
         ),
         (
             format!("{GOOD}{PIN}    base: newest\n"),
@@ -204,14 +206,17 @@ fn errors_name_file_line_and_column() {
         ),
         (
             format!("{GOOD}{PIN}    zfs: 2.4.4\n").replace("2026-08-31", "soon"),
-            "image.yaml:15:14: policy.pin.expires:",
+            "image.yaml:15:14: policy.pin.expires: `soon` is not a date; wanted YEAR-MONTH-DAY",
         ),
         (
             format!("{GOOD}{PIN}    zfs: 2.4.4\n").replace("    reason: x\n", ""),
             "the key `reason` is missing",
         ),
         ("image: [".to_owned(), "image.yaml:"),
-        (String::new(), "image.yaml:1:1: the key `image` is missing"),
+        (
+            String::new(),
+            "image.yaml: the file is empty; `image`, `zfs` and `kmods` are needed",
+        ),
     ];
     for (text, expected) in cases {
         let error = parse(&text).unwrap_err();

@@ -31,7 +31,7 @@ fn every_kind_of_bad_input_has_its_place() {
     let files = "files: [{from: /sops, to: /usr/bin/sops}]";
     for (content, told) in [
         ("  overlay: [a]\n", "4:", "unknown key `overlay`; did you mean `overlays`?"),
-        ("  overlays: [../a]\n", "5:14", "a name"),
+        ("  overlays: [../a]\n", "5:14", "not a path in this checkout"),
         ("  owned: [/usr/share]\n", "5:11", "/usr/local"),
         ("  stages: [Crun]\n", "5:12", "lower-case"),
         ("  kernel-arguments: ['a b']\n", "5:22", "without white space"),
