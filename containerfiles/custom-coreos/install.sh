@@ -436,6 +436,11 @@ run_steps after-packages
 
 # --- kernel modules ------------------------------------------------------------
 
+# Again, now that all packages are there: one of them may have a file of the overlay.
+# OpenZFS's own has modules-load.d/zfs.conf, in which it loads nothing.
+begin 'overlay'
+lay "${overlay}" checkout
+
 begin 'kernel modules'
 # Again: a package may have pulled in another kernel.
 kernel_guard
