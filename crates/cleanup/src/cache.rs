@@ -2,7 +2,7 @@
 //! second run reads only what is new. It says nothing of what is still there.
 //!
 //! One file of lines in this program's cache folder, each with a checksum of
-//! itself, since plans are made of them: a line that was cut off, mixed with
+//! itself, because deletions are decided from them: a line that was cut off, mixed with
 //! another run's or edited does not count, and is read again.
 
 use std::collections::HashMap;
@@ -100,7 +100,7 @@ impl Cache {
     /// Appends what is new.
     ///
     /// # Errors
-    /// [`host::Error::File`]; the answer does not depend on it.
+    /// [`host::Error::File`]; a caller may only warn, since nothing but the next run's speed suffers.
     pub fn save(&self) -> Result<(), Error> {
         let fresh = self.fresh.lock().unwrap_or_else(PoisonError::into_inner);
         let (Some(path), false) = (&self.path, fresh.is_empty()) else {

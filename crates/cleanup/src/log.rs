@@ -148,7 +148,7 @@ impl Writer {
             source,
         };
         let text = serde_json::to_string_pretty(&self.log)
-            .map_err(|error| Error::Usage(format!("no JSON for this: {error}")))?;
+            .map_err(|error| Error::Usage(format!("the log cannot be written as JSON: {error}")))?;
         if let Some(folder) = self
             .path
             .parent()

@@ -96,7 +96,7 @@ pub fn run(context: &Context<'_>, tools: &Tools<'_>, wanted: &Wanted<'_>) -> Res
         None => default_log(context)?,
     };
     let mut log = Writer::new(log)?;
-    // What is looked for is what is there, not what was.
+    // An audit has to see what the registry has now, so nothing comes from the cache.
     let cache = match wanted.audit {
         true => Cache::default(),
         false => Cache::load(context.cache),
@@ -290,7 +290,7 @@ fn show(context: &Context<'_>, planned: &Planned) -> Result<(), Error> {
     Ok(())
 }
 
-/// A pin is in one of the packages.
+/// A pin has to be in one package only; it is absent if no package has it.
 fn warn_of_absent_pins(context: &Context<'_>, all: &[(Source<'_>, Planned)]) {
     for pin in context.config.retention.pinned.iter() {
         let mut plans = all.iter().filter_map(|(_, planned)| planned.plan.as_ref());
@@ -397,7 +397,7 @@ fn execute(
     let limited =
         |error: &Error| matches!(error, Error::Unknown(why) if why.trouble == Trouble::RateLimited);
     match stopped {
-        // A clean end, if it came anywhere at all.
+        // A rate limit ends a run in order if something was deleted before it.
         Some(error) if limited(&error) && deleted == 0 => return Err(error),
         Some(error) if !error.is_no_answer() => return Err(error),
         _ => {}

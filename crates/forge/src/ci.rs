@@ -1,4 +1,4 @@
-//! The run of a workflow that this is.
+//! The CI run that this program is a part of.
 
 use std::path::{Path, PathBuf};
 
@@ -120,7 +120,7 @@ pub fn value_of<'a>(text: &'a str, name: &str) -> Option<&'a str> {
 }
 
 impl Ci {
-    /// The same text for all that one job of one attempt does; `None` outside
+    /// Names the job of one attempt of one run, for all that it does; `None` outside
     /// of CI.
     pub fn name(&self) -> Option<String> {
         let job = self.job.as_deref().unwrap_or_default();

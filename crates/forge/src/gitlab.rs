@@ -17,7 +17,7 @@ use crate::kind::Forge;
 use crate::model::{Access, Change, Dispatched, Issue, Run, Wanted, Workflow};
 use crate::text::encoded;
 
-/// Variables that a token may be in. CI's own job token may neither keep issues
+/// Variables that a token may be in. CI's own job token may neither write issues
 /// nor read pipelines.
 pub const TOKENS: [&str; 1] = ["GITLAB_TOKEN"];
 

@@ -6,7 +6,7 @@
 //! nothing is sent or read here, and no other crate names a forge's API or
 //! variables. [`known`] finds out which forge it is.
 //!
-//! Pure; may import nothing of ours.
+//! Does no input or output, and imports no other crate of this workspace.
 
 pub mod api;
 pub mod ci;

@@ -1,5 +1,6 @@
 //! No forge: the nights of this machine. They set variables as GitHub's CI does,
-//! so that a task says the same things to the one that follows it.
+//! so that a task hands its outputs to the next in the same way. First every variable of
+//! a CI run is emptied: a night that is started within one has nothing of it.
 
 use crate::github;
 

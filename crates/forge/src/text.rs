@@ -1,4 +1,4 @@
-//! Texts of addresses.
+//! Percent-encoding of the parts of a URL.
 
 /// A value of a query or one segment of a path: anything but letters, digits and
 /// `-._~` as `%XX` (RFC 3986, section 2.3).

@@ -1,6 +1,6 @@
-//! How a task ended that nothing hindered.
+//! How a task ended that did not fail with an error.
 
-/// How a task that was not hindered ended.
+/// How a task ended: an answer, which may be a bad one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Done {
     /// Done, or answered.

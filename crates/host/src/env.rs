@@ -16,7 +16,7 @@ use jiff::Timestamp;
 use crate::error::Error;
 use crate::secret::Secret;
 
-/// What the environment says. None of it reaches a plan.
+/// What the environment says. It is not an argument of any `plan` function.
 #[derive(Debug, Clone)]
 pub struct Env {
     /// The checkout: the nearest folder upwards that holds `image.yaml` and
@@ -28,7 +28,7 @@ pub struct Env {
     pub path: Vec<PathBuf>,
     /// `HOME`.
     pub home: Option<PathBuf>,
-    /// What may be forgotten: our folder in `XDG_CACHE_HOME`, or in `~/.cache` where
+    /// The cache folder: ours in `XDG_CACHE_HOME`, or in `~/.cache` where
     /// that is not set, empty or relative.
     pub cache: Option<PathBuf>,
     /// The time at the start.
@@ -45,9 +45,9 @@ pub struct Env {
     pub github_token: Option<Secret>,
     /// For the forges that are none of GitHub's.
     pub forge_tokens: BTreeMap<Forge, Secret>,
-    /// The run of a workflow that this is.
+    /// The CI run that this program is a part of.
     pub run: Ci,
-    /// What outlives a run: `STATE_DIRECTORY`, which systemd sets, else our folder in
+    /// The state folder: `STATE_DIRECTORY`, which systemd sets, else our folder in
     /// `XDG_STATE_HOME`, else in `~/.local/state`.
     pub state_dir: Option<PathBuf>,
     /// Standard error is a terminal.
@@ -98,7 +98,7 @@ impl Env {
     /// [`Error::Usage`] outside a checkout.
     pub fn read() -> Result<Self, Error> {
         let here = std::env::current_dir()
-            .map_err(|error| Error::Usage(format!("there is no current folder: {error}")))?;
+            .map_err(|error| Error::Usage(format!("the current folder cannot be read: {error}")))?;
         let home = path("HOME");
         let config_home = path("XDG_CONFIG_HOME").or_else(|| Some(home.as_ref()?.join(".config")));
         let terminal = std::io::stderr().is_terminal();
@@ -106,7 +106,7 @@ impl Env {
         Ok(Self {
             root: checkout(&here)?,
             exe: std::env::current_exe().map_err(|error| {
-                Error::Usage(format!("the program does not know itself: {error}"))
+                Error::Usage(format!("the path of this program cannot be found: {error}"))
             })?,
             path: var("PATH")
                 .map(|path| std::env::split_paths(&path).collect())
@@ -123,7 +123,7 @@ impl Env {
                 docker_config: path("DOCKER_CONFIG")
                     .or_else(|| Some(home.as_ref()?.join(".docker"))),
             },
-            // One folder is asked of systemd, so that one is named.
+            // STATE_DIRECTORY may list several folders; our unit asks for one.
             state_dir: path("STATE_DIRECTORY").or_else(|| {
                 let state = path("XDG_STATE_HOME").filter(|path| path.is_absolute());
                 let state = state.or_else(|| Some(home.as_ref()?.join(".local/state")))?;
@@ -184,7 +184,7 @@ fn token(forge: Forge, run: &Ci) -> Option<Secret> {
 
 /// The time, to the second.
 fn now() -> Result<Timestamp, Error> {
-    let wrong = || Error::Usage("the clock of this machine shows no time".to_owned());
+    let wrong = || Error::Usage("the clock of this machine is before 1970".to_owned());
     let since = SystemTime::now()
         .duration_since(SystemTime::UNIX_EPOCH)
         .map_err(|_| wrong())?;
@@ -313,9 +313,11 @@ fn columns(stream: impl std::os::fd::AsFd) -> Option<u16> {
     (size.ws_col > 0).then_some(size.ws_col)
 }
 
-/// Whether standard error takes colours: a terminal, and no `NO_COLOR`.
+/// Whether standard error takes colours: a terminal, and no `NO_COLOR`, or an empty
+/// one. Source: <https://no-color.org>.
 pub fn colors() -> bool {
-    std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none()
+    std::io::stderr().is_terminal()
+        && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }
 
 /// The clock: seconds since 1970-01-01T00:00:00Z; 0 before that.

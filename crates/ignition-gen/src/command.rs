@@ -1,4 +1,4 @@
-//! The command line of the reference compiler: its grammar, its messages and
+//! The command line of the reference compiler, Butane: its grammar, its messages and
 //! its exit codes, without a terminal.
 //!
 //! A program around it parses its arguments with [`parse`], reads the config,

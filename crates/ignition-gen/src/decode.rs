@@ -72,7 +72,8 @@ pub(crate) fn decode(
 const MAX_DEPTH: usize = 100;
 
 /// Share of decoded values that may come from aliases: generous for small
-/// documents, a tenth for large ones.
+/// documents, a tenth for large ones. The limits here and in `count` are those of
+/// go-yaml (`decode.go`), which Butane reads its configs with.
 fn alias_share(decoded: u64) -> f64 {
     const LOW: u64 = 400_000;
     const HIGH: u64 = 4_000_000;

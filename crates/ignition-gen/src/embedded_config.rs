@@ -52,7 +52,8 @@ pub(crate) fn check(context: &mut Context, resource: &Node, field: PathId, conte
     unknown_keys(context, &json, &CONFIG, &mut Vec::new());
 }
 
-/// Warns of keys that the struct does not have; their case matters here.
+/// Warns of keys that the struct does not have; their case matters here, other than
+/// where values are decoded.
 fn unknown_keys(context: &mut Context, json: &Json, def: &'static Def, path: &mut Vec<Step>) {
     let fields = match json {
         Json::Object(fields) => fields,

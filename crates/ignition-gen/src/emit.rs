@@ -1,4 +1,6 @@
-//! The generated config as JSON text, byte for byte in the reference's form.
+//! The generated config as JSON text, byte for byte as Butane 0.29.0 writes it with the
+//! encoder of its Go: safe within HTML (`<`, `>`, `&`, U+2028 and U+2029 are escaped), and
+//! with `\u0008` and `\u000c` in the long form.
 
 use crate::schema::{Def, Kind};
 use crate::tree::{Node, Value};

@@ -37,7 +37,8 @@ pub(crate) struct Stage<'a> {
     pub(crate) engine: Engine,
     pub(crate) images: Images,
     pub(crate) wanted: KmodTag,
-    /// The one in the stand-in.
+    /// `skopeo` for the stand-in of the base image, which judges signatures with it;
+    /// `None` where this machine has none that can.
     pub(crate) skopeo: Option<PathBuf>,
 }
 
@@ -50,7 +51,7 @@ pub(crate) fn write_config(path: &Path, config: &Config) -> Result<(), Error> {
     Ok(write(path, &yaml)?)
 }
 
-/// The image that all is well with, in the engine's storage.
+/// The image of the scenario in which nothing fails, in the engine's storage.
 pub(crate) const WELL: &str = "localhost/custom-coreos-rehearsal/well:latest";
 
 /// The stand-ins where the commands look for them.

@@ -11,12 +11,14 @@ use image_publish::packages;
 use crate::cli::ResolveArgs;
 use crate::error::Error;
 
-/// `resolve`.
+/// Writes the lock, or with `--decide` also whether there is anything to build.
 ///
 /// # Errors
 /// If anything could not be found out, or the file cannot be written.
 pub fn run(world: &World<'_>, args: &ResolveArgs) -> Result<Done, Error> {
     if args.decide {
+        // Only a decision leads to a publication, and a fork must not publish to the account
+        // of somebody else.
         check_owner(world)?;
     }
     let wanted = decision::Wanted {

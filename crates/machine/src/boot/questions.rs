@@ -112,7 +112,7 @@ fn own(promises: &Promises, list: &mut List) {
     kernel(&promises.versions, list);
     let allowed = promises.policy.allow_failed.iter();
     let allowed = allowed.map(|allowed| allowed.unit.to_string()).collect();
-    list.add(&system(), "failed units", Check::NoneBut("failed", allowed));
+    list.add(&system(), "failed units", Check::Only("failed", allowed));
     list.add(&system(), "jobs that wait", Check::None("jobs"));
     units(&promises.units, list);
     // Without it nobody comes in, without bootc no update does: neither may be missing.
@@ -126,8 +126,8 @@ fn own(promises: &Promises, list: &mut List) {
         list.add(&file, "content", check);
     }
     let time = Question::about("time", &[]);
-    list.add(&time, "boot", Check::Something("boot"));
-    list.add(&time, "memory", Check::Something("memory"));
+    list.add(&time, "boot", Check::NotEmpty("boot"));
+    list.add(&time, "memory", Check::NotEmpty("memory"));
 }
 
 /// What answers to SSH, by its names in Fedora and Debian: a service that runs, or a
@@ -154,7 +154,7 @@ fn units(units: &Units, list: &mut List) {
         list.add(&question, "active", Check::Active);
         if name.ends_with(".timer") {
             let timer = Question::about("timer", &[&name]);
-            list.add(&timer, "next run", Check::Due);
+            list.add(&timer, "next run", Check::HasNextRun);
         }
     }
     for unit in units.disable.iter() {

@@ -14,7 +14,7 @@ mod units;
 use serde_json::Value;
 
 use super::config::rendered;
-pub use expectation::{Boot, Check, Expectation, Pins, Question};
+pub use expectation::{Boot, Check, ClevisPins, Expectation, Question};
 pub(crate) use expectation::{List, sha256, system};
 pub(crate) use units::ENABLED;
 

@@ -163,7 +163,7 @@ impl Evidence<'_> {
                 };
                 Comparison::new(wanted, shown(or_silent(field)), holds)
             }
-            Check::Word(field, word) => self.word(subject, field, word),
+            Check::Contains(field, word) => self.word(subject, field, word),
             Check::None(field) => {
                 let found = get(field).map(|text| if text.is_empty() { "none" } else { text });
                 let holds = get(field) == Some("");
@@ -176,7 +176,7 @@ impl Evidence<'_> {
                 value,
             } => self.partition(subject, *number, label, field, value),
             Check::OnlyPartitions(wanted) => self.only_partitions(subject, wanted),
-            Check::OpenOn => {
+            Check::BackedBy => {
                 let (device, on) = (get("device"), get("open-on"));
                 let holds = device.is_some() && device == on;
                 Comparison::new(device.unwrap_or(SILENT), on.unwrap_or(SILENT), holds)
@@ -206,7 +206,7 @@ impl Evidence<'_> {
                     holds && !version.is_empty(),
                 )
             }
-            Check::Something(field) => {
+            Check::NotEmpty(field) => {
                 let holds = get(field).is_some_and(|found| !found.is_empty());
                 Comparison::new("an answer", shown(or_silent(field)), holds)
             }
@@ -234,12 +234,12 @@ impl Evidence<'_> {
                 Comparison::new("0", found, get(field) == Some("0"))
             }
             Check::RefusedUnsigned => self.refused(subject),
-            Check::NoneBut(field, allowed) => self.none_but(subject, field, allowed),
+            Check::Only(field, allowed) => self.none_but(subject, field, allowed),
             Check::Field(field, value) => {
                 Comparison::new(value, shown(or_silent(field)), get(field) == Some(value))
             }
             Check::Same(field, other) => self.same(subject, field, other),
-            Check::Due => self.due(subject),
+            Check::HasNextRun => self.due(subject),
             Check::NothingNew(field) => self.nothing_new(subject, field),
             Check::Imported => self.imported(subject),
             Check::NotJudged(why) => Comparison::unknown("", format!("not judged: {why}")),

@@ -8,7 +8,7 @@ use crate::vm::run::Booted;
 /// How many of the console's last lines are shown when a boot went wrong.
 const TAIL: usize = 25;
 
-/// The reason, and what stood on the console at last.
+/// The reason, and the last lines of the console.
 pub(super) fn went_wrong(world: &World<'_>, booted: &Booted) {
     world.report.error(&booted.told());
     console(world.report, &booted.console.tail(TAIL));

@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 
-use super::expectation::{Boot, Check, List, Pins, Question, text};
+use super::expectation::{Boot, Check, ClevisPins, List, Question, text};
 use crate::ignition::{unit::settings, view::list};
 
 /// Sectors of 512 bytes in a MiB; `blkid` counts in them whatever the disk does.
@@ -109,9 +109,9 @@ fn add_luks(luks: &Value, out: &mut List) {
             out.add(&question, key, Check::Is(field, value.to_owned()));
         }
     }
-    out.add(&question, "open on its device", Check::OpenOn);
+    out.add(&question, "open on its device", Check::BackedBy);
     if luks["discard"] == true {
-        let check = Check::Word("flags", "discards".to_owned());
+        let check = Check::Contains("flags", "discards".to_owned());
         out.add(&question, "discard", check);
     }
     let clevis = &luks["clevis"];
@@ -119,7 +119,7 @@ fn add_luks(luks: &Value, out: &mut List) {
         custom(&question, &clevis["custom"], out);
         return;
     }
-    let pins = Pins {
+    let pins = ClevisPins {
         tpm2: clevis["tpm2"] == true,
         tang: list(&clevis["tang"])
             .map(|tang| text(tang, "url").to_owned())
@@ -137,10 +137,10 @@ fn custom(question: &Question, custom: &Value, out: &mut List) {
     let config: Value = serde_json::from_str(text(custom, "config")).unwrap_or(Value::Null);
     match text(custom, "pin") {
         "tpm2" => {
-            let pins = Pins {
+            let pins = ClevisPins {
                 tpm2: true,
                 threshold: 1,
-                ..Pins::default()
+                ..ClevisPins::default()
             };
             bound(question, pins, out);
             if config["pcr_ids"].is_string() || config["pcr_ids"].is_array() {
@@ -151,7 +151,7 @@ fn custom(question: &Question, custom: &Value, out: &mut List) {
     }
 }
 
-fn bound(question: &Question, pins: Pins, out: &mut List) {
+fn bound(question: &Question, pins: ClevisPins, out: &mut List) {
     out.add(question, "unlocked by", Check::Clevis(pins));
     out.at(
         Boot::Second,

@@ -9,7 +9,7 @@ use serde_json::Value;
 pub enum Boot {
     /// Ignition ran.
     First,
-    /// Any one after it.
+    /// Any boot after the first.
     Second,
     /// Stock Fedora CoreOS, which switches to the image. This and the next two
     /// are `switch`'s.
@@ -70,14 +70,14 @@ impl Question {
 /// How an answer is held against the config.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Check {
-    /// A field is exactly this.
+    /// A field of the probe is exactly this.
     Is(&'static str, String),
     /// As [`Check::Is`] with a SHA-256 that is shown shortened.
     Digest(&'static str, String),
-    /// A field is one of these.
+    /// A field is one of these words of ours.
     OneOf(&'static str, &'static [&'static str]),
     /// A field, a list of words, has this one.
-    Word(&'static str, String),
+    Contains(&'static str, String),
     /// A field, a list of words, has none.
     None(&'static str),
     /// A field of a partition of the disk, which is found by number or label.
@@ -93,11 +93,11 @@ pub enum Check {
     },
     /// The disk has partitions of these numbers and labels, and no others.
     OnlyPartitions(Vec<(u64, String)>),
-    /// The device of one question (by subject) backs the mapping.
-    OpenOn,
+    /// The LUKS mapping is on the device that this question is about.
+    BackedBy,
     /// The clevis tokens of the header: pins and their configs.
-    Clevis(Pins),
-    /// On a later boot: it is open, and no slot is outside the clevis token.
+    Clevis(ClevisPins),
+    /// On a later boot: it is open, and no LUKS keyslot is without a clevis token.
     OpenedByClevis,
     /// What is mounted is this, whatever the kernel calls it.
     MountedFrom(String),
@@ -112,12 +112,12 @@ pub enum Check {
     /// The file that the probe wrote on the first boot; `true` where the config
     /// itself has it mounted.
     Canary(bool),
-    /// A field is one of these.
+    /// A field is one of these values of the config.
     Among(&'static str, Vec<String>),
     /// A field begins with this version, and not in the midst of a number.
     Begins(&'static str, String),
     /// A field is not empty.
-    Something(&'static str),
+    NotEmpty(&'static str),
     /// A field is the id of the boot.
     ThisBoot(&'static str),
     /// A field is what it was at the earlier boot.
@@ -129,22 +129,23 @@ pub enum Check {
     /// It is not judged, and why.
     NotJudged(String),
     /// A field, a list of words, has none but these.
-    NoneBut(&'static str, Vec<String>),
+    Only(&'static str, Vec<String>),
     /// A field whose name the config gives is exactly this.
     Field(String, String),
     /// Two fields are the same, and there.
     Same(&'static str, &'static str),
     /// A timer has a next run.
-    Due,
+    HasNextRun,
     /// A field, a list of words, has none that it had not at the earlier boot.
     NothingNew(&'static str),
-    /// A pool was imported; else the features that are not known.
+    /// A pool was imported; a failure names the pool features that the kernel module does
+    /// not know.
     Imported,
 }
 
 /// What unlocks an encrypted disk.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Pins {
+pub struct ClevisPins {
     /// The TPM.
     pub tpm2: bool,
     /// URLs of Tang servers.
@@ -156,7 +157,7 @@ pub struct Pins {
 /// One thing that must hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Expectation {
-    /// Whom it is asked of.
+    /// What the guest is asked.
     pub question: Question,
     /// What of it, for people: `mode`, `content`.
     pub aspect: String,

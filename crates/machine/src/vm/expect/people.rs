@@ -44,13 +44,17 @@ fn add_user(user: &Value, out: &mut List) {
     }
     for group in list(&user["groups"]).filter_map(Value::as_str) {
         let aspect = format!("in {group}");
-        out.add(&question, &aspect, Check::Word("groups", group.to_owned()));
+        out.add(
+            &question,
+            &aspect,
+            Check::Contains("groups", group.to_owned()),
+        );
     }
     for key in list(&user["sshAuthorizedKeys"]).filter_map(Value::as_str) {
         let aspect = format!("key {}", key_name(key));
         // Keys are compared by hash: a comment may hold anything.
         let hash = sha256(key.trim().as_bytes());
-        out.add(&question, &aspect, Check::Word("keys", hash));
+        out.add(&question, &aspect, Check::Contains("keys", hash));
     }
     if let Some(hash) = user["passwordHash"].as_str().filter(|h| !h.is_empty()) {
         // The hash itself is not for a log.

@@ -58,7 +58,7 @@ pub(super) fn add(config: &Value, out: &mut List) {
             laid(&path, contents, out);
             if !template && !masked {
                 let aspect = format!("reads {}", text(dropin, "name"));
-                out.add(&question, &aspect, Check::Word("DropInPaths", path));
+                out.add(&question, &aspect, Check::Contains("DropInPaths", path));
             }
         }
         if enabled && name.ends_with(".mount") {

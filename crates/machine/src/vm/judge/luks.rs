@@ -11,12 +11,12 @@ use serde_json::Value;
 
 use super::comparison::{Comparison, SILENT};
 use crate::ignition::view::list;
-use crate::vm::expect::Pins;
+use crate::vm::expect::ClevisPins;
 
 /// How many shares may be inside one another.
 const DEPTH: usize = 4;
 
-/// Pins of one header, as they can be read without opening it.
+/// ClevisPins of one header, as they can be read without opening it.
 #[derive(Debug, Default)]
 struct Found {
     tpm2: bool,
@@ -45,7 +45,7 @@ impl Found {
     }
 }
 
-pub(super) fn clevis(pins: &Pins, header: Option<&str>) -> Comparison {
+pub(super) fn clevis(pins: &ClevisPins, header: Option<&str>) -> Comparison {
     let mut expected = Vec::new();
     if pins.tpm2 {
         expected.push("tpm2".to_owned());

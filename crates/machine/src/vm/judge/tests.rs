@@ -7,7 +7,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use perfect::{config, header, perfect};
 use serde_json::{Value, json};
 
-use crate::vm::expect::{Pins, expectations, sha256};
+use crate::vm::expect::{ClevisPins, expectations, sha256};
 
 const FIRST: &str = "11111111-1111-4111-8111-111111111111";
 const SECOND: &str = "22222222-2222-4222-8222-222222222222";
@@ -48,9 +48,9 @@ fn each_change_turns_exactly_its_rows_red() {
     let first = perfect(&wanted, FIRST);
     let second = perfect(&wanted, SECOND);
     let other = header(
-        &Pins {
+        &ClevisPins {
             tang: vec!["http://t".to_owned()],
-            ..Pins::default()
+            ..ClevisPins::default()
         },
         &["1"],
     );

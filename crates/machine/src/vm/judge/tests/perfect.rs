@@ -42,7 +42,7 @@ pub(super) fn config() -> Value {
 }
 
 /// A JWE's header for pins, as `clevis luks bind … sss` leaves it.
-pub(super) fn header(pins: &Pins, slots: &[&str]) -> String {
+pub(super) fn header(pins: &ClevisPins, slots: &[&str]) -> String {
     let protected = |clevis: Value| {
         URL_SAFE_NO_PAD.encode(json!({ "alg": "dir", "clevis": clevis }).to_string())
     };
@@ -85,7 +85,7 @@ pub(super) fn perfect(expectations: &[Expectation], boot: &str) -> Findings {
         match &expectation.check {
             Check::Is(field, value) | Check::Digest(field, value) => set(field, value),
             Check::OneOf(field, values) => set(field, values[0]),
-            Check::Word(field, word) => {
+            Check::Contains(field, word) => {
                 let old = found.get(&subject, field).unwrap_or_default();
                 let list = format!("{old} {word}");
                 found.set(&subject, field, list.trim());
@@ -103,7 +103,7 @@ pub(super) fn perfect(expectations: &[Expectation], boot: &str) -> Findings {
                 set("partitions", "1 2");
             }
             Check::OnlyPartitions(_) => set("partitions", "1 2"),
-            Check::OpenOn => {
+            Check::BackedBy => {
                 set("device", "/dev/vdb1");
                 set("open-on", "/dev/vdb1");
             }

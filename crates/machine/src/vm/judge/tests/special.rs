@@ -90,10 +90,10 @@ fn a_pin_bound_to_registers_is_another() {
             "keyslots": ["1"], "jwe": { "protected": protected } } } })
         .to_string()
     };
-    let pins = Pins {
+    let pins = ClevisPins {
         tpm2: true,
         threshold: 1,
-        ..Pins::default()
+        ..ClevisPins::default()
     };
     assert_eq!(luks::clevis(&pins, Some(&jwe(""))).verdict, Verdict::Holds);
     let bound = luks::clevis(&pins, Some(&jwe("7")));
@@ -114,7 +114,7 @@ fn a_pin_bound_to_registers_is_another() {
 
 #[test]
 fn other_servers_and_another_threshold_are_other_locks() {
-    let pins = |tpm2: bool, tang: &[&str], threshold: u64| Pins {
+    let pins = |tpm2: bool, tang: &[&str], threshold: u64| ClevisPins {
         tpm2,
         tang: tang.iter().map(ToString::to_string).collect(),
         threshold,
