@@ -24,7 +24,7 @@ const FILE: &str = "manifests-1.jsonl";
 #[serde(rename_all = "kebab-case")]
 enum Content {
     /// A manifest.
-    Manifest(remote::Read),
+    Manifest(remote::ManifestFacts),
     /// The `created` of an image configuration.
     Created(Option<String>),
 }
@@ -72,7 +72,7 @@ impl Cache {
     }
 
     /// A manifest.
-    pub fn manifest(&self, digest: &Digest) -> Option<remote::Read> {
+    pub fn manifest(&self, digest: &Digest) -> Option<remote::ManifestFacts> {
         match self.get(digest)? {
             Content::Manifest(read) => Some(read),
             Content::Created(_) => None,
@@ -88,7 +88,7 @@ impl Cache {
     }
 
     /// Remembers a manifest.
-    pub fn put_manifest(&self, digest: &Digest, read: &remote::Read) {
+    pub fn put_manifest(&self, digest: &Digest, read: &remote::ManifestFacts) {
         self.put(digest, Content::Manifest(read.clone()));
     }
 
@@ -156,7 +156,7 @@ mod tests {
         let sh = xshell::Shell::new().unwrap();
         let dir = sh.create_temp_dir().unwrap();
         let digest = |text: &str| Digest::of(text.as_bytes());
-        let read = remote::Read {
+        let read = remote::ManifestFacts {
             manifest: Manifest::new(Kind::Index, vec![(&digest("child")).into()], None),
             config: None,
             created: Some("2026-01-01T00:00:00Z".to_owned()),

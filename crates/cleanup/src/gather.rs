@@ -62,7 +62,7 @@ struct Reader<'a> {
 
 /// What came of reading one manifest, with what tells its age.
 enum Found {
-    There(remote::Read, Option<String>),
+    There(remote::ManifestFacts, Option<String>),
     Absent,
     Unknown(String),
 }
@@ -202,7 +202,7 @@ impl Reader<'_> {
     /// The date of an image is in its configuration; of an artefact at most in
     /// its annotations. A configuration that is not there has a date that
     /// cannot be read.
-    fn created(&self, read: &remote::Read) -> Result<Option<String>, Error> {
+    fn created(&self, read: &remote::ManifestFacts) -> Result<Option<String>, Error> {
         let Some(config) = &read.config else {
             return Ok(read.created.clone());
         };

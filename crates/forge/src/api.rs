@@ -56,10 +56,10 @@ pub type Unreadable = serde_json::Error;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Trust {
     /// The answer says it.
-    Said(bool),
+    Known(bool),
     /// It is the account of this name if it is the token's own; else this path
     /// says it ([`Api::read_trust`]).
-    Ask {
+    LookUp {
         /// The account.
         login: String,
         /// Path.
@@ -69,7 +69,7 @@ pub enum Trust {
 
 /// An issue as listed, and who opened it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Filed {
+pub struct FoundIssue {
     /// The issue; its `trusted` is not known yet where `by` must be asked.
     pub issue: Issue,
     /// Who opened it.
@@ -120,14 +120,14 @@ pub trait Api: Sync {
     ///
     /// # Errors
     /// If the answer is of another form.
-    fn read_issues(&self, project: &str, body: &[u8]) -> Result<Vec<Filed>, Unreadable>;
+    fn read_issues(&self, project: &str, body: &[u8]) -> Result<Vec<FoundIssue>, Unreadable>;
     /// One.
     ///
     /// # Errors
     /// As [`Api::read_issues`].
-    fn read_issue(&self, project: &str, body: &[u8]) -> Result<Filed, Unreadable>;
+    fn read_issue(&self, project: &str, body: &[u8]) -> Result<FoundIssue, Unreadable>;
     /// Whether an account may change the repository, from the answer to
-    /// [`Trust::Ask`].
+    /// [`Trust::LookUp`].
     ///
     /// # Errors
     /// As [`Api::read_issues`].

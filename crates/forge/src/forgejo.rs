@@ -8,11 +8,11 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use crate::api::{Api, Filed, Method, Request, Right, Trust, Unreadable};
+use crate::api::{Api, FoundIssue, Method, Request, Right, Trust, Unreadable};
 use crate::ci::Ci;
 use crate::kind::Forge;
 use crate::model::{Access, Change, Dispatched, Issue, Run, Wanted, Workflow};
-use crate::text::encoded;
+use crate::url::percent_encode;
 
 /// Variables that a token may be in, in this order. Its Actions set GitHub's as
 /// well, which counts only there.
@@ -68,18 +68,20 @@ struct WirePermission {
 }
 
 impl WireIssue {
-    fn filed(self, project: &str) -> Filed {
+    fn filed(self, project: &str) -> FoundIssue {
         let by = match self.user {
             // Accounts of programs have numbers below 0, and no person's login.
-            Some(user) if user.id < 0 && ACTORS.contains(&user.login.as_str()) => Trust::Said(true),
-            Some(user) => Trust::Ask {
+            Some(user) if user.id < 0 && ACTORS.contains(&user.login.as_str()) => {
+                Trust::Known(true)
+            }
+            Some(user) => Trust::LookUp {
                 path: format!(
                     "/repos/{project}/collaborators/{}/permission",
-                    encoded(&user.login)
+                    percent_encode(&user.login)
                 ),
                 login: user.login,
             },
-            None => Trust::Said(false),
+            None => Trust::Known(false),
         };
         let labels = self.labels.unwrap_or_default();
         let issue = Issue {
@@ -89,10 +91,10 @@ impl WireIssue {
             title: self.title,
             body: self.body.unwrap_or_default().replace("\r\n", "\n"),
             labels: labels.into_iter().map(|label| label.name).collect(),
-            trusted: by == Trust::Said(true),
+            trusted: by == Trust::Known(true),
             url: self.html_url,
         };
-        Filed { issue, by }
+        FoundIssue { issue, by }
     }
 }
 
@@ -245,13 +247,13 @@ impl Api for Forgejo {
         format!("/repos/{project}/issues?labels={label}&state=all&type=issues&limit={PAGE}")
     }
 
-    fn read_issues(&self, project: &str, body: &[u8]) -> Result<Vec<Filed>, Unreadable> {
+    fn read_issues(&self, project: &str, body: &[u8]) -> Result<Vec<FoundIssue>, Unreadable> {
         let page: Vec<WireIssue> = serde_json::from_slice(body)?;
         let issues = page.into_iter().filter(|wire| wire.pull_request.is_none());
         Ok(issues.map(|wire| wire.filed(project)).collect())
     }
 
-    fn read_issue(&self, project: &str, body: &[u8]) -> Result<Filed, Unreadable> {
+    fn read_issue(&self, project: &str, body: &[u8]) -> Result<FoundIssue, Unreadable> {
         Ok(serde_json::from_slice::<WireIssue>(body)?.filed(project))
     }
 
@@ -314,11 +316,11 @@ impl Api for Forgejo {
         let size = size.min(PAGE);
         let mut path = format!("/repos/{project}/actions/runs?limit={size}&workflow_id={file}");
         if let Some(event) = wanted.event {
-            path.push_str(&format!("&event={}", encoded(event)));
+            path.push_str(&format!("&event={}", percent_encode(event)));
         }
         if let Some(branch) = wanted.branch {
             let full = format!("refs/heads/{branch}");
-            path.push_str(&format!("&ref={}", encoded(&full)));
+            path.push_str(&format!("&ref={}", percent_encode(&full)));
         }
         path
     }
@@ -414,7 +416,7 @@ impl Api for Forgejo {
 
 /// Deletes a version of a container package: a tag, or a digest that no tag names.
 pub fn delete_package(owner: &str, name: &str, version: &str) -> Request {
-    let (name, version) = (encoded(name), encoded(version));
+    let (name, version) = (percent_encode(name), percent_encode(version));
     Request {
         method: Method::Delete,
         path: format!("/packages/{owner}/container/{name}/{version}"),
@@ -424,7 +426,7 @@ pub fn delete_package(owner: &str, name: &str, version: &str) -> Request {
 
 /// Versions of an owner's container packages whose names contain this one.
 pub fn packages(owner: &str, name: &str) -> String {
-    let name = encoded(name);
+    let name = percent_encode(name);
     format!("/packages/{owner}?type=container&q={name}&limit={PAGE}")
 }
 

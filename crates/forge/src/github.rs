@@ -8,11 +8,11 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
-use crate::api::{Api, Filed, Method, Request, Right, Trust, Unreadable};
+use crate::api::{Api, FoundIssue, Method, Request, Right, Trust, Unreadable};
 use crate::ci::{Ci, Output};
 use crate::kind::Forge;
 use crate::model::{Access, Change, Dispatched, Issue, Run, Wanted, Workflow};
-use crate::text::encoded;
+use crate::url::percent_encode;
 
 /// Variables that a token may be in, in this order.
 pub const TOKENS: [&str; 2] = ["GITHUB_TOKEN", "GH_TOKEN"];
@@ -105,7 +105,7 @@ struct WireUser {
 }
 
 impl WireIssue {
-    fn filed(self) -> Filed {
+    fn filed(self) -> FoundIssue {
         let member = matches!(
             self.author_association.as_deref(),
             Some("OWNER" | "MEMBER" | "COLLABORATOR")
@@ -127,9 +127,9 @@ impl WireIssue {
             trusted,
             url: self.html_url,
         };
-        Filed {
+        FoundIssue {
             issue,
-            by: Trust::Said(trusted),
+            by: Trust::Known(trusted),
         }
     }
 }
@@ -218,13 +218,13 @@ impl Api for Github {
         format!("/repos/{project}/issues?labels={label}&state=all&per_page=100")
     }
 
-    fn read_issues(&self, _project: &str, body: &[u8]) -> Result<Vec<Filed>, Unreadable> {
+    fn read_issues(&self, _project: &str, body: &[u8]) -> Result<Vec<FoundIssue>, Unreadable> {
         let page: Vec<WireIssue> = serde_json::from_slice(body)?;
         let issues = page.into_iter().filter(|wire| wire.pull_request.is_none());
         Ok(issues.map(WireIssue::filed).collect())
     }
 
-    fn read_issue(&self, _project: &str, body: &[u8]) -> Result<Filed, Unreadable> {
+    fn read_issue(&self, _project: &str, body: &[u8]) -> Result<FoundIssue, Unreadable> {
         Ok(serde_json::from_slice::<WireIssue>(body)?.filed())
     }
 
@@ -275,7 +275,7 @@ impl Api for Github {
             ("actor", wanted.actor),
         ] {
             if let Some(value) = value {
-                path.push_str(&format!("&{name}={}", encoded(value)));
+                path.push_str(&format!("&{name}={}", percent_encode(value)));
             }
         }
         path

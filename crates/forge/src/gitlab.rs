@@ -11,11 +11,11 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use crate::api::{Api, Filed, Method, Request, Right, Trust, Unreadable};
+use crate::api::{Api, FoundIssue, Method, Request, Right, Trust, Unreadable};
 use crate::ci::{Ci, Output};
 use crate::kind::Forge;
 use crate::model::{Access, Change, Dispatched, Issue, Run, Wanted, Workflow};
-use crate::text::encoded;
+use crate::url::percent_encode;
 
 /// Variables that a token may be in. CI's own job token may neither write issues
 /// nor read pipelines.
@@ -59,7 +59,7 @@ pub(crate) fn ci(var: &dyn Fn(&str) -> Option<String>) -> Option<Ci> {
 pub struct Gitlab;
 
 fn project_path(project: &str) -> String {
-    format!("/projects/{}", encoded(project))
+    format!("/projects/{}", percent_encode(project))
 }
 
 #[derive(Deserialize)]
@@ -80,13 +80,13 @@ struct WireAuthor {
 }
 
 impl WireIssue {
-    fn filed(self, project: &str) -> Filed {
+    fn filed(self, project: &str) -> FoundIssue {
         let by = match self.author {
-            Some(author) => Trust::Ask {
+            Some(author) => Trust::LookUp {
                 path: format!("{}/members/all/{}", project_path(project), author.id),
                 login: author.username,
             },
-            None => Trust::Said(false),
+            None => Trust::Known(false),
         };
         let issue = Issue {
             number: self.iid,
@@ -98,7 +98,7 @@ impl WireIssue {
             trusted: false,
             url: self.web_url,
         };
-        Filed { issue, by }
+        FoundIssue { issue, by }
     }
 }
 
@@ -211,12 +211,12 @@ impl Api for Gitlab {
         format!("{project}/issues?labels={label}&state=all&scope=all&per_page=100")
     }
 
-    fn read_issues(&self, project: &str, body: &[u8]) -> Result<Vec<Filed>, Unreadable> {
+    fn read_issues(&self, project: &str, body: &[u8]) -> Result<Vec<FoundIssue>, Unreadable> {
         let page: Vec<WireIssue> = serde_json::from_slice(body)?;
         Ok(page.into_iter().map(|wire| wire.filed(project)).collect())
     }
 
-    fn read_issue(&self, project: &str, body: &[u8]) -> Result<Filed, Unreadable> {
+    fn read_issue(&self, project: &str, body: &[u8]) -> Result<FoundIssue, Unreadable> {
         Ok(serde_json::from_slice::<WireIssue>(body)?.filed(project))
     }
 
@@ -262,7 +262,7 @@ impl Api for Gitlab {
     }
 
     fn runs(&self, project: &str, file: &str, wanted: &Wanted<'_>, size: usize) -> String {
-        let (project, task) = (project_path(project), encoded(task_of(file)));
+        let (project, task) = (project_path(project), percent_encode(task_of(file)));
         let mut path = format!("{project}/pipelines?name={task}&per_page={size}");
         let event = wanted.event.map(|event| {
             let known = EVENTS.iter().find(|(ours, _)| *ours == event);
@@ -274,7 +274,7 @@ impl Api for Gitlab {
             ("username", wanted.actor),
         ] {
             if let Some(value) = value {
-                path.push_str(&format!("&{name}={}", encoded(value)));
+                path.push_str(&format!("&{name}={}", percent_encode(value)));
             }
         }
         path
@@ -396,7 +396,7 @@ pub fn delete_tag(project: &str, repository: u64, tag: &str) -> Request {
         path: format!(
             "{}/registry/repositories/{repository}/tags/{}",
             project_path(project),
-            encoded(tag)
+            percent_encode(tag)
         ),
         body: None,
     }

@@ -17,9 +17,9 @@ pub mod kind;
 pub mod known;
 pub mod local;
 pub mod model;
-mod text;
+mod url;
 
-pub use api::{Api, Filed, Method, Request, Trust, Unreadable};
+pub use api::{Api, FoundIssue, Method, Request, Trust, Unreadable};
 pub use ci::Ci;
 pub use kind::Forge;
 pub use known::{Asked, Home, Nowhere, api, ci, home, token_names};

@@ -179,7 +179,7 @@ fn cache(xdg: Option<PathBuf>, home: Option<&Path>) -> Option<PathBuf> {
 /// The first variable that is set of those that a token may be in.
 fn token(forge: Forge, run: &Ci) -> Option<Secret> {
     let mut names = forge::token_names(forge, run.forge).into_iter();
-    names.find_map(given).map(Secret::new)
+    names.find_map(var_or_credential).map(Secret::new)
 }
 
 /// The time, to the second.
@@ -236,10 +236,10 @@ fn checkout(here: &Path) -> Result<PathBuf, Error> {
 /// set but empty is none. Where it is not set, the credential of this name that
 /// systemd has loaded for the service (systemd.exec(5), "Credentials").
 pub fn secret(name: &str) -> Option<Secret> {
-    given(name).map(Secret::new)
+    var_or_credential(name).map(Secret::new)
 }
 
-fn given(name: &str) -> Option<String> {
+fn var_or_credential(name: &str) -> Option<String> {
     var(name).or_else(|| {
         let text = std::fs::read_to_string(path("CREDENTIALS_DIRECTORY")?.join(name)).ok()?;
         Some(text.trim_end().to_owned()).filter(|text| !text.is_empty())

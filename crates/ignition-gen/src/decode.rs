@@ -19,8 +19,8 @@ pub(super) struct Decoder<'a> {
     paths: &'a mut Paths,
     /// Type errors; they are collected and reported together.
     errors: Vec<String>,
-    /// How much of them is about repeated keys.
-    repeated_text: usize,
+    /// Bytes of the messages about duplicate keys among them.
+    duplicate_bytes: usize,
     /// Names that a mapping with a merge key has set already.
     merged: Option<HashSet<Rc<str>>>,
     /// Structs being decoded, one in another or merged into it.
@@ -50,7 +50,7 @@ pub(crate) fn decode(
         minor,
         paths,
         errors: Vec::new(),
-        repeated_text: 0,
+        duplicate_bytes: 0,
         merged: None,
         depth: 0,
         following: Vec::new(),
@@ -254,7 +254,7 @@ impl Decoder<'_> {
         let pairs = repeats::pairs(document, items);
         for (first, later) in &pairs {
             // One is always reported, however long it is.
-            if self.repeated_text > repeats::MAX_TEXT {
+            if self.duplicate_bytes > repeats::MAX_TEXT {
                 break;
             }
             let name = quoted(document.key(*first));
@@ -263,7 +263,7 @@ impl Decoder<'_> {
                 "line {}: mapping key {name} already defined at line {}",
                 lines.0, lines.1
             );
-            self.repeated_text += error.len();
+            self.duplicate_bytes += error.len();
             self.errors.push(error);
         }
         !pairs.is_empty()

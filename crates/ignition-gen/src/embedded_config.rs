@@ -41,6 +41,7 @@ pub(crate) fn check(context: &mut Context, resource: &Node, field: PathId, conte
     if version::normalize(version)
         .is_some_and(|version| version != version::ignition_version(context.minor))
     {
+        // The spelling is the reference's.
         context.warn(
             resource.from,
             &[Name::Version],

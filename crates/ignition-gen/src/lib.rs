@@ -60,7 +60,7 @@
 //! * a URL such as `http://][` is invalid, where the reference crashes;
 //! * the text of the help is another one.
 
-mod boot;
+mod boot_device;
 pub mod command;
 mod contents;
 mod context;

@@ -4,7 +4,7 @@
 use crate::context::Context;
 use crate::resource;
 use crate::tree::{Name, Node, PathId, Value};
-use crate::{boot, merge, mount, partitions, quadlets, schema, systemd, trees, version};
+use crate::{boot_device, merge, mount, partitions, quadlets, schema, systemd, trees, version};
 
 /// Translates the config. Errors are in the report.
 pub(crate) fn lower(context: &mut Context, mut root: Node) -> Node {
@@ -37,12 +37,12 @@ pub(crate) fn lower(context: &mut Context, mut root: Node) -> Node {
         return root;
     }
     if let Some(node) = boot_device
-        && let Some(rendered) = boot::device(context, &node)
+        && let Some(rendered) = boot_device::config(context, &node)
     {
         root = merge::merge(&schema::CONFIG, rendered, root, context.minor);
     }
     partitions::check(context, &root);
-    if let Some(rendered) = grub.and_then(|node| boot::grub(context, &node)) {
+    if let Some(rendered) = grub.and_then(|node| boot_device::grub(context, &node)) {
         root = merge::merge(&schema::CONFIG, rendered, root, context.minor);
     }
     root

@@ -30,7 +30,7 @@ const MOST_PAGES: usize = 1000;
 
 /// One manifest, distilled.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Read {
+pub struct ManifestFacts {
     /// What a plan needs of it.
     pub manifest: Manifest,
     /// The digest of the image configuration, if that is what its `config` is.
@@ -101,7 +101,7 @@ impl Wire {
     }
 }
 
-fn distil(url: &str, body: &[u8]) -> Result<Read, Error> {
+fn distil(url: &str, body: &[u8]) -> Result<ManifestFacts, Error> {
     let wire: Wire = serde_json::from_slice(body).map_err(|error| {
         Error::unknown(
             Trouble::Garbled,
@@ -109,7 +109,7 @@ fn distil(url: &str, body: &[u8]) -> Result<Read, Error> {
         )
     })?;
     let name = |descriptor: &WireDescriptor| Name::from(descriptor.digest.as_str());
-    Ok(Read {
+    Ok(ManifestFacts {
         config: wire.config(),
         created: wire.created(),
         manifest: Manifest::new(
@@ -215,7 +215,7 @@ impl RepositoryClient<'_> {
     ///
     /// # Errors
     /// [`Error::Unknown`] if it could not be read, or is another.
-    pub fn manifest(&self, digest: &Digest) -> Result<Option<Read>, Error> {
+    pub fn manifest(&self, digest: &Digest) -> Result<Option<ManifestFacts>, Error> {
         let url = self.url(&format!("manifests/{digest}"));
         let body = self.content(&url, digest)?;
         body.map(|body| distil(&url, &body)).transpose()
@@ -397,7 +397,7 @@ mod tests {
 
     const A: &str = "sha256:460576931cf4ce59afe432ea266234f9d34fa77f8ca3087282084bc3a7324632";
 
-    fn read(text: &str) -> Read {
+    fn read(text: &str) -> ManifestFacts {
         distil("test", text.as_bytes()).unwrap()
     }
 

@@ -43,7 +43,7 @@ pub use agent::{Agent, Limits, passes_by};
 pub use artefact::Artefact;
 pub use auth::{AuthFiles, Credential, HelperCall};
 pub use blobs::{Blob, Origin, Sent};
-pub use distribution::{Read, RepositoryClient};
+pub use distribution::{ManifestFacts, RepositoryClient};
 pub use error::Error;
 pub use forge_packages::ForgePackages;
 pub use inspect::Inspected;

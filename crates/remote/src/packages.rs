@@ -157,7 +157,7 @@ impl Packages {
             // on whose the token is, and a workflow's token cannot ask.
             _ => vec!["/user".to_owned(), format!("/users/{owner}")],
         };
-        let name_encoded = encoded(name);
+        let name_encoded = percent_encode(name);
         for place in &places {
             let root = format!("{base}{place}/packages/container/{name_encoded}");
             let reply = packages.get_unjudged(&root)?.reply;
@@ -308,7 +308,7 @@ impl Packages {
 }
 
 /// A package's name as one segment of a path: `nas/bootc` is `nas%2Fbootc`.
-fn encoded(name: &str) -> String {
+fn percent_encode(name: &str) -> String {
     name.replace('/', "%2F")
 }
 

@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 
 use forge::{
-    Access, Api, Change, Dispatched, Filed, Home, Issue, Request, Run, Trust, Unreadable, Wanted,
-    Workflow,
+    Access, Api, Change, Dispatched, FoundIssue, Home, Issue, Request, Run, Trust, Unreadable,
+    Wanted, Workflow,
 };
 use host::Secret;
 use registry_compat::Trouble;
@@ -133,7 +133,7 @@ impl Project {
     /// If any page could not be read, or it could not be found out who may change
     /// the repository.
     pub fn issues(&self, label: &str) -> Result<Vec<Issue>, Error> {
-        let mut filed: Vec<Filed> = Vec::new();
+        let mut filed: Vec<FoundIssue> = Vec::new();
         let read = |body: &[u8]| self.api.read_issues(self.name(), body);
         self.pages(&self.api.issues(self.name(), label), read, |page| {
             filed.extend(page);
@@ -148,14 +148,14 @@ impl Project {
 
     /// Whether those who opened them may change the repository. Each is asked
     /// about once, and the token's own account not at all.
-    fn judged(&self, filed: Vec<Filed>) -> Result<Vec<Issue>, Error> {
+    fn judged(&self, filed: Vec<FoundIssue>) -> Result<Vec<Issue>, Error> {
         let mut known: BTreeMap<String, bool> = BTreeMap::new();
         let mut own: Option<Option<String>> = None;
         let mut all = Vec::new();
-        for Filed { mut issue, by } in filed {
+        for FoundIssue { mut issue, by } in filed {
             issue.trusted = match by {
-                Trust::Said(trusted) => trusted,
-                Trust::Ask { login, path } => {
+                Trust::Known(trusted) => trusted,
+                Trust::LookUp { login, path } => {
                     let own = match &own {
                         Some(own) => own,
                         None => own.insert(self.login()?),

@@ -371,9 +371,9 @@ impl Challenge {
         let service = self.service.as_deref().unwrap_or_default();
         Secret::new(format!(
             "grant_type=refresh_token&client_id=custom-coreos&service={}&scope={}&refresh_token={}",
-            encoded(service),
-            encoded(&format!("repository:{path}:{actions}")),
-            encoded(refresh.expose()),
+            percent_encode(service),
+            percent_encode(&format!("repository:{path}:{actions}")),
+            percent_encode(refresh.expose()),
         ))
     }
 
@@ -382,10 +382,10 @@ impl Challenge {
         url.push(if url.contains('?') { '&' } else { '?' });
         url.push_str(&format!(
             "scope={}",
-            encoded(&format!("repository:{path}:{actions}"))
+            percent_encode(&format!("repository:{path}:{actions}"))
         ));
         if let Some(service) = &self.service {
-            url.push_str(&format!("&service={}", encoded(service)));
+            url.push_str(&format!("&service={}", percent_encode(service)));
         }
         url
     }
@@ -403,7 +403,7 @@ fn word<'a>(line: &'a str, scheme: &str) -> Option<&'a str> {
 }
 
 /// Percent-encoding of everything that is not plain in a query.
-fn encoded(text: &str) -> String {
+fn percent_encode(text: &str) -> String {
     text.bytes()
         .map(|b| match b {
             b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b':' | b'/' => {

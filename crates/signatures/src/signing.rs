@@ -12,8 +12,8 @@
 //! `pkg/cosign/keys.go` and go-securesystemslib `encrypted` for the private
 //! key: scrypt, then NaCl's secretbox, in JSON, in PEM.
 
-mod broken;
 mod sealed;
+mod unusable;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -28,7 +28,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::error::Error;
-use broken::broken;
+use unusable::unusable;
 
 /// What cosign writes before version 2 and reads ever since; podman 4 knows no
 /// other.
@@ -68,7 +68,7 @@ impl PrivateKey {
     pub fn generate(password: Option<&Secret>) -> Result<(Secret, Self), Error> {
         let random = SystemRandom::new();
         let document = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_ASN1_SIGNING, &random)
-            .map_err(|_| broken("the system gives no random numbers"))?;
+            .map_err(|_| unusable("the system gives no random numbers"))?;
         let text = match password {
             Some(password) => to_pem(COSIGN, &sealed::seal(document.as_ref(), password, &random)?),
             None => to_pem(PLAIN, document.as_ref()),
@@ -83,7 +83,7 @@ impl PrivateKey {
     /// # Errors
     /// With what is wrong, and nothing of the key.
     pub fn open(text: &Secret, password: Option<&Secret>) -> Result<Self, Error> {
-        let (label, bytes) = from_pem(text.expose()).ok_or_else(|| broken("it is not PEM"))?;
+        let (label, bytes) = from_pem(text.expose()).ok_or_else(|| unusable("it is not PEM"))?;
         let plain = match label.as_str() {
             COSIGN | SIGSTORE => {
                 // cosign seals with an empty password where none was given.
@@ -91,7 +91,7 @@ impl PrivateKey {
                 sealed::open(&bytes, password.unwrap_or(&empty)).map_err(|error| {
                     match (&error, password) {
                         (Error::Step { .. }, None) => {
-                            broken("it has a password, and none was given")
+                            unusable("it has a password, and none was given")
                         }
                         _ => error,
                     }
@@ -99,7 +99,7 @@ impl PrivateKey {
             }
             PLAIN => bytes,
             other => {
-                return Err(broken(format!(
+                return Err(unusable(format!(
                     "`{}` is neither `{SIGSTORE}`, `{COSIGN}` nor PKCS#8 (`{PLAIN}`)",
                     host::one_line(other)
                 )));
@@ -107,7 +107,7 @@ impl PrivateKey {
         };
         let random = SystemRandom::new();
         let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_ASN1_SIGNING, &plain, &random)
-            .map_err(|error| broken(format!("it is no ECDSA key on P-256 ({error})")))?;
+            .map_err(|error| unusable(format!("it is no ECDSA key on P-256 ({error})")))?;
         Ok(Self { pair, random })
     }
 
@@ -120,7 +120,7 @@ impl PrivateKey {
         let signature = self
             .pair
             .sign(&self.random, payload)
-            .map_err(|_| broken("it cannot sign"))?;
+            .map_err(|_| unusable("it cannot sign"))?;
         Ok(BASE64.encode(signature.as_ref()))
     }
 }
@@ -135,7 +135,7 @@ impl PublicKey {
     /// # Errors
     /// If it is anything else.
     pub fn parse(text: &str) -> Result<Self, Error> {
-        let wrong = || broken("the public half is no ECDSA key on P-256 in PEM");
+        let wrong = || unusable("the public half is no ECDSA key on P-256 in PEM");
         let (label, bytes) = from_pem(text).ok_or_else(wrong)?;
         match bytes.strip_prefix(&SPKI) {
             Some(point) if label == PUBLIC && point.len() == 65 => Ok(Self(point.to_vec())),

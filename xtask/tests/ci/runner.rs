@@ -2,7 +2,7 @@
 //! their order, steps, conditions, outputs, matrices. What it does not know it
 //! does not pass over: it panics.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
@@ -123,6 +123,19 @@ fn needs(job: &Value) -> Vec<String> {
     }
 }
 
+/// The jobs that a job needs, and those that they need: `success()` looks at all of them,
+/// so that one that was skipped skips everything after it.
+/// Source: <https://github.com/actions/runner/issues/2205>.
+fn ancestors(document: &Value, job: &Value) -> BTreeSet<String> {
+    let mut all = BTreeSet::new();
+    let mut left = needs(job);
+    while let Some(name) = left.pop() {
+        left.extend(needs(&document["jobs"][&name]));
+        all.insert(name);
+    }
+    all
+}
+
 fn github(job: &str, number: u32, event: &Event) -> Value {
     json!({
         "github": {
@@ -153,8 +166,9 @@ fn one(
     mut contexts: Value,
 ) {
     let known = run.needs.clone();
-    let of = needs(job);
-    let good = of.iter().all(|need| known[need]["result"] == "success");
+    let good = ancestors(document, job)
+        .iter()
+        .all(|need| known[need]["result"] == "success");
     contexts["needs"] = json!(known);
     let scope = Scope {
         contexts: &contexts,

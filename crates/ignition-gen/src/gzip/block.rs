@@ -96,9 +96,9 @@ impl Codes {
                 _ => 8,
             };
         }
-        huffman::number(&mut literals);
+        huffman::assign_canonical(&mut literals);
         let mut distances = [Code { bits: 0, len: 5 }; DISTANCES];
-        huffman::number(&mut distances);
+        huffman::assign_canonical(&mut distances);
         Self {
             literals: std::array::from_fn(|symbol| literals[symbol]),
             distances,

@@ -10,7 +10,7 @@ pub(super) const MAX_SYMBOLS: usize = 286;
 /// The longest code deflate can describe.
 const MAX_BITS: usize = 15;
 
-/// More than any sum of frequencies, and two of it are still a number.
+/// More than any sum of frequencies; the sum of two does not overflow.
 const BEYOND: u32 = u32::MAX / 2;
 
 /// One symbol's code, its bits in the order they are written (lowest first).
@@ -51,11 +51,12 @@ pub(super) fn assign(codes: &mut [Code], freqs: &[u32], limit: usize) {
             }
         }
     }
-    number(codes);
+    assign_canonical(codes);
 }
 
-/// Numbers codes of given lengths in the order of their symbols.
-pub(super) fn number(codes: &mut [Code]) {
+/// Gives codes of known lengths their bits, in the order of their symbols: canonical
+/// Huffman codes. Source: RFC 1951, 3.2.2.
+pub(super) fn assign_canonical(codes: &mut [Code]) {
     let mut counts = [0_u16; MAX_BITS + 1];
     for code in codes.iter() {
         counts[usize::from(code.len)] += 1;
@@ -80,12 +81,12 @@ pub(super) fn number(codes: &mut [Code]) {
 /// of levels in which it is among the items that are needed in the end.
 fn length_counts(keys: &[u32], limit: usize) -> [usize; MAX_BITS + 1] {
     let symbols = keys.len();
-    // A tree of n leaves is never deeper than n - 1. (Kept in step with the
-    // reference, for the number of levels can decide ties.)
+    // A tree of n leaves is never deeper than n - 1. (As in Go's
+    // `compress/flate`: the number of levels can decide ties.)
     let levels = limit.min(symbols - 1);
     let needed = 2 * symbols - 2;
 
-    // Past the end of both there is something larger than any frequency, and
+    // Past the end of `leaves` and `below` there is something larger than any frequency, and
     // than any pair: then no end has to be looked for.
     let mut leaves = [u32::MAX; MAX_SYMBOLS + 1];
     for (leaf, key) in leaves.iter_mut().zip(keys) {

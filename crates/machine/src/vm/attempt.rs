@@ -255,7 +255,7 @@ fn install<'a>(
         machine: None,
     };
     if installed.findings.is_none() {
-        wrong_boot::went_wrong(parts.world, &booted);
+        wrong_boot::report_failed_boot(parts.world, &booted);
         return Ok(installed);
     }
     let booted = machine.boot(Boot::Second, "Boot 2", args.keep)?;
@@ -263,7 +263,7 @@ fn install<'a>(
     let (second, findings) = machine.judge(Boot::Second, &booted, earlier);
     installed.judgements.push(second);
     if findings.is_none() {
-        wrong_boot::went_wrong(parts.world, &booted);
+        wrong_boot::report_failed_boot(parts.world, &booted);
     }
     installed.running = Some(booted);
     installed.machine = Some(machine);

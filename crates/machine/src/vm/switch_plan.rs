@@ -8,7 +8,7 @@ use serde_json::Value;
 use signatures::control::control_image;
 use version_discovery::Arch;
 
-use super::wrong_boot::went_wrong;
+use super::wrong_boot::report_failed_boot;
 use crate::error::Error;
 use crate::vm::{
     expect::expectations,
@@ -105,7 +105,7 @@ pub fn perform(
         .iter()
         .any(|judgement| judgement.no_report.is_some())
     {
-        went_wrong(world, &booted);
+        report_failed_boot(world, &booted);
     }
     for judgement in &judgements {
         let boot = judgement.boot;

@@ -9,7 +9,7 @@ use crate::vm::run::Booted;
 const TAIL: usize = 25;
 
 /// The reason, and the last lines of the console.
-pub(super) fn went_wrong(world: &World<'_>, booted: &Booted) {
+pub(super) fn report_failed_boot(world: &World<'_>, booted: &Booted) {
     world.report.error(&booted.told());
     console(world.report, &booted.console.tail(TAIL));
 }

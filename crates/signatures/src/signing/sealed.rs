@@ -15,7 +15,7 @@ use salsa20::cipher::{KeyIvInit as _, StreamCipher as _};
 use scrypt::Params;
 use serde::{Deserialize, Serialize};
 
-use super::broken::broken;
+use super::unusable::unusable;
 use crate::error::Error;
 
 /// The oldest parameters of the format, which every reader accepts; newer ones
@@ -56,10 +56,10 @@ struct Cipher {
 
 fn derive(password: &Secret, salt: &[u8], log_n: u8, r: u32, p: u32) -> Result<[u8; 32], Error> {
     let params =
-        Params::new(log_n, r, p).map_err(|_| broken("its scrypt parameters are impossible"))?;
+        Params::new(log_n, r, p).map_err(|_| unusable("its scrypt parameters are impossible"))?;
     let mut key = [0; 32];
     scrypt::scrypt(password.expose().as_bytes(), salt, &params, &mut key)
-        .map_err(|_| broken("its scrypt parameters are impossible"))?;
+        .map_err(|_| unusable("its scrypt parameters are impossible"))?;
     Ok(key)
 }
 
@@ -72,7 +72,7 @@ pub(super) fn seal(
     let fill = |bytes: &mut [u8]| {
         random
             .fill(bytes)
-            .map_err(|_| broken("the system gives no random numbers"))
+            .map_err(|_| unusable("the system gives no random numbers"))
     };
     let (mut salt, mut nonce) = ([0; 32], [0; 24]);
     fill(&mut salt)?;
@@ -94,16 +94,16 @@ pub(super) fn seal(
         },
         ciphertext: BASE64.encode(close_box(&key, &nonce, plain)),
     };
-    serde_json::to_vec(&document).map_err(|error| broken(error.to_string()))
+    serde_json::to_vec(&document).map_err(|error| unusable(error.to_string()))
 }
 
 /// Opens what [`seal`] or cosign made.
 pub(super) fn open(sealed: &[u8], password: &Secret) -> Result<Vec<u8>, Error> {
     let document: Document = serde_json::from_slice(sealed)
-        .map_err(|error| broken(format!("it is not cosign's JSON: {error}")))?;
+        .map_err(|error| unusable(format!("it is not cosign's JSON: {error}")))?;
     let Document { kdf, cipher, .. } = &document;
     if kdf.name != "scrypt" || cipher.name != "nacl/secretbox" {
-        return Err(broken(format!(
+        return Err(unusable(format!(
             "it is sealed with `{}` and `{}`, which this program does not know",
             host::one_line(&kdf.name),
             host::one_line(&cipher.name)
@@ -111,20 +111,20 @@ pub(super) fn open(sealed: &[u8], password: &Secret) -> Result<Vec<u8>, Error> {
     }
     let KdfParams { n, r, p } = kdf.params;
     if !n.is_power_of_two() || n > MOST_N || r > 32 || p > 16 {
-        return Err(broken("its scrypt parameters are beyond reason"));
+        return Err(unusable("its scrypt parameters are beyond reason"));
     }
     let bytes = |text: &str| {
         BASE64
             .decode(text)
-            .map_err(|_| broken("a field of it is not base64"))
+            .map_err(|_| unusable("a field of it is not base64"))
     };
     let nonce: [u8; 24] = bytes(&cipher.nonce)?
         .try_into()
-        .map_err(|_| broken("its nonce is not 24 bytes"))?;
+        .map_err(|_| unusable("its nonce is not 24 bytes"))?;
     let log_n = u8::try_from(n.trailing_zeros()).unwrap_or_default();
     let key = derive(password, &bytes(&kdf.salt)?, log_n, r, p)?;
     open_box(&key, &nonce, &bytes(&document.ciphertext)?)
-        .ok_or_else(|| broken("the password is wrong, or the file is damaged"))
+        .ok_or_else(|| unusable("the password is wrong, or the file is damaged"))
 }
 
 /// The key stream after its first 32 bytes, which are Poly1305's key.

@@ -2,7 +2,7 @@
 
 use crate::error::Error;
 
-pub(super) fn broken(detail: impl Into<String>) -> Error {
+pub(super) fn unusable(detail: impl Into<String>) -> Error {
     Error::Step {
         step: "signing key".to_owned(),
         detail: detail.into(),

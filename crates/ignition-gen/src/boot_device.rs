@@ -1,4 +1,9 @@
-//! The boot device (mirrored, encrypted) and the boot loader's users.
+//! `boot_device` (mirrored, encrypted) and `grub`: short forms of Butane's that become
+//! partitions, RAIDs, LUKS devices and files of Ignition. Types, sizes in MiB and numbers
+//! of partitions are those of Fedora CoreOS's disks, as `translate.go` of
+//! Butane's variant `fcos` has them.
+//!
+//! `from` is always the key of the Butane config that messages about a node point at.
 
 use crate::context::Context;
 use crate::tree::{Name, Node, PathId};
@@ -70,7 +75,7 @@ fn array(name: &str, prefix: &str, disks: usize, options: &[&str], from: PathId)
 }
 
 /// The config that a boot device stands for; `None` if it asks for nothing.
-pub(crate) fn device(context: &mut Context, node: &Node) -> Option<Node> {
+pub(crate) fn config(context: &mut Context, node: &Node) -> Option<Node> {
     let layout = node.str_or_empty(Name::Layout);
     let luks = node.get(Name::Luks);
     let disks = node
@@ -105,6 +110,7 @@ pub(crate) fn device(context: &mut Context, node: &Node) -> Option<Node> {
     }
     if let Some(luks) = encrypted {
         let underlying = match layout {
+            // On s390x the disk is named by the user, and root is its last partition.
             "s390x-eckd" => format!("{}2", luks.str_or_empty(Name::Device)),
             "s390x-zfcp" => format!("{}4", luks.str_or_empty(Name::Device)),
             _ if mirrored => "/dev/md/md-root".into(),

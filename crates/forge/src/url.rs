@@ -2,7 +2,7 @@
 
 /// A value of a query or one segment of a path: anything but letters, digits and
 /// `-._~` as `%XX` (RFC 3986, section 2.3).
-pub fn encoded(value: &str) -> String {
+pub fn percent_encode(value: &str) -> String {
     let mut text = String::new();
     for byte in value.bytes() {
         match byte {
@@ -17,11 +17,11 @@ pub fn encoded(value: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::encoded;
+    use super::percent_encode;
 
     #[test]
     fn a_branch_may_have_any_character() {
-        assert_eq!(encoded("main"), "main");
-        assert_eq!(encoded("a/b&c=ä"), "a%2Fb%26c%3D%C3%A4");
+        assert_eq!(percent_encode("main"), "main");
+        assert_eq!(percent_encode("a/b&c=ä"), "a%2Fb%26c%3D%C3%A4");
     }
 }
