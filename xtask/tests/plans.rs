@@ -134,7 +134,12 @@ fn whoever_is_named_must_vouch_for_the_base() {
     }
     let none = signature.replace(&format!("'{key}'"), "");
     let error = Config::parse(&yaml.replace(stream, &none), "x".as_ref()).unwrap_err();
-    assert!(error.to_string().contains("at least one key"), "{error}");
+    assert!(
+        error
+            .to_string()
+            .contains("the list is empty; one is needed"),
+        "{error}"
+    );
 }
 
 fn sign(config: &mut Config, more: &str) {
