@@ -6,6 +6,9 @@
     reason = "tests; cargo and the built program are run here"
 )]
 
+#[path = "tools/mod.rs"]
+mod tools;
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -21,25 +24,7 @@ fn built() -> PathBuf {
     std::fs::copy(root.join("Cargo.lock"), example().join("Cargo.lock")).unwrap();
     let target = root.join("target");
     std::fs::create_dir_all(example().join("target")).unwrap();
-    let mut cargo = Command::new(env!("CARGO"));
-    // What cargo sets for a test is part of the fingerprint of `ring`: with it,
-    // each of the two repositories would compile what the other has.
-    for (name, _) in std::env::vars_os() {
-        let name = name.to_string_lossy().into_owned();
-        let of_a_test = [
-            "MANIFEST_",
-            "PKG_",
-            "BIN_",
-            "CRATE_",
-            "PRIMARY_",
-            "TARGET_TMP",
-        ];
-        let rest = name.strip_prefix("CARGO_").unwrap_or_default();
-        if of_a_test.iter().any(|begin| rest.starts_with(begin)) {
-            cargo.env_remove(name);
-        }
-    }
-    let done = cargo
+    let done = tools::cargo()
         .args(["build", "--offline", "--quiet"])
         .current_dir(example())
         .env("CARGO_TARGET_DIR", &target)

@@ -12,7 +12,7 @@ use crate::api::{Api, FoundIssue, Method, Request, Right, Trust, Unreadable};
 use crate::ci::Ci;
 use crate::kind::Forge;
 use crate::model::{Access, Change, Dispatched, Issue, Run, Wanted, Workflow};
-use crate::url::percent_encode;
+use crate::url::{percent_encode, with_parameters};
 
 /// Variables that a token may be in, in this order. Its Actions set GitHub's as
 /// well, which counts only there.
@@ -314,15 +314,9 @@ impl Api for Forgejo {
 
     fn runs(&self, project: &str, file: &str, wanted: &Wanted<'_>, size: usize) -> String {
         let size = size.min(PAGE);
-        let mut path = format!("/repos/{project}/actions/runs?limit={size}&workflow_id={file}");
-        if let Some(event) = wanted.event {
-            path.push_str(&format!("&event={}", percent_encode(event)));
-        }
-        if let Some(branch) = wanted.branch {
-            let full = format!("refs/heads/{branch}");
-            path.push_str(&format!("&ref={}", percent_encode(&full)));
-        }
-        path
+        let path = format!("/repos/{project}/actions/runs?limit={size}&workflow_id={file}");
+        let full = wanted.branch.map(|branch| format!("refs/heads/{branch}"));
+        with_parameters(path, &[("event", wanted.event), ("ref", full.as_deref())])
     }
 
     fn read_runs(&self, body: &[u8], file: &str) -> Result<Vec<Run>, Unreadable> {

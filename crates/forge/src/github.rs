@@ -12,7 +12,7 @@ use crate::api::{Api, FoundIssue, Method, Request, Right, Trust, Unreadable};
 use crate::ci::{Ci, Output};
 use crate::kind::Forge;
 use crate::model::{Access, Change, Dispatched, Issue, Run, Wanted, Workflow};
-use crate::url::percent_encode;
+use crate::url::with_parameters;
 
 /// Variables that a token may be in, in this order.
 pub const TOKENS: [&str; 2] = ["GITHUB_TOKEN", "GH_TOKEN"];
@@ -268,17 +268,13 @@ impl Api for Github {
     }
 
     fn runs(&self, project: &str, file: &str, wanted: &Wanted<'_>, size: usize) -> String {
-        let mut path = format!("/repos/{project}/actions/workflows/{file}/runs?per_page={size}");
-        for (name, value) in [
+        let path = format!("/repos/{project}/actions/workflows/{file}/runs?per_page={size}");
+        let more = [
             ("event", wanted.event),
             ("branch", wanted.branch),
             ("actor", wanted.actor),
-        ] {
-            if let Some(value) = value {
-                path.push_str(&format!("&{name}={}", percent_encode(value)));
-            }
-        }
-        path
+        ];
+        with_parameters(path, &more)
     }
 
     fn read_runs(&self, body: &[u8], _file: &str) -> Result<Vec<Run>, Unreadable> {

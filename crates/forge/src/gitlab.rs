@@ -15,7 +15,7 @@ use crate::api::{Api, FoundIssue, Method, Request, Right, Trust, Unreadable};
 use crate::ci::{Ci, Output};
 use crate::kind::Forge;
 use crate::model::{Access, Change, Dispatched, Issue, Run, Wanted, Workflow};
-use crate::url::percent_encode;
+use crate::url::{percent_encode, with_parameters};
 
 /// Variables that a token may be in. CI's own job token may neither write issues
 /// nor read pipelines.
@@ -263,21 +263,17 @@ impl Api for Gitlab {
 
     fn runs(&self, project: &str, file: &str, wanted: &Wanted<'_>, size: usize) -> String {
         let (project, task) = (project_path(project), percent_encode(task_of(file)));
-        let mut path = format!("{project}/pipelines?name={task}&per_page={size}");
+        let path = format!("{project}/pipelines?name={task}&per_page={size}");
         let event = wanted.event.map(|event| {
             let known = EVENTS.iter().find(|(ours, _)| *ours == event);
             known.map_or(event, |(_, theirs)| theirs)
         });
-        for (name, value) in [
+        let more = [
             ("source", event),
             ("ref", wanted.branch),
             ("username", wanted.actor),
-        ] {
-            if let Some(value) = value {
-                path.push_str(&format!("&{name}={}", percent_encode(value)));
-            }
-        }
-        path
+        ];
+        with_parameters(path, &more)
     }
 
     fn read_runs(&self, body: &[u8], _file: &str) -> Result<Vec<Run>, Unreadable> {

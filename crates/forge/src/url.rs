@@ -15,13 +15,29 @@ pub fn percent_encode(value: &str) -> String {
     text
 }
 
+/// A path that has a query, with these parameters after it; those without a value are
+/// left out.
+pub(crate) fn with_parameters(path: String, more: &[(&str, Option<&str>)]) -> String {
+    more.iter().fold(path, |path, (name, value)| match value {
+        Some(value) => format!("{path}&{name}={}", percent_encode(value)),
+        None => path,
+    })
+}
+
 #[cfg(test)]
 mod tests {
-    use super::percent_encode;
+    use super::*;
 
     #[test]
     fn a_branch_may_have_any_character() {
         assert_eq!(percent_encode("main"), "main");
         assert_eq!(percent_encode("a/b&c=ä"), "a%2Fb%26c%3D%C3%A4");
+    }
+
+    #[test]
+    fn a_parameter_without_a_value_is_left_out() {
+        let more = [("event", None), ("branch", Some("a/b"))];
+        let path = with_parameters("/runs?per_page=1".to_owned(), &more);
+        assert_eq!(path, "/runs?per_page=1&branch=a%2Fb");
     }
 }

@@ -7,7 +7,7 @@
 
 use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use serde_json::Value;
@@ -17,15 +17,9 @@ use super::fixture::{Fixture, OWNER, PASSWORD, TOKEN, login};
 use super::github::PROJECT;
 use super::runner::{Event, Run};
 
-/// The program on `PATH`, or where `cargo xtask doctor --install` puts it.
+/// The program, if it is here.
 pub fn program() -> Option<PathBuf> {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let ours = root.join(rehearsal::requirements::LINTERS).join("bin");
-    std::env::split_paths(&path)
-        .chain([ours])
-        .map(|folder| folder.join("act"))
-        .find(|file| file.is_file())
+    super::tools::program("act")
 }
 
 /// The stand-ins of the actions, each with the inputs that our workflows give it. What

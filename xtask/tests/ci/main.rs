@@ -23,3 +23,5 @@ mod runner;
 mod skip;
 #[path = "../support/mod.rs"]
 mod support;
+#[path = "../tools/mod.rs"]
+mod tools;

@@ -10,6 +10,8 @@ mod content;
 mod repository;
 #[path = "../skip/mod.rs"]
 mod skip;
+#[path = "../tools/mod.rs"]
+mod tools;
 
 use std::path::Path;
 

@@ -106,24 +106,7 @@ impl Repository {
         let _turn = CARGO
             .lock()
             .unwrap_or_else(std::sync::PoisonError::into_inner);
-        let mut command = Command::new(env!("CARGO"));
-        // What cargo sets for a test is part of the fingerprint of `ring`: with it,
-        // each of the two repositories would compile what the other has.
-        for (name, _) in std::env::vars_os() {
-            let name = name.to_string_lossy().into_owned();
-            let of_a_test = [
-                "MANIFEST_",
-                "PKG_",
-                "BIN_",
-                "CRATE_",
-                "PRIMARY_",
-                "TARGET_TMP",
-            ];
-            let rest = name.strip_prefix("CARGO_").unwrap_or_default();
-            if of_a_test.iter().any(|begin| rest.starts_with(begin)) {
-                command.env_remove(name);
-            }
-        }
+        let mut command = crate::tools::cargo();
         command
             .args(words)
             .current_dir(&self.folder)

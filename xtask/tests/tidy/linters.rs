@@ -1,24 +1,11 @@
 //! Linters of workflows that others keep: what our own rules do not see.
-#![expect(
-    clippy::disallowed_methods,
-    clippy::disallowed_macros,
-    reason = "tests that look for a program, and say what they skip"
-)]
+#![expect(clippy::disallowed_macros, reason = "tests that say what they skip")]
 
 use xshell::{Shell, cmd};
 
 use crate::root;
 use crate::skip::skip;
-
-/// The program on `PATH`, or where `cargo xtask doctor --install` puts it.
-fn program(name: &str) -> Option<std::path::PathBuf> {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let ours = root().join(rehearsal::requirements::LINTERS).join("bin");
-    std::env::split_paths(&path)
-        .chain([ours])
-        .map(|folder| folder.join(name))
-        .find(|file| file.is_file())
-}
+use crate::tools::program;
 
 #[test]
 fn zizmor_is_content() {

@@ -9,6 +9,8 @@ mod paths;
 mod rings;
 #[path = "../skip/mod.rs"]
 mod skip;
+#[path = "../tools/mod.rs"]
+mod tools;
 mod workflows;
 
 use std::collections::BTreeSet;
