@@ -13,7 +13,7 @@
 //! fn main() -> std::process::ExitCode {
 //!     let hello = OwnTask::new("hello", |world, args: &Hello| {
 //!         world.report.answer(&format!("Hello, {}", args.name));
-//!         Ok(Done::Well)
+//!         Ok(Done::Success)
 //!     });
 //!     custom_coreos::tasks().with(hello).run()
 //! }
@@ -160,7 +160,7 @@ impl Tasks {
         };
         let Some((name, given)) = words.subcommand() else {
             report.answer(&self.overview());
-            return Ok(Done::Well);
+            return Ok(Done::Success);
         };
         if let Some(own) = self.own.iter().find(|task| task.name == name) {
             let config = Config::load_in(&path, &env.root)?;
@@ -242,7 +242,7 @@ impl Tasks {
         };
         report.answer(text.trim_end());
         report.document(&grammar::of(&self.command(), args.task.as_deref()))?;
-        Ok(Done::Well)
+        Ok(Done::Success)
     }
 }
 
@@ -299,7 +299,7 @@ fn note_outcome(env: &Env, report: &Report, task: &str, ended: &Result<Done, Err
         .as_ref()
         .map(|done| *done)
         .map_err(|error| error as &dyn Failure);
-    let mark = night::outcome::mark(task, ended, &report.notes(), env.run.name());
+    let mark = night::outcome::mark(task, ended, &report.notes(), env.run.job_key());
     if let Err(error) = night::outcome::keep(&env.root, &mark) {
         report.warning(&format!("{}: {error}", night::outcome::FILE));
     }
@@ -347,7 +347,7 @@ mod tests {
     struct Nothing {}
 
     fn own(name: &'static str) -> OwnTask {
-        OwnTask::new(name, |_, _: &Nothing| Ok(Done::Well))
+        OwnTask::new(name, |_, _: &Nothing| Ok(Done::Success))
     }
 
     #[test]

@@ -311,6 +311,6 @@ pub(crate) fn perform(task: &Task, world: &World<'_>) -> Result<Done, Error> {
         Task::Update(args) => init::update(world, args),
         // They have something to say without a valid image.yaml, and were called
         // before it was read.
-        Task::Help(_) | Task::Butane(_) | Task::Doctor(_) | Task::Manual(_) => Ok(Done::Well),
+        Task::Help(_) | Task::Butane(_) | Task::Doctor(_) | Task::Manual(_) => Ok(Done::Success),
     }
 }

@@ -69,5 +69,9 @@ pub(crate) fn audit(report: &Report, gathered: &[(Source<'_>, Inventory)]) -> Re
     let clean = documents
         .iter()
         .all(|document| document.findings.is_empty());
-    Ok(if clean { Done::Well } else { Done::Badly })
+    Ok(if clean {
+        Done::Success
+    } else {
+        Done::CheckFailed
+    })
 }

@@ -79,7 +79,8 @@ impl Cache {
         }
     }
 
-    /// The `created` of an image configuration.
+    /// The `created` of an image configuration: `None` if the cache does not know the
+    /// configuration, `Some(None)` if it does, and the configuration has no `created`.
     pub fn created(&self, config: &Digest) -> Option<Option<String>> {
         match self.get(config)? {
             Content::Created(created) => Some(created),

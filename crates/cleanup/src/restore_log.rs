@@ -59,7 +59,11 @@ pub fn restore_log(report: &Report, tools: &Tools<'_>, path: &Path) -> Result<Do
     let mut lines = documents.iter().flat_map(|document| &document.lines);
     let all_there = lines.all(|line| line.outcome.is_there());
     report.document(&documents)?;
-    Ok(if all_there { Done::Well } else { Done::Badly })
+    Ok(if all_there {
+        Done::Success
+    } else {
+        Done::CheckFailed
+    })
 }
 
 /// What is there now, as far as the log speaks of it.

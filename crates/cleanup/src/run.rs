@@ -44,7 +44,7 @@ pub struct Context<'a> {
 
 /// What a person asks for. `None` is what `image.yaml` says.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Wanted<'a> {
+pub struct Options<'a> {
     /// Only this package.
     pub package: Option<&'a str>,
     /// Images that are older, in days, may go.
@@ -83,21 +83,21 @@ impl Default for Paces {
 ///
 /// # Errors
 /// What could not be found out, or was asked for wrongly. A refusal is an
-/// answer, [`Done::Refused`]; a delete that failed is one too, [`Done::Badly`].
-pub fn run(context: &Context<'_>, tools: &Tools<'_>, wanted: &Wanted<'_>) -> Result<Done, Error> {
-    if wanted.log.is_some() && !wanted.execute {
+/// answer, [`Done::Refused`]; a delete that failed is one too, [`Done::CheckFailed`].
+pub fn run(context: &Context<'_>, tools: &Tools<'_>, options: &Options<'_>) -> Result<Done, Error> {
+    if options.log.is_some() && !options.execute {
         return Err(Error::Usage(
             "--log: without --execute nothing is deleted, and there is no log".to_owned(),
         ));
     }
-    let packages = packages(context, wanted.package)?;
-    let log = match wanted.log {
+    let packages = packages(context, options.package)?;
+    let log = match options.log {
         Some(path) => path.to_owned(),
         None => default_log(context)?,
     };
     let mut log = Writer::new(log)?;
     // An audit has to see what the registry has now, so nothing comes from the cache.
-    let cache = match wanted.audit {
+    let cache = match options.audit {
         true => Cache::default(),
         false => Cache::load(context.cache),
     };
@@ -108,15 +108,15 @@ pub fn run(context: &Context<'_>, tools: &Tools<'_>, wanted: &Wanted<'_>) -> Res
             .warning(&format!("{error}; the next run reads everything again"));
     }
     let gathered = gathered?;
-    if wanted.audit {
+    if options.audit {
         return audit(context.report, &gathered);
     }
-    let all = plan_all(context, wanted, gathered)?;
+    let all = plan_all(context, options, gathered)?;
     warn_of_absent_pins(context, &all);
     if all.iter().any(|(_, planned)| planned.refusal.is_some()) {
         return refuse(context, &all);
     }
-    if wanted.execute {
+    if options.execute {
         execute(context, &all, &mut log)
     } else {
         for (_, planned) in &all {
@@ -129,22 +129,22 @@ pub fn run(context: &Context<'_>, tools: &Tools<'_>, wanted: &Wanted<'_>) -> Res
             .report
             .status("Planned", "nothing is deleted without --execute");
         document(context, &all, Vec::new(), &log)?;
-        Ok(Done::Well)
+        Ok(Done::Success)
     }
 }
 
 /// Decides for each package, and shows it.
 fn plan_all<'a>(
     context: &Context<'_>,
-    wanted: &Wanted<'_>,
+    options: &Options<'_>,
     gathered: Vec<(Source<'a>, Inventory)>,
 ) -> Result<Vec<(Source<'a>, Planned)>, Error> {
     let now = clock::now()?;
     let configured = &context.config.retention;
     let rules = Retention {
-        days: wanted.days.unwrap_or(configured.days),
-        keep: wanted.keep.unwrap_or(configured.keep),
-        most_share: wanted.most_share.unwrap_or(configured.most_share),
+        days: options.days.unwrap_or(configured.days),
+        keep: options.keep.unwrap_or(configured.keep),
+        most_share: options.most_share.unwrap_or(configured.most_share),
         ..configured.clone()
     };
     let mut all: Vec<(Source<'a>, Planned)> = Vec::new();
@@ -154,7 +154,7 @@ fn plan_all<'a>(
             .pinned
             .extend(own_kmods(context, &source.repository, &all)?);
         let planned = Planned::new(source.repository.clone(), inventory, policy, now);
-        show(context, &planned)?;
+        print_plan(context, &planned)?;
         all.push((source, planned));
     }
     Ok(all)
@@ -227,7 +227,7 @@ fn packages(context: &Context<'_>, name: Option<&str>) -> Result<Vec<Package>, E
             known.join(", ")
         ))),
         _ => Err(Error::Usage(format!(
-            "`{name}` is several: {}; write the whole name",
+            "`{name}` names several packages: {}; write the whole name of one",
             all.iter()
                 .map(ToString::to_string)
                 .collect::<Vec<_>>()
@@ -278,7 +278,7 @@ fn policy(context: &Context<'_>, rules: &Retention, source: &Source<'_>) -> Resu
     Ok(rules.policy(always))
 }
 
-fn show(context: &Context<'_>, planned: &Planned) -> Result<(), Error> {
+fn print_plan(context: &Context<'_>, planned: &Planned) -> Result<(), Error> {
     let report = context.report;
     report.answer(&planned.headline());
     report.summary(&format!("- {}\n", planned.headline()))?;
@@ -371,7 +371,7 @@ fn execute(
                 apply(planned, &mut live)
             }
         };
-        tell(context, source, &outcome);
+        report_outcome(context, source, &outcome);
         stopped = stopped.or_else(|| outcome.error.take());
         outcomes.push(outcome);
     }
@@ -405,13 +405,13 @@ fn execute(
     let denied = stopped.is_some_and(|error| !limited(&error));
     document(context, all, outcomes, log)?;
     if failed > 0 || denied {
-        Ok(Done::Badly)
+        Ok(Done::CheckFailed)
     } else {
-        Ok(Done::Well)
+        Ok(Done::Success)
     }
 }
 
-fn tell(context: &Context<'_>, source: &Source<'_>, outcome: &Outcome) {
+fn report_outcome(context: &Context<'_>, source: &Source<'_>, outcome: &Outcome) {
     let report = context.report;
     for stayed in &outcome.stays {
         report.status("Kept", &format!("{}: {}", stayed.version, stayed.why));

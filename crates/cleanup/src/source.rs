@@ -15,13 +15,13 @@ use crate::parallel::parallel;
 
 /// What both back ends need.
 pub struct Tools<'a> {
-    /// For GitHub.
+    /// Sends the requests to the REST API of GitHub or another forge.
     pub agent: Agent,
     /// The registries as this machine's container tools see them.
     pub registries: &'a Registries,
     /// The root of GitHub's REST API.
     pub github_api: &'a str,
-    /// For GitHub.
+    /// GitHub's token; without one only public packages are read, and nothing is deleted.
     pub token: Option<&'a Secret>,
     /// Where the repository is, and the token there; none where that is not known.
     pub home: Option<(Home, Option<Secret>)>,
@@ -76,7 +76,7 @@ impl<'a> Source<'a> {
                     // The manifests of a private package; any user name will do.
                     let credential = Credential::new(owner, token.clone());
                     let registry = package.image.registry();
-                    tools.registries.lend(registry, credential);
+                    tools.registries.add_credential(registry, credential);
                 }
                 Some(Packages::open(
                     &tools.agent,
@@ -117,7 +117,7 @@ impl<'a> Source<'a> {
     pub fn read_again(&self, version: &Version) -> Result<Option<Version>, Error> {
         match (&self.packages, version.id, version.name.digest()) {
             (Some(packages), Some(id), _) => Ok(packages.version(id)?),
-            (None, _, Some(digest)) => self.in_registry(version, &digest),
+            (None, _, Some(digest)) => self.read_from_registry(version, &digest),
             _ => Ok(None),
         }
     }
@@ -125,7 +125,11 @@ impl<'a> Source<'a> {
     /// With the distribution API alone a tag can only be asked what it names.
     /// A tag that has moved here since may be any of them (a rollback moves the
     /// most important one onto an old image), so each is asked.
-    fn in_registry(&self, version: &Version, digest: &Digest) -> Result<Option<Version>, Error> {
+    fn read_from_registry(
+        &self,
+        version: &Version,
+        digest: &Digest,
+    ) -> Result<Option<Version>, Error> {
         if self.client.digest(digest.as_str())?.is_none() {
             return Ok(None);
         }

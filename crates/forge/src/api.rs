@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::model::{Access, Change, Dispatched, Issue, Run, Wanted, Workflow};
+use crate::model::{Access, Change, Dispatched, Issue, Run, RunFilter, Workflow};
 
 /// How a request is sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -190,7 +190,7 @@ pub trait Api: Sync {
     }
 
     /// The runs of a workflow, by the name of its file, newest first.
-    fn runs(&self, project: &str, file: &str, wanted: &Wanted<'_>, size: usize) -> String;
+    fn runs(&self, project: &str, file: &str, wanted: &RunFilter<'_>, size: usize) -> String;
     /// A page of them.
     ///
     /// # Errors

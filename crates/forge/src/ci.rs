@@ -122,7 +122,7 @@ pub fn value_of<'a>(text: &'a str, name: &str) -> Option<&'a str> {
 impl Ci {
     /// Names the job of one attempt of one run, for all that it does; `None` outside
     /// of CI.
-    pub fn name(&self) -> Option<String> {
+    pub fn job_key(&self) -> Option<String> {
         let job = self.job.as_deref().unwrap_or_default();
         Some(format!("{}/{}/{job}", self.id?, self.attempt.unwrap_or(1)))
     }

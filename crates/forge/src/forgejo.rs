@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 use crate::api::{Api, FoundIssue, Method, Request, Right, Trust, Unreadable};
 use crate::ci::Ci;
 use crate::kind::Forge;
-use crate::model::{Access, Change, Dispatched, Issue, Run, Wanted, Workflow};
+use crate::model::{Access, Change, Dispatched, Issue, Run, RunFilter, Workflow};
 use crate::url::{percent_encode, with_parameters};
 
 /// Variables that a token may be in, in this order. Its Actions set GitHub's as
@@ -312,7 +312,7 @@ impl Api for Forgejo {
         Workflow::fixed(".github/workflows/")
     }
 
-    fn runs(&self, project: &str, file: &str, wanted: &Wanted<'_>, size: usize) -> String {
+    fn runs(&self, project: &str, file: &str, wanted: &RunFilter<'_>, size: usize) -> String {
         let size = size.min(PAGE);
         let path = format!("/repos/{project}/actions/runs?limit={size}&workflow_id={file}");
         let full = wanted.branch.map(|branch| format!("refs/heads/{branch}"));
@@ -379,7 +379,7 @@ impl Api for Forgejo {
             },
             Right {
                 what: "read runs",
-                path: self.runs(project, "build.yaml", &Wanted::default(), 1),
+                path: self.runs(project, "build.yaml", &RunFilter::default(), 1),
                 shown_by: None,
                 wanted: self.wanted(Access::ReadRuns),
             },

@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 use crate::api::{Api, FoundIssue, Method, Request, Right, Trust, Unreadable};
 use crate::ci::{Ci, Output};
 use crate::kind::Forge;
-use crate::model::{Access, Change, Dispatched, Issue, Run, Wanted, Workflow};
+use crate::model::{Access, Change, Dispatched, Issue, Run, RunFilter, Workflow};
 use crate::url::with_parameters;
 
 /// Variables that a token may be in, in this order.
@@ -267,7 +267,7 @@ impl Api for Github {
         Ok(all)
     }
 
-    fn runs(&self, project: &str, file: &str, wanted: &Wanted<'_>, size: usize) -> String {
+    fn runs(&self, project: &str, file: &str, wanted: &RunFilter<'_>, size: usize) -> String {
         let path = format!("/repos/{project}/actions/workflows/{file}/runs?per_page={size}");
         let more = [
             ("event", wanted.event),

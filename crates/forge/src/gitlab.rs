@@ -14,7 +14,7 @@ use serde_json::{Map, Value, json};
 use crate::api::{Api, FoundIssue, Method, Request, Right, Trust, Unreadable};
 use crate::ci::{Ci, Output};
 use crate::kind::Forge;
-use crate::model::{Access, Change, Dispatched, Issue, Run, Wanted, Workflow};
+use crate::model::{Access, Change, Dispatched, Issue, Run, RunFilter, Workflow};
 use crate::url::{percent_encode, with_parameters};
 
 /// Variables that a token may be in. CI's own job token may neither write issues
@@ -261,7 +261,7 @@ impl Api for Gitlab {
         Workflow::fixed("")
     }
 
-    fn runs(&self, project: &str, file: &str, wanted: &Wanted<'_>, size: usize) -> String {
+    fn runs(&self, project: &str, file: &str, wanted: &RunFilter<'_>, size: usize) -> String {
         let (project, task) = (project_path(project), percent_encode(task_of(file)));
         let path = format!("{project}/pipelines?name={task}&per_page={size}");
         let event = wanted.event.map(|event| {
@@ -331,7 +331,7 @@ impl Api for Gitlab {
             },
             Right {
                 what: "read pipelines",
-                path: self.runs(project, "build.yaml", &Wanted::default(), 1),
+                path: self.runs(project, "build.yaml", &RunFilter::default(), 1),
                 shown_by: None,
                 wanted: self.wanted(Access::ReadRuns),
             },

@@ -10,17 +10,17 @@
 
 pub mod api;
 pub mod ci;
+pub mod detect;
 pub mod forgejo;
 pub mod github;
 pub mod gitlab;
 pub mod kind;
-pub mod known;
 pub mod local;
 pub mod model;
 mod url;
 
 pub use api::{Api, FoundIssue, Method, Request, Trust, Unreadable};
 pub use ci::Ci;
+pub use detect::{Hints, Home, UnknownHome, api, ci, home, token_names};
 pub use kind::Forge;
-pub use known::{Asked, Home, Nowhere, api, ci, home, token_names};
-pub use model::{Access, Change, Dispatched, Issue, Run, Wanted, Workflow};
+pub use model::{Access, Change, Dispatched, Issue, Run, RunFilter, Workflow};

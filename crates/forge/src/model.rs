@@ -138,7 +138,7 @@ pub enum Dispatched {
 
 /// Which runs are asked for; none of a field is any.
 #[derive(Debug, Clone, Default)]
-pub struct Wanted<'a> {
+pub struct RunFilter<'a> {
     /// Runs of this event, in GitHub's word.
     pub event: Option<&'a str>,
     /// Runs on this branch.

@@ -4,9 +4,9 @@
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Done {
     /// Done, or answered.
-    Well,
+    Success,
     /// Answered, and the answer is that something does not hold.
-    Badly,
+    CheckFailed,
     /// Answered, and going on could lose something.
     Refused,
     /// Nothing can be built now.
@@ -21,8 +21,8 @@ impl Done {
     /// The exit code, as the table of docs/tasks.md has it.
     pub fn code(self) -> u8 {
         match self {
-            Self::Well => 0,
-            Self::Badly => 1,
+            Self::Success => 0,
+            Self::CheckFailed => 1,
             Self::Refused => 4,
             Self::NotYet => 10,
             Self::Code(code) => code,

@@ -56,9 +56,10 @@ fn read(path: Option<&str>) -> Result<Vec<u8>, String> {
         Some(path) => fs::File::open(path).map(|file| Box::new(file) as _),
         None => Ok(Box::new(io::stdin())),
     };
-    let mut input = input.map_err(|error| command::input_failure(path, false, &error.into()))?;
+    let mut input = input
+        .map_err(|error| command::input_failure(path, command::InputStep::Open, &error.into()))?;
     input
         .read_to_end(&mut source)
-        .map_err(|error| command::input_failure(path, true, &error.into()))?;
+        .map_err(|error| command::input_failure(path, command::InputStep::Read, &error.into()))?;
     Ok(source)
 }

@@ -31,12 +31,24 @@ Options:
   -V, --version            show the version
 ";
 
-/// What to print when the input cannot be opened (or, if that went well,
-/// read); `path` is [`Invocation::input`]. The exit code is [`FAILED`].
+/// What failed of getting the input.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum InputStep {
+    /// Opening the file.
+    Open,
+    /// Reading the opened file.
+    Read,
+}
+
+/// What to print when the input cannot be opened or read; `path` is
+/// [`Invocation::input`]. The exit code is [`FAILED`].
 #[must_use]
-pub fn input_failure(path: Option<&str>, opened: bool, error: &FileError) -> String {
+pub fn input_failure(path: Option<&str>, step: InputStep, error: &FileError) -> String {
     let path = path.unwrap_or("/dev/stdin");
-    let verb = if opened { "read" } else { "open" };
+    let verb = match step {
+        InputStep::Open => "open",
+        InputStep::Read => "read",
+    };
     format!("failed to {verb} {path}: {verb} {path}: {error}\n")
 }
 
@@ -130,20 +142,20 @@ enum Takes {
 }
 
 /// Long name, short name, value.
-const FLAGS: [(&str, char, Takes); 13] = [
-    ("check", 'c', Takes::Bool),
-    ("color", '\0', Takes::Color),
-    ("colour", '\0', Takes::Color),
-    ("debug", 'D', Takes::Bool),
-    ("files-dir", 'd', Takes::Text),
-    ("help", 'h', Takes::Bool),
-    ("input", '\0', Takes::Text),
-    ("output", 'o', Takes::Text),
-    ("pretty", 'p', Takes::Bool),
-    ("raw", 'r', Takes::Bool),
-    ("raw-errors", '\0', Takes::Bool),
-    ("strict", 's', Takes::Bool),
-    ("version", 'V', Takes::Bool),
+const FLAGS: [(&str, Option<char>, Takes); 13] = [
+    ("check", Some('c'), Takes::Bool),
+    ("color", None, Takes::Color),
+    ("colour", None, Takes::Color),
+    ("debug", Some('D'), Takes::Bool),
+    ("files-dir", Some('d'), Takes::Text),
+    ("help", Some('h'), Takes::Bool),
+    ("input", None, Takes::Text),
+    ("output", Some('o'), Takes::Text),
+    ("pretty", Some('p'), Takes::Bool),
+    ("raw", Some('r'), Takes::Bool),
+    ("raw-errors", None, Takes::Bool),
+    ("strict", Some('s'), Takes::Bool),
+    ("version", Some('V'), Takes::Bool),
 ];
 
 #[derive(Default)]
@@ -239,19 +251,17 @@ impl Parser {
         let mut left = text;
         while let Some(short) = left.chars().next() {
             let after = &left[short.len_utf8()..];
-            let flag = FLAGS
-                .iter()
-                .find(|(_, other, _)| *other == short && short != '\0');
+            let flag = FLAGS.iter().find(|(_, other, _)| *other == Some(short));
             let Some((name, _, takes)) = flag else {
                 return Err(wrong(format!(
                     "unknown shorthand flag: '{short}' in -{left}"
                 )));
             };
             if let Some(value) = after.strip_prefix('=').filter(|_| left.len() > 2) {
-                return self.set(name, short, *takes, value.into());
+                return self.set(name, Some(short), *takes, value.into());
             }
             if *takes == Takes::Bool {
-                self.set(name, short, *takes, "true".into())?;
+                self.set(name, Some(short), *takes, "true".into())?;
                 left = after;
                 continue;
             }
@@ -261,22 +271,27 @@ impl Parser {
                 })?,
                 value => value.into(),
             };
-            return self.set(name, short, *takes, value);
+            return self.set(name, Some(short), *takes, value);
         }
         Ok(())
     }
 
-    fn set(&mut self, name: &str, short: char, takes: Takes, value: String) -> Result<(), Usage> {
+    fn set(
+        &mut self,
+        name: &str,
+        short: Option<char>,
+        takes: Takes,
+        value: String,
+    ) -> Result<(), Usage> {
         let invocation = &mut self.invocation;
         if takes == Takes::Bool {
             let on = match value.as_str() {
                 "1" | "t" | "T" | "true" | "TRUE" | "True" => true,
                 "0" | "f" | "F" | "false" | "FALSE" | "False" => false,
                 value => {
-                    let flag = if short == '\0' {
-                        format!("--{name}")
-                    } else {
-                        format!("-{short}, --{name}")
+                    let flag = match short {
+                        None => format!("--{name}"),
+                        Some(short) => format!("-{short}, --{name}"),
                     };
                     let value = crate::text::quoted(value);
                     return Err(wrong(format!(
@@ -463,7 +478,7 @@ mod tests {
     fn files_that_cannot_be_had() {
         let error = FileError::IsADirectory;
         assert_eq!(
-            input_failure(Some("."), true, &error),
+            input_failure(Some("."), InputStep::Read, &error),
             "failed to read .: read .: is a directory\n"
         );
         assert_eq!(

@@ -161,7 +161,7 @@ impl Decoder<'_> {
         into: &mut Node,
     ) -> Result<bool, Fault> {
         self.follow(id, |this, id| {
-            if this.document.is_null(id) && this.null(id)? {
+            if this.document.has_null_tag(id) && this.resolves_to_null(id)? {
                 return Ok(false);
             }
             let document = this.document;
@@ -180,7 +180,7 @@ impl Decoder<'_> {
     }
 
     /// Whether a scalar tagged null is null; its text may contradict the tag.
-    fn null(&self, id: NodeId) -> Result<bool, Fault> {
+    fn resolves_to_null(&self, id: NodeId) -> Result<bool, Fault> {
         let node = self.document.node(id);
         match self.document.scalar(id) {
             Some(text) => Ok(resolve::tagged(&node.tag, text)? == Resolved::Null),
@@ -331,10 +331,10 @@ impl Decoder<'_> {
 
     fn value(&mut self, id: NodeId, kind: Kind, from: PathId) -> Result<Option<Node>, Fault> {
         match kind {
-            Kind::Required | Kind::Filled | Kind::Text | Kind::Nullable => {
+            Kind::Required | Kind::OmitEmptyText | Kind::Text | Kind::Nullable => {
                 Ok(self.text(id, "string")?.map(|text| Node::new(text, from)))
             }
-            Kind::Int | Kind::Count => Ok(self.int(id)?.map(|value| Node::int(value, from))),
+            Kind::Int | Kind::OmitZeroInt => Ok(self.int(id)?.map(|value| Node::int(value, from))),
             Kind::Bool => Ok(self.bool(id)?.map(|value| Node::bool(value, from))),
             Kind::Sub(def) | Kind::Optional(def) => {
                 let mut node = Node::fields(Vec::new(), from);
@@ -370,7 +370,7 @@ impl Decoder<'_> {
     ) -> Result<Option<Node>, Fault> {
         self.count()?;
         self.follow(id, |this, id| {
-            if this.document.is_null(id) && this.null(id)? {
+            if this.document.has_null_tag(id) && this.resolves_to_null(id)? {
                 return Ok(None);
             }
             let document = this.document;

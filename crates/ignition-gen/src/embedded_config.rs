@@ -188,11 +188,12 @@ impl Decoder {
     fn value(&mut self, json: &Json, kind: Kind, owner: &str) -> Option<Node> {
         match (kind, json) {
             (_, Json::Null) => None,
-            (Kind::Required | Kind::Filled | Kind::Text | Kind::Nullable, Json::Text(text)) => {
-                Some(Node::text(text.as_str(), NONE))
-            }
+            (
+                Kind::Required | Kind::OmitEmptyText | Kind::Text | Kind::Nullable,
+                Json::Text(text),
+            ) => Some(Node::text(text.as_str(), NONE)),
             (Kind::Bool, Json::Bool(value)) => Some(Node::bool(*value, NONE)),
-            (Kind::Int | Kind::Count, Json::Number(number)) => match number.parse() {
+            (Kind::Int | Kind::OmitZeroInt, Json::Number(number)) => match number.parse() {
                 Ok(value) => Some(Node::int(value, NONE)),
                 Err(_) => {
                     self.mismatch(json, owner, "int");
@@ -218,7 +219,7 @@ impl Decoder {
             }
             (kind, json) => {
                 let wanted = match kind {
-                    Kind::Int | Kind::Count => "int".into(),
+                    Kind::Int | Kind::OmitZeroInt => "int".into(),
                     Kind::Bool => "bool".into(),
                     Kind::List(def) => format!("[]types.{}", go_name(def)),
                     Kind::Texts("string") => "[]string".into(),

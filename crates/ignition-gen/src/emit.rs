@@ -35,8 +35,8 @@ pub(crate) fn empty(kind: Kind, node: Option<&Node>, minor: u8) -> bool {
         return true;
     };
     match (kind, &node.value) {
-        (Kind::Required | Kind::Filled, Value::Text(text)) => text.is_empty(),
-        (Kind::Count, value) => *value == Value::Int(0),
+        (Kind::Required | Kind::OmitEmptyText, Value::Text(text)) => text.is_empty(),
+        (Kind::OmitZeroInt, value) => *value == Value::Int(0),
         (Kind::List(_) | Kind::Texts(_), Value::List(items)) => items.is_empty(),
         (Kind::Sub(def), _) => {
             let empty = |name, kind| empty(kind, node.get(name), minor);
@@ -50,7 +50,7 @@ pub(crate) fn empty(kind: Kind, node: Option<&Node>, minor: u8) -> bool {
 }
 
 impl Writer {
-    fn line(&mut self) {
+    fn newline(&mut self) {
         if self.pretty {
             self.out.push('\n');
             for _ in 0..self.depth {
@@ -73,7 +73,7 @@ impl Writer {
                 self.out.push(',');
             }
             first = false;
-            self.line();
+            self.newline();
             self.out.push('"');
             self.out.push_str(field.name.json());
             self.out.push_str(if self.pretty { "\": " } else { "\":" });
@@ -86,7 +86,7 @@ impl Writer {
         }
         self.depth -= 1;
         if !first {
-            self.line();
+            self.newline();
         }
         self.out.push('}');
     }
@@ -108,12 +108,12 @@ impl Writer {
                     if index > 0 {
                         self.out.push(',');
                     }
-                    self.line();
+                    self.newline();
                     self.value(kind, item);
                 }
                 self.depth -= 1;
                 if !items.is_empty() {
-                    self.line();
+                    self.newline();
                 }
                 self.out.push(']');
             }

@@ -51,6 +51,7 @@ pub(crate) fn check_embedded(context: &mut Context, root: &Node) {
 }
 
 impl Checker<'_, '_> {
+    /// The minor number of the `fcos` version: 8 for 1.8.0.
     pub(crate) fn minor(&self) -> u8 {
         self.context.minor
     }

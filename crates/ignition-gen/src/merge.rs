@@ -73,7 +73,7 @@ pub(crate) fn merge(def: &'static Def, parent: Node, child: Node, minor: u8) -> 
         let merged = match (parent.take(field.name), child.take(field.name), field.kind) {
             (None, None, _) => continue,
             // A field that cannot be unset is always the child's, even if empty.
-            (_, new, Kind::Required | Kind::Filled | Kind::Count) => {
+            (_, new, Kind::Required | Kind::OmitEmptyText | Kind::OmitZeroInt) => {
                 new.map(|node| settled(field, node, minor))
             }
             (Some(old), Some(new), Kind::Optional(def)) => Some(merge(def, old, new, minor)),
@@ -113,8 +113,10 @@ fn settled(field: &Field, mut node: Node, minor: u8) -> Node {
 /// Forgets the origin of empty values. Returns whether the value is not empty.
 fn settle(kind: Kind, node: &mut Node, minor: u8) -> bool {
     let filled = match (kind, &mut node.value) {
-        (Kind::Required | Kind::Filled | Kind::Texts(_), Value::Text(text)) => !text.is_empty(),
-        (Kind::Count, Value::Int(value)) => *value != 0,
+        (Kind::Required | Kind::OmitEmptyText | Kind::Texts(_), Value::Text(text)) => {
+            !text.is_empty()
+        }
+        (Kind::OmitZeroInt, Value::Int(value)) => *value != 0,
         (Kind::Sub(def) | Kind::Optional(def) | Kind::List(def), Value::Fields(fields)) => {
             let mut filled = false;
             for (name, value) in fields {

@@ -24,14 +24,14 @@ pub(crate) enum Kind {
     /// Text that is empty when unset and always written.
     Required,
     /// Text that is empty when unset and then left out.
-    Filled,
+    OmitEmptyText,
     /// Text that can be unset.
     Text,
     /// Text that is written as `null` when unset.
     Nullable,
     Int,
     /// A number that is zero when unset and then left out.
-    Count,
+    OmitZeroInt,
     Bool,
     /// A list of texts; the name of the item type in messages.
     Texts(&'static str),
@@ -165,7 +165,9 @@ macro_rules! def {
     };
 }
 
-use Kind::{Bool, Count, Filled, Int, List, Nullable, Optional, Required, Sub, Text, Texts};
+use Kind::{
+    Bool, Int, List, Nullable, OmitEmptyText, OmitZeroInt, Optional, Required, Sub, Text, Texts,
+};
 
 def!(COMMON "config.commonFields" Key::None, [
     field(Name::Version, Required).butane(),
@@ -189,7 +191,7 @@ def!(IGNITION "Ignition" Key::None, [
     field(Name::Proxy, Sub(&PROXY)).since(1),
     field(Name::Security, Sub(&SECURITY)),
     field(Name::Timeouts, Sub(&TIMEOUTS)),
-    field(Name::Version, Filled).ignition(),
+    field(Name::Version, OmitEmptyText).ignition(),
 ]);
 def!(IGNITION_CONFIG "IgnitionConfig" Key::None, [
     field(Name::Merge, List(&RESOURCE)),
@@ -319,7 +321,7 @@ def!(DISK "Disk" Key::Field(Name::Device), [
 def!(PARTITION "Partition" Key::Partition, [
     field(Name::Guid, Text),
     field(Name::Label, Text),
-    field(Name::Number, Count),
+    field(Name::Number, OmitZeroInt),
     field(Name::Resize, Bool).since(2),
     field(Name::ShouldExist, Bool),
     field(Name::SizeMib, Int),
@@ -370,7 +372,7 @@ def!(CUSTOM "Custom|ClevisCustom" Key::None, [
 def!(TANG "Tang" Key::Field(Name::Url), [
     field(Name::Advertisement, Text).since(5),
     field(Name::Thumbprint, Text),
-    field(Name::Url, Filled),
+    field(Name::Url, OmitEmptyText),
 ]);
 def!(RAID "Raid" Key::Field(Name::Name), [
     field(Name::Devices, Texts("Device")),
@@ -432,7 +434,7 @@ def!(BOOT_MIRROR "fcos.BootDeviceMirror" Key::None, [
 ]);
 def!(GRUB "fcos.Grub" Key::None, [field(Name::Users, List(&GRUB_USER)).butane()]);
 def!(GRUB_USER "fcos.GrubUser" Key::None, [
-    field(Name::Name, Filled).butane(),
+    field(Name::Name, OmitEmptyText).butane(),
     field(Name::PasswordHash, Text).butane(),
 ]);
 

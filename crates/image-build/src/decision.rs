@@ -21,7 +21,7 @@ use crate::verdict;
 
 /// What a person asks `resolve` for.
 #[derive(Debug, Clone, Copy)]
-pub struct Wanted<'a> {
+pub struct Options<'a> {
     /// Where facts are read from, and saved to.
     pub facts: &'a FactsFiles,
     /// Where the lock is written; standard output by default.
@@ -84,29 +84,29 @@ struct Document<'a> {
 ///
 /// # Errors
 /// If anything could not be found out, or the file cannot be written.
-pub fn run(world: &World<'_>, wanted: &Wanted<'_>, ask: &Asker<'_>) -> Result<Done, Error> {
+pub fn run(world: &World<'_>, options: &Options<'_>, ask: &Asker<'_>) -> Result<Done, Error> {
     let scope = Scope {
-        published: wanted.decide,
+        published: options.decide,
         ..Scope::default()
     };
     let asking = Asking {
         asker: Some(ask),
-        forced: wanted.forced.is_some(),
+        forced: options.forced.is_some(),
     };
-    let mut resolved = resolved(world, wanted.facts, None, Here::Saved, scope, asking)?;
+    let mut resolved = resolved(world, options.facts, None, Here::Saved, scope, asking)?;
     if let Resolution::Lock(lock) = &mut resolved.resolution {
-        lock.judgement.forced = wanted.forced.cloned();
-        hand_on(world, wanted, lock)?;
+        lock.judgement.forced = options.forced.cloned();
+        hand_on(world, options, lock)?;
     }
-    if wanted.decide {
-        return decide(world, &resolved, wanted.forced);
+    if options.decide {
+        return decide(world, &resolved, options.forced);
     }
     match &resolved.resolution {
         Resolution::Lock(lock) => {
             verdict::hold(world, &resolved.choice.outcome)?;
             world.report.outputs(&outputs(&resolved, lock)?)?;
             world.report.document(&lock)?;
-            Ok(Done::Well)
+            Ok(Done::Success)
         }
         Resolution::NotYet(not_yet) => {
             verdict::tell(world, not_yet);
@@ -116,9 +116,9 @@ pub fn run(world: &World<'_>, wanted: &Wanted<'_>, ask: &Asker<'_>) -> Result<Do
     }
 }
 
-fn hand_on(world: &World<'_>, wanted: &Wanted<'_>, lock: &Lock) -> Result<(), Error> {
+fn hand_on(world: &World<'_>, options: &Options<'_>, lock: &Lock) -> Result<(), Error> {
     let text = serde_json::to_string_pretty(lock).map_err(|e| Error::Usage(e.to_string()))?;
-    match wanted.output {
+    match options.output {
         Some(path) => {
             write(path, &format!("{text}\n"))?;
             world.report.status("Wrote", &path.display().to_string());
@@ -190,7 +190,7 @@ fn decide(world: &World<'_>, resolved: &Resolved, forced: Option<&Reason>) -> Re
         missing,
         lock,
     })?;
-    Ok(Done::Well)
+    Ok(Done::Success)
 }
 
 fn is_held(resolved: &Resolved) -> bool {

@@ -61,7 +61,7 @@ pub fn run(world: &World<'_>, args: &FactsFiles) -> Result<Done, Error> {
         choice: &choice,
     })?;
     Ok(match choice.outcome.without_builder() {
-        Outcome::Go(_) | Outcome::Hold(..) => Done::Well,
+        Outcome::Go(_) | Outcome::Hold(..) => Done::Success,
         Outcome::Wait(_) | Outcome::BuildKmods(_) => Done::NotYet,
         Outcome::Unknown(_) => Done::Unknown,
         Outcome::Refused(_) => Done::Refused,

@@ -48,7 +48,7 @@ pub fn run(world: &World<'_>) -> Result<Done, Error> {
     Ok(if found.iter().any(unknown) {
         Done::Unknown
     } else {
-        Done::Well
+        Done::Success
     })
 }
 

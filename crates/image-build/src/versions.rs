@@ -63,7 +63,7 @@ pub fn table(world: &World<'_>, files: &FactsFiles) -> Result<Done, Error> {
         outcome: &resolved.choice.outcome,
     })?;
     match missing {
-        None => Ok(Done::Well),
+        None => Ok(Done::Success),
         Some(not_yet) => {
             verdict::tell(world, not_yet);
             Ok(Done::NotYet)
@@ -130,7 +130,7 @@ pub fn zfs(world: &World<'_>) -> Result<Done, Error> {
         .report
         .outputs(&[("zfs-version", version.to_string())])?;
     world.report.document(&version.tag())?;
-    Ok(Done::Well)
+    Ok(Done::Success)
 }
 
 /// The kernel of what would be built; of the newest release, if nothing would.
@@ -157,7 +157,7 @@ fn line(world: &World<'_>, key: &'static str, value: &str) -> Result<Done, Error
     world.report.answer(value);
     world.report.outputs(&[(key, value.to_owned())])?;
     world.report.document(&value)?;
-    Ok(Done::Well)
+    Ok(Done::Success)
 }
 
 /// `kernel-version`.
@@ -207,7 +207,7 @@ pub fn check(world: &World<'_>, files: &FactsFiles) -> Result<Done, Error> {
             }
             world.report.outputs(&[("kmods-image", images.join(" "))])?;
             world.report.document(&images)?;
-            Ok(Done::Well)
+            Ok(Done::Success)
         }
         Resolution::NotYet(not_yet) => {
             verdict::tell(world, &not_yet);

@@ -119,7 +119,7 @@ pub fn say_outcome(
     }
     world.report.outputs(&outputs)?;
     say_document(world, plan, lock, left, run.timings())?;
-    Ok(Done::Well)
+    Ok(Done::Success)
 }
 
 /// The document, of a dry run or a real one.

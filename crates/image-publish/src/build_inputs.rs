@@ -22,7 +22,7 @@ use crate::plan::Goal;
 
 /// What a person wants to be built.
 #[derive(Debug, Clone, Copy)]
-pub struct Wanted<'a> {
+pub struct BuildOptions<'a> {
     /// Which steps follow the build.
     pub goal: Goal,
     /// The engine; the first that is installed without one.
@@ -81,7 +81,7 @@ pub struct Found {
 ///
 /// # Errors
 /// If anything that the build depends on could not be found out.
-pub fn find(world: &World<'_>, wanted: &Wanted<'_>) -> Result<Option<Found>, Error> {
+pub fn find(world: &World<'_>, wanted: &BuildOptions<'_>) -> Result<Option<Found>, Error> {
     if let Some(image) = wanted.like {
         let local = world.local(wanted.engine)?;
         let lock = like(world, image, &local)?;

@@ -9,7 +9,7 @@ use image_build::{skip, verdict};
 
 use crate::announce::{say_document, say_outcome, say_timings};
 use crate::attestation;
-use crate::build_inputs::{Found, Wanted, find, still_there};
+use crate::build_inputs::{BuildOptions, Found, find, still_there};
 use crate::error::Error;
 use crate::plan::{Goal, plan};
 use crate::run::{Run, show};
@@ -19,7 +19,7 @@ use crate::run::{Run, show};
 ///
 /// # Errors
 /// The first thing that did not hold.
-pub fn run(world: &World<'_>, wanted: &Wanted<'_>) -> Result<Done, Error> {
+pub fn run(world: &World<'_>, wanted: &BuildOptions<'_>) -> Result<Done, Error> {
     if wanted.goal == Goal::Publish && !wanted.dry_run {
         attestation::both_halves(world)?;
     }
@@ -65,10 +65,10 @@ fn unchanged(
     world
         .report
         .document(&serde_json::json!({ "unchanged": same }))?;
-    Ok(Done::Well)
+    Ok(Done::Success)
 }
 
-fn perform(world: &World<'_>, wanted: &Wanted<'_>, mut found: Found) -> Result<Done, Error> {
+fn perform(world: &World<'_>, wanted: &BuildOptions<'_>, mut found: Found) -> Result<Done, Error> {
     let outputs = std::mem::take(&mut found.outputs);
     let Found { lock, local, .. } = &found;
     let plan = plan(wanted.goal, world.config, lock, local)?;
@@ -78,7 +78,7 @@ fn perform(world: &World<'_>, wanted: &Wanted<'_>, mut found: Found) -> Result<D
     if wanted.dry_run {
         show(&plan, world.report);
         say_document(world, &plan, lock, None, Vec::new())?;
-        return Ok(Done::Well);
+        return Ok(Done::Success);
     }
     let registries = world.registries()?;
     let run = Run::new(&world.env.root, registries, world.report, local.arch)?.on(world.env);

@@ -41,7 +41,7 @@ pub fn run(world: &World<'_>, count: usize) -> Result<Done, Error> {
         world.report.summary(&text)?;
     }
     world.report.document(&Document { entries })?;
-    Ok(Done::Well)
+    Ok(Done::Success)
 }
 
 /// The oldest on the left.

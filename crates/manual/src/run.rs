@@ -63,7 +63,7 @@ fn completions(
     let script = shells::script(args.shell, command, &values);
     report.answer(script.trim_end());
     report.document(&BTreeMap::from([("script", script)]))?;
-    Ok(Done::Well)
+    Ok(Done::Success)
 }
 
 /// `man`: the pages, in a folder.
@@ -79,7 +79,7 @@ fn man(env: &Env, report: &Report, command: &Command, args: &ManArgs) -> Result<
     report.status("Wrote", &format!("{} pages", written.len()));
     report.answer(&format!("{}", folder.display()));
     report.document(&BTreeMap::from([("pages", written)]))?;
-    Ok(Done::Well)
+    Ok(Done::Success)
 }
 
 /// `docs`: the book, made, checked or shown.
@@ -96,7 +96,7 @@ fn docs(
             report.answer(&path.display().to_string());
         }
         report.document(&BTreeMap::from([("recordings", written)]))?;
-        return Ok(Done::Well);
+        return Ok(Done::Success);
     }
     if args.check {
         let problems = check::problems(&env.root, sources)?;
@@ -106,9 +106,9 @@ fn docs(
         report.document(&BTreeMap::from([("problems", &problems)]))?;
         if problems.is_empty() {
             report.status("Checked", "pages, links and command lines hold");
-            return Ok(Done::Well);
+            return Ok(Done::Success);
         }
-        return Ok(Done::Badly);
+        return Ok(Done::CheckFailed);
     }
     for path in book::renew(&env.root, sources)? {
         report.status("Wrote", &path.display().to_string());
@@ -127,7 +127,7 @@ fn docs(
     };
     report.answer(&place.join("index.html").display().to_string());
     report.document(&BTreeMap::from([("book", place)]))?;
-    Ok(Done::Well)
+    Ok(Done::Success)
 }
 
 /// Where the sources are read by others.
@@ -156,7 +156,7 @@ fn serve(report: &Report, made: &Path, port: u16) -> Result<Done, Error> {
             match served.recv_timeout(Duration::from_millis(100)) {
                 Ok(_) => {}
                 Err(RecvTimeoutError::Timeout) if !process::interrupted() => {}
-                Err(_) => return Ok(Done::Well),
+                Err(_) => return Ok(Done::Success),
             }
         }
     })

@@ -79,7 +79,7 @@ pub fn run(world: &World<'_>, options: &Options) -> Result<Done, Error> {
         state: State::path(&folder).display().to_string(),
     })?;
     Ok(match code {
-        0 => Done::Well,
+        0 => Done::Success,
         10 => Done::NotYet,
         code => Done::Code(code),
     })
@@ -108,7 +108,7 @@ fn show(world: &World<'_>, options: &Options) -> Result<Done, Error> {
         world.report.answer(line);
     }
     world.report.document(&all)?;
-    Ok(Done::Well)
+    Ok(Done::Success)
 }
 
 /// The time, which moves on in the course of a night.

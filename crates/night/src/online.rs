@@ -53,8 +53,8 @@ pub fn run(world: &World<'_>) -> Result<Done, Error> {
     world.report.table(&rows);
     world.report.document(&all)?;
     Ok(match all.iter().all(|right| right.ok) {
-        true => Done::Well,
-        false => Done::Badly,
+        true => Done::Success,
+        false => Done::CheckFailed,
     })
 }
 

@@ -167,13 +167,13 @@ mod tests {
             keep(root, &mark(task, ended, &told, run())).unwrap();
             read(root, run().as_deref())
         };
-        assert_eq!(end("build", &Ok(Done::Well)), None);
+        assert_eq!(end("build", &Ok(Done::Success)), None);
         let kept = end("build", &failed()).unwrap();
         assert_eq!((kept.exit_code, kept.cause), (1, Cause::Contract));
         assert_eq!(kept.message, "contract: module:vermagic: expected a");
         // The alarm itself is not about it, nor who only tells.
         assert_eq!(end("alarm", &failed()), Some(kept.clone()));
-        assert_eq!(end("status", &Ok(Done::Well)), Some(kept.clone()));
+        assert_eq!(end("status", &Ok(Done::Success)), Some(kept.clone()));
         assert_eq!(
             end("build", &Err(host::Error::Interrupted.into())),
             Some(kept)
@@ -182,22 +182,22 @@ mod tests {
         assert_eq!(read(root, Some("7/2/build")), None);
         assert_eq!(read(root, None), None);
         // The job went on, so it was not that.
-        assert_eq!(end("verify", &Ok(Done::Well)), None);
+        assert_eq!(end("verify", &Ok(Done::Success)), None);
         let kept = end("resolve", &Ok(Done::NotYet)).unwrap();
         assert_eq!((kept.exit_code, kept.cause), (10, Cause::Skew));
         assert_eq!(kept.message, "told");
         // That nothing can be built is no failure that a job goes on after.
-        assert_eq!(end("verify", &Ok(Done::Well)), Some(kept));
-        assert_eq!(end("resolve", &Ok(Done::Well)), None);
+        assert_eq!(end("verify", &Ok(Done::Success)), Some(kept));
+        assert_eq!(end("resolve", &Ok(Done::Success)), None);
         let told = Notes {
             not_yet: true,
             ..Notes::default()
         };
-        let Mark::Write(kept) = mark("resolve", Ok(Done::Well), &told, None) else {
+        let Mark::Write(kept) = mark("resolve", Ok(Done::Success), &told, None) else {
             panic!("an answer, and worth a note");
         };
         assert!(kept.is_not_yet() && kept.exit_code == 0);
         std::fs::write(root.join(FILE), "{").unwrap();
-        assert_eq!(end("resolve", &Ok(Done::Well)), None);
+        assert_eq!(end("resolve", &Ok(Done::Success)), None);
     }
 }

@@ -61,7 +61,7 @@ pub fn run(world: &World<'_>, html: Option<&Path>) -> Result<Done, Error> {
         Word::Unknown => Done::Unknown,
         Word::WaitingFor => Done::NotYet,
         Word::Refused => Done::Refused,
-        Word::UpToDate | Word::CanBeBuilt | Word::Held => Done::Well,
+        Word::UpToDate | Word::CanBeBuilt | Word::Held => Done::Success,
     })
 }
 

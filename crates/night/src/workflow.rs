@@ -122,9 +122,9 @@ impl Standing {
     /// The exit code of whoever followed it to its end.
     pub fn done(self) -> Done {
         match self {
-            Self::Well => Done::Well,
+            Self::Well => Done::Success,
             Self::Skipped => Done::NotYet,
-            Self::Badly | Self::Cancelled => Done::Badly,
+            Self::Badly | Self::Cancelled => Done::CheckFailed,
             Self::Running => Done::Unknown,
         }
     }
@@ -298,7 +298,7 @@ mod tests {
         let cells = |run: &Run| Line::of(run, now).cells()[1..4].join(", ");
         let ended = run("completed", Some("timed_out"));
         assert_eq!(cells(&ended), "✗ timed out, 3 h, 10 min");
-        assert_eq!(Standing::of(&ended).done(), Done::Badly);
+        assert_eq!(Standing::of(&ended).done(), Done::CheckFailed);
         let going = run("in_progress", None);
         assert_eq!(cells(&going), "… in progress, 3 h, 2 h");
         for (conclusion, code) in [

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use forge::{Access, Dispatched, Run, Wanted};
+use forge::{Access, Dispatched, Run, RunFilter};
 use host::process::interrupted;
 use host::{Done, env};
 use image_build::gather::World;
@@ -98,7 +98,7 @@ pub fn run_at(world: &World<'_>, request: &Request, tempo: Tempo) -> Result<Done
             let text = crate::gitlab_ci::text(world.config);
             world.report.answer(text.trim_end());
             world.report.document(&text)?;
-            Ok(Done::Well)
+            Ok(Done::Success)
         }
     }
 }
@@ -131,7 +131,7 @@ fn start(
         Some(branch) => branch.to_owned(),
         None => project.default_branch()?,
     };
-    let by_hand = Wanted {
+    let by_hand = RunFilter {
         event: Some(BY_HAND),
         branch: Some(&branch),
         actor: None,
@@ -175,7 +175,7 @@ fn start(
             let (done, line) = follow(world, &project, id, tempo.follow)?;
             (done, Some(line))
         }
-        false => (Done::Well, None),
+        false => (Done::Success, None),
     };
     world.report.document(&Started {
         workflow: file,
@@ -193,13 +193,13 @@ fn newcomer(
     world: &World<'_>,
     project: &Project,
     file: &str,
-    by_hand: &Wanted<'_>,
+    by_hand: &RunFilter<'_>,
     before: u64,
     polls: Polls,
 ) -> Result<Option<(u64, String)>, Error> {
     world.report.status("Looking", "for the run");
     let login = project.login()?;
-    let wanted = Wanted {
+    let wanted = RunFilter {
         actor: login.as_deref(),
         ..by_hand.clone()
     };
@@ -270,7 +270,7 @@ fn told(
     file: &str,
     state: Option<String>,
 ) -> Result<Told, Error> {
-    let runs = project.runs(file, &Wanted::default(), TREND)?;
+    let runs = project.runs(file, &RunFilter::default(), TREND)?;
     let runs: Vec<Line> = runs
         .iter()
         .map(|run| Line::of(run, world.env.now))
@@ -286,7 +286,7 @@ fn told(
 fn status(world: &World<'_>, file: &str, watch: bool, tempo: Tempo) -> Result<Done, Error> {
     let project = world.project(Access::ReadRuns, tempo.pace)?;
     if watch {
-        let newest = project.runs(file, &Wanted::default(), 1)?;
+        let newest = project.runs(file, &RunFilter::default(), 1)?;
         let Some(newest) = newest.first() else {
             world.report.error(&format!("{file} has never run"));
             world.report.document(&Value::Null)?;
@@ -305,7 +305,7 @@ fn status(world: &World<'_>, file: &str, watch: bool, tempo: Tempo) -> Result<Do
         world.report.table(&rows);
     }
     world.report.document(&told)?;
-    Ok(Done::Well)
+    Ok(Done::Success)
 }
 
 fn all(world: &World<'_>, tempo: Tempo) -> Result<Done, Error> {
@@ -327,5 +327,5 @@ fn all(world: &World<'_>, tempo: Tempo) -> Result<Done, Error> {
     }
     world.report.table(&rows);
     world.report.document(&documents)?;
-    Ok(Done::Well)
+    Ok(Done::Success)
 }

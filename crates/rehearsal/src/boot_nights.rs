@@ -20,7 +20,7 @@ use xshell::Shell;
 
 use crate::error::Error;
 use crate::scenarios::GOOD;
-use crate::stage::{Stage, WELL};
+use crate::testbed::{HEALTHY, Testbed};
 
 /// The image that all is well with, but with the older ZFS.
 const OLDER: &str = "localhost/custom-coreos-rehearsal/older:latest";
@@ -103,24 +103,24 @@ struct Row {
 ///
 /// # Errors
 /// If something that it takes is missing or cannot run. What ends otherwise than it
-/// should is an answer: [`Done::Badly`].
-pub(crate) fn play(stage: &Stage<'_>, watch: &Stopwatch) -> Result<Done, Error> {
-    let open = stage.open()?;
-    let older = stage
+/// should is an answer: [`Done::CheckFailed`].
+pub(crate) fn rehearse(testbed: &Testbed<'_>, watch: &Stopwatch) -> Result<Done, Error> {
+    let services = testbed.start_services()?;
+    let older = testbed
         .images
         .older_kmods
         .as_deref()
         .ok_or_else(|| Error::Usage("the stand-ins were made without what boots".to_owned()))?;
-    let metadata = open.metadata();
-    stage.build(&open, older, OLDER)?;
-    stage.build(&open, &stage.images.kmods, WELL)?;
-    let (waiting, working) = jobs(stage)?;
+    let metadata = services.metadata();
+    testbed.build(&services, older, OLDER)?;
+    testbed.build(&services, &testbed.images.kmods, HEALTHY)?;
+    let (waiting, working) = jobs(testbed)?;
     let made = watch.elapsed();
     let lane = Lane {
-        sh: stage.sh.clone(),
-        exe: stage.world.env.exe.display().to_string(),
-        engine: format!("--engine={}", stage.engine),
-        logs: stage.scratch.join("consoles"),
+        sh: testbed.sh.clone(),
+        exe: testbed.world.env.exe.display().to_string(),
+        engine: format!("--engine={}", testbed.engine),
+        logs: testbed.scratch.join("consoles"),
     };
     let (second, third) = (lane.clone(), lane.clone());
     let (waiting, working) = (Mutex::new(waiting), Mutex::new(working));
@@ -128,7 +128,7 @@ pub(crate) fn play(stage: &Stage<'_>, watch: &Stopwatch) -> Result<Done, Error> 
         let (waiting, working) = (&waiting, &working);
         let second = scope.spawn(move || second.boots(working));
         let third = scope.spawn(move || third.boots(waiting));
-        let nights = nights(stage, &metadata, older, &open.kmods);
+        let nights = nights(testbed, &metadata, older, &services.kmods);
         // What is left of the others.
         let first = lane.boots(working);
         (nights, [Ok(first), second.join(), third.join()])
@@ -142,7 +142,7 @@ pub(crate) fn play(stage: &Stage<'_>, watch: &Stopwatch) -> Result<Done, Error> 
     }
     boots.sort_by_key(|(number, _)| *number);
     rows.extend(boots.into_iter().map(|(_, row)| row));
-    tell(stage, &rows, watch, made)
+    tell(testbed, &rows, watch, made)
 }
 
 /// Boots that are still to be made.
@@ -158,18 +158,18 @@ struct Job {
 }
 
 /// All of them: those whose machines mostly wait, and the others, the longest first.
-fn jobs(stage: &Stage<'_>) -> Result<(VecDeque<Job>, VecDeque<Job>), Error> {
-    let context = stage.scratch.join("consoles");
+fn jobs(testbed: &Testbed<'_>) -> Result<(VecDeque<Job>, VecDeque<Job>), Error> {
+    let context = testbed.scratch.join("consoles");
     let mut jobs = vec![Job {
         number: 0,
-        image: WELL.to_owned(),
+        image: HEALTHY.to_owned(),
         planted: None,
     }];
     for (number, planted) in PLANTED.iter().enumerate() {
         let name = format!("planted-{number}");
         jobs.push(Job {
             number: number + 1,
-            image: stage.derived(&name, (WELL, planted.steps), &context)?,
+            image: testbed.derived(&name, (HEALTHY, planted.steps), &context)?,
             planted: Some(planted),
         });
     }
@@ -180,7 +180,7 @@ fn jobs(stage: &Stage<'_>) -> Result<(VecDeque<Job>, VecDeque<Job>), Error> {
 /// The nights: published under the older ZFS; then an update that upgrades the pool,
 /// which must not be published.
 fn nights(
-    stage: &Stage<'_>,
+    testbed: &Testbed<'_>,
     metadata: &str,
     older: &str,
     kmods: &registry_compat::ImageRef,
@@ -193,10 +193,10 @@ fn nights(
         };
     };
     let words = ["build", "--publish", "--force=rehearsal"];
-    stage.push(older, kmods)?;
+    testbed.push(older, kmods)?;
     let watch = Stopwatch::start();
-    let code = stage.night(&GOOD, metadata, &words, required)?;
-    let published = stage.tag_now()?;
+    let code = testbed.run_in(&GOOD, metadata, &words, required)?;
+    let published = testbed.tag_now()?;
     rows.push(Row {
         well: code == Some(0) && published.is_some(),
         title: "publish, with its boots".to_owned(),
@@ -209,17 +209,17 @@ fn nights(
         },
     });
     let unit = "containerfiles/custom-coreos/rootfs/usr/lib/systemd/system/pool-upgrade.service";
-    let place = stage.sh.current_dir().join(unit);
+    let place = testbed.sh.current_dir().join(unit);
     write(&place, UPGRADE)?;
-    stage.push(&stage.images.kmods, kmods)?;
+    testbed.push(&testbed.images.kmods, kmods)?;
     let watch = Stopwatch::start();
-    let (code, said) = stage.heard(&GOOD, metadata, &words, |config| {
+    let (code, said) = testbed.run_and_listen(&GOOD, metadata, &words, |config| {
         required(config);
         enable(config, "pool-upgrade.service");
     })?;
     let wrong = if published.is_none() {
         Some("there was no published image to go back to".to_owned())
-    } else if stage.tag_now()? != published {
+    } else if testbed.tag_now()? != published {
         Some("the tag moved, and should not have".to_owned())
     } else {
         not_refused(&said)
@@ -369,7 +369,12 @@ fn failures(answer: &Value) -> Vec<String> {
     all
 }
 
-fn tell(stage: &Stage<'_>, rows: &[Row], watch: &Stopwatch, made: Duration) -> Result<Done, Error> {
+fn tell(
+    testbed: &Testbed<'_>,
+    rows: &[Row],
+    watch: &Stopwatch,
+    made: Duration,
+) -> Result<Done, Error> {
     let mut table = vec![
         ["", "WHAT", "EXIT", "WANTED", "SECONDS", "SAID"]
             .map(str::to_owned)
@@ -386,7 +391,7 @@ fn tell(stage: &Stage<'_>, rows: &[Row], watch: &Stopwatch, made: Duration) -> R
             row.said.clone(),
         ]);
     }
-    let report = stage.world.report;
+    let report = testbed.world.report;
     report.table(&table);
     let well = rows.iter().all(|row| row.well);
     report.document(&serde_json::json!({ "well": well, "boots": table }))?;
@@ -398,7 +403,11 @@ fn tell(stage: &Stage<'_>, rows: &[Row], watch: &Stopwatch, made: Duration) -> R
             made.as_secs_f64()
         ),
     );
-    Ok(if well { Done::Well } else { Done::Badly })
+    Ok(if well {
+        Done::Success
+    } else {
+        Done::CheckFailed
+    })
 }
 
 #[cfg(test)]

@@ -63,5 +63,9 @@ pub fn run(
     }
     report.document(&lines)?;
     let well = lines.iter().all(|line| line.ok);
-    Ok(if well { Done::Well } else { Done::Badly })
+    Ok(if well {
+        Done::Success
+    } else {
+        Done::CheckFailed
+    })
 }

@@ -14,7 +14,7 @@ use machine::vm::machine::Machine;
 use machine::vm::run::{Room, Watch, boot};
 
 use crate::error::Error;
-use crate::stage::{Stage, WELL};
+use crate::testbed::{HEALTHY, Testbed};
 
 const BOOTC: &str = include_str!("assets/heal/bootc");
 const FAULTS: &str = include_str!("assets/heal/faults");
@@ -107,19 +107,19 @@ const WANTED: [(&str, &[&str]); 10] = [
 ///
 /// # Errors
 /// If something that it takes is missing or cannot run. A host that does otherwise
-/// than it should is an answer: [`Done::Badly`].
-pub(crate) fn play(stage: &Stage<'_>, watch: &Stopwatch) -> Result<Done, Error> {
-    let (env, report) = (stage.world.env, stage.world.report);
+/// than it should is an answer: [`Done::CheckFailed`].
+pub(crate) fn rehearse(testbed: &Testbed<'_>, watch: &Stopwatch) -> Result<Done, Error> {
+    let (env, report) = (testbed.world.env, testbed.world.report);
     qemu(env)?;
-    let open = stage.open()?;
-    stage.build(&open, &stage.images.kmods, WELL)?;
-    let name = host_image(stage, WELL)?;
+    let services = testbed.start_services()?;
+    testbed.build(&services, &testbed.images.kmods, HEALTHY)?;
+    let name = host_image(testbed, HEALTHY)?;
     let room = Room::new(&env.root)?;
     let folder = room.path().join("host");
     let disk = ImageDisk::make(
-        &stage.sh,
+        &testbed.sh,
         report,
-        stage.engine,
+        testbed.engine,
         &name,
         &folder,
         env.root_user,
@@ -142,13 +142,13 @@ pub(crate) fn play(stage: &Stage<'_>, watch: &Stopwatch) -> Result<Done, Error> 
         room.path(),
         &machine,
     )?;
-    let logs = stage.scratch.join("consoles");
+    let logs = testbed.scratch.join("consoles");
     make_dir(&logs)?;
     write(&logs.join("host.log"), booted.console.text())?;
-    let transcript = disk.read(&stage.sh, TRANSCRIPT)?;
+    let transcript = disk.read(&testbed.sh, TRANSCRIPT)?;
     write(&logs.join("host.transcript"), &transcript)?;
     let mut rows = judged(&transcript);
-    rows.push(rolled_back(&disk.read(&stage.sh, TOLD)?));
+    rows.push(rolled_back(&disk.read(&testbed.sh, TOLD)?));
     let mut table = vec![["", "HOST", "SAID"].map(str::to_owned).to_vec()];
     for (title, wrong) in &rows {
         let word = if wrong.is_none() { "ok" } else { "FAIL" };
@@ -164,13 +164,17 @@ pub(crate) fn play(stage: &Stage<'_>, watch: &Stopwatch) -> Result<Done, Error> 
     }
     report.document(&serde_json::json!({ "well": well, "host": table }))?;
     report.status("Took", &format!("{:.0} s", watch.elapsed().as_secs_f64()));
-    Ok(if well { Done::Well } else { Done::Badly })
+    Ok(if well {
+        Done::Success
+    } else {
+        Done::CheckFailed
+    })
 }
 
 /// The image of the host: the given one with the stand-in for bootc, the faults and
 /// the driver.
-fn host_image(stage: &Stage<'_>, image: &str) -> Result<String, Error> {
-    let folder = stage.scratch.join("heal");
+fn host_image(testbed: &Testbed<'_>, image: &str) -> Result<String, Error> {
+    let folder = testbed.scratch.join("heal");
     make_dir(&folder)?;
     for (name, text) in [
         ("bootc", BOOTC),
@@ -180,7 +184,7 @@ fn host_image(stage: &Stage<'_>, image: &str) -> Result<String, Error> {
     ] {
         write(&folder.join(name), text)?;
     }
-    stage.derived("host", (image, CONTAINERFILE), &folder)
+    testbed.derived("host", (image, CONTAINERFILE), &folder)
 }
 
 /// What is wrong with each row, if anything: its texts must come in order.

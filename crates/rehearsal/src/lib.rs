@@ -20,7 +20,7 @@ pub mod playground;
 pub mod rehearsal;
 pub mod requirements;
 mod scenarios;
-mod stage;
 pub mod standins;
+mod testbed;
 
 pub use error::Error;

@@ -18,12 +18,12 @@ use image_config::{BackEnd, Package, Unique};
 use crate::checkout::tree;
 use crate::error::Error;
 use crate::github::Github;
-use crate::scenarios::{ALL, GOOD, Night};
-use crate::stage::{Open, Stage, write_config};
+use crate::scenarios::{ALL, GOOD, Scenario};
+use crate::testbed::{Services, Testbed, write_config};
 
 /// The night that a playground is in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
-pub enum Scenario {
+pub enum ScenarioName {
     /// All is well, and nothing has changed
     #[default]
     Well,
@@ -39,9 +39,9 @@ pub enum Scenario {
     Broken,
 }
 
-impl Scenario {
+impl ScenarioName {
     /// The night of the rehearsal that it is.
-    fn night(self) -> &'static Night {
+    fn night(self) -> &'static Scenario {
         let world = match self {
             Self::Well => "well",
             Self::Held => "moved",
@@ -60,14 +60,15 @@ impl Scenario {
 ///
 /// # Errors
 /// If the stand-ins cannot be made, or the first night does not go well.
-pub(crate) fn play(stage: &Stage<'_>, scenario: Scenario) -> Result<Done, Error> {
-    let (world, report) = (stage.world, stage.world.report);
+pub(crate) fn rehearse(testbed: &Testbed<'_>, scenario: ScenarioName) -> Result<Done, Error> {
+    let (world, report) = (testbed.world, testbed.world.report);
     let project = format!("{}/{}", world.config.image.owner, world.config.image.name);
     let workflows = workflows(&world.env.root);
-    let open = stage.open_with(Some(Github::new(&project, &workflows, world.env.now)))?;
+    let services =
+        testbed.start_services_with(Some(Github::new(&project, &workflows, world.env.now)))?;
     report.status("Night", GOOD.title);
     let words = ["build", "--publish"];
-    let code = stage.night(&GOOD, &open.metadata(), &words, |_| {})?;
+    let code = testbed.run_in(&GOOD, &services.metadata(), &words, |_| {})?;
     if code != Some(0) {
         return Err(Error::Step {
             step: "the first night".to_owned(),
@@ -75,7 +76,7 @@ pub(crate) fn play(stage: &Stage<'_>, scenario: Scenario) -> Result<Done, Error>
         });
     }
     report.forget();
-    let checkout = lay(stage, &open, scenario.night(), &project)?;
+    let checkout = lay(testbed, &services, scenario.night(), &project)?;
     for line in [
         "",
         "This is a playground: a checkout whose image.yaml names stand-ins on this machine.",
@@ -87,15 +88,15 @@ pub(crate) fn play(stage: &Stage<'_>, scenario: Scenario) -> Result<Done, Error>
     ] {
         report.note(line);
     }
-    let _inside = stage.sh.push_dir(&checkout);
-    let shell = Invocation::new("bash", ["--rcfile", &rc_file(&stage.scratch)?]);
-    let code = process::interactive(&stage.sh, &shell)?;
+    let _inside = testbed.sh.push_dir(&checkout);
+    let shell = Invocation::new("bash", ["--rcfile", &rc_file(&testbed.scratch)?]);
+    let code = process::interactive(&testbed.sh, &shell)?;
     // A person leaves after whatever went wrong last; a script wants to know.
     Ok(match code {
         Some(code) if code != 0 && !world.env.terminal => {
             Done::Code(u8::try_from(code).unwrap_or(1))
         }
-        _ => Done::Well,
+        _ => Done::Success,
     })
 }
 
@@ -112,18 +113,23 @@ fn workflows(root: &Path) -> Vec<String> {
 }
 
 /// Makes the checkout and the environment those of the night; where it lies.
-fn lay(stage: &Stage<'_>, open: &Open, night: &Night, project: &str) -> Result<PathBuf, Error> {
-    let root = &stage.world.env.root;
-    let checkout = stage.scratch.join("checkout");
+fn lay(
+    testbed: &Testbed<'_>,
+    services: &Services,
+    night: &Scenario,
+    project: &str,
+) -> Result<PathBuf, Error> {
+    let root = &testbed.world.env.root;
+    let checkout = testbed.scratch.join("checkout");
     for folder in [".github/workflows", "docs"] {
         if root.join(folder).is_dir() {
             tree(&root.join(folder), &checkout.join(folder))?;
         }
     }
     if night.broken_kmods {
-        stage.push(&stage.images.broken_kmods, &open.kmods)?;
+        testbed.push(&testbed.images.broken_kmods, &services.kmods)?;
     }
-    let mut config = stage.config_of(night, &open.metadata())?;
+    let mut config = testbed.config_of(night, &services.metadata())?;
     config.github.repository = Some(project.parse()?);
     // The stand-in for ghcr.io has no packages API.
     config.retention.packages = Unique::one(Package {
@@ -131,28 +137,28 @@ fn lay(stage: &Stage<'_>, open: &Open, night: &Night, project: &str) -> Result<P
         back_end: Some(BackEnd::Registry),
     });
     write_config(&checkout.join("image.yaml"), &config)?;
-    let folder = stage.scratch.join("tonight");
+    let folder = testbed.scratch.join("tonight");
     files::make_dir(&folder)?;
-    stage.set_variables(night, &folder)?;
-    stage
+    testbed.set_variables(night, &folder)?;
+    testbed
         .sh
         .set_var(forge::github::TOKENS[0], "the-playground-s");
-    let login = stage.scratch.join("auth.json");
+    let login = testbed.scratch.join("auth.json");
     // Podman reads it, whether anybody has logged in or not.
     write(&login, "{}")?;
-    stage.sh.set_var("REGISTRY_AUTH_FILE", login);
-    stage.sh.set_var("HISTFILE", "");
-    cargo(stage)?;
+    testbed.sh.set_var("REGISTRY_AUTH_FILE", login);
+    testbed.sh.set_var("HISTFILE", "");
+    cargo(testbed)?;
     Ok(checkout)
 }
 
 /// Puts a `cargo` in front of the person's: `cargo xtask` is this program, so that what
 /// is typed here is what is typed everywhere.
-fn cargo(stage: &Stage<'_>) -> Result<(), Error> {
-    let folder = stage.scratch.join("bin");
+fn cargo(testbed: &Testbed<'_>) -> Result<(), Error> {
+    let folder = testbed.scratch.join("bin");
     files::make_dir(&folder)?;
     let place = folder.join("cargo");
-    let exe = stage.world.env.exe.display();
+    let exe = testbed.world.env.exe.display();
     write(
         &place,
         &format!(
@@ -164,9 +170,9 @@ fn cargo(stage: &Stage<'_>) -> Result<(), Error> {
     std::fs::set_permissions(&place, mode).map_err(host::Error::write(&place))?;
     let path = [folder]
         .into_iter()
-        .chain(stage.world.env.path.iter().cloned());
+        .chain(testbed.world.env.path.iter().cloned());
     if let Ok(path) = std::env::join_paths(path) {
-        stage.sh.set_var("PATH", path);
+        testbed.sh.set_var("PATH", path);
     }
     Ok(())
 }
@@ -193,13 +199,13 @@ mod tests {
 
     #[test]
     fn each_scenario_is_a_night_of_its_own() {
-        let mut worlds: Vec<&str> = Scenario::value_variants()
+        let mut worlds: Vec<&str> = ScenarioName::value_variants()
             .iter()
             .map(|scenario| scenario.night().world)
             .collect();
         worlds.sort_unstable();
         worlds.dedup();
-        assert_eq!(worlds.len(), Scenario::value_variants().len());
-        assert_eq!(Scenario::default().night().title, GOOD.title);
+        assert_eq!(worlds.len(), ScenarioName::value_variants().len());
+        assert_eq!(ScenarioName::default().night().title, GOOD.title);
     }
 }

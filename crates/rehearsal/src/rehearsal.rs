@@ -25,10 +25,10 @@ use version_discovery::Arch;
 use xshell::Shell;
 
 use crate::error::Error;
-use crate::playground::{self, Scenario};
-use crate::stage::{FCOS, Stage};
+use crate::playground::{self, ScenarioName};
 use crate::standins::StandIn;
 use crate::standins::bootable::Bootable;
+use crate::testbed::{FCOS, Testbed};
 use crate::{boot_nights, checkout, heal, requirements, scenarios, standins};
 
 /// What the stand-ins claim to be. The numbers have no meaning beyond being
@@ -58,7 +58,7 @@ pub struct Options {
     pub shell: bool,
     /// Open the shell in this night
     #[arg(long, value_enum, value_name = "NAME")]
-    pub scenario: Option<Scenario>,
+    pub scenario: Option<ScenarioName>,
     /// Rehearse with this engine
     #[arg(long, value_name = "ENGINE", default_value = "podman")]
     pub engine: Engine,
@@ -66,8 +66,9 @@ pub struct Options {
 
 impl Options {
     /// The night that a shell is opened in, if one is.
-    fn playground(&self) -> Option<Scenario> {
-        self.scenario.or_else(|| self.shell.then(Scenario::default))
+    fn playground(&self) -> Option<ScenarioName> {
+        self.scenario
+            .or_else(|| self.shell.then(ScenarioName::default))
     }
 }
 
@@ -115,7 +116,7 @@ fn remove(path: &Path) {
 ///
 /// # Errors
 /// If the stand-ins could not be made. A night that ends otherwise than it
-/// should is an answer: [`Done::Badly`].
+/// should is an answer: [`Done::CheckFailed`].
 pub fn run(world: &World<'_>, args: &Options) -> Result<Done, Error> {
     // Two would take the world from under each other.
     let target = world.env.root.join("target");
@@ -199,7 +200,7 @@ pub fn run(world: &World<'_>, args: &Options) -> Result<Done, Error> {
         },
     )?;
     checkout::make(world, &sh, &scratch.path)?;
-    let stage = Stage {
+    let testbed = Testbed {
         world,
         sh,
         scratch: scratch.path.clone(),
@@ -212,24 +213,24 @@ pub fn run(world: &World<'_>, args: &Options) -> Result<Done, Error> {
     };
     let mut all = Vec::new();
     if args.boot {
-        all.push(boot_nights::play(&stage, &watch)?);
+        all.push(boot_nights::rehearse(&testbed, &watch)?);
     }
     if args.heal {
-        all.push(heal::play(&stage, &watch)?);
+        all.push(heal::rehearse(&testbed, &watch)?);
     }
     if let Some(scenario) = args.playground() {
-        all.push(playground::play(&stage, scenario)?);
+        all.push(playground::rehearse(&testbed, scenario)?);
     }
     if all.is_empty() {
-        all.push(play(&stage, &watch)?);
+        all.push(rehearse(&testbed, &watch)?);
     }
     // What a shell ended with is its own.
-    let done = all.into_iter().find(|done| *done != Done::Well);
-    let done = done.unwrap_or(Done::Well);
+    let done = all.into_iter().find(|done| *done != Done::Success);
+    let done = done.unwrap_or(Done::Success);
     if args.keep {
         world
             .report
-            .status("Kept", &stage.scratch.display().to_string());
+            .status("Kept", &testbed.scratch.display().to_string());
     }
     Ok(done)
 }
@@ -384,9 +385,9 @@ fn container_registry(sh: &Shell, log: &Path) -> Result<(String, Background), Er
     Ok((address.to_string(), service))
 }
 
-fn play(stage: &Stage<'_>, watch: &Stopwatch) -> Result<Done, Error> {
-    let config = stage.world.config;
-    let world = stage.open()?;
+fn rehearse(testbed: &Testbed<'_>, watch: &Stopwatch) -> Result<Done, Error> {
+    let config = testbed.world.config;
+    let world = testbed.start_services()?;
     let metadata = world.metadata();
     let kmods = &world.kmods;
     let made = watch.elapsed();
@@ -398,13 +399,13 @@ fn play(stage: &Stage<'_>, watch: &Stopwatch) -> Result<Done, Error> {
     let mut well = true;
     let mut published: Option<Digest> = None;
     for night in scenarios::ALL {
-        stage.world.report.status("Night", night.title);
+        testbed.world.report.status("Night", night.title);
         if night.broken_kmods {
-            stage.push(&stage.images.broken_kmods, kmods)?;
+            testbed.push(&testbed.images.broken_kmods, kmods)?;
         }
         let watch = Stopwatch::start();
-        let code = stage.night(&night, &metadata, &["build", "--publish"], |_| {})?;
-        let now = stage.tag_now()?;
+        let code = testbed.run_in(&night, &metadata, &["build", "--publish"], |_| {})?;
+        let now = testbed.tag_now()?;
         let held = if night.publishes {
             now.is_some() && now != published
         } else {
@@ -416,15 +417,15 @@ fn play(stage: &Stage<'_>, watch: &Stopwatch) -> Result<Done, Error> {
         let seconds = watch.elapsed().as_secs_f64();
         let text = format!("{ended} after {seconds:.1} s");
         if good {
-            stage.world.report.status("Ended", &text);
+            testbed.world.report.status("Ended", &text);
         } else {
             // With the last lines of what was run.
-            stage.world.report.error(&format!(
+            testbed.world.report.error(&format!(
                 "{}: {text}, exit {} was wanted",
                 night.title, night.code
             ));
         }
-        stage.world.report.forget();
+        testbed.world.report.forget();
         if night.publishes {
             published = now;
         }
@@ -442,19 +443,19 @@ fn play(stage: &Stage<'_>, watch: &Stopwatch) -> Result<Done, Error> {
             .to_owned(),
         ]);
     }
-    stage.world.report.table(&rows);
+    testbed.world.report.table(&rows);
     let repository = config.repository()?;
     let digest = published.map_or_else(|| "nothing".to_owned(), |digest| digest.to_string());
-    stage
+    testbed
         .world
         .report
         .answer(&format!("published: {repository}@{digest}"));
-    stage.world.report.document(&serde_json::json!({
+    testbed.world.report.document(&serde_json::json!({
         "well": well,
         "published": format!("{repository}@{digest}"),
         "nights": rows,
     }))?;
-    stage.world.report.status(
+    testbed.world.report.status(
         "Took",
         &format!(
             "{:.1} s, {:.1} s of it for the stand-ins",
@@ -462,5 +463,9 @@ fn play(stage: &Stage<'_>, watch: &Stopwatch) -> Result<Done, Error> {
             made.as_secs_f64()
         ),
     );
-    Ok(if well { Done::Well } else { Done::Badly })
+    Ok(if well {
+        Done::Success
+    } else {
+        Done::CheckFailed
+    })
 }

@@ -20,7 +20,7 @@ impl Fedora {
 }
 
 /// One run of the main job, and how it has to end.
-pub struct Night {
+pub struct Scenario {
     /// For people.
     pub title: &'static str,
     /// Options besides `build --publish`.
@@ -43,7 +43,7 @@ pub struct Night {
     pub unreachable: bool,
 }
 
-pub const GOOD: Night = Night {
+pub const GOOD: Scenario = Scenario {
     title: "all is well",
     options: &[],
     code: 0,
@@ -57,15 +57,15 @@ pub const GOOD: Night = Night {
 };
 
 /// In order. The last one spoils the kmods image for those after it.
-pub const ALL: [Night; NIGHTS] = [
+pub const ALL: [Scenario; NIGHTS] = [
     GOOD,
-    Night {
+    Scenario {
         title: "nothing changed",
         publishes: false,
         tag: "unmoved, nothing was built",
         ..GOOD
     },
-    Night {
+    Scenario {
         title: "kernel moved, kmods lag: hold",
         // Its inputs are those of the first night.
         options: &["--force=rehearsal"],
@@ -74,7 +74,7 @@ pub const ALL: [Night; NIGHTS] = [
         fedora: Fedora::Moved,
         ..GOOD
     },
-    Night {
+    Scenario {
         title: "kmods missing",
         code: 10,
         publishes: false,
@@ -83,7 +83,7 @@ pub const ALL: [Night; NIGHTS] = [
         fedora: Fedora::Gone,
         ..GOOD
     },
-    Night {
+    Scenario {
         title: "registry unreachable",
         code: 3,
         publishes: false,
@@ -92,7 +92,7 @@ pub const ALL: [Night; NIGHTS] = [
         unreachable: true,
         ..GOOD
     },
-    Night {
+    Scenario {
         title: "key does not open",
         // Without a reason to build, the key would not be needed.
         options: &["--force=rehearsal"],
@@ -103,7 +103,7 @@ pub const ALL: [Night; NIGHTS] = [
         password: "not-this-one",
         ..GOOD
     },
-    Night {
+    Scenario {
         title: "contract broken",
         code: 1,
         publishes: false,

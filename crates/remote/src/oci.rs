@@ -193,7 +193,7 @@ impl Registries {
 
     /// A credential for a registry that none of the files has one for. It goes
     /// to this host only, wherever `registries.conf` moves its images.
-    pub fn lend(&self, registry: &str, credential: Credential) {
+    pub fn add_credential(&self, registry: &str, credential: Credential) {
         self.lent().insert(registry.to_owned(), credential);
     }
 

@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 
 use forge::{
-    Access, Api, Change, Dispatched, FoundIssue, Home, Issue, Request, Run, Trust, Unreadable,
-    Wanted, Workflow,
+    Access, Api, Change, Dispatched, FoundIssue, Home, Issue, Request, Run, RunFilter, Trust,
+    Unreadable, Workflow,
 };
 use host::Secret;
 use registry_compat::Trouble;
@@ -264,7 +264,7 @@ impl Project {
     ///
     /// # Errors
     /// If they could not be asked for.
-    pub fn runs(&self, file: &str, wanted: &Wanted<'_>, most: usize) -> Result<Vec<Run>, Error> {
+    pub fn runs(&self, file: &str, wanted: &RunFilter<'_>, most: usize) -> Result<Vec<Run>, Error> {
         let size = most.clamp(1, 100);
         let first = self.api.runs(self.name(), file, wanted, size);
         let mut all: Vec<Run> = Vec::new();

@@ -6,7 +6,7 @@ use clap::{Args, Subcommand};
 use image_build::engine::Engine;
 use image_build::inputs::FactsFiles;
 use image_config::Reason;
-use image_publish::build_inputs::Wanted;
+use image_publish::build_inputs::BuildOptions;
 use image_publish::plan::Goal;
 use registry_compat::ImageRef;
 
@@ -31,8 +31,8 @@ pub struct Inputs {
 
 impl Inputs {
     /// What is wanted to be built, of these.
-    pub fn wanted<'a>(&'a self, goal: Goal, facts: &'a FactsFiles) -> Wanted<'a> {
-        Wanted {
+    pub fn wanted<'a>(&'a self, goal: Goal, facts: &'a FactsFiles) -> BuildOptions<'a> {
+        BuildOptions {
             goal,
             engine: self.engine,
             facts,

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 use image_build::engine::Engine;
 use image_config::Reason;
-use night::nightly::install::Wanted;
+use night::nightly::install::InstallOptions;
 use night::nightly::steps::Options;
 
 /// `night`.
@@ -75,8 +75,8 @@ impl NightArgs {
 
 impl InstallArgs {
     /// What is installed.
-    pub fn wanted(&self) -> Wanted {
-        Wanted {
+    pub fn wanted(&self) -> InstallOptions {
+        InstallOptions {
             system: self.system,
             credentials: self.credentials.clone(),
             options: Vec::new(),

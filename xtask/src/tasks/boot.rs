@@ -11,7 +11,7 @@ use crate::error::Error;
 ///
 /// # Errors
 /// If something that it takes is missing or cannot run. An image that is not what
-/// it has promised is an answer: [`Done::Badly`].
+/// it has promised is an answer: [`Done::CheckFailed`].
 pub fn run(world: &World<'_>, args: &BootArgs) -> Result<Done, Error> {
     Ok(command::run(world, &args.request())?)
 }

@@ -3,7 +3,7 @@
 use host::Done;
 use image_build::gather::World;
 use image_build::inputs::FactsFiles;
-use image_publish::build_inputs::{Wanted, check_owner};
+use image_publish::build_inputs::{BuildOptions, check_owner};
 use image_publish::build_task::run;
 use image_publish::plan::Goal;
 
@@ -24,7 +24,7 @@ pub fn build(world: &World<'_>, args: &BuildArgs) -> Result<Done, Error> {
         check_owner(world)?;
     }
     let facts = FactsFiles::from(&args.inputs.facts);
-    let wanted = Wanted {
+    let wanted = BuildOptions {
         like: args.like.as_ref(),
         force: args.force.as_ref(),
         ..args.inputs.wanted(goal, &facts)
@@ -41,7 +41,7 @@ pub fn test_build(world: &World<'_>, args: &TestBuildArgs) -> Result<Done, Error
     let done = run(world, &args.inputs.wanted(Goal::TestBuild, &facts))?;
     // That upstream has no modules yet is not the fault of a change to the checkout.
     Ok(match done {
-        Done::NotYet if args.if_possible => Done::Well,
+        Done::NotYet if args.if_possible => Done::Success,
         done => done,
     })
 }

@@ -47,5 +47,5 @@ pub fn run(world: &World<'_>) -> Result<Done, Error> {
     }
     world.report.document(&timings)?;
     outcome?;
-    Ok(Done::Well)
+    Ok(Done::Success)
 }

@@ -2,7 +2,7 @@
 //! them go; `cleanup --audit`; `cleanup restore`.
 
 use cleanup::restore_log::restore_log;
-use cleanup::run::{Context, Paces, Wanted, run as clean_up};
+use cleanup::run::{Context, Options, Paces, run as clean_up};
 use cleanup::source::Tools;
 use host::Done;
 use image_build::gather::World;
@@ -46,7 +46,7 @@ pub fn run_at(world: &World<'_>, args: &CleanupArgs, paces: Paces) -> Result<Don
         root: &world.env.root,
         cache: world.env.cache.as_deref(),
     };
-    let wanted = Wanted {
+    let options = Options {
         package: args.package.as_deref(),
         days: args.days,
         keep: args.keep,
@@ -55,5 +55,5 @@ pub fn run_at(world: &World<'_>, args: &CleanupArgs, paces: Paces) -> Result<Don
         audit: args.audit,
         execute: args.executes(),
     };
-    Ok(clean_up(&context, &tools, &wanted)?)
+    Ok(clean_up(&context, &tools, &options)?)
 }

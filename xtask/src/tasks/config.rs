@@ -15,10 +15,10 @@ use crate::error::Error;
 pub fn run(config: &Config, report: &Report, args: &ConfigArgs) -> Result<Done, Error> {
     if args.schema {
         report.answer(image_config::schema().trim_end());
-        return Ok(Done::Well);
+        return Ok(Done::Success);
     }
     let text = serde_yaml::to_string(config).map_err(|error| Error::Usage(error.to_string()))?;
     report.answer(text.trim_end());
     report.document(config)?;
-    Ok(Done::Well)
+    Ok(Done::Success)
 }

@@ -37,5 +37,5 @@ pub fn run(world: &World<'_>, args: &DiffArgs) -> Result<Done, Error> {
     }
     report.summary(&format!("{text}\n"))?;
     report.document(&changes)?;
-    Ok(Done::Well)
+    Ok(Done::Success)
 }

@@ -19,7 +19,7 @@ pub fn init(world: &World<'_>, args: &InitArgs) -> Result<Done, Error> {
     report.answer(&format!("{} files in {}", files.len(), args.dir.display()));
     report.note("next: cd there, `git init`, `cargo xtask rehearse`, `cargo xtask keys new`");
     report.document(&json!({ "dir": args.dir, "files": files }))?;
-    Ok(Done::Well)
+    Ok(Done::Success)
 }
 
 /// `update`.
@@ -44,5 +44,5 @@ pub fn update(world: &World<'_>, args: &UpdateArgs) -> Result<Done, Error> {
         report.note(&format!("ours of what stays yours is in {BESIDE}"));
     }
     report.document(&json!({ "changes": changes }))?;
-    Ok(Done::Well)
+    Ok(Done::Success)
 }

@@ -57,7 +57,7 @@ fn new(world: &World<'_>, args: &NewKeyArgs) -> Result<Done, Error> {
         signing.private_key,
         signing.password
     ));
-    Ok(Done::Well)
+    Ok(Done::Success)
 }
 
 /// Makes a certificate that signs kernel modules, and its key.
@@ -71,5 +71,5 @@ fn modules(world: &World<'_>, args: &NewKeyArgs) -> Result<Done, Error> {
     }
     world.report.document(&made)?;
     world.report.answer(&made.next());
-    Ok(Done::Well)
+    Ok(Done::Success)
 }

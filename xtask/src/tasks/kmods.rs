@@ -77,7 +77,7 @@ fn build(world: &World<'_>, args: &KmodsBuildArgs, goal: Goal) -> Result<Done, E
         documents.push(document(&plan, Some(&made)));
     }
     world.report.document(&json!({ "kmods": documents }))?;
-    Ok(Done::Well)
+    Ok(Done::Success)
 }
 
 fn document(plan: &Plan, made: Option<&Made>) -> serde_json::Value {
@@ -114,8 +114,8 @@ fn verify(world: &World<'_>, args: &KmodsVerifyArgs) -> Result<Done, Error> {
     ));
     world.report.document(&seen)?;
     Ok(match seen.signed {
-        Some(false) => Done::Badly,
-        _ => Done::Well,
+        Some(false) => Done::CheckFailed,
+        _ => Done::Success,
     })
 }
 
@@ -128,7 +128,7 @@ fn status(world: &World<'_>, args: &KmodsStatusArgs) -> Result<Done, Error> {
             ("kmods", "false".to_owned()),
             ("kmods-matrix", "[]".to_owned()),
         ])?;
-        return Ok(Done::Well);
+        return Ok(Done::Success);
     }
     let found = find(world)?;
     world.report.answer(&sentence(&found.choice.outcome));
@@ -148,7 +148,7 @@ fn status(world: &World<'_>, args: &KmodsStatusArgs) -> Result<Done, Error> {
         "builder": found.upstream.discovery.builder,
         "verdict": sentence(&found.choice.outcome),
     }))?;
-    Ok(Done::Well)
+    Ok(Done::Success)
 }
 
 /// What is to be built, and what failed before.

@@ -34,7 +34,7 @@ fn told(world: &World<'_>, digest: &Digest, steps: &impl Steps) -> Result<Done, 
     world
         .report
         .document(&json!({"digest": digest, "effects": steps.lines()}))?;
-    Ok(Done::Well)
+    Ok(Done::Success)
 }
 
 /// `promote`: everything that a publication tries after its push, then the

@@ -39,7 +39,7 @@ pub fn run(world: &World<'_>, args: &PublishArgs) -> Result<Done, Error> {
     if args.dry_run {
         show(&plan, world.report);
         say_document(world, &plan, &lock, None, Vec::new())?;
-        return Ok(Done::Well);
+        return Ok(Done::Success);
     }
     let registries = world.registries()?;
     let run = Run::new(&world.env.root, registries, world.report, local.arch)?.on(world.env);

@@ -21,12 +21,12 @@ pub fn run(world: &World<'_>, args: &ResolveArgs) -> Result<Done, Error> {
         // of somebody else.
         check_owner(world)?;
     }
-    let wanted = decision::Wanted {
+    let options = decision::Options {
         facts: &(&args.facts).into(),
         output: args.output.as_deref(),
         decide: args.decide,
         forced: args.forced(),
     };
     let ask = |lock: &Lock, local: &Local| packages::ask(world, lock, local);
-    Ok(decision::run(world, &wanted, &ask)?)
+    Ok(decision::run(world, &options, &ask)?)
 }

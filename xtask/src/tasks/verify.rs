@@ -12,7 +12,7 @@ use crate::error::Error;
 ///
 /// # Errors
 /// If the image is not there, could not be read, or has no lock. A check that
-/// does not hold is an answer: [`Done::Badly`].
+/// does not hold is an answer: [`Done::CheckFailed`].
 pub fn run(world: &World<'_>, args: &VerifyArgs) -> Result<Done, Error> {
     let found = verify(world, &args.image, args.engine, args.rebuild)?;
     let report = world.report;
@@ -23,8 +23,8 @@ pub fn run(world: &World<'_>, args: &VerifyArgs) -> Result<Done, Error> {
     let failed = found.checks.iter().filter(|check| !check.ok).count();
     if failed > 0 {
         report.status("Failed", &format!("{failed} of {all} checks"));
-        return Ok(Done::Badly);
+        return Ok(Done::CheckFailed);
     }
     report.status("Verified", &found.image.to_string());
-    Ok(Done::Well)
+    Ok(Done::Success)
 }

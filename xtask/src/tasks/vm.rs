@@ -11,7 +11,7 @@ use crate::error::Error;
 ///
 /// # Errors
 /// If something that it takes is missing or cannot run. A machine that is not
-/// what its config says is an answer: [`Done::Badly`].
+/// what its config says is an answer: [`Done::CheckFailed`].
 pub fn run(world: &World<'_>, args: &VmArgs) -> Result<Done, Error> {
     Ok(attempt::run(world, &args.options())?)
 }

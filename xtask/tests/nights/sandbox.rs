@@ -132,7 +132,7 @@ impl Sandbox {
             exit_code,
             cause,
             message: message.to_owned(),
-            run: self.env.run.name(),
+            run: self.env.run.job_key(),
         };
         keep(self.dir.path(), &Mark::Write(outcome)).unwrap();
     }

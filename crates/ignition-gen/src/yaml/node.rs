@@ -128,7 +128,8 @@ impl Document {
         at.map_or("", |at| &self.anchors[at].1)
     }
 
-    pub(crate) fn is_null(&self, id: NodeId) -> bool {
+    /// Whether it is a scalar that the scanner tagged null; its text may say otherwise.
+    pub(crate) fn has_null_tag(&self, id: NodeId) -> bool {
         let node = self.node(id);
         matches!((&node.content, &node.tag), (Content::Scalar(_), Tag::Null))
     }

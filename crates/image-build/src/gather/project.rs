@@ -1,6 +1,6 @@
 //! The repository at its forge, and the token for requests to it.
 
-use forge::{Access, Asked, Forge, Home, Nowhere};
+use forge::{Access, Forge, Hints, Home, UnknownHome};
 use host::process::Invocation;
 use host::{Secret, process};
 use remote::{Pace, Project};
@@ -37,7 +37,7 @@ impl World<'_> {
     pub fn home(&self) -> Result<Home, Error> {
         let config = self.config;
         let written = config.forge.as_ref();
-        let mut asked = Asked {
+        let mut asked = Hints {
             forge: written.map(|forge| forge.kind),
             url: written.and_then(|forge| Some(forge.url.as_ref()?.as_str())),
             repository: written.and_then(|forge| Some(forge.repository.as_ref()?.as_str())),
@@ -45,7 +45,7 @@ impl World<'_> {
             github_api: config.urls.github_api.as_str(),
             remote: "",
         };
-        let wrong = |Nowhere(why)| Error::Usage(why);
+        let wrong = |UnknownHome(why)| Error::Usage(why);
         let named = [
             asked.repository,
             asked.github_repository,

@@ -45,7 +45,7 @@ pub struct Request {
 ///
 /// # Errors
 /// If something that it takes is missing or cannot run. An image that does not
-/// come up, or is not what it has promised, is an answer: [`Done::Badly`].
+/// come up, or is not what it has promised, is an answer: [`Done::CheckFailed`].
 pub fn run(world: &World<'_>, request: &Request) -> Result<Done, Error> {
     let watch = Stopwatch::start();
     let engine = world.engine(request.engine)?;
@@ -91,9 +91,9 @@ pub fn run(world: &World<'_>, request: &Request) -> Result<Done, Error> {
     let seconds = watch.elapsed().as_secs_f64();
     world.report.status("Took", &format!("{seconds:.0} s"));
     Ok(if outcome.well {
-        Done::Well
+        Done::Success
     } else {
-        Done::Badly
+        Done::CheckFailed
     })
 }
 

@@ -49,7 +49,7 @@ pub fn run(world: &World<'_>, url: Option<&Url>) -> Result<Done, Error> {
         None => home(world.config, world.forge()),
     };
     let Some(site) = site(world, &url)? else {
-        return Ok(Done::Badly);
+        return Ok(Done::CheckFailed);
     };
     let agent = Agent::new(Limits::default());
     let mut found = Vec::new();
@@ -85,7 +85,11 @@ pub fn run(world: &World<'_>, url: Option<&Url>) -> Result<Done, Error> {
     let equal = found
         .iter()
         .all(|compared| compared.verdict == Verdict::Equal);
-    Ok(if equal { Done::Well } else { Done::Badly })
+    Ok(if equal {
+        Done::Success
+    } else {
+        Done::CheckFailed
+    })
 }
 
 /// Which config is compared with what. A URL of a file means the config of that

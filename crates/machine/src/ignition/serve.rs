@@ -27,7 +27,7 @@ pub fn run(world: &World<'_>, listen: &str) -> Result<Done, Error> {
     let bound = Bound::to(address)?;
     let url = bound.url();
     let Some(site) = site(world, &url)? else {
-        return Ok(Done::Badly);
+        return Ok(Done::CheckFailed);
     };
     let pages = crate::ignition::page::files(&site)
         .into_iter()
@@ -64,7 +64,7 @@ pub fn run(world: &World<'_>, listen: &str) -> Result<Done, Error> {
             match served.recv_timeout(Duration::from_millis(100)) {
                 Ok(served) => report.status("Answered", &line(&served)),
                 Err(RecvTimeoutError::Timeout) if !process::interrupted() => {}
-                Err(_) => return Ok(Done::Well),
+                Err(_) => return Ok(Done::Success),
             }
         }
     })

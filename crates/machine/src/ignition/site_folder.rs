@@ -55,7 +55,7 @@ fn commit(world: &World<'_>) -> Option<Commit> {
 /// [`Error::Refused`] if the folder holds anything else.
 pub fn run(world: &World<'_>, output: &Path) -> Result<Done, Error> {
     let Some(site) = site(world, &home(world.config, world.forge()))? else {
-        return Ok(Done::Badly);
+        return Ok(Done::CheckFailed);
     };
     let folder = world.env.root.join(output);
     let files = crate::ignition::page::files(&site);
@@ -69,7 +69,7 @@ pub fn run(world: &World<'_>, output: &Path) -> Result<Done, Error> {
     world
         .report
         .outputs(&[("site", output.display().to_string())])?;
-    Ok(Done::Well)
+    Ok(Done::Success)
 }
 
 fn write(folder: &Path, files: &BTreeMap<String, (&str, Vec<u8>)>) -> Result<(), Error> {

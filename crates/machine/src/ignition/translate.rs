@@ -48,7 +48,7 @@ struct Row<'a> {
 pub fn translate(world: &World<'_>, names: &[String], check: bool) -> Result<Done, Error> {
     let machines = translate_all(&world.env.root, world.config, names)?;
     let mut rows = Vec::new();
-    let mut done = Done::Well;
+    let mut done = Done::Success;
     let files: Vec<PathBuf> = machines
         .iter()
         .map(|machine| Path::new(RESULTS).join(machine.file()))
@@ -78,7 +78,7 @@ pub fn translate(world: &World<'_>, names: &[String], check: bool) -> Result<Don
             world.report.note("  `cargo xtask ignition` writes it");
         }
         if !matches!(state, State::Written | State::UpToDate) {
-            done = Done::Badly;
+            done = Done::CheckFailed;
         } else {
             world.report.answer(&file.display().to_string());
         }

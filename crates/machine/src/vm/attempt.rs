@@ -81,7 +81,7 @@ const BOOTS: usize = 2;
 ///
 /// # Errors
 /// If something that it takes is missing or cannot run. A machine that is not
-/// what its config says is an answer: [`Done::Badly`].
+/// what its config says is an answer: [`Done::CheckFailed`].
 pub fn run(world: &World<'_>, args: &Options) -> Result<Done, Error> {
     capabilities::able(world.env)?;
     let base = args.base.unwrap_or_else(|| base_here(world));
@@ -127,38 +127,38 @@ pub fn run(world: &World<'_>, args: &Options) -> Result<Done, Error> {
         None => None,
     };
     let installed = install(&parts, args, &config, expectations, switch.as_ref())?;
-    let mut done = Done::Well;
+    let mut done = Done::Success;
     tell(world, &installed.judgements);
     let green = installed.judgements.iter().all(Judgement::is_green);
     if !green || installed.judgements.len() < BOOTS {
-        done = Done::Badly;
+        done = Done::CheckFailed;
     }
     let switched = match (&switch, &installed.machine) {
-        (Some(switch), Some(machine)) if done == Done::Well => {
+        (Some(switch), Some(machine)) if done == Done::Success => {
             switch_plan::perform(world, switch, machine)?
         }
         _ => Vec::new(),
     };
     if !switched.iter().all(Judgement::is_green) {
-        done = Done::Badly;
+        done = Done::CheckFailed;
     }
     let mistakes = match (&installed.findings, args.mistakes) {
         (Some(findings), true) => mistakes(world, &config, findings),
         _ => Vec::new(),
     };
     if args.mistakes && (mistakes.is_empty() || mistakes.iter().any(|mistake| !mistake.found)) {
-        done = Done::Badly;
+        done = Done::CheckFailed;
     }
     world.report.document(&serde_json::json!({
         "name": name,
         "base": base,
         "acceleration": acceleration,
-        "well": done == Done::Well,
+        "well": done == Done::Success,
         "boots": installed.judgements,
         "switch": switched,
         "mistakes": mistakes,
     }))?;
-    let green = if done == Done::Well { "yes" } else { "no" };
+    let green = if done == Done::Success { "yes" } else { "no" };
     world.report.outputs(&[("green", green.to_owned())])?;
     let boots = installed.judgements.iter().chain(&switched);
     let boots: String = boots

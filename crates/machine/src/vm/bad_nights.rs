@@ -40,7 +40,7 @@ struct Night {
 ///
 /// # Errors
 /// If a machine cannot be started. A night that ends otherwise than it should is
-/// an answer: [`Done::Badly`].
+/// an answer: [`Done::CheckFailed`].
 pub fn run(parts: &Parts<'_>, config: &Value, watch: &Stopwatch) -> Result<Done, Error> {
     let mut nights = Vec::new();
     after_an_installation(parts, config, &mut nights)?;
@@ -66,7 +66,11 @@ pub fn run(parts: &Parts<'_>, config: &Value, watch: &Stopwatch) -> Result<Done,
     let well = nights.iter().all(|night| night.well);
     report.document(&json!({ "well": well, "nights": nights }))?;
     report.status("Took", &format!("{:.0} s", watch.elapsed().as_secs_f64()));
-    Ok(if well { Done::Well } else { Done::Badly })
+    Ok(if well {
+        Done::Success
+    } else {
+        Done::CheckFailed
+    })
 }
 
 /// The machine's config, and what has it report and power off.

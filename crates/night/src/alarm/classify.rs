@@ -295,8 +295,8 @@ mod tests {
     #[test]
     fn answers_and_other_peoples_steps_are_too() {
         assert_eq!(of_answer(Done::NotYet, "resolve"), Cause::Skew);
-        assert_eq!(of_answer(Done::Badly, "cleanup"), Cause::Registry);
-        assert_eq!(of_answer(Done::Badly, "verify"), Cause::Signing);
+        assert_eq!(of_answer(Done::CheckFailed, "cleanup"), Cause::Registry);
+        assert_eq!(of_answer(Done::CheckFailed, "verify"), Cause::Signing);
         assert_eq!(of_answer(Done::Refused, "cleanup"), Cause::Configuration);
         for (name, cause) in [
             ("Run actions/attest@0123", Cause::Signing),

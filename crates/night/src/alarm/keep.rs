@@ -112,7 +112,7 @@ pub fn run_at(world: &World<'_>, args: Call<'_>, pace: Pace) -> Result<Done, Err
         troubles: &state,
         effects: &done,
     })?;
-    Ok(Done::Well)
+    Ok(Done::Success)
 }
 
 /// The document of `alarm --json`.
@@ -156,7 +156,7 @@ fn without_board(world: &World<'_>, args: Call<'_>, error: &Error) {
     if args.dry_run || args.status != JobStatus::Failure || !tell::anybody(world) {
         return;
     }
-    let left = outcome::read(&world.env.root, world.env.run.name().as_deref());
+    let left = outcome::read(&world.env.root, world.env.run.job_key().as_deref());
     let said = left.map_or("see its output".to_owned(), |left| left.message);
     let error = host::one_line(&error.to_string());
     tell::everybody(
@@ -173,7 +173,7 @@ fn without_board(world: &World<'_>, args: Call<'_>, error: &Error) {
 
 fn gather(world: &World<'_>, args: Call<'_>, board: &Board) -> Result<Facts, Error> {
     let env = world.env;
-    let left = outcome::read(&env.root, env.run.name().as_deref());
+    let left = outcome::read(&env.root, env.run.job_key().as_deref());
     let ended = match (args.status, &left) {
         (JobStatus::Success, _) => Ended::Well,
         (JobStatus::Cancelled | JobStatus::Skipped, _) => Ended::Otherwise,

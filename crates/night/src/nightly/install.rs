@@ -14,7 +14,7 @@ use crate::nightly::units::{Facts, Scope, service, timer};
 
 /// What is installed, and where.
 #[derive(Debug, Clone, Default)]
-pub struct Wanted {
+pub struct InstallOptions {
     /// For the machine, as root, in place of the person.
     pub system: bool,
     /// `NAME=PATH`: the value of a variable, in a file.
@@ -50,7 +50,7 @@ impl fmt::Display for Effect {
 ///
 /// # Errors
 /// If a unit cannot be written, or systemd does not take it.
-pub fn install(world: &World<'_>, wanted: &Wanted) -> Result<Done, Error> {
+pub fn install(world: &World<'_>, wanted: &InstallOptions) -> Result<Done, Error> {
     for (name, path) in &wanted.credentials {
         let good = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
         if name.is_empty() || !name.chars().all(good) || !path.is_absolute() {
@@ -106,14 +106,14 @@ pub fn install(world: &World<'_>, wanted: &Wanted) -> Result<Done, Error> {
         "to see: systemctl{scope} list-timers {timer_name}; journalctl{scope} --unit {}",
         facts.name
     ));
-    Ok(Done::Well)
+    Ok(Done::Success)
 }
 
 /// `night uninstall`. What the nights remember stays.
 ///
 /// # Errors
 /// If a unit cannot be removed.
-pub fn uninstall(world: &World<'_>, wanted: &Wanted) -> Result<Done, Error> {
+pub fn uninstall(world: &World<'_>, wanted: &InstallOptions) -> Result<Done, Error> {
     let (facts, folder) = facts(world, wanted)?;
     let timer_name = format!("{}.timer", facts.name);
     let files = ["timer", "service"].map(|kind| folder.join(format!("{}.{kind}", facts.name)));
@@ -125,10 +125,10 @@ pub fn uninstall(world: &World<'_>, wanted: &Wanted) -> Result<Done, Error> {
     effects.extend(files.into_iter().map(Effect::Remove));
     effects.push(systemctl(facts.scope, &["daemon-reload"], false));
     perform(world, &effects, wanted.dry_run)?;
-    Ok(Done::Well)
+    Ok(Done::Success)
 }
 
-fn facts(world: &World<'_>, wanted: &Wanted) -> Result<(Facts, PathBuf), Error> {
+fn facts(world: &World<'_>, wanted: &InstallOptions) -> Result<(Facts, PathBuf), Error> {
     let env = world.env;
     let scope = if wanted.system {
         Scope::System

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use forge::{Access, Wanted};
+use forge::{Access, RunFilter};
 use host::env;
 use host::failure::{Failure as _, Kind};
 use host::process::interrupted;
@@ -44,7 +44,7 @@ pub(super) fn workflows(world: &World<'_>) -> Result<Workflows, Error> {
 fn ask(world: &World<'_>, project: &Project) -> Result<Vec<LastRun>, Error> {
     let mut all = Vec::new();
     for workflow in project.workflows()? {
-        let runs = project.runs(workflow.file(), &Wanted::default(), 1)?;
+        let runs = project.runs(workflow.file(), &RunFilter::default(), 1)?;
         all.push(LastRun {
             workflow: host::one_line(workflow.file()),
             state: host::one_line(&workflow.state).replace('_', " "),

@@ -45,7 +45,7 @@ fn followed(world: &World<'_>, args: &Followed) -> Result<Done, Error> {
         world.report.answer(name);
     }
     world.report.document(&json!({ "followed": names }))?;
-    Ok(Done::Well)
+    Ok(Done::Success)
 }
 
 #[cfg(test)]

@@ -48,7 +48,7 @@ pub fn token_names(forge: Forge, ci: Option<Forge>) -> Vec<&'static str> {
 
 /// What is known of where the repository is.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Asked<'a> {
+pub struct Hints<'a> {
     /// `forge` of `image.yaml`.
     pub forge: Option<Forge>,
     /// `forge.url`: the root of its web pages.
@@ -78,13 +78,13 @@ pub struct Home {
 
 /// Why it is not known.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Nowhere(pub String);
+pub struct UnknownHome(pub String);
 
 /// Finds out.
 ///
 /// # Errors
-/// [`Nowhere`], with what to write into `image.yaml`.
-pub fn home(asked: &Asked<'_>, ci: &Ci) -> Result<Home, Nowhere> {
+/// [`UnknownHome`], with what to write into `image.yaml`.
+pub fn home(asked: &Hints<'_>, ci: &Ci) -> Result<Home, UnknownHome> {
     let remote = Remote::parse(asked.remote);
     let forge = which(asked, ci, remote.as_ref())?;
     if forge == Forge::None {
@@ -136,7 +136,7 @@ pub fn home(asked: &Asked<'_>, ci: &Ci) -> Result<Home, Nowhere> {
             Forge::Github => "github: {repository: OWNER/NAME}",
             _ => "forge: {kind: …, url: …, repository: OWNER/NAME}",
         };
-        return Err(Nowhere(format!(
+        return Err(UnknownHome(format!(
             "which repository at {host} this is, is not known: the remote `origin` of this \
              checkout names none; write `{key}` into image.yaml"
         )));
@@ -148,14 +148,14 @@ pub fn home(asked: &Asked<'_>, ci: &Ci) -> Result<Home, Nowhere> {
             api,
             project,
         }),
-        false => Err(Nowhere(format!(
+        false => Err(UnknownHome(format!(
             "{source}`{project}` is not the name of a repository at {forge}: OWNER/NAME of letters, \
              digits, `.`, `_` and `-`"
         ))),
     }
 }
 
-fn which(asked: &Asked<'_>, ci: &Ci, remote: Option<&Remote>) -> Result<Forge, Nowhere> {
+fn which(asked: &Hints<'_>, ci: &Ci, remote: Option<&Remote>) -> Result<Forge, UnknownHome> {
     if let Some(forge) = asked.forge {
         return Ok(forge);
     }
@@ -182,7 +182,7 @@ fn which(asked: &Asked<'_>, ci: &Ci, remote: Option<&Remote>) -> Result<Forge, N
         Ok(Forge::Forgejo)
     } else {
         let usual = github::web_host(asked.github_api);
-        Err(Nowhere(format!(
+        Err(UnknownHome(format!(
             "which repository at {usual} this is, is not known: the remote `origin` of this \
              checkout is at {host}; write `forge: {{kind: gitlab, repository: OWNER/NAME}}` \
              (or github, forgejo) or `forge: none` into image.yaml"
@@ -268,18 +268,18 @@ impl Remote {
 mod tests {
     use super::*;
 
-    fn found(asked: Asked<'_>, ci: &Ci) -> Result<Home, String> {
-        let asked = Asked {
+    fn found(asked: Hints<'_>, ci: &Ci) -> Result<Home, String> {
+        let asked = Hints {
             github_api: "https://api.github.com",
             ..asked
         };
-        home(&asked, ci).map_err(|Nowhere(why)| why)
+        home(&asked, ci).map_err(|UnknownHome(why)| why)
     }
 
     fn of_remote(remote: &str) -> Option<String> {
-        let asked = Asked {
+        let asked = Hints {
             remote,
-            ..Asked::default()
+            ..Hints::default()
         };
         let home = found(asked, &Ci::default()).ok()?;
         Some(format!(
@@ -352,10 +352,10 @@ mod tests {
             ("CI_JOB_NAME", "build"),
             ("CI_PROJECT_DIR", "/builds/x"),
         ]);
-        assert_eq!(lab.name().as_deref(), Some("7/9/build"));
-        let asked = Asked {
+        assert_eq!(lab.job_key().as_deref(), Some("7/9/build"));
+        let asked = Hints {
             remote: "https://github.com/a/b",
-            ..Asked::default()
+            ..Hints::default()
         };
         let home = found(asked, &lab).unwrap();
         assert_eq!(
@@ -379,7 +379,7 @@ mod tests {
         assert_eq!(names(Forge::Github), ["GH_TOKEN"]);
         assert!(names(Forge::Forgejo).contains(&"GITHUB_TOKEN"));
         assert!(!token_names(Forge::Forgejo, None).contains(&"GITHUB_TOKEN"));
-        let written = Asked {
+        let written = Hints {
             forge: Some(Forge::Forgejo),
             url: Some("https://git.example.net/"),
             repository: Some("x/y"),
@@ -388,12 +388,12 @@ mod tests {
         let home = found(written, &lab).unwrap();
         assert_eq!(home.api, "https://git.example.net/api/v1");
         assert_eq!(home.project, "x/y");
-        let none = Asked {
+        let none = Hints {
             forge: Some(Forge::None),
             ..asked
         };
         assert_eq!(found(none, &lab).unwrap().forge, Forge::None);
-        let outside = Asked {
+        let outside = Hints {
             repository: Some("../../x"),
             ..asked
         };

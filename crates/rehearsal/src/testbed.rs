@@ -19,7 +19,7 @@ use xshell::Shell;
 
 use crate::error::Error;
 use crate::github::Github;
-use crate::scenarios::{GOOD, Night};
+use crate::scenarios::{GOOD, Scenario};
 use crate::standins::Images;
 use crate::{checkout, metadata, standins};
 
@@ -27,7 +27,7 @@ use crate::{checkout, metadata, standins};
 pub(crate) const FCOS: &str = "44.20260720.3.1";
 
 /// Everything that stands in for the world.
-pub(crate) struct Stage<'a> {
+pub(crate) struct Testbed<'a> {
     pub(crate) world: &'a World<'a>,
     pub(crate) sh: Shell,
     pub(crate) scratch: PathBuf,
@@ -52,36 +52,36 @@ pub(crate) fn write_config(path: &Path, config: &Config) -> Result<(), Error> {
 }
 
 /// The image of the scenario in which nothing fails, in the engine's storage.
-pub(crate) const WELL: &str = "localhost/custom-coreos-rehearsal/well:latest";
+pub(crate) const HEALTHY: &str = "localhost/custom-coreos-rehearsal/well:latest";
 
 /// The stand-ins where the commands look for them.
-pub(crate) struct Open {
+pub(crate) struct Services {
     server: Loopback,
     /// Where the kmods image lies.
     pub(crate) kmods: ImageRef,
 }
 
-impl Open {
+impl Services {
     /// `127.0.0.1:PORT` of what plays Fedora and GitHub.
     pub(crate) fn metadata(&self) -> String {
         self.server.address().to_string()
     }
 }
 
-impl Stage<'_> {
+impl Testbed<'_> {
     /// Pushes the stand-ins, and starts what plays Fedora and GitHub.
     ///
     /// # Errors
     /// If image.yaml lists no kmods that can be played, or a push fails.
-    pub(crate) fn open(&self) -> Result<Open, Error> {
-        self.open_with(None)
+    pub(crate) fn start_services(&self) -> Result<Services, Error> {
+        self.start_services_with(None)
     }
 
     /// The same, with a repository at GitHub that remembers.
     ///
     /// # Errors
-    /// As [`Stage::open`].
-    pub(crate) fn open_with(&self, github: Option<Github>) -> Result<Open, Error> {
+    /// As [`Testbed::start_services`].
+    pub(crate) fn start_services_with(&self, github: Option<Github>) -> Result<Services, Error> {
         let config = self.world.config;
         let base = config.base_tag()?;
         let source = config
@@ -107,7 +107,7 @@ impl Stage<'_> {
             now: self.world.env.now,
         };
         let server = metadata::server(config, what, github)?;
-        Ok(Open { server, kmods })
+        Ok(Services { server, kmods })
     }
 
     /// Builds with one of the kmods images, without a publication, and gives what was
@@ -115,10 +115,10 @@ impl Stage<'_> {
     ///
     /// # Errors
     /// If the build does not end with 0.
-    pub(crate) fn build(&self, open: &Open, kmods: &str, name: &str) -> Result<(), Error> {
-        self.push(kmods, &open.kmods)?;
+    pub(crate) fn build(&self, services: &Services, kmods: &str, name: &str) -> Result<(), Error> {
+        self.push(kmods, &services.kmods)?;
         let words = ["build", "--force=rehearsal"];
-        let code = self.night(&GOOD, &open.metadata(), &words, |_| {})?;
+        let code = self.run_in(&GOOD, &services.metadata(), &words, |_| {})?;
         if code != Some(0) {
             return Err(Error::Step {
                 step: "build".to_owned(),
@@ -171,20 +171,20 @@ impl Stage<'_> {
 
     /// Types one command, as CI would, in the world of one night. `edit` changes its
     /// `image.yaml`.
-    pub(crate) fn night(
+    pub(crate) fn run_in(
         &self,
-        night: &Night,
+        night: &Scenario,
         metadata: &str,
         words: &[&str],
         edit: impl FnOnce(&mut Config),
     ) -> Result<Option<i32>, Error> {
-        Ok(self.heard(night, metadata, words, edit)?.0)
+        Ok(self.run_and_listen(night, metadata, words, edit)?.0)
     }
 
     /// The same; with every line that it said.
-    pub(crate) fn heard(
+    pub(crate) fn run_and_listen(
         &self,
-        night: &Night,
+        night: &Scenario,
         metadata: &str,
         words: &[&str],
         edit: impl FnOnce(&mut Config),
@@ -223,7 +223,7 @@ impl Stage<'_> {
     }
 
     /// The `image.yaml` of one night.
-    pub(crate) fn config_of(&self, night: &Night, metadata: &str) -> Result<Config, Error> {
+    pub(crate) fn config_of(&self, night: &Scenario, metadata: &str) -> Result<Config, Error> {
         let mut config = self.world.config.clone();
         let place = format!("http://{metadata}/{}", night.world);
         config.urls.github_api = place.parse()?;
@@ -244,7 +244,7 @@ impl Stage<'_> {
 
     /// Sets what the commands of one night find in their environment; files of it lie
     /// in `folder`.
-    pub(crate) fn set_variables(&self, night: &Night, folder: &Path) -> Result<(), Error> {
+    pub(crate) fn set_variables(&self, night: &Scenario, folder: &Path) -> Result<(), Error> {
         self.sh.set_var(checkout::PASSWORD, night.password);
         let conf = folder.join("registries.conf");
         let registry = if night.unreachable {
@@ -305,7 +305,7 @@ impl Stage<'_> {
 
     /// What a name that `registries.conf` maps names now.
     fn digest_now(&self, image: &ImageRef) -> Result<Option<Digest>, Error> {
-        let conf = self.scratch.join("stage.conf");
+        let conf = self.scratch.join("testbed.conf");
         write(&conf, &self.registries_conf(&self.registry)?)?;
         let registries = Registries::new(
             Agent::new(Limits::default()),
