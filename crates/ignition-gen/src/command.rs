@@ -7,7 +7,8 @@
 
 use std::fmt;
 
-use crate::{FileError, Files, Options, Translation, translate};
+pub use crate::command_io::{InputStep, input_failure, output_failure};
+use crate::{Files, Options, Translation, translate};
 
 /// Exit code when all is well, with or without warnings.
 pub const OK: u8 = 0;
@@ -30,34 +31,6 @@ Options:
   -s, --strict             fail on any message
   -V, --version            show the version
 ";
-
-/// What failed of getting the input.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum InputStep {
-    /// Opening the file.
-    Open,
-    /// Reading the opened file.
-    Read,
-}
-
-/// What to print when the input cannot be opened or read; `path` is
-/// [`Invocation::input`]. The exit code is [`FAILED`].
-#[must_use]
-pub fn input_failure(path: Option<&str>, step: InputStep, error: &FileError) -> String {
-    let path = path.unwrap_or("/dev/stdin");
-    let verb = match step {
-        InputStep::Open => "open",
-        InputStep::Read => "read",
-    };
-    format!("failed to {verb} {path}: {verb} {path}: {error}\n")
-}
-
-/// What to print when the output cannot be opened; `path` is
-/// [`Invocation::output`]. The exit code is [`FAILED`].
-#[must_use]
-pub fn output_failure(path: &str, error: &FileError) -> String {
-    format!("failed to open {path}: open {path}: {error}\n")
-}
 
 /// When messages are coloured.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -416,6 +389,7 @@ impl Invocation {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::FileError;
     use crate::NoFiles;
 
     fn invocation(arguments: &[&str]) -> Invocation {

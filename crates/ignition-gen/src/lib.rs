@@ -62,6 +62,7 @@
 
 mod boot_device;
 pub mod command;
+mod command_io;
 mod contents;
 mod context;
 mod data_url;
