@@ -204,14 +204,21 @@ fn main() {
     downloads();
 }
 
-/// What a host downloads after each kind of change, of an image with 128 MiB of packages,
-/// 16 MiB of kernel modules and a package database of 2 MiB on top of its base.
+/// What a host downloads after each kind of change, of an image with 128 MiB of packages of
+/// 10 MiB, 60 packages of 1 MiB, 16 MiB of kernel modules and a package database of 2 MiB
+/// on top of its base.
 fn downloads() {
     let scratch = Path::new(env!("CARGO_TARGET_TMPDIR")).join("bench-downloads");
     let _ = std::fs::remove_dir_all(&scratch);
     let top = scratch.join("root");
     std::fs::create_dir_all(&top).unwrap();
-    let owners = Owners::parse(&root(&top, 128)).unwrap();
+    let list = root(&top, 128);
+    let (large, _) = list.rsplit_once("end\t").unwrap();
+    let small: String = (0..60)
+        .map(|n| format!("small-{n}-1-1.src.rpm\tFedora Project\t1\t/usr/bin/small-{n}\n"))
+        .collect();
+    let end = large.lines().count() + 60;
+    let owners = Owners::parse(&format!("{large}{small}end\t{end} files\n")).unwrap();
     let text = |name: &str| scratch.join(name).display().to_string();
     let write = |path: &str, kib: usize, seed: u64| {
         let path = top.join(path);
@@ -220,6 +227,8 @@ fn downloads() {
     };
     let modules = |seed| write("usr/lib/modules/k/zfs.ko", 16 * 1024, seed);
     let database = |seed| write("usr/lib/sysimage/rpm/rpmdb.sqlite", 2 * 1024, seed);
+    let small = |number: u64, seed| write(&format!("usr/bin/small-{number}"), 1024, seed);
+    (0..60).for_each(|number| small(number, 100 + number));
     modules(1);
     database(1);
     // Two bases, of a file each.
@@ -262,13 +271,18 @@ fn downloads() {
     let mut previous = first;
     for change in [
         "nothing",
-        "a package of ours",
+        "a small package",
+        "a package of 10 MiB",
         "kernel modules",
         "a new base",
     ] {
         let mut number = 1;
         match change {
-            "a package of ours" => {
+            "a small package" => {
+                small(7, 7);
+                database(4);
+            }
+            "a package of 10 MiB" => {
                 write("usr/lib/package-0/file-0", 256, 7);
                 database(2);
             }

@@ -20,6 +20,7 @@ pub mod export;
 pub mod image;
 pub mod layer;
 pub mod owners;
+mod parts;
 pub mod reassemble;
 pub mod split;
 

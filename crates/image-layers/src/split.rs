@@ -8,7 +8,9 @@
 //! 3. `package NAME`: everything of one source package that is large enough. A package
 //!    that had a layer of its own keeps it until it is half as large, so that its
 //!    layer does not come and go with some bytes.
-//! 4. `packages of VENDOR`: the small ones.
+//! 4. `packages of VENDOR`: the small ones. Where they are many, eight layers, `packages of
+//!    VENDOR, 3 of 8`, and the package's name says which: a change of one of them costs an
+//!    eighth of all.
 //! 5. `package database`: changes whenever a package does.
 //! 6. `configuration`: the rest, which is small.
 //!
@@ -21,25 +23,8 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use crate::entry::{Entry, Kind, parents};
 use crate::owners::Owners;
-
-/// The part with the whiteouts.
-pub const REMOVED: &str = "removed files";
-/// The part with the modules of the kernel.
-pub const MODULES: &str = "kernel modules";
-/// The part with the package database.
-pub const DATABASE: &str = "package database";
-/// The part with everything else.
-pub const CONFIGURATION: &str = "configuration";
-/// The prefix of a part with one source package.
-const PACKAGE: &str = "package ";
-
-/// A source package with as many bytes gets a layer of its own.
-const LARGE: u64 = 4 * 1024 * 1024;
-
-/// So many packages get a layer of their own at the most. Container storage mounts at
-/// most 128 layers (overlay: 500, but the mount options must fit one page), and Fedora
-/// CoreOS has about 50 of its own.
-const MOST_PACKAGES: usize = 24;
+pub use crate::parts::{CONFIGURATION, DATABASE, MODULES, REMOVED};
+use crate::parts::{Package, Place, group_of, grouped, large};
 
 /// Folders with the database of the packages, as Fedora has it now and had it before.
 const DATABASES: [&[u8]; 4] = [
@@ -56,31 +41,6 @@ pub struct Part {
     pub name: String,
     /// Its entries in the order in which they are written.
     pub entries: Vec<Entry>,
-}
-
-/// The order of the parts, and what belongs to each.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-enum Place {
-    Removed,
-    Modules,
-    Package(String),
-    Vendor(String),
-    Database,
-    Configuration,
-}
-
-impl Place {
-    fn name(&self) -> String {
-        match self {
-            Self::Removed => REMOVED.to_owned(),
-            Self::Modules => MODULES.to_owned(),
-            Self::Package(name) => format!("{PACKAGE}{name}"),
-            Self::Vendor(vendor) if vendor.is_empty() => "packages of nobody named".to_owned(),
-            Self::Vendor(vendor) => format!("packages of {vendor}"),
-            Self::Database => DATABASE.to_owned(),
-            Self::Configuration => CONFIGURATION.to_owned(),
-        }
-    }
 }
 
 /// What is found out about one file before the parts are known.
@@ -130,13 +90,25 @@ pub fn split(
         .chain(empty)
         .map(|entry| judged(entry, owners, newest_input))
         .collect();
-    let large = large(&files, previous);
+    let packages: Vec<Package<'_>> = files
+        .iter()
+        .filter_map(|file| {
+            let (name, vendor) = file.package?;
+            let size = file.entry.size;
+            Some(Package { name, vendor, size })
+        })
+        .collect();
+    let large = large(&packages, previous);
+    let grouped = grouped(&packages, &large, previous);
     let mut places: HashMap<Vec<u8>, Place> = HashMap::new();
     for file in &mut files {
         if let Some((name, vendor)) = file.package {
             file.place = match large.contains(name) {
                 true => Place::Package(name.to_owned()),
-                false => Place::Vendor(vendor.to_owned()),
+                false => {
+                    let group = grouped.contains(vendor).then(|| group_of(name));
+                    Place::Vendor(vendor.to_owned(), group)
+                }
             };
         }
         if file.entry.kind != Kind::HardLink {
@@ -260,31 +232,10 @@ fn judged(entry: Entry, owners: &Owners, newest_input: u64) -> File<'_> {
     }
 }
 
-/// The source packages that get a layer of their own.
-fn large<'a>(files: &[File<'a>], previous: &[String]) -> HashSet<&'a str> {
-    let mut sizes: BTreeMap<&str, u64> = BTreeMap::new();
-    for file in files {
-        if let Some((name, _)) = file.package {
-            *sizes.entry(name).or_default() += file.entry.size;
-        }
-    }
-    let had = |name: &str| {
-        let own = |part: &String| part.strip_prefix(PACKAGE) == Some(name);
-        previous.iter().any(own)
-    };
-    let mut wanted: Vec<(bool, u64, &str)> = sizes
-        .into_iter()
-        .map(|(name, size)| (had(name), size, name))
-        .filter(|(had, size, _)| *size >= if *had { LARGE / 2 } else { LARGE })
-        .collect();
-    wanted.sort_by(|a, b| (b.0, b.1, a.2).cmp(&(a.0, a.1, b.2)));
-    let names = wanted.into_iter().map(|(_, _, name)| name);
-    names.take(MOST_PACKAGES).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::parts::{GROUPS, LARGE, MANY};
 
     fn file(path: &str, size: u64) -> Entry {
         Entry {
@@ -408,6 +359,34 @@ mod tests {
         assert_eq!(names(LARGE - 1, &[]), "packages of Tailscale");
         assert_eq!(names(LARGE / 2, had), own);
         assert_eq!(names(LARGE / 2 - 1, had), "packages of Tailscale");
+    }
+
+    #[test]
+    fn many_small_packages_are_in_layers_by_their_names() {
+        let list: String = (0..40)
+            .map(|n| format!("p{n}-1-1.src.rpm\tFedora Project\t5\t/usr/bin/p{n}\n"))
+            .collect();
+        let owners = Owners::parse(&(list + "end\t40 files\n")).unwrap();
+        let parts = |count: u64, size: u64, previous: &[String]| {
+            let entries = (0..count).map(|n| file(&format!("usr/bin/p{n}"), size));
+            split(entries.collect(), &owners, previous, 0).unwrap()
+        };
+        let names = |parts: &[Part]| -> Vec<String> {
+            parts.iter().map(|part| part.name.clone()).collect()
+        };
+        let whole = ["packages of Fedora Project".to_owned()];
+        let many = parts(40, MANY / 40 + 1, &[]);
+        assert_eq!(many.len(), usize::from(GROUPS));
+        assert_eq!(many[0].name, "packages of Fedora Project, 1 of 8");
+        assert_eq!(names(&parts(40, MANY / 40 - 1, &[])), whole);
+        // They stay until there is half of it.
+        let had = names(&many);
+        assert_eq!(names(&parts(40, MANY / 80 + 1, &had)), had);
+        assert_eq!(names(&parts(40, MANY / 80 - 1, &had)), whole);
+        // One package less changes one layer.
+        let less = parts(39, MANY / 40 + 1, &had);
+        let same = less.iter().filter(|part| many.contains(part)).count();
+        assert_eq!(same, usize::from(GROUPS) - 1);
     }
 
     #[test]
