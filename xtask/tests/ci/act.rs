@@ -63,6 +63,19 @@ fn actions(fixture: &Fixture) -> Vec<(&'static str, &'static str, String)> {
                  cp \"${{files[@]}}\" {artifacts}/$NAME/"
             ),
         ),
+        // A site without these is none.
+        (
+            "actions/upload-pages-artifact",
+            "path",
+            format!(
+                "cd $PATH_ && [[ -s index.html && -s book/index.html ]]\necho \"site of $(find . -name '*.html' | wc -l) pages\" >>{done}"
+            ),
+        ),
+        (
+            "actions/deploy-pages",
+            "",
+            format!("echo deployed >>{done}"),
+        ),
         (
             "actions/download-artifact",
             "name",
@@ -96,7 +109,7 @@ fn stand_ins(fixture: &Fixture, sh: &Shell) -> BTreeMap<&'static str, PathBuf> {
     let mut folders = BTreeMap::new();
     for (name, inputs, script) in actions(fixture) {
         let folder = fixture.path("actions").join(name);
-        let inputs: Vec<&str> = inputs.split(' ').collect();
+        let inputs: Vec<&str> = inputs.split_whitespace().collect();
         let env: BTreeMap<String, String> = inputs
             .iter()
             .map(|input| (variable(input), format!("${{{{ inputs.{input} }}}}")))
@@ -114,17 +127,31 @@ fn stand_ins(fixture: &Fixture, sh: &Shell) -> BTreeMap<&'static str, PathBuf> {
     folders
 }
 
-/// A `cargo` that runs the program and notes each line with its exit code. It does not
-/// install packages on the machine that tests.
+/// Lines that are typed and not run here: packages are not installed on the machine that
+/// tests, and each of the others is a test or a step of CI of its own.
+const NOT_RUN: [&str; 6] = [
+    "doctor --install",
+    "doctor docs --install",
+    "check",
+    "rehearse",
+    "test-build",
+    "vm",
+];
+
+/// A `cargo` that runs the program and notes each line with its exit code.
 fn cargo(fixture: &Fixture, sh: &Shell) -> PathBuf {
     let folder = fixture.path("bin");
     let log = fixture.path("typed").display().to_string();
+    let not_run = NOT_RUN.map(|line| format!("'{line}'|'{line} '*")).join("|");
     let script = format!(
         "#!/usr/bin/env bash\n\
          [[ $1 == xtask ]] || {{ echo \"not expected: cargo $*\" >&2; exit 99; }}\n\
          shift\n\
          code=0\n\
-         [[ \"$*\" == 'doctor --install'* ]] || {program} \"$@\" || code=$?\n\
+         case \"$*\" in\n\
+         {not_run}) ;;\n\
+         *) {program} \"$@\" || code=$? ;;\n\
+         esac\n\
          printf '%s\\t%s\\n' \"cargo xtask $*\" \"$code\" >>{log}\n\
          exit $code\n",
         program = env!("CARGO_BIN_EXE_xtask"),
@@ -193,7 +220,11 @@ pub fn run(fixture: &Fixture, workflow: &str, number: u32, event: &Event) -> Run
     }
     let mut machine: BTreeMap<String, String> = fixture.machine().into_iter().collect();
     let path = machine.remove("PATH").unwrap_or_default();
-    machine.insert("PATH".to_owned(), format!("{}:{path}", bin.display()));
+    // What `doctor docs --install` would bring.
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let book = root.join(manual::book::PLACE).join("bin");
+    let path = format!("{}:{path}:{}", bin.display(), book.display());
+    machine.insert("PATH".to_owned(), path);
     machine.insert("GITHUB_RUN_ID".to_owned(), number.to_string());
     for (name, value) in &machine {
         command.arg("--env").arg(format!("{name}={value}"));

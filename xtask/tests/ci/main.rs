@@ -18,6 +18,7 @@ mod fixture;
 #[path = "../support/github/mod.rs"]
 mod github;
 mod nights;
+mod other_workflows;
 mod runner;
 #[path = "../skip/mod.rs"]
 mod skip;

@@ -4,6 +4,7 @@ use serde_json::json;
 
 use super::act;
 use super::fixture::{Fixture, compiled};
+use super::other_workflows;
 use super::runner::{Event, Run, by_hand, run, schedule};
 use super::skip::skip;
 use super::support::KERNEL;
@@ -49,6 +50,7 @@ fn act_runs_the_same_nights() {
     };
     act::remote(&fixture);
     nights(&fixture, &act::run, &|_| std::time::SystemTime::UNIX_EPOCH);
+    other_workflows::run(&fixture);
 }
 
 /// Seven nights; `program` says when the program was last compiled.
