@@ -17,7 +17,7 @@ use remote::Pace;
 use crate::error::Error;
 
 /// What was found about one image.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug)]
 enum Found {
     /// So many.
     There(usize),
@@ -26,7 +26,7 @@ enum Found {
     /// It keeps none, or there is none.
     NotKept(Forge),
     /// It could not be asked.
-    Unknown(String),
+    Unknown(Error),
 }
 
 impl fmt::Display for Found {
@@ -36,7 +36,10 @@ impl fmt::Display for Found {
             Self::There(count) => write!(f, "{count} attestations"),
             Self::Nothing => f.write_str("no attestation"),
             Self::NotKept(forge) => write!(f, "no attestations are kept ({forge})"),
-            Self::Unknown(why) => write!(f, "could not ask for attestations: {why}"),
+            Self::Unknown(why) => {
+                let why = host::one_line(&why.to_string());
+                write!(f, "could not ask for attestations: {why}")
+            }
         }
     }
 }
@@ -45,7 +48,7 @@ impl fmt::Display for Found {
 ///
 /// # Errors
 /// [`Error::Refused`] if `attestation: required`, and one of them has none;
-/// [`Error::Unknown`] if that could not be found out.
+/// [`Error::Unattested`] if that could not be found out.
 pub fn look(world: &World<'_>, images: &[&ImageRef]) -> Result<(), Error> {
     let required = world.config.attestation == Attestation::Required;
     for image in images {
@@ -54,14 +57,12 @@ pub fn look(world: &World<'_>, images: &[&ImageRef]) -> Result<(), Error> {
         };
         let found = ask(world, digest.as_str())?;
         let line = format!("{image}: {found}");
-        match (&found, required) {
+        match (found, required) {
             (Found::There(_), _) => world.report.status("Attested", &line),
             (Found::Unknown(why), true) => {
-                return Err(Error::Step {
-                    step: "attestation".to_owned(),
-                    detail: format!(
-                        "{image}: {why}; `attestation: required` in image.yaml, so no tag moves"
-                    ),
+                return Err(Error::Unattested {
+                    image: image.to_string(),
+                    source: Box::new(why),
                 });
             }
             (_, true) => {
@@ -97,7 +98,7 @@ fn ask(world: &World<'_>, digest: &str) -> Result<Found, Error> {
     let pace = Pace::github(env::epoch_seconds, interrupted);
     let home = match world.home() {
         Ok(home) => home,
-        Err(error) => return Ok(Found::Unknown(host::one_line(&error.to_string()))),
+        Err(error) => return Ok(Found::Unknown(error.into())),
     };
     let keeps = forge::api(home.forge).and_then(|api| api.attestations(&home.project, digest));
     if keeps.is_none() {
@@ -111,6 +112,6 @@ fn ask(world: &World<'_>, digest: &str) -> Result<Found, Error> {
         Ok(Some(_)) => Ok(Found::Nothing),
         Ok(None) => Ok(Found::NotKept(home.forge)),
         Err(error) if interrupted() => Err(error.into()),
-        Err(error) => Ok(Found::Unknown(host::one_line(&error.to_string()))),
+        Err(error) => Ok(Found::Unknown(error.into())),
     }
 }

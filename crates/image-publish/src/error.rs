@@ -24,6 +24,18 @@ pub enum Error {
     /// An image could not be split into layers.
     #[error(transparent)]
     Layers(#[from] image_layers::Error),
+    /// `attestation: required`, and the forge could not be asked. The exit code is that
+    /// of the source.
+    #[error(
+        "could not ask for attestations of {image}, and image.yaml has `attestation: required`, \
+         so no tag moves: {source}"
+    )]
+    Unattested {
+        /// By digest.
+        image: String,
+        /// Why not.
+        source: Box<Error>,
+    },
     /// A step of a plan failed.
     #[error("{step}: {detail}")]
     Step {
@@ -42,6 +54,7 @@ impl Failure for Error {
             Self::Usage(_) => 2,
             Self::Unknown(_) => 3,
             Self::Refused(_) => 4,
+            Self::Unattested { source, .. } => source.exit_code(),
             Self::Layers(_) | Self::Step { .. } => 1,
         }
     }
@@ -52,6 +65,7 @@ impl Failure for Error {
             Self::Machine(error) => error.kind(),
             Self::Usage(_) | Self::Refused(_) => Kind::Configuration,
             Self::Unknown(why) => Kind::Unanswered(why),
+            Self::Unattested { source, .. } => source.kind(),
             Self::Layers(_) => Kind::Step("push"),
             Self::Step { step, .. } => Kind::Step(step),
         }

@@ -23,7 +23,7 @@ use crate::registry::{digest_in, known, retracted_tag};
 use crate::run::{Run, failed, misplaced};
 use crate::sign::already_signed;
 use crate::step::{Step, Steps};
-use crate::{boot_gate, candidate, host_look, lineage, names};
+use crate::{attestation, boot_gate, candidate, host_look, lineage, names};
 
 /// The steps of `promote`: every check that a publication makes after its push, then
 /// the tags.
@@ -86,7 +86,7 @@ fn reading(world: &World<'_>, image: &ImageRef) -> Result<Vec<Effect>, Error> {
 ///
 /// # Errors
 /// If the image is not in our repository, does not exist, has no lock, or lacks an
-/// architecture of its lock.
+/// architecture of its lock; as [`attestation::look`].
 pub fn plan_promote(
     world: &World<'_>,
     image: &ImageRef,
@@ -104,7 +104,15 @@ pub fn plan_promote(
     let home = registries.home_of(image)?;
     let there = home.image.to_string();
     let mut effects = reading(world, image)?;
-    effects.extend(other_platforms(world, image, &found, &lock)?);
+    let others = other_platforms(world, image, &found, &lock)?;
+    let other = |effect: &Effect| match effect {
+        Effect::OtherPlatform { image, .. } => Some(image.clone()),
+        _ => None,
+    };
+    let ours = image.repository().at(found.manifest.clone());
+    let parts: Vec<ImageRef> = others.iter().filter_map(other).chain([ours]).collect();
+    attestation::look(world, &parts.iter().collect::<Vec<_>>())?;
+    effects.extend(others);
     let seen = Seen {
         engine: local.engine,
         image: &there,

@@ -10,6 +10,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod attested;
 mod faults;
 mod full;
 mod kills;

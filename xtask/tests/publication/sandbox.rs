@@ -439,6 +439,11 @@ impl Sandbox {
         *self.more.borrow_mut() = more.to_vec();
     }
 
+    /// What plays GitHub and Fedora.
+    pub fn upstream(&self) -> &Upstream {
+        &self.upstream
+    }
+
     /// Where the registry is.
     pub fn address(&self) -> &str {
         &self.address

@@ -191,7 +191,10 @@ impl Upstream {
 
     /// Every path that begins so is answered with this.
     pub fn answer(&self, path: &str, reply: Reply) {
-        self.state().first.push((path.to_owned(), reply));
+        let first = &mut self.state().first;
+        // The last word counts.
+        first.retain(|(known, _)| known != path);
+        first.push((path.to_owned(), reply));
     }
 
     /// The registries want a password from now on.
