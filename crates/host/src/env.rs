@@ -50,21 +50,41 @@ pub struct Env {
     /// The state folder: `STATE_DIRECTORY`, which systemd sets, else our folder in
     /// `XDG_STATE_HOME`, else in `~/.local/state`.
     pub state_dir: Option<PathBuf>,
-    /// Standard error is a terminal.
-    pub terminal: bool,
-    /// Columns of the terminal that standard output is; `None` where it is a file
-    /// or a pipe.
-    pub columns: Option<u16>,
-    /// The same of standard error.
-    pub error_columns: Option<u16>,
-    /// Colours are wanted: a terminal, and no `NO_COLOR`.
-    pub color: bool,
+    /// What a person sees the answer on.
+    pub terminal: Terminal,
     /// Characters beyond ASCII are shown as what they are: the locale says UTF-8.
     pub unicode: bool,
     /// The person is root.
     pub root_user: bool,
     /// The machine was booted by systemd, as sd_booted(3) finds out.
     pub systemd: bool,
+}
+
+/// The terminal, if there is one. It is known outside of a checkout, too.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Terminal {
+    /// Standard error is a terminal.
+    pub there: bool,
+    /// Columns of the terminal that standard output is; `None` where it is a file or a
+    /// pipe. `COLUMNS`, where a person has set it, is believed rather than the terminal.
+    pub columns: Option<u16>,
+    /// The same of standard error.
+    pub error_columns: Option<u16>,
+    /// Colours are wanted: [`colors`].
+    pub color: bool,
+}
+
+impl Terminal {
+    /// Asks the two streams.
+    pub fn read() -> Self {
+        let stderr = std::io::stderr();
+        Self {
+            there: stderr.is_terminal(),
+            columns: columns(std::io::stdout()),
+            error_columns: columns(stderr),
+            color: colors(),
+        }
+    }
 }
 
 /// Where the container tools look for registry credentials, as the environment
@@ -92,6 +112,20 @@ fn path(name: &str) -> Option<PathBuf> {
 }
 
 impl Env {
+    /// `image.yaml` of the checkout as a person would name it: relative to where they
+    /// stand.
+    pub fn image_yaml(&self) -> PathBuf {
+        let file = self.root.join("image.yaml");
+        let here = std::env::current_dir().unwrap_or_default();
+        match here.strip_prefix(&self.root) {
+            Ok(below) => {
+                let up = below.components().map(|_| "..");
+                up.collect::<PathBuf>().join("image.yaml")
+            }
+            Err(_) => file,
+        }
+    }
+
     /// Reads the environment.
     ///
     /// # Errors
@@ -101,7 +135,6 @@ impl Env {
             .map_err(|error| Error::Usage(format!("the current folder cannot be read: {error}")))?;
         let home = path("HOME");
         let config_home = path("XDG_CONFIG_HOME").or_else(|| Some(home.as_ref()?.join(".config")));
-        let terminal = std::io::stderr().is_terminal();
         let run = forge::ci(&var);
         Ok(Self {
             root: checkout(&here)?,
@@ -136,10 +169,7 @@ impl Env {
                 .filter_map(|forge| Some((forge, token(forge, &run)?)))
                 .collect(),
             run,
-            terminal,
-            columns: columns(std::io::stdout()),
-            error_columns: columns(std::io::stderr()),
-            color: terminal && var("NO_COLOR").is_none(),
+            terminal: Terminal::read(),
             unicode: unicode(),
             root_user: uid() == Some(0),
             systemd: Path::new("/run/systemd/system").is_dir(),
@@ -310,14 +340,16 @@ pub fn butane_arguments() -> Option<Vec<String>> {
 /// A terminal that does not know its width (0) has none.
 fn columns(stream: impl std::os::fd::AsFd) -> Option<u16> {
     let size = rustix::termios::tcgetwinsize(stream).ok()?;
-    (size.ws_col > 0).then_some(size.ws_col)
+    let set = var("COLUMNS").and_then(|columns| columns.parse().ok());
+    Some(set.unwrap_or(size.ws_col)).filter(|columns| *columns > 0)
 }
 
-/// Whether standard error takes colours: a terminal, and no `NO_COLOR`, or an empty
-/// one. Source: <https://no-color.org>.
+/// Whether standard error takes colours: a terminal that is not a dumb one, and no
+/// `NO_COLOR`, or an empty one. Source: <https://no-color.org>.
 pub fn colors() -> bool {
     std::io::stderr().is_terminal()
-        && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+        && var("NO_COLOR").is_none()
+        && var("TERM").is_none_or(|term| term != "dumb")
 }
 
 /// The clock: seconds since 1970-01-01T00:00:00Z; 0 before that.

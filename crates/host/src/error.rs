@@ -11,7 +11,7 @@ pub enum Error {
     #[error("{0}")]
     Usage(String),
     /// A file could not be read or written.
-    #[error("cannot {verb} {}: {source}", path.display())]
+    #[error("cannot {verb} {}: {}", path.display(), reason(source))]
     File {
         /// `read`, `write`, `remove`.
         verb: &'static str,
@@ -100,6 +100,16 @@ impl Failure for Error {
             Self::Command { command, .. } => Kind::Command(command),
             Self::File { .. } => Kind::Other,
         }
+    }
+}
+
+/// Why a file could not be used, without the number that the system has for it:
+/// `No such file or directory`.
+pub fn reason(error: &std::io::Error) -> String {
+    let text = error.to_string();
+    match text.split_once(" (os error ") {
+        Some((words, _)) => words.to_owned(),
+        None => text,
     }
 }
 

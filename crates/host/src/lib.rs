@@ -22,6 +22,6 @@ mod secret;
 mod text;
 
 pub use done::Done;
-pub use error::Error;
+pub use error::{Error, reason};
 pub use secret::Secret;
 pub use text::one_line;

@@ -23,7 +23,7 @@ use serde::Serialize;
 pub use progress::Progress;
 pub use table::columns;
 
-use crate::env::Env;
+use crate::env::{Env, Terminal};
 use crate::error::Error;
 use crate::failure::Failure;
 
@@ -38,6 +38,8 @@ pub struct Report {
     columns: Option<u16>,
     /// Columns of a sentence on standard error.
     width: usize,
+    /// Columns of the terminal that standard error is, for lines of a file.
+    excerpt: Option<u16>,
     /// Where the values for the jobs after this one go.
     output: Option<Output>,
     /// Markdown for the page of the run.
@@ -65,6 +67,9 @@ pub enum Level {
 
 /// So many lines of other programs are told when something fails.
 const KEPT: usize = 60;
+
+/// Stands before all lines of an error but the first.
+const INDENT: &str = "  ";
 
 /// What a task noted on its way to its end, for the alarm that is called after
 /// it.
@@ -99,14 +104,22 @@ impl Report {
     /// For the terminal and CI files of this environment.
     pub fn new(env: &Env, json: bool) -> Self {
         Self {
-            color: env.color,
-            terminal: env.terminal,
-            columns: env.columns,
-            width: env
-                .error_columns
-                .map_or(wrap::WIDTH, |columns| wrap::WIDTH.min(columns.into())),
             output: env.run.output.clone(),
             summary: env.run.summary.clone(),
+            ..Self::on(&env.terminal, json)
+        }
+    }
+
+    /// For a terminal alone: outside of a checkout.
+    pub fn on(terminal: &Terminal, json: bool) -> Self {
+        Self {
+            color: terminal.color,
+            terminal: terminal.there,
+            columns: terminal.columns,
+            width: terminal
+                .error_columns
+                .map_or(wrap::WIDTH, |columns| wrap::WIDTH.min(columns.into())),
+            excerpt: terminal.error_columns,
             ..Self::plain(json)
         }
     }
@@ -122,7 +135,7 @@ impl Report {
         self.level
     }
 
-    /// For when the environment could not be read.
+    /// For when there is no terminal.
     pub fn plain(json: bool) -> Self {
         Self {
             json,
@@ -130,6 +143,7 @@ impl Report {
             terminal: false,
             columns: None,
             width: wrap::WIDTH,
+            excerpt: None,
             output: None,
             summary: None,
             captured: None,
@@ -179,9 +193,17 @@ impl Report {
         self.write(1, line);
     }
 
-    /// Tells an error; under `--json` it is the document as well.
+    /// Tells an error; under `--json` it is the document as well. On a terminal its
+    /// width is that of the text (`{:WIDTH}`), for an error that shows lines of a file.
     pub fn failure(&self, error: &dyn Failure) {
-        self.error(&error.to_string());
+        self.take_note(|notes| notes.why = Some(error.to_string()));
+        match self.excerpt {
+            Some(columns) => {
+                let width = usize::from(columns).saturating_sub(INDENT.len());
+                self.show_error(format!("{error:width$}").trim_end());
+            }
+            None => self.show_error(&error.to_string()),
+        }
         // Without a document a reader of JSON would see an empty stream.
         let document = serde_json::json!({
             "error": error.to_string(),
@@ -306,6 +328,10 @@ impl Report {
     /// Prints why the task ended, as `error: …`.
     pub fn error(&self, text: &str) {
         self.take_note(|notes| notes.why = Some(text.to_owned()));
+        self.show_error(text);
+    }
+
+    fn show_error(&self, text: &str) {
         self.tell_kept(text);
         let lines = self.wrapped(text);
         let mut lines = lines.iter();
@@ -317,7 +343,7 @@ impl Report {
         };
         self.err(&format!("{}error:{} {}", paint.0, paint.1, harmless(first)));
         for line in lines {
-            self.err(&format!("  {}", harmless(line)));
+            self.err(&format!("{INDENT}{}", harmless(line)));
         }
     }
 

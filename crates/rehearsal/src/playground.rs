@@ -93,7 +93,7 @@ pub(crate) fn rehearse(testbed: &Testbed<'_>, scenario: ScenarioName) -> Result<
     let code = process::interactive(&testbed.sh, &shell)?;
     // A person leaves after whatever went wrong last; a script wants to know.
     Ok(match code {
-        Some(code) if code != 0 && !world.env.terminal => {
+        Some(code) if code != 0 && !world.env.terminal.there => {
             Done::Code(u8::try_from(code).unwrap_or(1))
         }
         _ => Done::Success,

@@ -52,7 +52,7 @@ pub fn run(world: &World<'_>, listen: &str) -> Result<Done, Error> {
         report.answer(&install(machine));
     }
     report.document(&site)?;
-    if world.env.terminal {
+    if world.env.terminal.there {
         for line in code(&format!("{url}/")).lines() {
             report.note(line);
         }
