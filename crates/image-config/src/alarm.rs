@@ -74,7 +74,7 @@ impl Alarm {
 
 /// An address that takes messages: the address itself, or the place where it is kept
 /// secret, since everybody who knows it can send messages there.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub enum Webhook {
     /// Written in `image.yaml`.
     Address(Url),
@@ -91,6 +91,27 @@ impl fmt::Display for Webhook {
     }
 }
 
+impl Webhook {
+    /// For a person: an address as far as its host, since the rest is what lets anybody
+    /// write there.
+    pub fn shown(&self) -> String {
+        match self {
+            Self::Address(url) => {
+                let (scheme, rest) = url.as_str().split_once("://").unwrap_or_default();
+                let host = rest.split('/').next().unwrap_or_default();
+                format!("{scheme}://{host}/…")
+            }
+            Self::Secret(source) => source.to_string(),
+        }
+    }
+}
+
+impl fmt::Debug for Webhook {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.shown())
+    }
+}
+
 impl FromStr for Webhook {
     type Err = Error;
 
@@ -103,7 +124,7 @@ impl FromStr for Webhook {
             Error::malformed(
                 "a webhook",
                 "…",
-                "https://HOST/TOPIC without a query, env:NAME or file:PATH",
+                "https://HOST/TOPIC without a query, env:NAME of capitals, or file:PATH",
             )
         })
     }

@@ -115,7 +115,17 @@ fn all(config: &Config) -> Vec<Contradiction> {
     let image = &config.image;
     let whole = format!("{}/{}/{}", image.registry, image.owner, image.name);
     if let Err(error) = whole.parse::<Repository>() {
-        all.push(of(&["image"], error.to_string()));
+        // The part that is at fault, if it is one alone.
+        let parts = [
+            ("image.registry", format!("{}/o/n", image.registry)),
+            ("image.owner", format!("ghcr.io/{}/n", image.owner)),
+            ("image.name", format!("ghcr.io/o/{}", image.name)),
+        ];
+        let bad = parts
+            .iter()
+            .find(|(_, text)| text.parse::<Repository>().is_err());
+        let key = bad.map_or("image", |(key, _)| *key);
+        all.push(of(&[key, "image"], format!("{key}: {error}")));
     }
     if let Err(error) = config.base.stream.as_str().parse::<Tag>() {
         all.push(of(&["base.stream"], error.to_string()));

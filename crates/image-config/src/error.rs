@@ -1,17 +1,21 @@
 //! What is wrong with `image.yaml`.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 use host::failure::{Failure, Kind};
 
-use crate::excerpt::Problem;
+use crate::excerpt::{Problem, WIDTH};
+
+/// Below this nothing of a line could be seen beside its number.
+const NARROWEST: usize = 20;
 
 /// Why `image.yaml` cannot be used. Exit code 2, but for a file that cannot be
 /// read.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// Values in it are wrong.
-    #[error("{}", all(path, problems))]
+    #[error(fmt = all)]
     Invalid {
         /// The file.
         path: PathBuf,
@@ -49,15 +53,16 @@ impl Failure for Error {
     }
 }
 
-fn all(path: &Path, problems: &[Problem]) -> String {
+/// All problems. The width of the format is that of the terminal, for the lines of the
+/// file: `{:100}`.
+fn all(path: &Path, problems: &[Problem], f: &mut fmt::Formatter<'_>) -> fmt::Result {
     let path = path.display().to_string();
-    let mut text = String::new();
-    for problem in problems {
-        if !text.is_empty() {
-            text.push('\n');
+    let width = f.width().unwrap_or(WIDTH).max(NARROWEST);
+    for (at, problem) in problems.iter().enumerate() {
+        if at > 0 {
+            f.write_str("\n")?;
         }
-        // Writing to a `String` cannot fail.
-        let _ = problem.write(&path, &mut text);
+        problem.write(&path, width, f)?;
     }
-    text
+    Ok(())
 }

@@ -6,9 +6,9 @@ use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 
 use crate::tree::Span;
 
-/// The width of an excerpt: that of the narrowest terminal in use. A longer line is cut
-/// around its mark.
-const WIDTH: usize = 80;
+/// The width of an excerpt where no other is asked for: that of the narrowest terminal
+/// in use. A longer line is cut around its mark.
+pub(crate) const WIDTH: usize = 80;
 
 /// One error in the document.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,8 +17,28 @@ pub struct Problem {
     pub place: Option<(usize, usize)>,
     /// The error message.
     pub detail: String,
-    /// The line with a mark under the place, as cargo shows it.
-    excerpt: Option<String>,
+    /// The line that is shown with a mark under the place.
+    excerpt: Option<Excerpt>,
+}
+
+/// A line, as much of it as may be shown, and which bytes of it are marked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Excerpt {
+    line: usize,
+    shown: String,
+    marked: std::ops::Range<usize>,
+}
+
+impl Excerpt {
+    /// As cargo shows it.
+    fn render(&self, width: usize) -> String {
+        let snippet = Snippet::source(&self.shown)
+            .line_start(self.line)
+            .annotation(AnnotationKind::Primary.span(self.marked.clone()));
+        let group = Group::with_level(Level::ERROR).element(snippet);
+        let shown = Renderer::plain().term_width(width).render(&[group]);
+        shown.trim_end().to_owned()
+    }
 }
 
 /// How much of the line is shown.
@@ -59,21 +79,22 @@ impl Problem {
         }
     }
 
-    /// The text of the problem for a file of this name.
-    pub(crate) fn write(&self, path: &str, f: &mut dyn fmt::Write) -> fmt::Result {
+    /// The text of the problem for a file of this name; no line of the file takes more
+    /// than `width` columns.
+    pub(crate) fn write(&self, path: &str, width: usize, f: &mut dyn fmt::Write) -> fmt::Result {
         match self.place {
             Some((line, column)) => write!(f, "{path}:{line}:{column}: {}", self.detail)?,
             None => write!(f, "{path}: {}", self.detail)?,
         }
         match &self.excerpt {
-            Some(excerpt) => write!(f, "\n{excerpt}"),
+            Some(excerpt) => write!(f, "\n{}", excerpt.render(width)),
             None => Ok(()),
         }
     }
 }
 
 /// The line with carets under a key or value.
-fn excerpt(text: &str, span: Span, shown: Shown) -> Option<String> {
+fn excerpt(text: &str, span: Span, shown: Shown) -> Option<Excerpt> {
     let line = text.lines().nth(span.line.checked_sub(1)?)?;
     let cut = |column: usize| {
         let chars = line.chars().take(column.saturating_sub(1));
@@ -110,13 +131,11 @@ fn excerpt(text: &str, span: Span, shown: Shown) -> Option<String> {
         }
         Shown::Nothing => return None,
     };
-    let shown = format!("{before}{marked}{after}");
-    let snippet = Snippet::source(&shown)
-        .line_start(span.line)
-        .annotation(AnnotationKind::Primary.span(before.len()..before.len() + marked.len()));
-    let group = Group::with_level(Level::ERROR).element(snippet);
-    let shown = Renderer::plain().term_width(WIDTH).render(&[group]);
-    Some(shown.trim_end().to_owned())
+    Some(Excerpt {
+        line: span.line,
+        shown: format!("{before}{marked}{after}"),
+        marked: before.len()..before.len() + marked.len(),
+    })
 }
 
 /// Without the user names and passwords of addresses.
@@ -252,12 +271,15 @@ mod tests {
             end: Some(159),
         };
         let problem = Problem::new(&text, Some(span), Shown::Line, "x");
-        let shown = problem.excerpt.unwrap();
-        assert!(
-            shown.lines().all(|line| line.chars().count() <= WIDTH),
-            "{shown}"
-        );
-        assert!(shown.contains("^^^^"), "{shown}");
+        let of_width = |width: usize| {
+            let shown = problem.excerpt.as_ref().unwrap().render(width);
+            let longest = shown.lines().map(|line| line.chars().count()).max();
+            assert!(longest.unwrap() <= width, "{shown}");
+            assert!(shown.contains("^^^^"), "{shown}");
+            longest.unwrap()
+        };
+        assert!(of_width(40) < of_width(WIDTH));
+        assert!(of_width(WIDTH) < of_width(200));
     }
 
     #[test]

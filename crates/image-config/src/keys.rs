@@ -47,6 +47,15 @@ impl Keys {
         self.0.iter().any(|(path, _)| last(path))
     }
 
+    /// The keys of a section.
+    pub fn of_section(&self, section: &str) -> Vec<&str> {
+        let names = self.0.iter().filter_map(|(path, _)| {
+            let rest = path.strip_prefix(section)?.strip_prefix('.')?;
+            (!rest.contains('.')).then_some(rest)
+        });
+        names.collect()
+    }
+
     /// The sections that have this key directly; none if the top level has it itself.
     pub fn sections_of(&self, name: &str) -> Vec<&str> {
         if self.0.iter().any(|(path, _)| path == name) {
@@ -65,6 +74,15 @@ impl Keys {
         let needed = self.0.iter().filter(|(_, required)| *required);
         needed.map(|(path, _)| path.as_str())
     }
+}
+
+/// The value at a path of keys.
+pub(crate) fn value_at<'a>(
+    value: &'a mut serde_yaml::Value,
+    path: &[&str],
+) -> Option<&'a mut serde_yaml::Value> {
+    path.iter()
+        .try_fold(value, |value, key| value.get_mut(*key))
 }
 
 #[cfg(test)]

@@ -60,7 +60,7 @@ fn text_of(path: &Path) -> Result<String, Error> {
         problems: vec![problem],
     };
     let bytes = std::fs::read(path).map_err(|error| {
-        let detail = format!("cannot be read: {error}");
+        let detail = format!("cannot be read: {}", host::reason(&error));
         wrong(Problem::new("", None, Shown::Nothing, &detail))
     })?;
     String::from_utf8(bytes).map_err(|error| wrong(not_utf8(&error)))

@@ -39,8 +39,7 @@ impl Default for Night {
     }
 }
 
-/// A calendar event of systemd. Only its letters are looked at here; systemd
-/// says if it means anything.
+/// A calendar event of systemd.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Calendar(String);
 
@@ -54,11 +53,10 @@ impl FromStr for Calendar {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self, Error> {
-        let good = |c: char| c.is_ascii_alphanumeric() || " *-:,./~_+".contains(c);
-        match !text.trim().is_empty() && text.len() <= 100 && text.chars().all(good) {
+        match text.len() <= 100 && crate::calendar::is_event(text) {
             true => Ok(Self(text.to_owned())),
             false => Err(Error::malformed(
-                "a time",
+                "a time that comes again",
                 text,
                 "a calendar event of systemd, such as `*-*-* 09:41 UTC` or `daily`",
             )),
@@ -79,7 +77,7 @@ mod tests {
                 .parse::<Calendar>()
                 .is_ok()
         );
-        for bad in ["", " ", "daily\nExecStart=x", "%h"] {
+        for bad in ["", " ", "daily\nExecStart=x", "%h", "daily\u{a0}UTC"] {
             assert!(bad.parse::<Calendar>().is_err(), "{bad:?}");
         }
     }

@@ -9,6 +9,7 @@ use serde::de::{DeserializeOwned, IgnoredAny};
 
 use crate::any::any;
 use crate::excerpt::{Problem, Shown, has_user, is_private_key, of_unread};
+use crate::hints::hint;
 use crate::keys::Keys;
 use crate::syntax::unreadable;
 use crate::tree::{Entry, Kind, Node, Span, Step, written};
@@ -31,6 +32,8 @@ pub(crate) struct Problems<'a> {
     changed: Vec<Vec<Step>>,
     /// Mappings whose keys were listed once.
     listed: Vec<String>,
+    /// Mappings with missing keys, these keys, and which of `all` tells them.
+    missing: Vec<(Vec<Step>, Vec<String>, usize)>,
     keys: fn() -> Keys,
 }
 
@@ -43,6 +46,7 @@ pub(crate) fn read<T: DeserializeOwned + JsonSchema>(text: &str) -> (Option<T>, 
         all: Vec::new(),
         changed: Vec::new(),
         listed: Vec::new(),
+        missing: Vec::new(),
         keys: Keys::of::<T>,
     };
     let first = serde_yaml::from_str::<T>(text);
@@ -176,9 +180,7 @@ impl Problems<'_> {
                     None => None,
                     Some(_) => tree.key_at(&mapping),
                 };
-                let detail = told(&mapping, &plain(&wrong.message, None));
-                self.all
-                    .push(Problem::new(self.text, span, Shown::Line, &detail));
+                self.missing(&mapping, span, key);
             }
             self.changed.push(path.clone());
             return put(tree, &mapping, key) || {
@@ -212,6 +214,33 @@ impl Problems<'_> {
         }
         self.changed.push(path.clone());
         tree.take(&path)
+    }
+
+    /// Reports a missing key; those of one mapping together.
+    fn missing(&mut self, mapping: &[Step], span: Option<Span>, key: &str) {
+        let known = self.missing.iter().position(|(path, ..)| path == mapping);
+        let number = known.unwrap_or_else(|| {
+            let new = (mapping.to_vec(), Vec::new(), self.all.len());
+            self.missing.push(new);
+            self.missing.len() - 1
+        });
+        let Some((_, keys, at)) = self.missing.get_mut(number) else {
+            return;
+        };
+        let at = *at;
+        keys.push(format!("`{key}`"));
+        let words = match keys.split_last() {
+            Some((last, [])) => format!("the key {last} is missing"),
+            Some((last, others)) => {
+                format!("the keys {} and {last} are missing", others.join(", "))
+            }
+            None => return,
+        };
+        let problem = Problem::new(self.text, span, Shown::Line, &told(mapping, &words));
+        match self.all.get_mut(at) {
+            Some(before) => *before = problem,
+            None => self.all.push(problem),
+        }
     }
 
     /// What is wrong with a value; nothing if it is empty because of another error.
@@ -268,11 +297,9 @@ impl Problems<'_> {
             Some((Step::Item(_), list)) if listed_twice => list,
             _ => path,
         };
-        problem(
-            node.span,
-            Shown::Line,
-            &told(path, &plain(message, Some(node))),
-        )
+        let mut words = plain(message, Some(node));
+        words.extend(hint(&kind_of(path), node, message, &(self.keys)()));
+        problem(node.span, Shown::Line, &told(path, &words))
     }
 
     /// Errors of form, for which no type is needed: what is wrong is marked.

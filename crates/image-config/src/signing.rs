@@ -34,7 +34,13 @@ impl FromStr for SecretSource {
 
     fn from_str(text: &str) -> Result<Self, Error> {
         // The text is not shown: it could be the secret itself.
-        let wrong = || Error::malformed("the place of a secret", "…", "env:NAME or file:PATH");
+        let wrong = || {
+            Error::malformed(
+                "the place of a secret",
+                "…",
+                "env:NAME of capitals, or file:PATH",
+            )
+        };
         let (kind, rest) = text.split_once(':').ok_or_else(wrong)?;
         let name = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
         match kind {

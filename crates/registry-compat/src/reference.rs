@@ -162,11 +162,13 @@ impl FromStr for Repository {
     type Err = Error;
     fn from_str(text: &str) -> Result<Self, Error> {
         let wrong = || {
-            Error::malformed(
-                "an image repository",
-                text,
-                "HOST/PATH in lower case, such as `ghcr.io/owner/name`",
-            )
+            // Of `host:port/name:tag` the last part.
+            let name = text.rsplit('/').next().unwrap_or(text);
+            let form = match text.contains('/') && name.contains([':', '@']) {
+                true => "HOST/PATH without a tag and without a digest",
+                false => "HOST/PATH in lower case, such as `ghcr.io/owner/name`",
+            };
+            Error::malformed("an image repository", text, form)
         };
         let (registry, path) = text.split_once('/').ok_or_else(wrong)?;
         if text.len() <= 255 && host(registry) && path.split('/').all(component) {
@@ -283,8 +285,16 @@ impl FromStr for ImageRef {
             Some(at) => (&rest[..slash + at], Some(rest[slash + at + 1..].parse()?)),
             None => (rest, None),
         };
+        let repository = name.parse().map_err(|error| match text.contains('/') {
+            true => error,
+            false => Error::malformed(
+                "an image",
+                text,
+                "it with its registry, such as `ghcr.io/owner/name:stable`",
+            ),
+        })?;
         Ok(Self {
-            repository: name.parse()?,
+            repository,
             tag,
             digest,
         })

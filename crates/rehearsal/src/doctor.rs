@@ -23,11 +23,15 @@ pub fn run(
     vm: bool,
 ) -> Result<Done, Error> {
     let lines = requirements::look(env, report, config, purposes);
-    let mut rows = vec![["", "WHAT", "FOR", "FOUND"].map(str::to_owned).to_vec()];
+    let mut rows = vec![
+        ["STATUS", "WHAT", "FOR", "FOUND"]
+            .map(str::to_owned)
+            .to_vec(),
+    ];
     for line in &lines {
         let verdict = match (line.there, line.ok) {
             (true, _) => "ok",
-            (false, true) => "",
+            (false, true) => "optional",
             (false, false) => "MISSING",
         };
         let purposes = line.needed_for.iter().map(ToString::to_string);
@@ -45,13 +49,26 @@ pub fn run(
     report.table(&rows);
     // Advice is sentences: beside the columns it would leave them no room.
     let advice = lines.iter().filter(|line| !line.mend.is_empty());
+    let mut commands = Vec::new();
     let advice: Vec<_> = advice
-        .map(|line| vec![line.name.clone(), line.mend.clone()])
+        .map(|line| {
+            // Behind the sentence stand commands, which must stay whole to be copied.
+            let mut parts = line.mend.lines();
+            let sentence = parts.next().unwrap_or_default();
+            commands.extend(parts.map(str::to_owned));
+            vec![line.name.clone(), sentence.to_owned()]
+        })
         .collect();
     if !advice.is_empty() {
         report.answer("");
         report.answer("What to do:");
         report.table(&advice);
+        if !commands.is_empty() {
+            report.answer("");
+        }
+        for command in &commands {
+            report.answer(command);
+        }
     }
     if let Some(command) = requirements::command(env, vm) {
         let option = if vm { " --vm" } else { "" };

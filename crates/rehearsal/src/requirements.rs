@@ -362,18 +362,19 @@ fn systemd(env: &Env) -> Line {
     let found = match (env.systemd, env.containers_conf) {
         (true, _) => "systemd runs",
         (false, true) => "no systemd, but CONTAINERS_CONF is set",
-        (false, false) => "no systemd",
+        (false, false) => "no systemd, so every RUN of a build fails",
     };
     // A rehearsal and the tests say it to podman themselves.
-    let line = Line::new(ok, &[Build], "podman without systemd").found(found);
+    let line = Line::new(ok, &[Build], "systemd, or CONTAINERS_CONF for podman").found(found);
     if ok {
         return line;
     }
-    let conf = containers_conf(env);
-    let words: Vec<&str> = conf.split_whitespace().collect();
+    let file = "target/containers.conf";
+    let conf = containers_conf(env).replace("\n\n", "\n");
+    // Whole lines at the left edge, to be copied.
     line.mend(format!(
-        "set CONTAINERS_CONF to a file with: {}",
-        words.join(" ")
+        "tell podman that there is none, by the lines below\ncat > {file} <<END\n{conf}END\n\
+         export CONTAINERS_CONF=\"$PWD/{file}\""
     ))
 }
 
@@ -413,7 +414,18 @@ fn policy(env: &Env, report: &Report, path: &Path) -> Vec<Line> {
             )];
         }
     };
-    let mut lines = vec![line("image.yaml", Ok("valid".to_owned()))];
+    // Valid all the same: doubts are advice.
+    let doubts = config.doubts(env.now);
+    let mut lines = match doubts.len() {
+        0 => vec![line("image.yaml", Ok("valid".to_owned()))],
+        _ => Vec::new(),
+    };
+    lines.extend(doubts.into_iter().map(|doubt| {
+        let (key, why) = doubt.split_once(": ").unwrap_or(("", &doubt));
+        Line::new(true, &Purpose::ALL, "image.yaml")
+            .found(format!("valid; but see {key}"))
+            .mend(format!("{key}: {why}"))
+    }));
     let world = World::new(env, &config, report);
     let place = world.registries().and_then(|registries| {
         let repository = config.repository()?;

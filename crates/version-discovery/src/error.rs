@@ -8,7 +8,7 @@ use crate::outside::shown;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
     /// The text is not a value of the wanted kind.
-    #[error("`{value}` is not {kind}; wanted {form}")]
+    #[error("{} is not {kind}; wanted {form}", quoted(value))]
     Malformed {
         /// What it should have been, with its article: `a kernel version`.
         kind: &'static str,
@@ -36,6 +36,14 @@ pub enum Error {
         /// What is wrong with it, shortened and with control characters escaped.
         detail: String,
     },
+}
+
+/// A value as a message names it.
+fn quoted(value: &str) -> String {
+    match value {
+        "" => "an empty text".to_owned(),
+        value => format!("`{value}`"),
+    }
 }
 
 impl Error {
