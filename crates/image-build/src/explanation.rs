@@ -19,7 +19,7 @@ use crate::verdict;
 use crate::verdict::{sentence, token, word};
 
 /// The number of lines of a list that are shown, so that it stays easy to read.
-const MOST: usize = 6;
+pub const MOST: usize = 6;
 
 /// The document of `explain --json`.
 #[derive(Serialize)]
@@ -32,17 +32,28 @@ struct Document<'a> {
     choice: &'a Choice,
 }
 
-/// `explain`.
+/// `explain`. `also` gets the facts and the choice.
 ///
 /// # Errors
-/// If something that is required does not exist.
-pub fn run(world: &World<'_>, args: &FactsFiles) -> Result<Done, Error> {
+/// If something that is required does not exist, or the releases could not be read.
+pub fn run(
+    world: &World<'_>,
+    args: &FactsFiles,
+    also: impl FnOnce(&Upstream, &Choice) -> Result<(), Error>,
+) -> Result<Done, Error> {
     let scope = Scope {
         lists: true,
         published: true,
     };
     let facts = gathered(world, args, None, Here::Saved, scope)?;
     let choice = decide(world.config, &facts.upstream);
+    // Without a single release there is nothing to explain but that.
+    if let (Outcome::Unknown(unknown), Fact::Unknown(_)) =
+        (&choice.outcome, &facts.upstream.discovery.releases)
+    {
+        return Err(Error::Undecided(Box::new(unknown.clone())));
+    }
+    also(&facts.upstream, &choice)?;
     let text = screen(world.config, &facts.upstream, &choice);
     for line in &text {
         world.report.answer(&host::report::harmless(line));
@@ -74,7 +85,7 @@ pub fn screen(config: &Config, upstream: &Upstream, choice: &Choice) -> Vec<Stri
     lines.extend(bases(upstream, choice));
     lines.push(format!("ZFS kernel modules, series {}", config.zfs.series));
     for source in &upstream.discovery.kmods {
-        lines.extend(indented(&has(source, choice)));
+        lines.extend(indented(&found_in(source, choice)));
     }
     if let Some(kmods) = choice.kmods_to_build() {
         let text = format!("{}: can be built, ZFS {}", kmods.pick.kmods, kmods.pick.zfs);
@@ -142,9 +153,9 @@ fn short(verdict: &BaseVerdict) -> String {
     }
 }
 
-/// What a source has for the kernels in question: some images, none (confirmed by its
+/// As a sentence: what a source has for the kernels in question: some images, none (confirmed by its
 /// answer), or unknown, because it did not answer.
-fn has(source: &KmodsSource, choice: &Choice) -> String {
+pub fn found_in(source: &KmodsSource, choice: &Choice) -> String {
     let name = &source.name;
     let listed = match &source.kernels {
         Fact::Known(listed) => listed,
@@ -189,7 +200,7 @@ fn zfs(choice: &Choice) -> Vec<String> {
 }
 
 /// What the next builds will do if nobody changes anything.
-fn expect(choice: &Choice) -> String {
+pub fn expect(choice: &Choice) -> String {
     expect_of(&choice.outcome)
 }
 
@@ -231,7 +242,8 @@ fn expect_of(outcome: &Outcome) -> String {
     }
 }
 
-fn advice(config: &Config, choice: &Choice) -> Vec<String> {
+/// What a person could do about it.
+pub fn advice(config: &Config, choice: &Choice) -> Vec<String> {
     let projects = config.kmods.iter().map(|source| source.project.to_string());
     let projects: Vec<String> = projects.collect();
     let look = format!(

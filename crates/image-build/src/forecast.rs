@@ -5,6 +5,7 @@ use serde::Serialize;
 use version_discovery::{Fact, Forecast, KmodsAhead, forecast};
 
 use crate::error::Error;
+use crate::gaps;
 use crate::gather::{Scope, World};
 
 /// The document of `forecast --json`.
@@ -21,7 +22,7 @@ struct Document<'a> {
 /// If a stream does not exist.
 pub fn run(world: &World<'_>) -> Result<Done, Error> {
     let found = ahead(world)?;
-    let sentences: Vec<String> = found.iter().map(sentence).collect();
+    let sentences = sentences(&found);
     for line in sentences.iter().flat_map(|text| wrapped(text, "  ")) {
         world.report.answer(&host::report::harmless(&line));
     }
@@ -80,6 +81,27 @@ fn breaks(forecast: &Forecast) -> bool {
     matches!(forecast, Forecast::Coming(coming) if matches!(coming.kmods, KmodsAhead::None(_)))
 }
 
+/// A sentence for each stream; one for all if nothing is known about any.
+fn sentences(found: &[Forecast]) -> Vec<String> {
+    let unknown = found.iter().map(|forecast| match forecast {
+        Forecast::Unknown { stream, gaps } => Some((stream.to_string(), gaps)),
+        _ => None,
+    });
+    let unknown: Option<Vec<_>> = unknown.collect();
+    match unknown {
+        Some(all) if all.len() > 1 => {
+            let (streams, gaps): (Vec<String>, Vec<_>) = all.into_iter().unzip();
+            let gaps: Vec<_> = gaps.into_iter().flatten().cloned().collect();
+            let streams = streams.join(", ");
+            vec![format!(
+                "{streams}: could not find out: {}",
+                gaps::text(&gaps)
+            )]
+        }
+        _ => found.iter().map(sentence).collect(),
+    }
+}
+
 fn sentence(forecast: &Forecast) -> String {
     match forecast {
         Forecast::Coming(coming) => coming.to_string(),
@@ -87,8 +109,7 @@ fn sentence(forecast: &Forecast) -> String {
             format!("{stream}: no newer kernel than what is known already")
         }
         Forecast::Unknown { stream, gaps } => {
-            let gaps: Vec<String> = gaps.iter().map(ToString::to_string).collect();
-            format!("{stream}: could not find out: {}", gaps.join("; "))
+            format!("{stream}: could not find out: {}", gaps::text(gaps))
         }
     }
 }
@@ -115,7 +136,31 @@ pub fn wrapped(text: &str, indent: &str) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::wrapped;
+    use version_discovery::{Gap, Question};
+
+    use super::*;
+
+    #[test]
+    fn one_cause_is_told_once_for_all_streams() {
+        let gap = |stream: &str| Forecast::Unknown {
+            stream: stream.parse().unwrap(),
+            gaps: vec![Gap {
+                question: Question::Releases,
+                why: Some(format!(
+                    "https://a.org/{stream}.json: no route; check the network"
+                )),
+            }],
+        };
+        let told = sentences(&[gap("testing"), gap("next")]);
+        assert_eq!(told.len(), 1, "{told:?}");
+        let expected = "testing, next: could not find out: a.org could not be reached: no route; check the \
+             network. Without";
+        assert!(told[0].starts_with(expected), "{told:?}");
+        let nothing = Forecast::Nothing {
+            stream: "next".parse().unwrap(),
+        };
+        assert_eq!(sentences(&[gap("testing"), nothing]).len(), 2);
+    }
 
     #[test]
     fn lines_fit_a_screen_and_lose_no_word() {

@@ -63,7 +63,8 @@ pub fn gathered(
 ) -> Result<Saved, Error> {
     let facts = match &args.facts {
         Some(path) => {
-            let mut saved: Saved = read_json(path)?;
+            let wanted = "the facts that `--save-facts` of this version writes";
+            let mut saved: Saved = read_json(path, wanted)?;
             if here == Here::Now {
                 saved.local = world.local(engine)?;
             }
@@ -164,12 +165,38 @@ fn packages(
     }]))
 }
 
-fn read_json<T: serde::de::DeserializeOwned>(path: &Path) -> Result<T, Error> {
-    let text = read(path)?;
-    serde_json::from_str(&text).map_err(|error| Error::Step {
-        step: path.display().to_string(),
-        detail: error.to_string(),
+/// Reads a file that a person named.
+///
+/// # Errors
+/// [`Error::Usage`] with the place, if it cannot be read or is not what `wanted` says.
+fn read_json<T: serde::de::DeserializeOwned>(path: &Path, wanted: &str) -> Result<T, Error> {
+    let text = read(path).map_err(|error| Error::Usage(error.to_string()))?;
+    serde_json::from_str(&text).map_err(|error| {
+        let place = match error.is_eof() {
+            true => path.display().to_string(),
+            false => format!("{}:{}:{}", path.display(), error.line(), error.column()),
+        };
+        let why = json_words(&error);
+        Error::Usage(format!("{place}: {why}; wanted {wanted}"))
     })
+}
+
+/// What is wrong with a text that should be JSON, without the place.
+fn json_words(error: &serde_json::Error) -> String {
+    use serde_json::error::Category;
+    let text = error.to_string();
+    let text = text
+        .rsplit_once(" at line ")
+        .map_or(text.as_str(), |(text, _)| text);
+    match error.classify() {
+        Category::Eof => "the file ends before its JSON does".to_owned(),
+        Category::Syntax => "this is not JSON".to_owned(),
+        Category::Data | Category::Io => match text.strip_prefix("missing field ") {
+            Some(key) => format!("the key {key} is missing"),
+            // serde names types of this program.
+            None => "a value of another form".to_owned(),
+        },
+    }
 }
 
 /// Reads a text file.
@@ -206,5 +233,7 @@ pub fn write(path: &Path, text: &str) -> Result<(), Error> {
 /// # Errors
 /// If it cannot be read or is not a lock of this version.
 pub fn read_lock(path: &Path) -> Result<Lock, Error> {
+    let wanted = "a lock, as `cargo xtask resolve -o` writes it";
+    let _: serde_json::Map<String, serde_json::Value> = read_json(path, wanted)?;
     Lock::parse(&read(path)?, &path.display().to_string())
 }

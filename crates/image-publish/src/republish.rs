@@ -281,10 +281,11 @@ fn warn_of_missing_platforms(world: &World<'_>, image: &ImageRef) -> Result<(), 
 /// A digest, or what a tag names.
 ///
 /// # Errors
-/// If there is no such tag, or it names no image.
+/// [`Error::Usage`] if it is neither, if there is no such tag, or it names no image.
 pub fn named(world: &World<'_>, repository: &Repository, to: &str) -> Result<Digest, Error> {
+    let wrong = |error: registry_compat::Error| Error::Usage(error.to_string());
     if to.starts_with("sha256:") {
-        return Ok(to.parse()?);
+        return to.parse().map_err(wrong);
     }
     if to == image_config::HISTORY_TAG {
         return Err(Error::Usage(format!(
@@ -292,8 +293,12 @@ pub fn named(world: &World<'_>, repository: &Repository, to: &str) -> Result<Dig
              `cargo xtask status --history` shows it"
         )));
     }
-    let image = repository.tagged(to.parse()?);
-    present(world.registries()?.digest(&image), &image)
+    let image = repository.tagged(to.parse().map_err(wrong)?);
+    known(world.registries()?.digest(&image))?.ok_or_else(|| {
+        Error::Usage(format!(
+            "{image} is not there; `cargo xtask status --history` shows what was published"
+        ))
+    })
 }
 
 /// The good image that was published before the one that is followed now.

@@ -324,7 +324,10 @@ pub(crate) fn transport(url: &str, error: &ureq::Error) -> Error {
         | E::TooManyRedirects => Trouble::Garbled,
         _ => Trouble::Unreachable,
     };
-    Error::unknown(trouble, format!("{url}: {error}"))
+    // The kind of error of the library means nothing to a person.
+    let text = error.to_string();
+    let text = text.strip_prefix("io: ").unwrap_or(&text);
+    Error::unknown(trouble, format!("{url}: {text}"))
 }
 
 /// The target of `Link: <…>; rel="next"`, if the answer has one.

@@ -121,6 +121,13 @@ impl World<'_> {
             zfs: zfs.map_err(ended)??,
             published: None,
         };
+        // Where nobody can be reached, all causes are told together, and once.
+        let published = match published.map_err(ended)? {
+            Err(Error::Unknown(why)) if matches!(discovery.releases, Fact::Unknown(_)) => {
+                Some(Answer::Unknown(why))
+            }
+            other => other?,
+        };
         let mut gathering = Gathering {
             facts: Upstream {
                 now: self.env.now,
@@ -133,7 +140,7 @@ impl World<'_> {
             failed: None,
             scope,
         };
-        if let Some(published) = published.map_err(ended)?? {
+        if let Some(published) = published {
             gathering.published(published);
         }
         Ok(gathering)
