@@ -20,8 +20,8 @@ pub enum Task {
     ///
     /// For bash: put the line `source <(cargo xtask completions bash)` into
     /// ~/.bashrc, behind what completes cargo. For zsh: write them into a file
-    /// `_xtask` of a folder of fpath. For fish: into
-    /// ~/.config/fish/completions/xtask.fish. Images, tags, workflows and machines are
+    /// `_cargo-xtask` of a folder of fpath. For fish: into
+    /// ~/.config/fish/conf.d/xtask.fish. Images, tags, workflows and machines are
     /// those of this checkout now.
     ///
     /// Example: cargo xtask completions bash

@@ -4,10 +4,14 @@
 //! images, tags and streams of `image.yaml`, the workflows, the machines. They are
 //! those of the moment at which the script is made.
 //!
-//! `cargo` has completions of its own, so each shell is told in its own way what
-//! comes after `cargo xtask`: bash by a function in front of cargo's, zsh by the name
-//! `_cargo-xtask`, which its `_cargo` calls for a sub-command that it does not know,
-//! and fish by more lines for the same command.
+//! `cargo` has completions of its own, which must go on working. So each shell is told
+//! in its own way what comes after `cargo xtask`: bash by a function in front of
+//! cargo's, which it loads first where bash-completion would have loaded it only when
+//! nothing else completes `cargo`; zsh by the name `_cargo-xtask`, which its `_cargo`
+//! calls for a sub-command that it does not know, and which must therefore be the name of
+//! the file; fish by more lines for the same command, in a folder that it reads at its
+//! start: what lies in `completions/xtask.fish` is read for the command `xtask` alone,
+//! and a `completions/cargo.fish` would take the place of cargo's own.
 
 use std::path::Path;
 
@@ -150,25 +154,54 @@ fn lasting(texts: &[String]) -> Vec<&'static str> {
     texts.iter().map(lasting).collect()
 }
 
-/// In front of what completes `cargo` by itself, whenever that was loaded.
+/// In front of what completes `cargo` by itself: what did so when this was read, or what
+/// bash-completion has for it (`_comp_load` from 2.12 on, `_completion_loader` before),
+/// which takes our place, and gives it back.
 const BASH: &str = r#"
+_custom_coreos_completes() {
+    local said
+    said=$(complete -p "$1" 2>/dev/null) && [[ $said =~ -F\ ([^ ]+) ]] &&
+        [[ ${BASH_REMATCH[1]} != _custom_coreos_cargo ]] && printf '%s' "${BASH_REMATCH[1]}"
+}
+_custom_coreos_other=$(_custom_coreos_completes cargo)
+_custom_coreos_register() {
+    complete -F _custom_coreos_cargo -o nosort -o bashdefault -o default cargo
+}
 _custom_coreos_cargo() {
     if [[ ${COMP_WORDS[1]} == xtask && COMP_CWORD -gt 1 ]]; then
         COMP_WORDS=("${COMP_WORDS[@]:1}")
         COMP_CWORD=$((COMP_CWORD - 1))
         _xtask xtask "$2" "$3"
-    elif declare -F _cargo >/dev/null; then
-        _cargo "$@"
-    elif [[ COMP_CWORD -eq 1 ]]; then
-        COMPREPLY=($(compgen -W "xtask" -- "$2"))
+        return
+    fi
+    if [[ -z $_custom_coreos_other ]]; then
+        complete -r cargo 2>/dev/null
+        if declare -F _comp_load >/dev/null; then
+            _comp_load cargo
+        elif declare -F _completion_loader >/dev/null; then
+            _completion_loader cargo
+        fi
+        _custom_coreos_other=$(_custom_coreos_completes cargo)
+        : "${_custom_coreos_other:=none}"
+        _custom_coreos_register
+    fi
+    if declare -F "$_custom_coreos_other" >/dev/null; then
+        "$_custom_coreos_other" "$@"
+    fi
+    if [[ COMP_CWORD -eq 1 && xtask == "$2"* && " ${COMPREPLY[*]} " != *" xtask "* ]]; then
+        COMPREPLY+=(xtask)
     fi
 }
-complete -F _custom_coreos_cargo -o nosort -o bashdefault -o default cargo
+_custom_coreos_register
 "#;
 
-/// The name that zsh's `_cargo` calls for `cargo xtask`.
+/// The name that zsh's `_cargo` calls for `cargo xtask`, and that of the file: where it
+/// was not read before, this is its first call.
 const ZSH: &str = "
 _cargo-xtask() { _xtask \"$@\" }
+if [ \"$funcstack[1]\" = \"_cargo-xtask\" ]; then
+    _xtask \"$@\"
+fi
 ";
 
 #[cfg(test)]
@@ -200,6 +233,11 @@ mod tests {
 
     /// What bash would offer after these words.
     fn offered(words: &[&str]) -> Vec<String> {
+        offered_beside("", words)
+    }
+
+    /// The same after these lines.
+    fn offered_beside(before_ours: &str, words: &[&str]) -> Vec<String> {
         let sh = Sh::new().unwrap();
         let dir = sh.create_temp_dir().unwrap();
         let file = dir.path().join("script");
@@ -208,13 +246,14 @@ mod tests {
         let last = words.len() - 1;
         let (word, before) = (words[last], words[last - 1]);
         let at = last.to_string();
-        let ask = "source \"$1\"; f=$2 at=$3 word=$4 before=$5; shift 5; COMP_WORDS=(\"$@\"); \
+        let ask = "eval \"$LINES_BEFORE\"; source \"$1\"; f=$2 at=$3 word=$4 before=$5; shift 5; COMP_WORDS=(\"$@\"); \
                    COMP_CWORD=$at; \"$f\" \"$1\" \"$word\" \"$before\"; \
                    printf '%s\\n' \"${COMPREPLY[@]}\"";
         let function = match words[0] {
             "cargo" => "_custom_coreos_cargo",
             _ => "_xtask",
         };
+        sh.set_var("LINES_BEFORE", before_ours);
         let text = cmd!(
             sh,
             "bash --norc -c {ask} bash {file} {function} {at} {word} {before} {words...}"
@@ -239,6 +278,23 @@ mod tests {
         );
         assert!(offered(&["cargo", "xtask", "help", "ver"]).contains(&"verify".to_owned()));
         assert_eq!(offered(&["cargo", "x"]), ["xtask"]);
+    }
+
+    #[test]
+    fn cargo_completes_as_before() {
+        let cargo = "_cargo() { COMPREPLY=($(compgen -W 'build metadata' -- \"$2\")); };";
+        let register = "complete -F _cargo cargo;";
+        // Read before ours, or loaded by bash-completion when it is needed.
+        for before in [
+            format!("{cargo} {register}"),
+            format!("_completion_loader() {{ {cargo} {register} }}"),
+            format!("_comp_load() {{ {cargo} {register} }}"),
+        ] {
+            let offered = |words: &[&str]| offered_beside(&before, words);
+            assert_eq!(offered(&["cargo", "meta"]), ["metadata"], "{before}");
+            assert_eq!(offered(&["cargo", "xt"]), ["xtask"], "{before}");
+            assert_eq!(offered(&["cargo", "xtask", "ver"]), ["verify"], "{before}");
+        }
     }
 
     #[test]
