@@ -3,6 +3,7 @@
 //! from the document to a screen.
 
 mod ask;
+mod graph;
 mod html;
 mod page;
 mod runs;
@@ -27,6 +28,7 @@ use version_discovery::Outcome;
 
 use crate::error::Error;
 
+pub use graph::graph;
 pub use page::{Facts, page};
 pub use screen::{age, rows};
 pub use state::{

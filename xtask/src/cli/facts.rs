@@ -16,6 +16,18 @@ pub struct FactsArgs {
     pub save_facts: Option<PathBuf>,
 }
 
+/// `explain`.
+#[derive(Debug, Clone, Default, Args)]
+pub struct ExplainArgs {
+    /// Where facts come from.
+    #[command(flatten)]
+    pub facts: FactsArgs,
+    /// Write it as a page, too: each release with its kernel, its modules and its
+    /// verdict. It fetches nothing
+    #[arg(long, value_name = "FILE")]
+    pub graph: Option<PathBuf>,
+}
+
 impl From<&FactsArgs> for FactsFiles {
     fn from(args: &FactsArgs) -> Self {
         Self {

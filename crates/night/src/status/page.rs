@@ -33,19 +33,8 @@ const CSS: &str = include_str!("page.css");
 /// The page.
 pub fn page(facts: &Facts<'_>) -> String {
     let status = facts.status;
-    let title = escape(facts.title);
-    let mut html = format!(
-        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
-         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-         <meta name=\"color-scheme\" content=\"light dark\">\n\
-         <meta http-equiv=\"content-security-policy\" content=\"default-src 'none'; \
-         style-src 'unsafe-inline'\">\n\
-         <title>{title}: status</title>\n<style>\n{CSS}</style>\n</head>\n<body>\n<header>\n\
-         <h1>{title}</h1>\n<p class=\"verdict\"><b class=\"{}\">{}</b> {}</p>\n</header>\n<main>\n",
-        tone(status.verdict.word),
-        word(status.verdict.word),
-        escape(&status.verdict.text),
-    );
+    let verdict = (tone(status.verdict.word), word(status.verdict.word));
+    let mut html = head(facts.title, "status", verdict, &status.verdict.text);
     followed(status, facts.now, &mut html);
     inputs(status, &mut html);
     if let Some(choice) = facts.choice {
@@ -71,12 +60,35 @@ pub fn page(facts: &Facts<'_>) -> String {
             .collect();
         let _ = writeln!(html, "<tr>{cells}</tr>");
     }
+    html.push_str("</table></div></details>\n</section>\n");
+    foot(facts.now, &mut html);
+    html
+}
+
+/// Down to the beginning of the sections: title, what the page is, and the verdict with
+/// its class.
+pub(super) fn head(title: &str, what: &str, (class, word): (&str, &str), verdict: &str) -> String {
+    let title = escape(title);
+    format!(
+        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
+         <meta name=\"color-scheme\" content=\"light dark\">\n\
+         <meta http-equiv=\"content-security-policy\" content=\"default-src 'none'; \
+         style-src 'unsafe-inline'\">\n\
+         <title>{title}: {what}</title>\n<style>\n{CSS}</style>\n</head>\n<body>\n<header>\n\
+         <h1>{title}</h1>\n<p class=\"verdict\"><b class=\"{class}\">{word}</b> {}</p>\n\
+         </header>\n<main>\n",
+        escape(verdict),
+    )
+}
+
+/// The end of the page, with the time of its facts.
+pub(super) fn foot(now: Timestamp, html: &mut String) {
     let _ = write!(
         html,
-        "</table></div></details>\n<p class=\"soft\">As of {}.</p>\n</section>\n</main>\n</body>\n</html>\n",
-        minute(facts.now)
+        "<p class=\"soft\">As of {}.</p>\n</main>\n</body>\n</html>\n",
+        minute(now)
     );
-    html
 }
 
 /// To the minute, which is enough for a person.
@@ -160,10 +172,10 @@ fn megabytes(bytes: u64) -> String {
 }
 
 /// One link of a chain: what it is, which, and how it stands to the published one.
-struct Link<'a> {
-    name: &'a str,
-    value: String,
-    class: &'a str,
+pub(super) struct Link<'a> {
+    pub(super) name: &'a str,
+    pub(super) value: String,
+    pub(super) class: &'a str,
 }
 
 /// What the published image is made of, and what would be taken now.
@@ -236,7 +248,8 @@ fn links<'a>(inputs: &Inputs, before: Option<&Inputs>) -> Vec<Link<'a>> {
     links
 }
 
-fn chain(links: &[Link<'_>], html: &mut String) {
+/// Boxes one after the other, an arrow between them.
+pub(super) fn chain(links: &[Link<'_>], html: &mut String) {
     html.push_str("<ul class=\"chain\">\n");
     for link in links {
         let _ = writeln!(
@@ -250,7 +263,8 @@ fn chain(links: &[Link<'_>], html: &mut String) {
     html.push_str("</ul>\n");
 }
 
-fn list(texts: &[String], html: &mut String) {
+/// A list, or nothing.
+pub(super) fn list(texts: &[String], html: &mut String) {
     if texts.is_empty() {
         return;
     }

@@ -189,6 +189,26 @@ fn whatever_gave_no_answer_has_its_row_and_the_others_stand() {
 }
 
 #[test]
+fn the_decision_is_a_page_that_fetches_nothing() {
+    let (config, asked) = asked();
+    let upstream = asked.upstream.as_ref().unwrap();
+    let html = graph(&config, upstream, &decide(&config, upstream));
+    for part in [
+        "<b class=\"good\">compatible</b> 44.20260707.3.1 with ZFS",
+        "<li class=\"new\"><span><small>Fedora CoreOS</small>44.20260707.3.1</span></li>",
+        "<li class=\"new\"><span><small>kernel</small>7.1.4-200.fc44.x86_64</span></li>",
+        "<li class=\"new\"><span><small>verdict</small>taken</span></li>",
+        "<h2>What to expect</h2>",
+        "default-src 'none'",
+    ] {
+        assert!(html.contains(part), "{part} in {html}");
+    }
+    for part in ["<script", "src=", "href=", "url(", "@import"] {
+        assert!(!html.contains(part), "{part} in {html}");
+    }
+}
+
+#[test]
 fn the_page_fetches_nothing_and_takes_no_text_for_html() {
     let (config, mut asked) = asked();
     asked.workflows = Workflows::Unknown("<b>no</b>".to_owned());
