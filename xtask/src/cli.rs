@@ -24,7 +24,7 @@ pub use alarm::{AlarmArgs, JobName};
 pub use boot::BootArgs;
 pub use checkout::{ConfigArgs, DoctorArgs, HelpArgs, UpdateArgs};
 pub use cleanup::{CleanupArgs, CleanupCommand, Mode, RestoreArgs};
-pub use facts::FactsArgs;
+pub use facts::{ExplainArgs, FactsArgs};
 pub use ignition::{ButaneArgs, CompareArgs, IgnitionArgs, IgnitionTask, ServeArgs, SiteArgs};
 pub use image::{
     BuildArgs, DiffArgs, Images, Inputs, KeysArgs, KeysTask, NewKeyArgs, PromoteArgs, PublishArgs,

@@ -17,7 +17,8 @@ pub(crate) fn of(command: &Command, task: Option<&str>) -> Value {
     }
 }
 
-fn one(command: &Command) -> Value {
+/// One task, whose command was built.
+pub(crate) fn one(command: &Command) -> Value {
     json!({
         "name": command.get_name(),
         "about": command.get_about().map(ToString::to_string),

@@ -12,6 +12,7 @@ pub mod error;
 mod grammar;
 mod registry;
 pub mod tasks;
+mod usage;
 
 pub use registry::{OwnTask, Tasks};
 

@@ -22,7 +22,7 @@
 use std::process::ExitCode;
 
 use clap::{ArgMatches, Args, Command, CommandFactory as _, FromArgMatches as _};
-use host::env::Env;
+use host::env::{Env, Terminal};
 use host::failure::Failure;
 use host::report::Report;
 use host::{Done, env, process};
@@ -33,6 +33,7 @@ use crate::cli::{Cli, EXIT_CODES, Global, HelpArgs};
 use crate::error::Error;
 use crate::grammar;
 use crate::tasks::{GROUPS, Task, butane, doctor, perform};
+use crate::usage;
 
 /// What a task does, with its arguments still as clap has them.
 type Call = Box<dyn Fn(&World<'_>, &ArgMatches) -> Result<Done, Error>>;
@@ -59,7 +60,7 @@ impl OwnTask {
             command: A::augment_args(Command::new(name)),
             call: Box::new(move |world, matches| {
                 let args = A::from_arg_matches(matches)
-                    .map_err(|error| Error::Usage(error.to_string()))?;
+                    .map_err(|error| usage::wrong(&A::augment_args(Command::new(name)), &error))?;
                 process::minding(|| call(world, &args))
             }),
         }
@@ -95,7 +96,7 @@ impl Tasks {
         for task in &self.own {
             command = command.subcommand(task.command.clone());
         }
-        command
+        usage::worded(command)
     }
 
     /// Reads the command line, does the task, and turns its outcome into an exit
@@ -104,20 +105,21 @@ impl Tasks {
         if let Some(arguments) = env::butane_arguments() {
             return ExitCode::from(butane::run(arguments));
         }
+        let terminal = Terminal::read();
         if let Err(error) = self.names_are_free() {
-            return fail(&Report::plain(false), &error);
+            return fail(&Report::on(&terminal, false), &error);
         }
         let words = match self.command().try_get_matches() {
             Ok(words) => words,
-            Err(error) => return usage(&self.command(), &error),
+            Err(error) => return usage::end(&self.command(), &error),
         };
         let global = match Global::from_arg_matches(&words) {
             Ok(global) => global,
-            Err(error) => return usage(&self.command(), &error),
+            Err(error) => return usage::end(&self.command(), &error),
         };
         let env = match Env::read() {
             Ok(env) => env,
-            Err(error) => return fail(&Report::plain(global.json), &error.into()),
+            Err(error) => return fail(&Report::on(&terminal, global.json), &error.into()),
         };
         let report = Report::new(&env, global.json).at(global.level());
         let ended = process::catch_signals()
@@ -156,20 +158,23 @@ impl Tasks {
     ) -> Result<Done, Error> {
         let path = match &global.config {
             Some(path) => path.clone(),
-            None => env.root.join("image.yaml"),
+            None => env.image_yaml(),
         };
         let Some((name, given)) = words.subcommand() else {
             report.answer(&self.overview());
+            report.document(&grammar::of(&self.command(), None))?;
             return Ok(Done::Success);
         };
         if let Some(own) = self.own.iter().find(|task| task.name == name) {
             let config = Config::load_in(&path, &env.root)?;
             return (own.call)(&World::new(env, &config, report), given);
         }
-        let task = Task::from_arg_matches(words).unwrap_or_else(|error| error.exit());
+        let task =
+            Task::from_arg_matches(words).map_err(|error| usage::wrong(&self.command(), &error))?;
         // These have something to say about a file that is not valid.
         match &task {
             Task::Help(args) => return self.help(report, args),
+            Task::Butane(_) if report.json() => return Err(butane::no_json()),
             Task::Butane(args) => return Ok(Done::Code(butane::run(args.words()))),
             Task::Doctor(args) => return doctor::run(env, report, &path, args),
             Task::Manual(task) => {
@@ -246,48 +251,6 @@ impl Tasks {
     }
 }
 
-/// What clap says of a command line that it cannot read, or its help. Under
-/// `--json` the error is one document, as every other one.
-fn usage(command: &Command, error: &clap::Error) -> ExitCode {
-    let words = env::arguments();
-    if !error.use_stderr() || !words.iter().any(|word| word == "--json") {
-        // A help that nobody reads to its end is no error.
-        let _ = error.print();
-        if let Some(line) = meant(command, error, &words) {
-            Report::plain(false).note(&line);
-        }
-        return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
-    }
-    let text = error.render().to_string();
-    let text = text.trim_start_matches("error: ");
-    let text = text
-        .split("\n\nFor more information")
-        .next()
-        .unwrap_or(text);
-    let mut lines = vec![text.trim_end().to_owned()];
-    lines.extend(meant(command, error, &words));
-    fail(&Report::plain(true), &Error::Usage(lines.join("\n")))
-}
-
-/// The nearest sub-task, where clap finds none near enough.
-fn meant(command: &Command, error: &clap::Error, words: &[String]) -> Option<String> {
-    use clap::error::{ContextKind, ContextValue, ErrorKind};
-    let suggested = error.get(ContextKind::SuggestedSubcommand).is_some();
-    let Some(ContextValue::String(wrong)) = error.get(ContextKind::InvalidSubcommand) else {
-        return None;
-    };
-    if error.kind() != ErrorKind::InvalidSubcommand || suggested {
-        return None;
-    }
-    let mut deepest = command;
-    for word in words {
-        deepest = deepest.find_subcommand(word).unwrap_or(deepest);
-    }
-    let names = deepest.get_subcommands().map(Command::get_name);
-    let name = image_config::nearest(wrong, names)?;
-    Some(format!("  tip: did you mean '{name}'?"))
-}
-
 fn fail(report: &Report, error: &Error) -> ExitCode {
     report.failure(error);
     ExitCode::from(error.exit_code())
@@ -311,7 +274,7 @@ mod tests {
 
     #[test]
     fn the_grammar_is_sound_and_its_help_fits_a_terminal() {
-        let mut command = Cli::command();
+        let mut command = Tasks::default().command();
         command.clone().debug_assert();
         command.build();
         let mut helps = vec![Tasks::default().overview()];

@@ -35,9 +35,9 @@ use image_build::gather::World;
 
 use crate::cli::{
     AlarmArgs, BootArgs, BuildArgs, ButaneArgs, CleanupArgs, ConfigArgs, DiffArgs, DoctorArgs,
-    FactsArgs, HelpArgs, IgnitionArgs, KeysArgs, KmodsArgs, NightArgs, PromoteArgs, PublishArgs,
-    ResolveArgs, RetractArgs, RollbackArgs, StateArgs, TestBuildArgs, UpdateArgs, VerifyArgs,
-    VmArgs, WorkflowArgs,
+    ExplainArgs, FactsArgs, HelpArgs, IgnitionArgs, KeysArgs, KmodsArgs, NightArgs, PromoteArgs,
+    PublishArgs, ResolveArgs, RetractArgs, RollbackArgs, StateArgs, TestBuildArgs, UpdateArgs,
+    VerifyArgs, VmArgs, WorkflowArgs,
 };
 use crate::error::Error;
 
@@ -119,7 +119,7 @@ pub enum Task {
     /// Say why this base and this ZFS, and why none newer
     ///
     /// Example: cargo xtask explain
-    Explain(FactsArgs),
+    Explain(ExplainArgs),
     /// Say what the streams ahead will bring, and when
     ///
     /// Example: cargo xtask forecast
@@ -305,7 +305,7 @@ pub(crate) fn perform(task: &Task, world: &World<'_>) -> Result<Done, Error> {
         Task::Alarm(args) => minding(|| alarm::run(world, args)),
         Task::Vm(args) => minding(|| vm::run(world, args)),
         Task::Boot(args) => minding(|| boot::run(world, args)),
-        Task::Config(args) => config::run(world.config, world.report, args),
+        Task::Config(args) => config::run(world, args),
         Task::Check => check::run(world),
         Task::Init(args) => init::init(world, args),
         Task::Update(args) => init::update(world, args),

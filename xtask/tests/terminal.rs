@@ -17,14 +17,23 @@ fn root() -> PathBuf {
 
 /// What the program says on a terminal of so many columns, without colours.
 fn said(words: &[String], columns: u16) -> Vec<String> {
+    let text = typed(words, columns, &[("NO_COLOR", "1"), ("TERM", "dumb")]);
+    text.lines().map(|line| plain(line.trim_end())).collect()
+}
+
+/// All that comes to a terminal of so many columns, with these variables.
+fn typed(words: &[String], columns: u16, variables: &[(&str, &str)]) -> String {
     let sh = process::shell(&root()).unwrap();
-    sh.set_var("NO_COLOR", "1");
-    sh.set_var("TERM", "dumb");
+    for name in ["NO_COLOR", "COLUMNS"] {
+        sh.set_var(name, "");
+    }
+    for (name, value) in variables {
+        sh.set_var(name, value);
+    }
     let call = Invocation::new(env!("CARGO_BIN_EXE_xtask"), words);
     let (heard, _) = process::on_terminal(&sh, &call, (columns, 50)).unwrap();
     let bytes: Vec<u8> = heard.into_iter().flat_map(|(_, bytes)| bytes).collect();
-    let text = String::from_utf8(bytes).unwrap();
-    text.lines().map(|line| plain(line.trim_end())).collect()
+    String::from_utf8(bytes).unwrap()
 }
 
 /// A line without escape sequences (ECMA-48, CSI), which take no columns.
@@ -101,6 +110,88 @@ fn no_mistake_is_answered_over_the_edge() {
         let wrong = too_long(&lines, WIDTH);
         assert!(wrong.is_empty(), "`{line}`: {wrong:#?}");
     }
+}
+
+fn words(line: &str) -> Vec<String> {
+    line.split_whitespace().map(str::to_owned).collect()
+}
+
+#[test]
+fn colours_stand_where_they_mean_something_and_nowhere_else() {
+    let [red, yellow] = [
+        "\u{1b}[1;31merror:\u{1b}[0m",
+        "\u{1b}[1;33m     Warning\u{1b}[0m",
+    ];
+    let plain = [("TERM", "xterm")];
+    let wrong = words("build --puhs");
+    let text = typed(&wrong, 80, &plain);
+    assert!(text.contains(red), "{text:?}");
+    assert_eq!(
+        text.matches('\u{1b}').count(),
+        2,
+        "the word alone: {text:?}"
+    );
+    let doubtful = root().join("target/doubtful.yaml");
+    let image_yaml = std::fs::read_to_string(root().join("image.yaml")).unwrap();
+    let text = image_yaml.replace("  days: 90\n  keep: 3\n", "  days: 0\n  keep: 0\n");
+    std::fs::write(&doubtful, text).unwrap();
+    let config = words(&format!("config --config {}", doubtful.display()));
+    let text = typed(&config, 80, &plain);
+    assert!(text.contains(yellow), "{text:?}");
+    // The answer has none, whatever it is.
+    for line in ["config", "doctor", "help build", "--json", ""] {
+        let text = typed(&words(line), 80, &plain);
+        assert!(
+            text.len() > 200 && !text.contains('\u{1b}'),
+            "{line}: {text:?}"
+        );
+    }
+    for off in [("NO_COLOR", "1"), ("TERM", "dumb")] {
+        for line in [&wrong, &config] {
+            let text = typed(line, 80, &[plain[0], off]);
+            assert!(!text.contains('\u{1b}'), "{off:?}: {text:?}");
+        }
+    }
+}
+
+#[test]
+#[expect(clippy::disallowed_methods, reason = "a pipe, and no terminal")]
+fn a_line_of_a_file_takes_the_width_that_there_is() {
+    let names: Vec<String> = (0..40).map(|n| format!("package-{n}")).collect();
+    let list = format!("  install: [{}, \"@\"]", names.join(", "));
+    let image_yaml = std::fs::read_to_string(root().join("image.yaml")).unwrap();
+    let file = root().join("target/long.yaml");
+    let text = image_yaml.replace("  install: [tailscale]", &list);
+    std::fs::write(&file, text).unwrap();
+    let config = words(&format!("config --config {}", file.display()));
+    let widest = |columns: u16, set: Option<&str>| {
+        let variables: Vec<_> = set.map(|set| ("COLUMNS", set)).into_iter().collect();
+        let text = typed(&config, columns, &variables);
+        let shown = text.lines().filter(|line| line.contains(" | "));
+        shown
+            .map(|line| line.trim_end().chars().count())
+            .max()
+            .unwrap()
+    };
+    let [narrow, usual, wide] = [60, 80, 200].map(|columns| widest(columns, None));
+    assert!(
+        narrow <= 60 && usual <= 80 && wide <= 200,
+        "{narrow} {usual} {wide}"
+    );
+    assert!(narrow < usual && usual < wide, "{narrow} {usual} {wide}");
+    // What a person has set is believed; a number that is none is not.
+    assert_eq!(widest(200, Some("60")), narrow);
+    assert_eq!(widest(200, Some("wide")), wide);
+    // A pipe has no width, whatever is set.
+    let piped = |columns: &str| {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_xtask"));
+        command
+            .args(&config)
+            .current_dir(root())
+            .env("COLUMNS", columns);
+        command.output().unwrap().stderr
+    };
+    assert_eq!(piped("40"), piped("200"));
 }
 
 #[test]

@@ -35,8 +35,16 @@ pub struct BootArgs {
     pub logs: Option<PathBuf>,
     /// End a boot when one of its stages takes longer than so many seconds; without
     /// it 180 with KVM, 600 emulated
-    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(10..=86_400))]
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     pub limit: Option<u64>,
+}
+
+/// Seconds of a stage.
+fn seconds(text: &str) -> Result<u64, String> {
+    let seconds = text.parse::<u64>().ok();
+    seconds
+        .filter(|seconds| (10..=86_400).contains(seconds))
+        .ok_or_else(|| "wanted seconds as a whole number from 10 to 86400, such as 600".to_owned())
 }
 
 impl BootArgs {

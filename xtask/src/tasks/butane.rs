@@ -6,12 +6,36 @@
 
 use std::path::Path;
 
+use host::report::Report;
 use host::{env, files, report};
 use ignition_gen::command::{Invocation, Request};
 use ignition_gen::{DirFiles, FileError, Files, NoFiles, command};
 
-/// Does what the arguments say, and returns the exit code.
+use crate::error::Error;
+
+/// That what it writes is JSON already, and nothing else of it can be.
+pub fn no_json() -> Error {
+    Error::Usage(
+        "`butane` has the reference compiler's command line, which knows no --json: what it \
+         writes is JSON by itself"
+            .to_owned(),
+    )
+}
+
+/// Does what the arguments say, and returns the exit code. The usage error that `--json`
+/// is to this grammar is one document, too.
 pub fn run(arguments: Vec<String>) -> u8 {
+    let mut options = arguments.iter().take_while(|word| *word != "--");
+    let json = options.any(|word| word == "--json");
+    let code = translated(arguments);
+    if json && code == command::USAGE {
+        let document = serde_json::json!({"error": no_json().to_string(), "exit-code": code});
+        let _ = Report::plain(true).document(&document);
+    }
+    code
+}
+
+fn translated(arguments: Vec<String>) -> u8 {
     let (output, messages, code) = match command::parse(arguments) {
         Err(usage) => (None, usage.to_string(), command::USAGE),
         Ok(Request::Help) => (Some(command::HELP.to_owned()), String::new(), command::OK),

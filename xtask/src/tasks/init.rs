@@ -18,6 +18,7 @@ pub fn init(world: &World<'_>, args: &InitArgs) -> Result<Done, Error> {
     let files = write(&args.dir, &args.answers(report)?)?;
     report.answer(&format!("{} files in {}", files.len(), args.dir.display()));
     report.note("next: cd there, `git init`, `cargo xtask rehearse`, `cargo xtask keys new`");
+    report.note("your shell completes its tasks after `cargo xtask help completions`");
     report.document(&json!({ "dir": args.dir, "files": files }))?;
     Ok(Done::Success)
 }

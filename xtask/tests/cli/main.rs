@@ -22,5 +22,6 @@ mod secrets;
 mod signals;
 mod skip;
 mod status;
+mod usage;
 mod verify;
 mod vm;
