@@ -255,8 +255,9 @@ fn what_could_not_be_asked_is_no_verdict() {
     let sick = |path: &str| {
         let signed = Signed::new(&[&fedora], "URL/fedora.gpg");
         let busy = Reply::new(503, "text/plain", "busy");
-        signed.sandbox.upstream.answer(path, busy);
         signed.keyring(fedora.keyring(false));
+        // In the place of the keys, or before the files.
+        signed.sandbox.upstream.answer(path, busy);
         let stable = text(&format!("{NAME}:stable"), &signed.digest);
         signed.files(&[file(fedora.cleartext(&stable))]);
         signed
