@@ -324,9 +324,10 @@ pub(crate) fn transport(url: &str, error: &ureq::Error) -> Error {
         | E::TooManyRedirects => Trouble::Garbled,
         _ => Trouble::Unreachable,
     };
-    // The kind of error of the library means nothing to a person.
+    // The library's kind of error and the system's number mean nothing to a person.
     let text = error.to_string();
     let text = text.strip_prefix("io: ").unwrap_or(&text);
+    let text = text.split(" (os error ").next().unwrap_or(text);
     Error::unknown(trouble, format!("{url}: {text}"))
 }
 

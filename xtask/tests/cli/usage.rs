@@ -203,6 +203,7 @@ fn one_cause_is_told_once() {
         let outcome = sandbox.run(words);
         let all = format!("{}{}", outcome.stdout, outcome.stderr);
         outcome.expect(3);
+        let all = all.split_whitespace().collect::<Vec<_>>().join(" ");
         let causes = all.matches("Connection refused").count();
         assert_eq!(causes, 1, "{words:?}: {all}");
         assert!(all.contains("--facts FILE"), "{words:?}: {all}");
