@@ -357,4 +357,26 @@ mod tests {
         assert!(error.to_string().contains("/no/such/key.pub"), "{error}");
         assert!(error.to_string().contains("ssh-keygen"), "{error}");
     }
+
+    /// Cargo takes profiles from the workspace that is built: without them, layers and
+    /// disks are compressed many times slower there than here.
+    #[test]
+    fn it_is_compiled_with_our_settings() {
+        let profiles = |text: &str| -> Vec<String> {
+            let mut inside = false;
+            let mut lines: Vec<String> = Vec::new();
+            for line in text.lines().map(str::trim) {
+                if line.starts_with('[') {
+                    inside = line.starts_with("[profile");
+                }
+                if inside && !line.is_empty() && !line.starts_with('#') {
+                    lines.push(line.to_owned());
+                }
+            }
+            lines
+        };
+        let ours = profiles(include_str!("../../../Cargo.toml"));
+        assert!(ours.len() > 10, "{ours:?}");
+        assert_eq!(profiles(WORKSPACE), ours);
+    }
 }
