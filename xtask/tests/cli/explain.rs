@@ -59,6 +59,36 @@ fn absent_and_could_not_ask_are_different_words() {
 }
 
 #[test]
+fn the_decision_is_written_as_a_page() {
+    let sandbox = Sandbox::new();
+    sandbox.upstream.release(NEXT, "7.2.0-200.fc44", Some(2));
+    sandbox
+        .run(&[
+            "explain",
+            "--graph",
+            "why.html",
+            "--save-facts",
+            "facts.json",
+        ])
+        .expect(0);
+    let page = sandbox.read("why.html");
+    for part in [
+        "<b class=\"wait\">held</b>",
+        NEXT,
+        "no kmods exist for kernel 7.2.0",
+        "<small>verdict</small>taken",
+        "for 58 days more",
+    ] {
+        assert!(page.contains(part), "{part} in {page}");
+    }
+    // The same facts are the same page, without anybody being asked.
+    sandbox
+        .run(&["explain", "--graph", "again.html", "--facts", "facts.json"])
+        .expect(0);
+    assert_eq!(sandbox.read("again.html"), page);
+}
+
+#[test]
 fn the_document_says_the_same() {
     let sandbox = Sandbox::new();
     let document: Value =
