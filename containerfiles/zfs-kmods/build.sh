@@ -37,12 +37,15 @@ fail() {
 
 trap 'fail "expected \`${BASH_COMMAND}\` (line ${LINENO}) to succeed, found exit status $?"' ERR
 
-# What a failed command of a long log failed of: the first line of the compiler.
+# What a failed command of a long log failed of: the first line of the compiler, or what
+# `configure` says below an empty one.
 reason() {
-    local line
-    line=$(grep --max-count=1 --extended-regexp '(^|[^a-z])(fatal )?error:|^\*\*\*|undefined reference' "${log}") ||
-        line=$(tail --lines=1 "${log}")
-    printf '%s' "${line}" | tr --squeeze-repeats '[:space:]' ' ' | cut --characters=1-300
+    local lines
+    lines=$(grep --max-count=1 --after-context=2 --extended-regexp \
+        '(^|[^a-z])(fatal )?error:|^\*\*\*|undefined reference' "${log}") ||
+        lines=$(tail --lines=1 "${log}")
+    [[ ${lines%%$'\n'*} =~ error:[[:space:]]*$ ]] || lines=${lines%%$'\n'*}
+    printf '%s' "${lines}" | tr --squeeze-repeats '[:space:]' ' ' | cut --characters=1-300
 }
 
 logged() { # COMMAND [ARGUMENT…]
@@ -115,6 +118,9 @@ if [[ $(printf '%s\n' "${series}" "${maximum}" | sort --version-sort | tail --li
     [[ -n ${EXPERIMENTAL-} ]] ||
         fail "expected a kernel of up to ${maximum}, which is what ZFS ${ZFS_VERSION} supports, found ${series}"
     configure+=(--enable-linux-experimental)
+    # The rules of the RPMs run `configure` again, without this option; of the environment
+    # it takes the variable that the option would set.
+    export enable_linux_experimental=yes
 fi
 
 # --- patches -----------------------------------------------------------------
@@ -186,7 +192,9 @@ found=("${output}/kmod-zfs-${KERNEL_VERSION}"-*.rpm)
 
 modules=0
 cd "$(mktemp --directory)"
-rpm2cpio "${found[0]}" | cpio --extract --quiet --make-directories
+# By a file: cpio ends before what writes to a pipe has written all.
+rpm2cpio "${found[0]}" >archive
+cpio --extract --quiet --make-directories <archive
 while IFS= read -r -d '' file; do
     modules=$((modules + 1))
     [[ -z ${SIGNED-} || $(tail --bytes=28 "${file}") == '~Module signature appended~' ]] ||

@@ -54,7 +54,9 @@ same 'the number of RPMs named zfs-dracut' 1 "${#dracut[@]}"
 
 work=$(mktemp --directory)
 cd "${work}"
-rpm2cpio "${kmod[0]}" | cpio --extract --quiet --make-directories
+# By a file: cpio ends before what writes to a pipe has written all.
+rpm2cpio "${kmod[0]}" >archive
+cpio --extract --quiet --make-directories <archive
 
 serial() { # -> the certificate's serial number in lower case
     openssl x509 -inform DER -in "${certificate}" -noout -serial | sed 's/^serial=//' | tr '[:upper:]' '[:lower:]'

@@ -79,9 +79,11 @@ pub fn see(world: &World<'_>, wanted: &KmodTag) -> Result<Seen, Error> {
 /// Looks into its RPMs, in a container.
 ///
 /// # Errors
-/// With what does not hold.
+/// With what does not hold; [`image_build::Error::Refused`] if modules are being built in
+/// this checkout.
 pub fn try_rpms(world: &World<'_>, run: &Run<'_>, ready: &Ready, seen: &Seen) -> Result<(), Error> {
     let (_, own) = world.config.own_kmods().ok_or_else(no_builder)?;
+    let _lock = crate::run::lock(world)?;
     let engine = ready.local.engine;
     let context = std::path::PathBuf::from("target/kmods/check");
     let signed = seen.signer.is_some();

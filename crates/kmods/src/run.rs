@@ -31,13 +31,35 @@ struct State {
     pushed: Option<Digest>,
 }
 
+/// Takes this checkout's folder of modules, for as long as the file lives: two at once
+/// would take the inputs and the images from under each other.
+///
+/// # Errors
+/// [`image_build::Error::Refused`] if another build or look has it.
+pub(crate) fn lock(world: &World<'_>) -> Result<std::fs::File, Error> {
+    let place = world.env.root.join("target/kmods.lock");
+    if let Some(folder) = place.parent() {
+        host::files::make_dir(folder)?;
+    }
+    let lock = host::files::lock(&place).map_err(host::Error::write(&place))?;
+    lock.ok_or_else(|| {
+        image_build::Error::Refused(
+            "kernel modules are being built or looked into in this checkout; wait for its end, \
+             or use another checkout"
+                .to_owned(),
+        )
+        .into()
+    })
+}
+
 /// Performs every step; the first failure ends it, and what cleans up is performed in
 /// any case. A failure of the build that would come again is left in the registry, so
 /// that no later night tries the same.
 ///
 /// # Errors
-/// That failure.
+/// That failure; and as [`lock`].
 pub fn perform(world: &World<'_>, run: &Run<'_>, plan: &Plan) -> Result<Made, Error> {
+    let _lock = lock(world)?;
     let publishes = plan.steps.iter().any(|step| step.name == "modules push");
     let mut state = State::default();
     let mut performed = Ok(());

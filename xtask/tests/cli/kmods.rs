@@ -211,6 +211,19 @@ fn what_nobody_has_is_said_planned_built_and_then_taken() {
 }
 
 #[test]
+fn two_at_once_in_one_checkout_do_not_meet() {
+    let Some(bench) = Bench::new() else { return };
+    bench.as_it_should_be();
+    std::fs::create_dir_all(bench.sandbox.path("target")).unwrap();
+    let lock = host::files::lock(&bench.sandbox.path("target/kmods.lock"));
+    let outcome = bench.run(&["publish"]);
+    bench.stops(&outcome, 4, "kernel modules are being built or looked into");
+    drop(lock);
+    let outcome = bench.run(&["publish"]);
+    assert_eq!(outcome.code, Some(0), "{outcome:?}");
+}
+
+#[test]
 fn what_openzfs_did_not_sign_is_not_unpacked() {
     let Some(bench) = Bench::new() else { return };
     let other = Signer::new();
