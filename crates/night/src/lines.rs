@@ -83,7 +83,7 @@ pub const JOBS: [Job; 12] = [
     },
     Job {
         name: "boot",
-        lines: &["doctor --install --vm", "rehearse --boot --heal"],
+        lines: &["doctor --install --vm", "rehearse --boot --heal --kmods"],
         alarm: None,
     },
     Job {

@@ -351,7 +351,7 @@ impl Lane {
 }
 
 /// What does not hold, from the document of `boot --json`.
-fn failures(answer: &Value) -> Vec<String> {
+pub(crate) fn failures(answer: &Value) -> Vec<String> {
     let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
     let text = |value: &Value, key: &str| value[key].as_str().unwrap_or_default().to_owned();
     let mut all = Vec::new();

@@ -16,6 +16,7 @@ mod error;
 mod github;
 mod heal;
 mod metadata;
+mod own_kmods;
 pub mod playground;
 pub mod rehearsal;
 pub mod requirements;

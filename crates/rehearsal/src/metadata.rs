@@ -1,5 +1,6 @@
 //! GitHub and Fedora of a rehearsal, each night under a path of its own.
 
+use std::collections::BTreeMap;
 use std::sync::Mutex;
 
 use image_config::Config;
@@ -15,7 +16,7 @@ use crate::github::Github;
 
 /// The release that has moved on, and its kernel. Nobody ever builds of it.
 const NEXT_FCOS: &str = "44.20260803.3.1";
-const NEXT_KERNEL: &str = "7.2.0-200.fc44";
+pub(crate) const NEXT_KERNEL: &str = "7.2.0-200.fc44";
 
 /// What the stand-ins are.
 pub struct Published {
@@ -27,6 +28,8 @@ pub struct Published {
     pub kmods: KmodTag,
     /// This machine's.
     pub arch: Arch,
+    /// Other files of the web, by their path below a world.
+    pub files: BTreeMap<String, Vec<u8>>,
     /// The time of the rehearsal: rollouts are counted back from it.
     pub now: Timestamp,
 }
@@ -84,6 +87,9 @@ pub fn server(config: &Config, what: Published, github: Option<Github>) -> Resul
         let updates = path
             .strip_prefix("/updates/")
             .and_then(|rest| rest.strip_suffix(".json"));
+        if let Some(file) = what.files.get(&path) {
+            return Reply::new(200, "application/octet-stream", file.clone());
+        }
         if path == meta {
             return Reply::new(200, "text/plain", META);
         }

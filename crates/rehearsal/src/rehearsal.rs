@@ -28,8 +28,9 @@ use crate::error::Error;
 use crate::playground::{self, ScenarioName};
 use crate::standins::StandIn;
 use crate::standins::bootable::Bootable;
+use crate::standins::kmods_builder::KmodsBuilder;
 use crate::testbed::{FCOS, Testbed};
-use crate::{boot_nights, checkout, heal, requirements, scenarios, standins};
+use crate::{boot_nights, checkout, heal, own_kmods, requirements, scenarios, standins};
 
 /// What the stand-ins claim to be. The numbers have no meaning beyond being
 /// well-formed; the architecture is this machine's.
@@ -52,6 +53,10 @@ pub struct Options {
     /// images and to bad ones, and look whether it goes back
     #[arg(long)]
     pub heal: bool,
+    /// Build kernel modules of our own by OpenZFS's rules, for the same kernel, and have
+    /// an image with them boot. They take ten minutes more, once
+    #[arg(long)]
+    pub kmods: bool,
     /// Leave the world up, and open a shell in it: registry, Fedora, GitHub, and a
     /// checkout that points to them. Leaving the shell takes all of it away
     #[arg(long)]
@@ -150,9 +155,17 @@ pub fn run(world: &World<'_>, args: &Options) -> Result<Done, Error> {
         .report
         .status("Started", &format!("a registry on {registry}"));
     let arch: Arch = std::env::consts::ARCH.parse()?;
-    let bootable = match args.boot || args.heal {
+    let bootable = match args.boot || args.heal || args.kmods {
         true => Some(Bootable::get(world, &sh, &scratch.path)?),
         false => None,
+    };
+    let own = match (&bootable, args.kmods) {
+        (Some(bootable), true) => {
+            let newer = own_kmods::newer_kernel();
+            let path = &scratch.path;
+            Some(KmodsBuilder::get(world, &sh, path, bootable, &newer)?)
+        }
+        _ => None,
     };
     let wanted = match &bootable {
         Some(bootable) => bootable.versions.clone(),
@@ -217,6 +230,9 @@ pub fn run(world: &World<'_>, args: &Options) -> Result<Done, Error> {
     }
     if args.heal {
         all.push(heal::rehearse(&testbed, &watch)?);
+    }
+    if let Some(own) = own {
+        all.push(own_kmods::rehearse(&testbed, &own, &watch)?);
     }
     if let Some(scenario) = args.playground() {
         all.push(playground::rehearse(&testbed, scenario)?);

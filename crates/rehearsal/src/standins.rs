@@ -10,6 +10,7 @@
 
 mod base;
 pub mod bootable;
+pub mod kmods_builder;
 mod rpms;
 mod scratch;
 
@@ -17,6 +18,7 @@ use std::path::Path;
 
 use xshell::Shell;
 
+pub(crate) use rpms::libraries;
 pub use scratch::{Error, Images, StandIn};
 use scratch::{copy, run, text, write};
 

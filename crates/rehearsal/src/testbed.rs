@@ -1,6 +1,7 @@
 //! Everything that stands in for the world of a rehearsal, and one command typed
 //! in it.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use host::files::make_dir;
@@ -10,7 +11,7 @@ use host::report::Level;
 use image_build::engine::Engine;
 use image_build::gather::World;
 use image_build::inputs::write;
-use image_config::{Boot, Config, Gate};
+use image_config::{Boot, Config, Gate, Kmods};
 use registry_compat::{Answer, Digest, ImageRef, KmodTag};
 use remote::loopback::{Loopback, nobody};
 use remote::{Agent, AuthFiles, Limits, Registries, RegistriesConf};
@@ -82,20 +83,26 @@ impl Testbed<'_> {
     /// # Errors
     /// As [`Testbed::start_services`].
     pub(crate) fn start_services_with(&self, github: Option<Github>) -> Result<Services, Error> {
+        let source = Self::played(self.world.config)?;
+        let kmods = source.image.tagged(source.tag(&self.wanted)?);
+        self.push(&self.images.kmods, &kmods)?;
+        self.serve(github, BTreeMap::new(), kmods)
+    }
+
+    /// Pushes the base, and starts what plays Fedora and GitHub, with these files besides,
+    /// by their path in each world. `kmods` is where modules lie, or will.
+    ///
+    /// # Errors
+    /// If the push fails.
+    pub(crate) fn serve(
+        &self,
+        github: Option<Github>,
+        files: BTreeMap<String, Vec<u8>>,
+        kmods: ImageRef,
+    ) -> Result<Services, Error> {
         let config = self.world.config;
         let base = config.base_tag()?;
-        let source = config
-            .kmods
-            .iter()
-            .find(|source| source.flavor().is_none() && source.path.is_root())
-            .ok_or_else(|| {
-                let detail = "image.yaml lists no source of kmods that the stand-in could play: \
-                              one with `tag`, and its RPMs at the root";
-                Error::Usage(detail.to_owned())
-            })?;
-        let kmods = source.image.tagged(source.tag(&self.wanted)?);
         self.push(&self.images.base, &base)?;
-        self.push(&self.images.kmods, &kmods)?;
         let what = metadata::Published {
             fcos: FCOS,
             base: self.digest_now(&base)?.ok_or_else(|| Error::Step {
@@ -105,9 +112,54 @@ impl Testbed<'_> {
             kmods: self.wanted.clone(),
             arch: self.arch,
             now: self.world.env.now,
+            files,
         };
         let server = metadata::server(config, what, github)?;
         Ok(Services { server, kmods })
+    }
+
+    /// The source of kmods that the stand-in plays.
+    ///
+    /// # Errors
+    /// If image.yaml lists none that can be played.
+    pub(crate) fn played(config: &Config) -> Result<&Kmods, Error> {
+        let mut sources = config.kmods.iter();
+        sources
+            .find(|source| source.flavor().is_none() && source.path.is_root())
+            .ok_or_else(|| {
+                let detail = "image.yaml lists no source of kmods that the stand-in could play: \
+                              one with `tag`, and its RPMs at the root";
+                Error::Usage(detail.to_owned())
+            })
+    }
+
+    /// The same world with another base and other kmods.
+    pub(crate) fn with(&self, base: &str, kmods: &str, wanted: KmodTag) -> Self {
+        Self {
+            world: self.world,
+            sh: self.sh.clone(),
+            scratch: self.scratch.clone(),
+            arch: self.arch,
+            registry: self.registry.clone(),
+            engine: self.engine,
+            images: Images {
+                base: base.to_owned(),
+                kmods: kmods.to_owned(),
+                ..self.images.clone()
+            },
+            wanted,
+            skopeo: self.skopeo.clone(),
+        }
+    }
+
+    /// The same once more.
+    pub(crate) fn copy(&self) -> Self {
+        self.with(&self.images.base, &self.images.kmods, self.wanted.clone())
+    }
+
+    /// What a build leaves, by its name in the engine's storage.
+    pub(crate) fn built(&self) -> String {
+        format!("localhost/{}:stable", self.world.config.image.name)
     }
 
     /// Builds with one of the kmods images, without a publication, and gives what was
@@ -125,8 +177,7 @@ impl Testbed<'_> {
                 detail: format!("it ended with {code:?}"),
             });
         }
-        let built = format!("localhost/{}:stable", self.world.config.image.name);
-        let words = ["tag", built.as_str(), name];
+        let words = ["tag", &self.built(), name];
         process::read(&self.sh, &Invocation::new(self.engine.program(), words))?;
         Ok(())
     }
@@ -304,7 +355,7 @@ impl Testbed<'_> {
     }
 
     /// What a name that `registries.conf` maps names now.
-    fn digest_now(&self, image: &ImageRef) -> Result<Option<Digest>, Error> {
+    pub(crate) fn digest_now(&self, image: &ImageRef) -> Result<Option<Digest>, Error> {
         let conf = self.scratch.join("testbed.conf");
         write(&conf, &self.registries_conf(&self.registry)?)?;
         let registries = Registries::new(

@@ -20,7 +20,7 @@ pub fn folder(world: &World<'_>) -> PathBuf {
 
 /// Removes the oldest of one kind, but for [`KEPT`]. A machine that runs has its
 /// own copy.
-pub(super) fn prune(cache: &Path, prefix: &str) {
+pub fn prune(cache: &Path, prefix: &str) {
     let mut guests = Vec::new();
     for entry in std::fs::read_dir(cache).into_iter().flatten().flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();

@@ -21,7 +21,7 @@ const ROOT: &str = include_str!("../assets/boot/root.sh");
 const INIT: &str = include_str!("../assets/boot/init");
 
 /// The release of Debian; its kernel and its OpenZFS fit together.
-const SUITE: &str = "trixie";
+pub(super) const SUITE: &str = "trixie";
 
 /// The kernel and all that is built for it. Minutes on two processors.
 const KERNEL_RECIPE: Recipe<'_> = Recipe {
@@ -162,6 +162,11 @@ impl Bootable {
     /// `modules.builtin` and its like, as a tar archive.
     pub fn kernel_tar(&self) -> PathBuf {
         self.kernel.join("kernel.tar")
+    }
+
+    /// The name of the kernel's recipe, which has the digest of all that it is made of.
+    pub fn kernel_recipe(&self) -> String {
+        KERNEL_RECIPE.name()
     }
 
     /// What modules are built against, as a tar archive: the contents of a package

@@ -1,5 +1,6 @@
 //! The RPMs of the stand-ins, made by the real `rpmbuild` from two spec files.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use xshell::Shell;
@@ -146,6 +147,28 @@ fn packages(
         copy(&path, &directory.join(path.file_name().unwrap_or_default()))?;
     }
     Ok(root)
+}
+
+/// A package with these capabilities and without files: what Fedora's packages would
+/// have, where the libraries and programs themselves are there already.
+pub(crate) fn libraries(
+    sh: &Shell,
+    scratch: &Path,
+    capabilities: &BTreeSet<String>,
+) -> Result<PathBuf, Error> {
+    let mut spec = "Name: libraries\nVersion: 1\nRelease: 1\nSummary: Stand-in\nLicense: MIT\n\
+                    BuildArch: noarch\nAutoReqProv: no\n"
+        .to_owned();
+    for capability in capabilities {
+        spec.push_str(&format!("Provides: {capability}\n"));
+    }
+    spec.push_str("%description\nStand-in.\n%files\n");
+    let top = scratch.join("libraries");
+    let built = rpmbuild(sh, &top, &spec, "libraries", "noarch", &[], &["-bb"])?;
+    built
+        .into_iter()
+        .next()
+        .ok_or_else(|| Error::Missing("libraries.rpm".to_owned()))
 }
 
 /// Where upstream's image has a package.
