@@ -73,6 +73,9 @@ pub struct Global {
     /// Use another file instead of image.yaml
     #[arg(long, global = true, value_name = "FILE")]
     pub config: Option<PathBuf>,
+    /// Only this image of image.yaml, where it has several; may be repeated
+    #[arg(id = "of-image", long = "image", global = true, value_name = "NAME")]
+    pub images: Vec<String>,
     /// Show all that the programs say which are run
     #[arg(long, short, global = true)]
     pub verbose: bool,

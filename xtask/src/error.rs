@@ -48,6 +48,14 @@ pub enum Error {
         /// What was found.
         detail: String,
     },
+    /// A task failed for one of several images, and has said so.
+    #[error("{image}: {source}")]
+    Told {
+        /// What `image.yaml` calls it.
+        image: String,
+        /// How.
+        source: Box<Error>,
+    },
     /// A task of another repository ended with an error of its own. Exit code 1.
     #[error(transparent)]
     Own(Box<dyn std::error::Error + Send + Sync>),
@@ -71,6 +79,7 @@ impl Failure for Error {
             Self::Cleanup(error) => error.exit_code(),
             Self::Rehearsal(error) => error.exit_code(),
             Self::Manual(error) => error.exit_code(),
+            Self::Told { source, .. } => source.exit_code(),
             Self::Usage(_) => 2,
             Self::Unknown(_) => 3,
             Self::Refused(_) => 4,
@@ -88,6 +97,7 @@ impl Failure for Error {
             Self::Cleanup(error) => error.kind(),
             Self::Rehearsal(error) => error.kind(),
             Self::Manual(error) => error.kind(),
+            Self::Told { source, .. } => source.kind(),
             Self::Usage(_) | Self::Refused(_) => Kind::Configuration,
             Self::Unknown(why) => Kind::Unanswered(why),
             Self::Step { step, .. } => Kind::Step(step),

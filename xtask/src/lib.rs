@@ -11,10 +11,12 @@ pub mod cli;
 pub mod error;
 mod grammar;
 mod registry;
+mod selected;
 pub mod tasks;
 mod usage;
 
 pub use registry::{OwnTask, Tasks};
+pub use selected::Selected;
 
 /// The tasks that there are here.
 pub fn tasks() -> Tasks {

@@ -27,11 +27,12 @@ use host::failure::Failure;
 use host::report::Report;
 use host::{Done, env, process};
 use image_build::gather::World;
-use image_config::Config;
+use image_config::Images;
 
 use crate::cli::{Cli, EXIT_CODES, Global, HelpArgs};
 use crate::error::Error;
 use crate::grammar;
+use crate::selected::Selected;
 use crate::tasks::{GROUPS, Task, butane, doctor, perform};
 use crate::usage;
 
@@ -48,7 +49,7 @@ pub struct OwnTask {
 
 impl OwnTask {
     /// A task with its arguments. Its help is the doc comment of `A`; it is called
-    /// with `image.yaml` read, and a signal during it is a flag
+    /// with `image.yaml` read, once for each image, and a signal during it is a flag
     /// ([`process::interrupted`]), so that it can put away what it made.
     pub fn new<A: Args>(
         name: &'static str,
@@ -166,8 +167,9 @@ impl Tasks {
             return Ok(Done::Success);
         };
         if let Some(own) = self.own.iter().find(|task| task.name == name) {
-            let config = Config::load_in(&path, &env.root)?;
-            return (own.call)(&World::new(env, &config, report), given);
+            let images = Images::load_in(&path, &env.root)?;
+            let selected = Selected::new(env, report, &images, &global.images)?;
+            return selected.each(|world| (own.call)(world, given));
         }
         let task =
             Task::from_arg_matches(words).map_err(|error| usage::wrong(&self.command(), &error))?;
@@ -176,15 +178,15 @@ impl Tasks {
             Task::Help(args) => return self.help(report, args),
             Task::Butane(_) if report.json() => return Err(butane::no_json()),
             Task::Butane(args) => return Ok(Done::Code(butane::run(args.words()))),
-            Task::Doctor(args) => return doctor::run(env, report, &path, args),
+            Task::Doctor(args) => return doctor::run(env, report, &path, &global.images, args),
             Task::Manual(task) => {
                 let grammar = (&self.command(), GROUPS.as_slice());
                 return Ok(manual::run(env, report, &path, grammar, task)?);
             }
             _ => {}
         }
-        let config = Config::load_in(&path, &env.root)?;
-        perform(&task, &World::new(env, &config, report))
+        let images = Images::load_in(&path, &env.root)?;
+        perform(&task, &Selected::new(env, report, &images, &global.images)?)
     }
 
     /// The list of tasks, one line each, in groups.
@@ -252,7 +254,9 @@ impl Tasks {
 }
 
 fn fail(report: &Report, error: &Error) -> ExitCode {
-    report.failure(error);
+    if !matches!(error, Error::Told { .. }) {
+        report.failure(error);
+    }
     ExitCode::from(error.exit_code())
 }
 

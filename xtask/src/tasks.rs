@@ -12,6 +12,7 @@ pub mod config;
 pub mod diff;
 pub mod doctor;
 pub mod explain;
+mod facts;
 pub mod forecast;
 pub mod ignition;
 pub mod init;
@@ -31,7 +32,6 @@ pub mod workflow;
 use clap::Subcommand;
 use host::Done;
 use host::process::minding;
-use image_build::gather::World;
 
 use crate::cli::{
     AlarmArgs, BootArgs, BuildArgs, ButaneArgs, CleanupArgs, ConfigArgs, DiffArgs, DoctorArgs,
@@ -40,6 +40,7 @@ use crate::cli::{
     VerifyArgs, VmArgs, WorkflowArgs,
 };
 use crate::error::Error;
+use crate::selected::Selected;
 
 /// The tasks in groups, in the order of the list that `cargo xtask` prints. A
 /// test holds that each task is in exactly one.
@@ -272,43 +273,45 @@ pub enum Task {
     Help(HelpArgs),
 }
 
-/// Does a task that needs a valid `image.yaml`.
+/// Does a task that needs a valid `image.yaml`: for each image that it is about.
 ///
 /// # Errors
 /// Whatever ends the task without its answer.
-pub(crate) fn perform(task: &Task, world: &World<'_>) -> Result<Done, Error> {
+pub(crate) fn perform(task: &Task, on: &Selected<'_>) -> Result<Done, Error> {
     match task {
-        Task::Versions(facts) => versions::table(world, facts),
-        Task::ZfsVersion => versions::zfs(world),
-        Task::KernelVersion => versions::kernel(world),
-        Task::KernelMajorMinor => versions::kernel_major_minor(world),
-        Task::CheckZfsAvailable(facts) => versions::check(world, facts),
-        Task::Explain(facts) => explain::run(world, facts),
-        Task::Status(args) => status::run(world, args),
-        Task::Forecast => forecast::run(world),
-        Task::Resolve(args) => resolve::run(world, args),
-        Task::Build(args) => build::build(world, args),
-        Task::TestBuild(args) => build::test_build(world, args),
-        Task::Publish(args) => publish::run(world, args),
-        Task::Verify(args) => verify::run(world, args),
-        Task::Promote(args) => promote::promote(world, args),
-        Task::Rollback(args) => promote::rollback(world, args),
-        Task::Retract(args) => promote::retract(world, args),
-        Task::Diff(args) => diff::run(world, args),
-        Task::Keys(args) => keys::run(world, args),
-        Task::Kmods(args) => kmods::run(world, args),
-        Task::Cleanup(args) => minding(|| cleanup::run(world, args)),
-        Task::Rehearse(args) => minding(|| rehearse::run(world, args)),
-        Task::Ignition(args) => ignition::run(world, args),
-        Task::Night(args) => minding(|| night::run(world, args)),
-        Task::Workflow(args) => minding(|| workflow::run(world, args)),
-        Task::Alarm(args) => minding(|| alarm::run(world, args)),
-        Task::Vm(args) => minding(|| vm::run(world, args)),
-        Task::Boot(args) => minding(|| boot::run(world, args)),
-        Task::Config(args) => config::run(world, args),
-        Task::Check => check::run(world),
-        Task::Init(args) => init::init(world, args),
-        Task::Update(args) => init::update(world, args),
+        Task::Versions(facts) => facts::each(on, facts, |world| versions::table(world, facts)),
+        Task::ZfsVersion => on.each(versions::zfs),
+        Task::KernelVersion => on.each(versions::kernel),
+        Task::KernelMajorMinor => on.each(versions::kernel_major_minor),
+        Task::CheckZfsAvailable(facts) => {
+            facts::each(on, facts, |world| versions::check(world, facts))
+        }
+        Task::Explain(args) => explain::each(on, args),
+        Task::Status(args) => status::run(on, args),
+        Task::Forecast => on.each(forecast::run),
+        Task::Resolve(args) => resolve::run(on, args),
+        Task::Build(args) => build::build(on, args),
+        Task::TestBuild(args) => build::test_build(on, args),
+        Task::Publish(args) => publish::run(on, args),
+        Task::Verify(args) => on.of(&args.image, |world| verify::run(world, args)),
+        Task::Promote(args) => on.of(&args.image, |world| promote::promote(world, args)),
+        Task::Rollback(args) => on.one(|world| promote::rollback(world, args)),
+        Task::Retract(args) => on.one(|world| promote::retract(world, args)),
+        Task::Diff(args) => on.of(&args.before, |world| diff::run(world, args)),
+        Task::Keys(args) => keys::run(on, args),
+        Task::Kmods(args) => kmods::run(on, args),
+        Task::Cleanup(args) => minding(|| cleanup::run(on, args)),
+        Task::Rehearse(args) => minding(|| on.each(|world| rehearse::run(world, args))),
+        Task::Ignition(args) => ignition::run(on, args),
+        Task::Night(args) => minding(|| night::run(on, args)),
+        Task::Workflow(args) => minding(|| workflow::run(on, args)),
+        Task::Alarm(args) => minding(|| alarm::run(on, args)),
+        Task::Vm(args) => minding(|| on.one(|world| vm::run(world, args))),
+        Task::Boot(args) => minding(|| boot::run(on, args)),
+        Task::Config(args) => config::run(on, args),
+        Task::Check => check::run(&on.shared()),
+        Task::Init(args) => init::init(&on.shared(), args),
+        Task::Update(args) => init::update(&on.shared(), args),
         // They have something to say without a valid image.yaml, and were called
         // before it was read.
         Task::Help(_) | Task::Butane(_) | Task::Doctor(_) | Task::Manual(_) => Ok(Done::Success),

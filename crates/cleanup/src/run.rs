@@ -19,27 +19,48 @@ use crate::clock;
 use crate::error::Error;
 use crate::gather::{Inventory, gather};
 use crate::log::Writer;
+use crate::packages::{has_own, packages};
 use crate::plan::{Document, Line, Planned};
 use crate::source::{Source, Tools};
 
-/// Of the images of a repository that stay, what they name of another package. Who reads
-/// images is not this crate.
-pub type Named<'a> =
-    dyn Fn(&Repository, &[Digest]) -> Result<BTreeSet<Digest>, Box<dyn std::error::Error>> + 'a;
+/// What images name of another package: of that package, the repository of the images, and
+/// which of them stay. Who reads images is not this crate.
+pub type Named<'a> = dyn Fn(&Repository, &Repository, &[Digest]) -> Result<BTreeSet<Digest>, Box<dyn std::error::Error>>
+    + 'a;
 
 /// What a clean-up is given of `image.yaml` and of this machine.
 #[derive(Clone, Copy)]
 pub struct Context<'a> {
     /// The kmods of our own that images name.
     pub own_kmods: &'a Named<'a>,
-    /// The policy.
-    pub config: &'a Config,
+    /// The policy of each image whose packages are cleaned up; at least one.
+    pub images: &'a [&'a Config],
+    /// The policy of every image of `image.yaml`.
+    pub all: &'a [&'a Config],
     /// The printer.
     pub report: &'a Report,
     /// The checkout; logs go below it.
     pub root: &'a Path,
     /// The folder in which manifests are kept from run to run.
     pub cache: Option<&'a Path>,
+}
+
+impl Context<'_> {
+    /// The policy for a package: that of the image that is published there, or that lists
+    /// it; else that of the first.
+    fn of(&self, package: &Repository) -> &Config {
+        let published = |config: &&&Config| config.repository().is_ok_and(|it| it == *package);
+        let lists = |config: &&&Config| {
+            let mut packages = config.retention.packages.iter();
+            packages.any(|listed| listed.image == *package)
+        };
+        let mut images = self.images.iter();
+        let of = images
+            .clone()
+            .find(published)
+            .or_else(|| images.find(lists));
+        of.unwrap_or(&self.images[0])
+    }
 }
 
 /// What a person asks for. `None` is what `image.yaml` says.
@@ -90,7 +111,7 @@ pub fn run(context: &Context<'_>, tools: &Tools<'_>, options: &Options<'_>) -> R
             "--log: without --execute nothing is deleted, and there is no log".to_owned(),
         ));
     }
-    let packages = packages(context, options.package)?;
+    let packages = packages(context.images, context.all, context.report, options.package)?;
     let log = match options.log {
         Some(path) => path.to_owned(),
         None => default_log(context)?,
@@ -140,15 +161,15 @@ fn plan_all<'a>(
     gathered: Vec<(Source<'a>, Inventory)>,
 ) -> Result<Vec<(Source<'a>, Planned)>, Error> {
     let now = clock::now()?;
-    let configured = &context.config.retention;
-    let rules = Retention {
-        days: options.days.unwrap_or(configured.days),
-        keep: options.keep.unwrap_or(configured.keep),
-        most_share: options.most_share.unwrap_or(configured.most_share),
-        ..configured.clone()
-    };
     let mut all: Vec<(Source<'a>, Planned)> = Vec::new();
     for (source, inventory) in gathered {
+        let configured = &context.of(&source.repository).retention;
+        let rules = Retention {
+            days: options.days.unwrap_or(configured.days),
+            keep: options.keep.unwrap_or(configured.keep),
+            most_share: options.most_share.unwrap_or(configured.most_share),
+            ..configured.clone()
+        };
         let mut policy = policy(context, &rules, &source)?;
         policy
             .pinned
@@ -166,24 +187,27 @@ fn own_kmods(
     package: &Repository,
     before: &[(Source<'_>, Planned)],
 ) -> Result<BTreeSet<Digest>, Error> {
-    let own = context.config.own_kmods();
-    if own.is_none_or(|(source, _)| source.image != *package) {
-        return Ok(BTreeSet::new());
+    let mut named = BTreeSet::new();
+    // Of each image that is built with them, whether it is asked for or not.
+    for config in context.all.iter().filter(|config| has_own(config, package)) {
+        let image = config.repository()?;
+        let mut plans = before.iter().map(|(_, planned)| planned);
+        let planned = plans
+            .find(|planned| planned.repository == image)
+            .ok_or_else(|| {
+                Error::Usage(format!(
+                    "{package} is cleaned up together with {image}, whose images name what stays \
+                     of it; leave out --package and --image, or list it after the image in \
+                     `retention.packages`"
+                ))
+            })?;
+        let of_image = (context.own_kmods)(package, &image, &planned.kept_images());
+        named.extend(of_image.map_err(|error| Error::Step {
+            step: package.to_string(),
+            detail: format!("{error}; nothing is deleted"),
+        })?);
     }
-    let image = context.config.repository()?;
-    let mut plans = before.iter().map(|(_, planned)| planned);
-    let planned = plans
-        .find(|planned| planned.repository == image)
-        .ok_or_else(|| {
-            Error::Usage(format!(
-                "{package} is cleaned up together with {image}, whose images name what stays of \
-                 it; leave out --package, or list it after the image in `retention.packages`"
-            ))
-        })?;
-    (context.own_kmods)(&image, &planned.kept_images()).map_err(|error| Error::Step {
-        step: package.to_string(),
-        detail: format!("{error}; nothing is deleted"),
-    })
+    Ok(named)
 }
 
 fn default_log(context: &Context<'_>) -> Result<PathBuf, Error> {
@@ -196,44 +220,6 @@ fn default_log(context: &Context<'_>) -> Result<PathBuf, Error> {
         path = folder.join(format!("{name}-{number}.json"));
     }
     Ok(path)
-}
-
-/// The packages of `image.yaml`, or the one of this name.
-fn packages(context: &Context<'_>, name: Option<&str>) -> Result<Vec<Package>, Error> {
-    let mut all = context.config.retention.packages.to_vec();
-    if all.is_empty() {
-        all.push(Package {
-            image: context.config.repository()?,
-            back_end: None,
-        });
-    }
-    // After the images, which name those that stay.
-    if let Some((source, _)) = context.config.own_kmods()
-        && all.iter().all(|package| package.image != source.image)
-    {
-        all.push(Package {
-            image: source.image.clone(),
-            back_end: None,
-        });
-    }
-    let Some(name) = name else { return Ok(all) };
-    let known: Vec<String> = all.iter().map(ToString::to_string).collect();
-    all.retain(|package| package.is_called(name));
-    match all.len() {
-        1 => Ok(all),
-        0 => Err(Error::Usage(format!(
-            "no package `{}` in image.yaml; there is {}",
-            host::one_line(name),
-            known.join(", ")
-        ))),
-        _ => Err(Error::Usage(format!(
-            "`{name}` names several packages: {}; write the whole name of one",
-            all.iter()
-                .map(ToString::to_string)
-                .collect::<Vec<_>>()
-                .join(", ")
-        ))),
-    }
 }
 
 fn read_all<'a>(
@@ -250,7 +236,7 @@ fn read_all<'a>(
             .status("Reading", &format!("{package} ({back_end})"));
         let source = Source::open(tools, package)?;
         let progress = Progress::new(context.report, "Reading", 0);
-        let pinned = &context.config.retention.pinned;
+        let pinned = &context.of(&package.image).retention.pinned;
         let tick = |done, total| progress.at(done, total);
         let inventory = gather(&source, cache, pinned, tick)?;
         drop(progress);
@@ -266,8 +252,13 @@ fn read_all<'a>(
 /// The tags that a publication moves, and the history, are protected wherever they are published.
 fn policy(context: &Context<'_>, rules: &Retention, source: &Source<'_>) -> Result<Policy, Error> {
     let mut always = Vec::new();
-    if source.repository == context.config.repository()? {
-        let followed = context.config.image.tags.iter().map(Tag::as_str);
+    let mut images = context.all.iter();
+    let published = |config: &&&Config| {
+        let repository = config.repository();
+        repository.is_ok_and(|repository| repository == source.repository)
+    };
+    if let Some(config) = images.find(published) {
+        let followed = config.image.tags.iter().map(Tag::as_str);
         for tag in followed.chain([image_config::HISTORY_TAG]) {
             let glob: Glob = tag
                 .parse()
@@ -292,7 +283,9 @@ fn print_plan(context: &Context<'_>, planned: &Planned) -> Result<(), Error> {
 
 /// A pin has to be in one package only; it is absent if no package has it.
 fn warn_of_absent_pins(context: &Context<'_>, all: &[(Source<'_>, Planned)]) {
-    for pin in context.config.retention.pinned.iter() {
+    let pins = context.images.iter();
+    let pins: BTreeSet<&Digest> = pins.flat_map(|it| it.retention.pinned.iter()).collect();
+    for pin in pins {
         let mut plans = all.iter().filter_map(|(_, planned)| planned.plan.as_ref());
         if plans.all(|plan| plan.absent_pins().contains(pin)) {
             context

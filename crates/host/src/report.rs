@@ -7,19 +7,25 @@
     reason = "this module is the door to the terminal"
 )]
 
+mod files;
+mod notes;
 mod progress;
+mod section;
 mod table;
 mod wrap;
 
 use std::collections::VecDeque;
-use std::fs::OpenOptions;
 use std::io::Write as _;
-use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use forge::ci::Output;
 use serde::Serialize;
 
+use files::append;
+use section::Section;
+
+pub use files::{exactly_err, exactly_out};
+pub use notes::Notes;
 pub use progress::Progress;
 pub use table::columns;
 
@@ -51,6 +57,8 @@ pub struct Report {
     level: Level,
     /// The last lines of the programs that were run, for a failure.
     lines: Arc<Mutex<VecDeque<String>>>,
+    /// Of which of several images it speaks.
+    section: Option<Arc<Section>>,
 }
 
 /// How much of the progress is shown on standard error.
@@ -70,19 +78,6 @@ const KEPT: usize = 60;
 
 /// Stands before all lines of an error but the first.
 const INDENT: &str = "  ";
-
-/// What a task noted on its way to its end, for the alarm that is called after
-/// it.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Notes {
-    /// The step of its plan that failed.
-    pub step: Option<String>,
-    /// Why, in its last words.
-    pub why: Option<String>,
-    /// It found that nothing can be built yet. That may be an answer, and is
-    /// still the reason why the published image grows old.
-    pub not_yet: bool,
-}
 
 /// Makes a line harmless: CI runners take a line that begins with `::` (after
 /// white space) or holds `##[` for a command, on either stream.
@@ -130,6 +125,26 @@ impl Report {
         Self { level, ..self }
     }
 
+    /// A report for the part that is about one image; where there are `several`, it has
+    /// a heading. Its document is for [`Report::sections`].
+    #[must_use]
+    pub fn section(&self, name: &str, several: bool) -> Self {
+        Self {
+            section: Some(Arc::new(Section::new(name, several))),
+            ..self.clone()
+        }
+    }
+
+    /// The document of these parts, `{"images": {NAME: DOCUMENT}}`, under `--json` only.
+    ///
+    /// # Errors
+    /// Never for documents that were given.
+    pub fn sections(&self, parts: &[Self]) -> Result<(), Error> {
+        let parts = parts.iter().filter_map(|part| part.section.as_ref());
+        let all: serde_json::Map<_, _> = parts.map(|part| part.document()).collect();
+        self.document(&serde_json::json!({ "images": all }))
+    }
+
     /// How much is told.
     pub fn level(&self) -> Level {
         self.level
@@ -150,6 +165,7 @@ impl Report {
             notes: Arc::default(),
             level: Level::default(),
             lines: Arc::default(),
+            section: None,
         }
     }
 
@@ -220,6 +236,10 @@ impl Report {
     /// A line of the answer. Silent under `--json`.
     pub fn answer(&self, line: &str) {
         if !self.json {
+            let section = self.section.as_ref();
+            if let Some(heading) = section.and_then(|section| section.heading()) {
+                self.out(&heading);
+            }
             self.out(line);
         }
     }
@@ -229,6 +249,9 @@ impl Report {
     /// # Errors
     /// Never for the types of this crate.
     pub fn document(&self, value: &impl Serialize) -> Result<(), Error> {
+        if let Some(section) = &self.section {
+            return section.keep(value);
+        }
         if self.json {
             let text = serde_json::to_string_pretty(value)
                 .map_err(|error| Error::Usage(format!("no JSON for this: {error}")))?;
@@ -332,6 +355,8 @@ impl Report {
     }
 
     fn show_error(&self, text: &str) {
+        let section = self.section.as_ref();
+        let text = &section.map_or_else(|| text.to_owned(), |section| section.said(text));
         self.tell_kept(text);
         let lines = self.wrapped(text);
         let mut lines = lines.iter();
@@ -420,10 +445,22 @@ impl Report {
     /// # Errors
     /// [`Error::File`] if the runner's file cannot be written.
     pub fn outputs(&self, values: &[(&str, String)]) -> Result<(), Error> {
-        match &self.output {
-            Some(output) => append(output.path(), &output.text(values)),
-            None => Ok(()),
-        }
+        let Some(output) = &self.output else {
+            return Ok(());
+        };
+        let text = match &self.section {
+            None => output.text(values),
+            Some(section) => {
+                let names: Vec<String> = values
+                    .iter()
+                    .map(|(name, _)| section.output(name))
+                    .collect();
+                let values = names.iter().zip(values);
+                let values = values.map(|(name, (_, value))| (name.as_str(), value.clone()));
+                output.text(&values.collect::<Vec<_>>())
+            }
+        };
+        append(output.path(), &text)
     }
 
     /// Markdown for the page of the run, if there is one.
@@ -432,40 +469,14 @@ impl Report {
     /// [`Error::File`] if the runner's file cannot be written.
     pub fn summary(&self, markdown: &str) -> Result<(), Error> {
         match &self.summary {
-            Some(path) => append(path, markdown),
+            Some(path) => {
+                let section = self.section.as_ref();
+                let title = section.and_then(|section| section.title());
+                append(path, &(title.unwrap_or_default() + markdown))
+            }
             None => Ok(()),
         }
     }
-}
-
-fn append(path: &Path, text: &str) -> Result<(), Error> {
-    OpenOptions::new()
-        .append(true)
-        .create(true)
-        .open(path)
-        .and_then(|mut file| file.write_all(text.as_bytes()))
-        .map_err(|source| Error::File {
-            verb: "write",
-            path: path.to_owned(),
-            source,
-        })
-}
-
-/// Bytes to standard output as they are, for a task with a form of its own.
-///
-/// # Errors
-/// If they cannot be written. A closed pipe is no error.
-pub fn exactly_out(bytes: &[u8]) -> std::io::Result<()> {
-    let mut stdout = std::io::stdout().lock();
-    match stdout.write_all(bytes).and_then(|()| stdout.flush()) {
-        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
-        done => done,
-    }
-}
-
-/// Bytes to standard error as they are.
-pub fn exactly_err(bytes: &[u8]) {
-    let _ = std::io::stderr().lock().write_all(bytes);
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use host::Done;
+use host::report::Report;
 use image_config::{Config, Reason};
 use registry_compat::{Answer, Digest};
 use remote::Inspected;
@@ -59,9 +60,26 @@ impl Verdict {
 
 /// One job of a matrix.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-struct Job<'a> {
-    arch: Arch,
-    runner: &'a str,
+pub struct Job {
+    /// Of which image, as `--image` calls it.
+    pub image: String,
+    /// For which architecture.
+    pub arch: Arch,
+    /// On which machine.
+    pub runner: String,
+}
+
+/// What was resolved, and decided.
+#[derive(Debug, Default)]
+pub struct Decided {
+    /// The lock, if there is one.
+    pub lock: Option<Lock>,
+    /// Whether it is to be built; never without `decide`.
+    pub builds: bool,
+    /// In a word, with `decide`.
+    pub verdict: Option<&'static str>,
+    /// The jobs that build it.
+    pub jobs: Vec<Job>,
 }
 
 /// The document of `resolve --decide --json`.
@@ -71,7 +89,7 @@ struct Document<'a> {
     verdict: Verdict,
     build: bool,
     architectures: &'a [Arch],
-    matrix: Vec<Job<'a>>,
+    matrix: &'a [Job],
     #[serde(skip_serializing_if = "Option::is_none")]
     unchanged: Option<&'a UpToDate>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -80,11 +98,17 @@ struct Document<'a> {
     lock: Option<&'a Lock>,
 }
 
-/// `resolve`. `ask` asks the repositories of packages, where `image.yaml` wants that.
+/// `resolve`. `ask` asks the repositories of packages, where `image.yaml` wants that. The
+/// lock of one of several images is not handed on here, but with the others
+/// ([`crate::decided`]).
 ///
 /// # Errors
 /// If anything could not be found out, or the file cannot be written.
-pub fn run(world: &World<'_>, options: &Options<'_>, ask: &Asker<'_>) -> Result<Done, Error> {
+pub fn run(
+    world: &World<'_>,
+    options: &Options<'_>,
+    ask: &Asker<'_>,
+) -> Result<(Done, Decided), Error> {
     let scope = Scope {
         published: options.decide,
         ..Scope::default()
@@ -96,34 +120,46 @@ pub fn run(world: &World<'_>, options: &Options<'_>, ask: &Asker<'_>) -> Result<
     let mut resolved = resolved(world, options.facts, None, Here::Saved, scope, asking)?;
     if let Resolution::Lock(lock) = &mut resolved.resolution {
         lock.judgement.forced = options.forced.cloned();
-        hand_on(world, options, lock)?;
+        if world.image.is_none() {
+            hand_on(world.report, options.output, lock)?;
+        }
     }
     if options.decide {
-        return decide(world, &resolved, options.forced);
+        let decided = decide(world, &resolved, options.forced)?;
+        return Ok((Done::Success, decided));
     }
     match &resolved.resolution {
         Resolution::Lock(lock) => {
             verdict::hold(world, &resolved.choice.outcome)?;
             world.report.outputs(&outputs(&resolved, lock)?)?;
             world.report.document(&lock)?;
-            Ok(Done::Success)
+            let decided = Decided {
+                lock: Some((**lock).clone()),
+                ..Decided::default()
+            };
+            Ok((Done::Success, decided))
         }
         Resolution::NotYet(not_yet) => {
             verdict::tell(world, not_yet);
             world.report.document(not_yet)?;
-            Ok(Done::NotYet)
+            Ok((Done::NotYet, Decided::default()))
         }
     }
 }
 
-fn hand_on(world: &World<'_>, options: &Options<'_>, lock: &Lock) -> Result<(), Error> {
+/// Writes a lock, or the locks of several images, where the person wants it.
+pub(crate) fn hand_on(
+    report: &Report,
+    output: Option<&Path>,
+    lock: &impl Serialize,
+) -> Result<(), Error> {
     let text = serde_json::to_string_pretty(lock).map_err(|e| Error::Usage(e.to_string()))?;
-    match options.output {
+    match output {
         Some(path) => {
             write(path, &format!("{text}\n"))?;
-            world.report.status("Wrote", &path.display().to_string());
+            report.status("Wrote", &path.display().to_string());
         }
-        None => world.report.answer(&text),
+        None => report.answer(&text),
     }
     Ok(())
 }
@@ -136,7 +172,11 @@ fn outputs(resolved: &Resolved, lock: &Lock) -> Result<Vec<(&'static str, String
 
 /// Says whether it is to be built: to the steps that follow, and why on the
 /// page of the run.
-fn decide(world: &World<'_>, resolved: &Resolved, forced: Option<&Reason>) -> Result<Done, Error> {
+fn decide(
+    world: &World<'_>,
+    resolved: &Resolved,
+    forced: Option<&Reason>,
+) -> Result<Decided, Error> {
     let (lock, missing) = match &resolved.resolution {
         Resolution::Lock(lock) => (Some(&**lock), None),
         Resolution::NotYet(not_yet) => (None, Some(&**not_yet)),
@@ -172,40 +212,50 @@ fn decide(world: &World<'_>, resolved: &Resolved, forced: Option<&Reason>) -> Re
         None => verdict::outputs(resolved),
     };
     values.retain(|(name, _)| *name != "verdict");
-    let jobs = matrix(world.config);
+    let name = world
+        .image
+        .map_or_else(|| world.config.one_word(), str::to_owned);
+    let jobs = matrix(world.config, &name);
     values.extend([
         ("verdict", verdict.word().to_owned()),
         ("build", verdict.builds().to_string()),
         ("architectures", json(&world.config.architectures)?),
         ("matrix", json(&jobs)?),
         ("several", (jobs.len() > 1).to_string()),
+        ("images", json(&[serde_json::json!({ "image": name })])?),
     ]);
     world.report.outputs(&values)?;
     world.report.document(&Document {
         verdict,
         build: verdict.builds(),
         architectures: &world.config.architectures,
-        matrix: jobs,
+        matrix: &jobs,
         unchanged: same.as_ref(),
         missing,
         lock,
     })?;
-    Ok(Done::Success)
+    Ok(Decided {
+        lock: lock.cloned(),
+        builds: verdict.builds(),
+        verdict: Some(verdict.word()),
+        jobs,
+    })
 }
 
 fn is_held(resolved: &Resolved) -> bool {
     matches!(resolved.choice.outcome.without_builder(), Outcome::Hold(..))
 }
 
-fn json(value: &impl Serialize) -> Result<String, Error> {
+pub(crate) fn json(value: &impl Serialize) -> Result<String, Error> {
     serde_json::to_string(value).map_err(|error| Error::Usage(error.to_string()))
 }
 
 /// The jobs that build, in the order of `image.yaml`.
-fn matrix(config: &Config) -> Vec<Job<'_>> {
+fn matrix(config: &Config, image: &str) -> Vec<Job> {
     let job = |arch: &Arch| Job {
+        image: image.to_owned(),
         arch: *arch,
-        runner: config.ci.runners.of(*arch).as_str(),
+        runner: config.ci.runners.of(*arch).to_string(),
     };
     config.architectures.iter().map(job).collect()
 }
@@ -285,8 +335,8 @@ mod tests {
             + "ci:\n  runners:\n    aarch64: our-arm\n";
         let config = Config::parse(&text, Path::new("x")).unwrap();
         assert_eq!(
-            json(&matrix(&config)).unwrap(),
-            r#"[{"arch":"aarch64","runner":"our-arm"},{"arch":"x86_64","runner":"ubuntu-24.04"}]"#
+            json(&matrix(&config, "nas")).unwrap(),
+            r#"[{"image":"nas","arch":"aarch64","runner":"our-arm"},{"image":"nas","arch":"x86_64","runner":"ubuntu-24.04"}]"#
         );
     }
 

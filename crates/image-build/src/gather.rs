@@ -5,6 +5,7 @@ mod builder;
 mod forecast;
 mod kernel;
 mod kmods;
+mod memory;
 mod project;
 mod published;
 mod releases;
@@ -12,7 +13,7 @@ mod tree;
 mod upstream;
 
 use std::path::Path;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use registry_compat::Digest;
 use remote::{Agent, AuthFiles, Limits, Registries, RegistriesConf, sleeping};
@@ -25,7 +26,8 @@ use host::env::Env;
 use host::process;
 use host::process::Invocation;
 use host::report::Report;
-use image_config::Config;
+use image_config::{Config, OneImage};
+use memory::Memory;
 use tree::tree;
 
 use crate::cache::Cache;
@@ -44,12 +46,18 @@ pub struct World<'a> {
     pub env: &'a Env,
     /// The policy.
     pub config: &'a Config,
+    /// What `image.yaml` calls the image, where it has several.
+    pub image: Option<&'a str>,
     /// For progress lines on standard error.
     pub report: &'a Report,
     /// Answers from earlier runs, of the kind that never changes.
     pub cache: Cache,
     agent: Agent,
-    registries: OnceLock<Registries>,
+    /// Shared by the images of one task.
+    registries: Arc<OnceLock<Registries>>,
+    memory: Arc<Memory>,
+    /// In the place of this machine's architecture.
+    arch: Option<Arch>,
 }
 
 impl<'a> World<'a> {
@@ -57,14 +65,52 @@ impl<'a> World<'a> {
     pub fn new(env: &'a Env, config: &'a Config, report: &'a Report) -> Self {
         let waiter = sleeping(process::interrupted);
         let retries = config.retries.budget(env.seed, waiter);
-        let retries = std::sync::Arc::new(retries);
+        let retries = Arc::new(retries);
         Self {
             env,
             config,
+            image: None,
             report,
             cache: Cache::new(env.cache.as_deref()),
             agent: Agent::sharing(Limits::default(), retries),
-            registries: OnceLock::new(),
+            registries: Arc::default(),
+            memory: Arc::default(),
+            arch: None,
+        }
+    }
+
+    /// The same for another image of this task: its clients are the same, and what one
+    /// image has asked of upstream, no other asks again.
+    pub fn beside<'b>(&self, image: &'b OneImage, report: &'b Report) -> World<'b>
+    where
+        'a: 'b,
+    {
+        World {
+            env: self.env,
+            config: &image.config,
+            image: Some(&image.name),
+            report,
+            cache: self.cache.clone(),
+            agent: self.agent.clone(),
+            registries: Arc::clone(&self.registries),
+            memory: Arc::clone(&self.memory),
+            arch: self.arch,
+        }
+    }
+
+    /// The same, on a machine that emulates another architecture.
+    #[must_use]
+    pub fn on(&self, arch: Option<Arch>) -> World<'_> {
+        World {
+            env: self.env,
+            config: self.config,
+            image: self.image,
+            report: self.report,
+            cache: self.cache.clone(),
+            agent: self.agent.clone(),
+            registries: Arc::clone(&self.registries),
+            memory: Arc::clone(&self.memory),
+            arch: arch.or(self.arch),
         }
     }
 
@@ -106,14 +152,16 @@ impl<'a> World<'a> {
     /// If any page could not be read.
     pub fn zfs_releases(&self) -> Result<Vec<ZfsRelease>, Error> {
         let repository = self.config.zfs.repository.as_str();
-        self.report
-            .status("Reading", &format!("releases of {repository}"));
-        Ok(remote::github::releases(
-            &self.agent,
-            self.config.urls.github_api.as_str(),
-            repository,
-            self.env.github_token.as_ref(),
-        )?)
+        self.memory.once("releases of OpenZFS", repository, || {
+            self.report
+                .status("Reading", &format!("releases of {repository}"));
+            Ok(remote::github::releases(
+                &self.agent,
+                self.config.urls.github_api.as_str(),
+                repository,
+                self.env.github_token.as_ref(),
+            )?)
+        })
     }
 
     /// The first architecture of `image.yaml`.
@@ -172,7 +220,10 @@ impl<'a> World<'a> {
         let folder = |path: &str| tree(&self.env.root.join(path));
         let sh = process::shell(&self.env.root)?;
         Ok(Local {
-            arch: std::env::consts::ARCH.parse()?,
+            arch: match self.arch {
+                Some(arch) => arch,
+                None => std::env::consts::ARCH.parse()?,
+            },
             commit: commit(&sh),
             containerfiles: Digest::of(&folder(crate::engine::CONTEXT)?),
             ignition: Digest::of(&folder(self.config.ignition.sources.as_str())?),

@@ -11,6 +11,7 @@ use crate::error::Error;
 use crate::facts::{AskedPackages, Local, Upstream};
 use crate::gather::{Scope, World};
 use crate::lock::Lock;
+use crate::locks;
 use crate::resolve::{Resolution, decide, resolve as resolve_lock};
 
 /// Where facts are read from, and saved to.
@@ -228,12 +229,37 @@ pub fn write(path: &Path, text: &str) -> Result<(), Error> {
     )
 }
 
-/// Reads a lock from a file.
+/// Reads the lock of an image from a file: the only one, or where `image.yaml` has several
+/// images, that of this image.
 ///
 /// # Errors
-/// If it cannot be read or is not a lock of this version.
-pub fn read_lock(path: &Path) -> Result<Lock, Error> {
+/// If it cannot be read, is not a lock of this version, or is of no or of other images.
+pub fn read_lock(path: &Path, image: Option<&str>) -> Result<Lock, Error> {
     let wanted = "a lock, as `cargo xtask resolve -o` writes it";
     let _: serde_json::Map<String, serde_json::Value> = read_json(path, wanted)?;
-    Lock::parse(&read(path)?, &path.display().to_string())
+    let (text, place) = (read(path)?, path.display().to_string());
+    let wrong = |detail: String| Error::Step {
+        step: format!("lock in {place}"),
+        detail,
+    };
+    match (locks::parse(&text, &place)?, image) {
+        (None, None) => Lock::parse(&text, &place),
+        (Some(mut locks), Some(name)) => {
+            let known: Vec<&str> = locks.images.keys().map(String::as_str).collect();
+            let known = known.join(", ");
+            let missing = || {
+                wrong(format!(
+                    "it is of {known}, and not of `{name}`; resolve again, or leave it out by \
+                     --image"
+                ))
+            };
+            locks.images.remove(name).ok_or_else(missing)
+        }
+        (None, Some(_)) => Err(wrong(
+            "it is of one image, and image.yaml has several: resolve again".to_owned(),
+        )),
+        (Some(_), None) => Err(wrong(
+            "it is of several images, and image.yaml has one: resolve again".to_owned(),
+        )),
+    }
 }

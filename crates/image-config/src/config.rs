@@ -242,6 +242,11 @@ impl Config {
         units
     }
 
+    /// The name of the image as one word, with `-` for `/`.
+    pub fn one_word(&self) -> String {
+        self.image.name.as_str().replace('/', "-")
+    }
+
     /// The tag that hosts follow: the first of `image.tags`.
     ///
     /// # Errors

@@ -36,7 +36,7 @@ pub(crate) fn add(content: &Content, text: &str, root: &Path, problems: &mut Pro
             Source::Stage => file_name(&name),
             _ => &name,
         };
-        let place = place(text, needle);
+        let place = problems.place_in_content(needle);
         if place.is_none() && problems.is_changed("content") {
             continue;
         }
@@ -49,21 +49,6 @@ pub(crate) fn add(content: &Content, text: &str, root: &Path, problems: &mut Pro
             problems.add(Problem::new(text, span, Shown::Line, &detail));
         }
     }
-}
-
-/// Line and column of a value below `content:`.
-pub(crate) fn place(text: &str, value: &str) -> Option<(usize, usize)> {
-    let first = text.lines().position(|line| line.starts_with("content:"))?;
-    let word = |c: char| c.is_ascii_alphanumeric() || "-_./@".contains(c);
-    text.lines().enumerate().skip(first).find_map(|(at, line)| {
-        let code = line.split(" #").next().unwrap_or(line);
-        let (start, _) = code.match_indices(value).find(|(start, _)| {
-            let before = code[..*start].chars().next_back();
-            let after = code[start + value.len()..].chars().next();
-            !before.is_some_and(word) && !after.is_some_and(word)
-        })?;
-        Some((at + 1, code[..start].chars().count() + 1))
-    })
 }
 
 fn judge(content: &Content, kind: Source, name: &str, root: &Path) -> Result<(), String> {

@@ -3,7 +3,6 @@
 use registry_compat::{Repository, Tag};
 
 use crate::config::{Config, HISTORY_TAG};
-use crate::content_files;
 use crate::excerpt::{Problem, Shown};
 use crate::kmods::Kmods;
 use crate::problems::Problems;
@@ -44,7 +43,7 @@ pub(crate) fn add(config: &Config, text: &str, problems: &mut Problems<'_>) {
         return;
     }
     for (value, detail) in config.content.contradictions() {
-        let place = content_files::place(text, &value);
+        let place = problems.place_in_content(&value);
         let span = place.map(|(line, column)| Span {
             line,
             column,

@@ -22,6 +22,19 @@ pub enum Error {
         /// All of them, in its order.
         problems: Vec<Problem>,
     },
+    /// `--image` names none of its images.
+    #[error("image.yaml has no image `{name}`; {}", match meant {
+        Some(meant) => format!("did you mean `{meant}`?"),
+        None => format!("there is {known}"),
+    })]
+    NoImage {
+        /// What was asked for.
+        name: String,
+        /// The nearest, if one is near.
+        meant: Option<String>,
+        /// All that there are.
+        known: String,
+    },
     /// A value that is composed of several others is invalid.
     #[error(transparent)]
     Malformed(#[from] registry_compat::Error),
@@ -38,7 +51,7 @@ pub enum Error {
 impl Failure for Error {
     fn exit_code(&self) -> u8 {
         match self {
-            Self::Invalid { .. } => 2,
+            Self::Invalid { .. } | Self::NoImage { .. } => 2,
             Self::Malformed(_) | Self::NoFedora { .. } => 1,
         }
     }
@@ -47,7 +60,7 @@ impl Failure for Error {
         match self {
             // The kernel's version cannot be part of a kmods tag.
             Self::NoFedora { .. } => Kind::Step("kmods"),
-            Self::Invalid { .. } => Kind::Configuration,
+            Self::Invalid { .. } | Self::NoImage { .. } => Kind::Configuration,
             Self::Malformed(_) => Kind::Other,
         }
     }

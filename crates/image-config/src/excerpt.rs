@@ -79,6 +79,14 @@ impl Problem {
         }
     }
 
+    /// The same, said of a part of the document.
+    pub(crate) fn inside(&self, part: &str) -> Self {
+        Self {
+            detail: format!("{part}: {}", self.detail),
+            ..self.clone()
+        }
+    }
+
     /// The text of the problem for a file of this name; no line of the file takes more
     /// than `width` columns.
     pub(crate) fn write(&self, path: &str, width: usize, f: &mut dyn fmt::Write) -> fmt::Result {

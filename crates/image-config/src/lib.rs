@@ -3,7 +3,8 @@
 //! [`Config::load`] reads the file into types that are valid by construction:
 //! every value is parsed while the document is read, so that an error has the
 //! line and the column of the value itself, and unknown keys are errors. Main
-//! types: [`Config`], and below it one module for each part of the file.
+//! types: [`Config`], and below it one module for each part of the file; [`Images`] are
+//! the configs of a file with several images.
 //! [`Lint`] names the findings that the file may allow.
 //!
 //! May import: `host` (files, errors), `remote` (the budget of retries), `forge`, and the
@@ -17,6 +18,7 @@ mod ci;
 mod config;
 mod content;
 mod content_files;
+mod content_place;
 mod contradictions;
 mod defaults;
 mod doubts;
@@ -26,6 +28,7 @@ mod heal;
 mod hints;
 mod home;
 mod ignition;
+mod images;
 mod input_signatures;
 mod keys;
 mod kmods;
@@ -38,6 +41,7 @@ mod problems;
 mod retention;
 mod retries;
 mod schema;
+mod section;
 mod signing;
 mod syntax;
 mod tree;
@@ -62,6 +66,7 @@ pub use excerpt::Problem;
 pub use heal::{Heal, Minutes};
 pub use home::{Attestation, Forge};
 pub use ignition::{Allow, Ignition};
+pub use images::{Images, OneImage};
 pub use input_signatures::{BaseSignature, Fingerprint, Keyring};
 pub use kmods::{Kmods, Naming, OwnKmods};
 pub use lint::Lint;
@@ -73,8 +78,8 @@ pub use retries::Retries;
 pub use schema::{SCHEMA_FILE, schema};
 pub use signing::{Inputs, Judge, SecretSource, Signing, Unverified};
 pub use types::{
-    Folder, ImageFile, KernelArgument, Label, Name, Owner, PackageName, PathPattern, Project,
-    Reason, RepositoryUrl, SelinuxType, SshKey, Unique, UnitName, Url, Word,
+    Folder, ImageFile, ImageName, KernelArgument, Label, Name, Owner, PackageName, PathPattern,
+    Project, Reason, RepositoryUrl, SelinuxType, SshKey, Unique, UnitName, Url, Word,
 };
 pub use urls::Urls;
 pub use words::nearest;

@@ -5,8 +5,9 @@ use std::path::Path;
 use crate::config::Config;
 use crate::error::Error;
 use crate::excerpt::{Problem, Shown};
+use crate::problems::Problems;
 use crate::tree::Span;
-use crate::{content_files, contradictions, problems};
+use crate::{content_files, contradictions, problems, section};
 
 impl Config {
     /// Reads and validates a file, and the files that its `content` names below `root`.
@@ -14,7 +15,7 @@ impl Config {
     /// # Errors
     /// [`Error::Invalid`] with file, line and column.
     pub fn load_in(path: &Path, root: &Path) -> Result<Self, Error> {
-        Self::judged(&text_of(path)?, path, Some(root))
+        judge(&text_of(path)?, path, Some(root))
     }
 
     /// Reads and validates a file alone.
@@ -31,30 +32,49 @@ impl Config {
     /// [`Error::Invalid`] with all that is wrong, each with line and column where
     /// there are any.
     pub fn parse(text: &str, path: &Path) -> Result<Self, Error> {
-        Self::judged(text, path, None)
-    }
-
-    fn judged(text: &str, path: &Path, root: Option<&Path>) -> Result<Self, Error> {
-        let (config, mut problems) = problems::read::<Self>(text);
-        if let Some(config) = &config {
-            contradictions::add(config, text, &mut problems);
-            if let Some(root) = root {
-                content_files::add(&config.content, text, root, &mut problems);
-            }
-        }
-        let problems = problems.in_order();
-        match config {
-            Some(config) if problems.is_empty() => Ok(config),
-            _ => Err(Error::Invalid {
-                path: path.to_owned(),
-                problems,
-            }),
-        }
+        judge(text, path, None)
     }
 }
 
+/// Reads and validates the text of a file with one image.
+pub(crate) fn judge(text: &str, path: &Path, root: Option<&Path>) -> Result<Config, Error> {
+    let wrong = |problems| Error::Invalid {
+        path: path.to_owned(),
+        problems,
+    };
+    if let Some(tree) = section::section(text) {
+        let span = tree
+            .entry(section::SECTION)
+            .and_then(|entry| entry.key.span);
+        let detail = "several images, and this program reads one";
+        return Err(wrong(vec![Problem::new(text, span, Shown::Line, detail)]));
+    }
+    let (config, problems) = problems::read::<Config>(text);
+    let (config, problems) = contradicted(config, problems, text, root);
+    match config {
+        Some(config) if problems.is_empty() => Ok(config),
+        _ => Err(wrong(problems)),
+    }
+}
+
+/// The same config, and all that is wrong with it.
+pub(crate) fn contradicted(
+    config: Option<Config>,
+    mut problems: Problems<'_>,
+    text: &str,
+    root: Option<&Path>,
+) -> (Option<Config>, Vec<Problem>) {
+    if let Some(config) = &config {
+        contradictions::add(config, text, &mut problems);
+        if let Some(root) = root {
+            content_files::add(&config.content, text, root, &mut problems);
+        }
+    }
+    (config, problems.in_order())
+}
+
 /// The text of a file.
-fn text_of(path: &Path) -> Result<String, Error> {
+pub(crate) fn text_of(path: &Path) -> Result<String, Error> {
     let wrong = |problem| Error::Invalid {
         path: path.to_owned(),
         problems: vec![problem],

@@ -8,6 +8,7 @@ use schemars::JsonSchema;
 use serde::de::{DeserializeOwned, IgnoredAny};
 
 use crate::any::any;
+use crate::content_place::place;
 use crate::excerpt::{Problem, Shown, has_user, is_private_key, of_unread};
 use crate::hints::hint;
 use crate::keys::Keys;
@@ -35,20 +36,14 @@ pub(crate) struct Problems<'a> {
     /// Mappings with missing keys, these keys, and which of `all` tells them.
     missing: Vec<(Vec<Step>, Vec<String>, usize)>,
     keys: fn() -> Keys,
+    /// The first and the last line of an image's own part, where there are several.
+    lines: Option<(usize, usize)>,
 }
 
 /// Reads a document as far as possible: the value of what is left without the errors,
 /// and the errors.
 pub(crate) fn read<T: DeserializeOwned + JsonSchema>(text: &str) -> (Option<T>, Problems<'_>) {
-    let mut problems = Problems {
-        text,
-        tree: None,
-        all: Vec::new(),
-        changed: Vec::new(),
-        listed: Vec::new(),
-        missing: Vec::new(),
-        keys: Keys::of::<T>,
-    };
+    let mut problems = Problems::new::<T>(text);
     let first = serde_yaml::from_str::<T>(text);
     // Only a `!` makes a tag.
     if first.is_ok() && !text.contains('!') {
@@ -86,7 +81,49 @@ pub(crate) fn read<T: DeserializeOwned + JsonSchema>(text: &str) -> (Option<T>, 
     (value, problems)
 }
 
-impl Problems<'_> {
+/// The same of a tree that was put together of parts of the document.
+pub(crate) fn read_tree<T: DeserializeOwned + JsonSchema>(
+    text: &str,
+    tree: Node,
+    lines: Option<(usize, usize)>,
+) -> (Option<T>, Problems<'_>) {
+    let mut problems = Problems {
+        tree: Some(tree.clone()),
+        lines,
+        ..Problems::new::<T>(text)
+    };
+    let value = problems.values(tree);
+    (value, problems)
+}
+
+/// The errors of form of a whole document; what is wrong is marked in the tree.
+pub(crate) fn of_form(text: &str, tree: &mut Node) -> Vec<Problem> {
+    let mut problems = Problems::new::<crate::config::Config>(text);
+    problems.form(tree, &mut Vec::new());
+    problems.in_order()
+}
+
+impl<'a> Problems<'a> {
+    fn new<T: JsonSchema>(text: &'a str) -> Self {
+        Self {
+            text,
+            tree: None,
+            all: Vec::new(),
+            changed: Vec::new(),
+            listed: Vec::new(),
+            missing: Vec::new(),
+            keys: Keys::of::<T>,
+            lines: None,
+        }
+    }
+
+    /// Line and column of a value of `content`.
+    pub fn place_in_content(&self, value: &str) -> Option<(usize, usize)> {
+        let of_image = |lines| place(self.text, value, Some(lines));
+        let own = self.lines.and_then(of_image);
+        own.or_else(|| place(self.text, value, None))
+    }
+
     /// All, in the order of the document; those without a place are the last.
     pub fn in_order(mut self) -> Vec<Problem> {
         self.all
@@ -152,6 +189,10 @@ impl Problems<'_> {
     /// Takes errors out of the tree until it can be read, or nothing can be done.
     fn correct<T: DeserializeOwned>(&mut self, mut tree: Node) -> Option<T> {
         self.form(&mut tree, &mut Vec::new());
+        self.values(tree)
+    }
+
+    fn values<T: DeserializeOwned>(&mut self, mut tree: Node) -> Option<T> {
         while self.all.len() <= MOST {
             let wrong = match T::deserialize(&tree) {
                 Ok(value) => return Some(value),

@@ -5,6 +5,8 @@
 //!
 //! Source: <https://json-schema.org/draft/2020-12>.
 
+mod several;
+
 use std::borrow::Cow;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
@@ -25,10 +27,11 @@ pub const SCHEMA_FILE: &str = "image.schema.json";
 
 /// The schema as a JSON document, with a line feed at its end.
 pub fn schema() -> String {
-    let mut schema = SchemaGenerator::default().into_root_schema_for::<Config>();
-    schema.insert("title".to_owned(), "image.yaml".into());
+    let schema = SchemaGenerator::default().into_root_schema_for::<Config>();
+    let mut schema = several::with_images(schema.to_value());
+    schema["title"] = "image.yaml".into();
     // `to_string` of the alternate form is JSON with line breaks.
-    format!("{:#}\n", schema.to_value())
+    format!("{schema:#}\n")
 }
 
 /// Types whose schema is written where they are used.

@@ -117,6 +117,17 @@ text!(
 );
 
 text!(
+    /// What one of several images is called: a part of a job's name and of its address.
+    ImageName,
+    "an image's name",
+    "lower-case letters, digits and `-` between them, 40 at most",
+    |text| {
+        let good = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+        all(text, 40, "-") && text.chars().all(good) && !text.ends_with('-')
+    }
+);
+
+text!(
     /// The label of an issue.
     Label,
     "a label",

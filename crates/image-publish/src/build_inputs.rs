@@ -35,6 +35,8 @@ pub struct BuildOptions<'a> {
     pub like: Option<&'a ImageRef>,
     /// Build though nothing changed, and why.
     pub force: Option<&'a Reason>,
+    /// Where it is noted what was pushed.
+    pub pushed: Option<&'a Path>,
     /// Nothing is executed, so the saved facts about this machine are used too.
     pub dry_run: bool,
 }
@@ -94,7 +96,7 @@ pub fn find(world: &World<'_>, wanted: &BuildOptions<'_>) -> Result<Option<Found
         }));
     }
     if let Some(path) = wanted.locked {
-        let lock = read_lock(path)?;
+        let lock = read_lock(path, world.image)?;
         let forced = wanted.force.is_some() || lock.judgement.forced.is_some();
         // The published image is needed only for a publication; and if the publication
         // runs in two halves, the task that made the lock has already asked for it.

@@ -11,7 +11,8 @@ use crate::announce::{say_document, say_outcome, say_timings};
 use crate::attestation;
 use crate::build_inputs::{BuildOptions, Found, find, still_there};
 use crate::error::Error;
-use crate::plan::{Goal, plan};
+use crate::notes::note;
+use crate::plan::{Goal, Outcome, plan};
 use crate::run::{Run, show};
 
 /// Finds the inputs, compares them with what is published, and performs the plan or
@@ -85,7 +86,13 @@ fn perform(world: &World<'_>, wanted: &BuildOptions<'_>, mut found: Found) -> Re
     let outcome = plan.perform(&run);
     say_timings(world, &run);
     match outcome {
-        Ok(outcome) => say_outcome(world, &plan, lock, &run, &outcome, outputs),
+        Ok(outcome) => {
+            if let (Some(folder), Outcome::Pushed(pushed)) = (wanted.pushed, &outcome) {
+                let image = world.config.repository()?.at(pushed.digest().clone());
+                note(world, folder, local.arch, &image)?;
+            }
+            say_outcome(world, &plan, lock, &run, &outcome, outputs)
+        }
         Err(error) => {
             // What the engine says of an image that is not there any more is hard
             // to read, and only now is it worth a question.

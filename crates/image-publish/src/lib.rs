@@ -38,6 +38,7 @@ mod layers;
 pub mod lineage;
 mod moving_tag;
 mod names;
+pub mod notes;
 pub mod packages;
 pub mod plan;
 mod platform_image;

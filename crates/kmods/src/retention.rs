@@ -9,20 +9,17 @@ use version_discovery::Arch;
 
 use crate::error::Error;
 
-/// The kmods that the locks of images name, of the source that this project publishes
-/// to. `images` are manifests of single images, of either architecture.
+/// The kmods that the locks of images name, of a source that this project publishes to. `images` are manifests of single images, of either architecture.
 ///
 /// # Errors
 /// If one could not be read: then it is not known what it names, and nothing may go.
 pub fn named_by(
     world: &World<'_>,
+    source: &Repository,
     repository: &Repository,
     images: &[Digest],
 ) -> Result<BTreeSet<Digest>, Error> {
     let mut named = BTreeSet::new();
-    let Some((source, _)) = world.config.own_kmods() else {
-        return Ok(named);
-    };
     for digest in images {
         let image = repository.at(digest.clone());
         // The labels of one image are the same whoever asks.
@@ -35,7 +32,7 @@ pub fn named_by(
         let Some(text) = found.labels.get(LOCK_LABEL) else {
             continue;
         };
-        named.extend(in_lock(text, &image.to_string(), &source.image)?);
+        named.extend(in_lock(text, &image.to_string(), source)?);
     }
     Ok(named)
 }

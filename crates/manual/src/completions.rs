@@ -19,13 +19,15 @@ use clap::builder::PossibleValuesParser;
 use clap::{Arg, Command, ValueHint};
 use clap_complete::generate;
 use clap_complete::shells::{Bash, Fish, Zsh};
-use image_config::Config;
+use image_config::{Images, OneImage};
 
 use crate::args::Shell;
 
 /// What only a checkout knows.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Values {
+    /// What image.yaml calls its images.
+    pub names: Vec<String>,
     /// The published images by name and tag.
     pub images: Vec<String>,
     /// Their tags alone.
@@ -41,23 +43,33 @@ pub struct Values {
 impl Values {
     /// Those of a checkout. Without a valid `image.yaml` its part is empty: what
     /// completes must not be the first to complain.
-    pub fn of(root: &Path, config: Option<&Config>) -> Self {
+    pub fn of(root: &Path, images: Option<&Images>) -> Self {
         let mut values = Self {
             streams: ["stable", "testing", "next"].map(str::to_owned).to_vec(),
             workflows: names(&root.join(".github/workflows"), "yaml"),
             ..Self::default()
         };
-        let Some(config) = config else { return values };
-        values.tags = config.image.tags.iter().map(ToString::to_string).collect();
-        if let Ok(repository) = config.repository() {
-            let image = |tag: &String| format!("{repository}:{tag}");
-            values.images = values.tags.iter().map(image).collect();
+        let add = |all: &mut Vec<String>, text: String| {
+            if !all.contains(&text) {
+                all.push(text);
+            }
+        };
+        for OneImage { name, config } in images.into_iter().flat_map(Images::iter) {
+            values.names.push(name.clone());
+            for tag in config.image.tags.iter() {
+                add(&mut values.tags, tag.to_string());
+                if let Ok(repository) = config.repository() {
+                    add(&mut values.images, format!("{repository}:{tag}"));
+                }
+            }
+            let sources = root.join(config.ignition.sources.as_str());
+            for machine in names(&sources, "bu") {
+                add(&mut values.machines, machine);
+            }
+            for example in names(&sources.join("examples"), "bu") {
+                add(&mut values.machines, format!("examples/{example}"));
+            }
         }
-        let sources = root.join(config.ignition.sources.as_str());
-        values.machines = names(&sources, "bu");
-        let examples = names(&sources.join("examples"), "bu");
-        let examples = examples.iter().map(|name| format!("examples/{name}"));
-        values.machines.extend(examples);
         values
     }
 
@@ -132,6 +144,9 @@ fn filled(command: Command, values: &Values, tasks: &[String]) -> Command {
 fn with_values(arg: Arg, task: &str, values: &Values, tasks: &[String]) -> Arg {
     if !arg.get_possible_values().is_empty() {
         return arg;
+    }
+    if arg.get_long() == Some("image") && !values.names.is_empty() {
+        return arg.value_parser(PossibleValuesParser::new(lasting(&values.names)));
     }
     let words = arg.get_value_names().unwrap_or_default();
     let word = words.first().map(ToString::to_string).unwrap_or_default();

@@ -10,7 +10,7 @@ use clap::Command;
 use host::env::Env;
 use host::report::Report;
 use host::{Done, Error as HostError, files, process};
-use image_config::Config;
+use image_config::{Config, Images};
 use remote::serve::{Bound, Page};
 use sha2::{Digest as _, Sha256};
 
@@ -34,19 +34,20 @@ pub fn run(
 ) -> Result<Done, Error> {
     match task {
         Task::Completions(args) => {
-            let config = Config::load(image_yaml).ok();
-            completions(env, report, config.as_ref(), command, args)
+            let images = Images::load(image_yaml).ok();
+            completions(env, report, images.as_ref(), command, args)
         }
         Task::Man(args) => man(env, report, command, args),
         Task::Docs(args) => {
-            let config = Config::load(image_yaml)?;
+            let images = Images::load(image_yaml)?;
+            let config = &images.first().config;
             let text = std::fs::read_to_string(image_yaml);
             let sources = Sources {
                 command,
                 groups,
                 image_yaml: &text.map_err(HostError::read(image_yaml))?,
             };
-            docs(env, report, &config, &sources, args)
+            docs(env, report, config, &sources, args)
         }
     }
 }
@@ -55,11 +56,11 @@ pub fn run(
 fn completions(
     env: &Env,
     report: &Report,
-    config: Option<&Config>,
+    images: Option<&Images>,
     command: &Command,
     args: &CompletionsArgs,
 ) -> Result<Done, Error> {
-    let values = Values::of(&env.root, config);
+    let values = Values::of(&env.root, images);
     let script = shells::script(args.shell, command, &values);
     report.answer(script.trim_end());
     report.document(&BTreeMap::from([("script", script)]))?;

@@ -5,7 +5,7 @@
 
 use std::fmt::Write as _;
 
-use image_config::Config;
+use image_config::{Images, OneImage};
 use version_discovery::Arch;
 
 use crate::lines::{Job, job};
@@ -56,8 +56,8 @@ struct Shape {
     name: &'static str,
     /// Which workflow it is a job of.
     task: &'static str,
-    /// On the machine of the first architecture, or one for each.
-    matrix: bool,
+    /// On which machines.
+    matrix: Matrix,
     needs: &'static [&'static str],
     minutes: u32,
     /// Names that its lines have, and where the values come from.
@@ -68,19 +68,35 @@ struct Shape {
     more: &'static str,
 }
 
+/// The jobs that there are of one shape.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Matrix {
+    /// One, on the machine of the first architecture.
+    One,
+    /// One for each architecture of any image.
+    Architectures,
+    /// One for each image and each of its architectures.
+    All,
+    /// One for each image, on the machine of its first architecture.
+    Images,
+}
+
 /// What was decided by `wanted`.
 const WANTS: &str = "[ \"$kmods\" = true ] && [ \"$DRY_RUN\" = false ]";
 /// What was decided by `resolve`.
 const BUILDS: &str = "[ \"$build\" = true ] && [ \"$DRY_RUN\" = false ]";
+/// The same of one of several images.
+const IS_BUILT: &str = " && printf %s \"$images\" | grep -qF \"\\\"$NAME\\\"\"";
 const SHOWS: &str = "[ \"$DRY_RUN\" = true ] && grep -qx build=true outputs.env";
 
-const OUTPUTS: &str = "  artifacts:\n    reports: {dotenv: outputs.env}\n";
+/// The names of what was pushed, for the job that joins them.
+const PUSHED: &str = "  artifacts:\n    paths: [pushed/]\n";
 
 const SHAPES: [Shape; 12] = [
     Shape {
         name: "wanted",
         task: "build",
-        matrix: false,
+        matrix: Matrix::One,
         needs: &[],
         minutes: 20,
         before: &[],
@@ -90,7 +106,7 @@ const SHAPES: [Shape; 12] = [
     Shape {
         name: "kmods",
         task: "build",
-        matrix: true,
+        matrix: Matrix::Architectures,
         needs: &["wanted"],
         minutes: 90,
         before: &[],
@@ -100,7 +116,7 @@ const SHAPES: [Shape; 12] = [
     Shape {
         name: "resolve",
         task: "build",
-        matrix: false,
+        matrix: Matrix::One,
         needs: &["kmods"],
         minutes: 20,
         before: &[],
@@ -110,20 +126,20 @@ const SHAPES: [Shape; 12] = [
     Shape {
         name: "build",
         task: "build",
-        matrix: true,
+        matrix: Matrix::All,
         needs: &["resolve"],
         minutes: 90,
         before: &[],
         only: &[Some(BUILDS)],
-        more: OUTPUTS,
+        more: PUSHED,
     },
     Shape {
         name: "publish",
         task: "build",
-        matrix: false,
+        matrix: Matrix::Images,
         needs: &["resolve", "build"],
         minutes: 60,
-        before: &["export X86_64=\"$pushed_x86_64\" AARCH64=\"$pushed_aarch64\""],
+        before: &[],
         only: &[Some(BUILDS), Some(BUILDS)],
         more: "  # A second one waits: to cut off a publication is safe, but in vain.\n  \
                resource_group: publish\n",
@@ -131,7 +147,7 @@ const SHAPES: [Shape; 12] = [
     Shape {
         name: "check",
         task: "check",
-        matrix: false,
+        matrix: Matrix::One,
         needs: &[],
         minutes: 60,
         before: &["export CUSTOM_COREOS_REQUIRE_ALL=1"],
@@ -141,7 +157,7 @@ const SHAPES: [Shape; 12] = [
     Shape {
         name: "rehearsal",
         task: "check",
-        matrix: false,
+        matrix: Matrix::One,
         needs: &[],
         minutes: 30,
         before: &[],
@@ -151,7 +167,7 @@ const SHAPES: [Shape; 12] = [
     Shape {
         name: "image",
         task: "check",
-        matrix: false,
+        matrix: Matrix::One,
         needs: &[],
         minutes: 90,
         before: &[],
@@ -161,7 +177,7 @@ const SHAPES: [Shape; 12] = [
     Shape {
         name: "vm",
         task: "check",
-        matrix: false,
+        matrix: Matrix::One,
         needs: &[],
         minutes: 90,
         before: &[],
@@ -171,7 +187,7 @@ const SHAPES: [Shape; 12] = [
     Shape {
         name: "boot",
         task: "check",
-        matrix: false,
+        matrix: Matrix::One,
         needs: &[],
         minutes: 90,
         before: &[],
@@ -181,7 +197,7 @@ const SHAPES: [Shape; 12] = [
     Shape {
         name: "cleanup",
         task: "cleanup",
-        matrix: false,
+        matrix: Matrix::One,
         needs: &[],
         minutes: 60,
         before: &[],
@@ -192,7 +208,7 @@ const SHAPES: [Shape; 12] = [
     Shape {
         name: "pages",
         task: "pages",
-        matrix: false,
+        matrix: Matrix::One,
         needs: &[],
         minutes: 20,
         before: &[],
@@ -208,31 +224,61 @@ const OF_KMODS: [&str; 2] = ["wanted", "kmods"];
 const MANUAL: &str = "manual";
 
 /// The file.
-pub fn text(config: &Config) -> String {
+pub fn text(images: &Images) -> String {
     let mut text = HEAD.to_owned();
-    let builds = config.own_kmods().is_some();
+    let builds = images
+        .iter()
+        .any(|image| image.config.own_kmods().is_some());
     let here = |name: &&str| builds || !OF_KMODS.contains(name);
     for shape in SHAPES.iter().filter(|shape| here(&shape.name)) {
         if let Some(job) = job(shape.name) {
             let needs: Vec<&str> = shape.needs.iter().copied().filter(here).collect();
-            write_job(&mut text, (shape, &needs), job, config);
+            write_job(&mut text, (shape, &needs), job, images);
         }
     }
     text
 }
 
-fn write_job(text: &mut String, (shape, needs): (&Shape, &[&str]), job: &Job, config: &Config) {
-    let runner = |arch: Arch| config.ci.runners.of(arch).to_string();
+/// The jobs of a matrix: the values of its variables.
+fn legs(matrix: Matrix, images: &Images) -> Vec<String> {
+    let runner = |arch: Arch| images.first().config.ci.runners.of(arch).to_string();
+    let mut all: Vec<String> = Vec::new();
+    for OneImage { name, config } in images.iter() {
+        let arches = config.architectures.iter();
+        let most = match matrix {
+            Matrix::Images => 1,
+            _ => usize::MAX,
+        };
+        for arch in arches.take(most) {
+            let runner = runner(*arch);
+            let leg = match matrix {
+                Matrix::One | Matrix::Architectures => {
+                    format!("{{ARCH: {arch}, RUNNER: {runner}}}")
+                }
+                Matrix::All => format!("{{NAME: {name}, ARCH: {arch}, RUNNER: {runner}}}"),
+                Matrix::Images => format!("{{NAME: {name}, RUNNER: {runner}}}"),
+            };
+            if !all.contains(&leg) {
+                all.push(leg);
+            }
+        }
+    }
+    all
+}
+
+fn write_job(text: &mut String, (shape, needs): (&Shape, &[&str]), job: &Job, images: &Images) {
     let _ = writeln!(text, "\n{}:", shape.name);
-    write_rules(text, shape);
-    if shape.matrix {
+    let of_image = images.are_named() && matches!(shape.matrix, Matrix::All | Matrix::Images);
+    write_rules(text, shape, of_image && shape.matrix == Matrix::Images);
+    let first = &images.first().config;
+    if shape.matrix != Matrix::One {
         text.push_str("  parallel:\n    matrix:\n");
-        for arch in config.architectures.iter() {
-            let _ = writeln!(text, "      - {{ARCH: {arch}, RUNNER: {}}}", runner(*arch));
+        for leg in legs(shape.matrix, images) {
+            let _ = writeln!(text, "      - {leg}");
         }
         text.push_str("  tags: [$RUNNER]\n");
-    } else if let Some(arch) = config.architectures.first() {
-        let _ = writeln!(text, "  tags: [{}]", runner(*arch));
+    } else if let Some(arch) = first.architectures.first() {
+        let _ = writeln!(text, "  tags: [{}]", first.ci.runners.of(*arch));
     }
     if !needs.is_empty() {
         let _ = writeln!(text, "  needs: [{}]", needs.join(", "));
@@ -248,8 +294,12 @@ fn write_job(text: &mut String, (shape, needs): (&Shape, &[&str]), job: &Job, co
             true => " || true",
             false => "",
         };
+        let is_built = if of_image { IS_BUILT } else { "" };
         let _ = match only {
-            Some(only) => writeln!(text, "    - if {only}; then cargo xtask {line}{alone}; fi"),
+            Some(only) => writeln!(
+                text,
+                "    - if {only}{is_built}; then cargo xtask {line}{alone}; fi"
+            ),
             None => writeln!(text, "    - cargo xtask {line}"),
         };
     }
@@ -264,7 +314,7 @@ fn write_job(text: &mut String, (shape, needs): (&Shape, &[&str]), job: &Job, co
     }
 }
 
-fn write_rules(text: &mut String, shape: &Shape) {
+fn write_rules(text: &mut String, shape: &Shape, always: bool) {
     text.push_str("  rules:\n");
     if shape.name == "cleanup" {
         text.push_str(
@@ -273,6 +323,11 @@ fn write_rules(text: &mut String, shape: &Shape) {
         );
     }
     let _ = writeln!(text, "    - if: $TASK == \"{}\"", shape.task);
+    if always {
+        text.push_str(
+            "      # One image that could not be built leaves the others.\n      when: always\n",
+        );
+    }
     if shape.more == MANUAL {
         text.push_str("      when: manual\n      allow_failure: true\n");
     }
@@ -287,11 +342,11 @@ mod tests {
     fn every_line_of_every_job_is_there() {
         let path = std::path::Path::new("image.yaml");
         let yaml = include_str!("../../image-build/src/testing/image.yaml");
-        let without = text(&Config::parse(yaml, path).unwrap());
+        let without = text(&Images::parse(yaml, path).unwrap());
         assert!(!without.contains("\nkmods:"), "{without}");
         let own = "  - build: containerfiles/zfs-kmods\n    image: ghcr.io/someone/zfs-kmods\n";
         let yaml = yaml.replace("architectures:", &format!("{own}architectures:"));
-        let text = text(&Config::parse(&yaml, path).unwrap());
+        let text = text(&Images::parse(&yaml, path).unwrap());
         for job in &JOBS {
             let part = text.split(&format!("\n{}:\n", job.name)).nth(1).unwrap();
             let part = part.split("\n\n").next().unwrap();
@@ -311,5 +366,32 @@ mod tests {
             text.contains("- {ARCH: x86_64, RUNNER: ubuntu-24.04}"),
             "{text}"
         );
+    }
+
+    #[test]
+    fn each_image_has_jobs_of_its_own_and_one_leaves_the_others() {
+        let path = std::path::Path::new("image.yaml");
+        let yaml = include_str!("../../image-build/src/testing/image.yaml").to_owned();
+        let one = text(&Images::parse(&yaml, path).unwrap());
+        assert!(one.contains("- {NAME: custom-coreos, ARCH: x86_64, RUNNER: ubuntu-24.04}"));
+        assert!(
+            !one.contains("$images") && !one.contains("when: always\n  parallel"),
+            "{one}"
+        );
+        let section =
+            "images:\n  nas: {image: {name: nas}, architectures: [aarch64, x86_64]}\n  desk: {}\n";
+        let several = text(&Images::parse(&(yaml + section), path).unwrap());
+        for line in [
+            "- {NAME: nas, ARCH: aarch64, RUNNER: ubuntu-24.04-arm}",
+            "- {NAME: nas, ARCH: x86_64, RUNNER: ubuntu-24.04}",
+            "- {NAME: desk, ARCH: x86_64, RUNNER: ubuntu-24.04}",
+            "- {NAME: nas, RUNNER: ubuntu-24.04-arm}",
+            "| grep -qF \"\\\"$NAME\\\"\"; then cargo xtask build --push",
+        ] {
+            assert!(several.contains(line), "{line}\n{several}");
+        }
+        let publish = several.split("\npublish:\n").nth(1).unwrap();
+        let publish = publish.split("\n\n").next().unwrap();
+        assert!(publish.contains("when: always"), "{publish}");
     }
 }

@@ -21,14 +21,14 @@ pub const KMODS: &str = "kmods publish";
 pub const RESOLVE: &str = "resolve --decide --force=\"$FORCE\" -o lock.json";
 /// What would be done.
 pub const SHOW: &str = "build --publish --locked lock.json --dry-run";
-/// The first half.
-pub const PUSH: &str = "build --push --locked lock.json";
+/// The first half, of one image.
+pub const PUSH: &str = "build --push --pushed pushed --locked lock.json --image \"$NAME\"";
 /// The virtual machine that the second half boots.
 pub const MACHINE: &str = "doctor --install --vm";
-/// The second half.
-pub const PUBLISH: &str = "publish \"$IMAGE@$DIGEST\" --locked lock.json";
-/// The second half, of several images or one.
-pub const JOIN: &str = "publish \"$X86_64\" \"$AARCH64\" --locked lock.json";
+/// The second half, of an image of one architecture.
+pub const PUBLISH: &str = "publish \"$IMAGE@$DIGEST\" --locked lock.json --image \"$NAME\"";
+/// The second half, of an image of several architectures or one.
+pub const JOIN: &str = "publish --pushed pushed --if-complete --locked lock.json --image \"$NAME\"";
 /// Old versions.
 pub const CLEANUP: &str = "cleanup --mode \"$MODE\"";
 /// The folder of the page.
@@ -54,12 +54,12 @@ pub const JOBS: [Job; 12] = [
     Job {
         name: "build",
         lines: &[PUSH, MACHINE, PUBLISH],
-        alarm: Some("alarm --job \"build-$ARCH\" --status \"$STATUS\""),
+        alarm: Some("alarm --image \"$NAME\" --job \"build-$ARCH\" --status \"$STATUS\""),
     },
     Job {
         name: "publish",
         lines: &[MACHINE, JOIN],
-        alarm: Some("alarm --job publish --status \"$STATUS\""),
+        alarm: Some("alarm --image \"$NAME\" --job publish --status \"$STATUS\""),
     },
     Job {
         name: "check",
@@ -156,17 +156,26 @@ mod tests {
             ("IMAGE", "r/o/n"),
             ("DIGEST", "sha256:1"),
             ("FORCE", "a \"b\" c"),
+            ("NAME", "nas"),
         ];
         assert_eq!(
             words(PUBLISH, &values).unwrap(),
-            ["publish", "r/o/n@sha256:1", "--locked", "lock.json"]
+            [
+                "publish",
+                "r/o/n@sha256:1",
+                "--locked",
+                "lock.json",
+                "--image",
+                "nas"
+            ]
         );
         let forced = words(RESOLVE, &values).unwrap();
         assert_eq!(forced[2], "--force=a \"b\" c");
         assert_eq!(words(CLEANUP, &values), Err("MODE".to_owned()));
-        let arch = [("ARCH", "x86_64"), ("STATUS", "success")];
+        let arch = [("ARCH", "x86_64"), ("STATUS", "success"), ("NAME", "nas")];
         let alarm = job("build").unwrap().alarm.unwrap();
-        let expected = ["alarm", "--job", "build-x86_64", "--status", "success"];
+        let expected = "alarm --image nas --job build-x86_64 --status success";
+        let expected: Vec<&str> = expected.split(' ').collect();
         assert_eq!(words(alarm, &arch).unwrap(), expected);
     }
 }

@@ -12,7 +12,8 @@ mod units;
 
 use host::{Done, env};
 use image_build::gather::World;
-use image_build::lock::Lock;
+use image_build::inputs::read_lock;
+use image_config::OneImage;
 use serde::Serialize;
 
 use crate::error::Error;
@@ -35,8 +36,13 @@ struct Document<'a> {
 ///
 /// # Errors
 /// If there is no folder for its state, or a line could not be typed at all.
-pub fn run(world: &World<'_>, options: &Options) -> Result<Done, Error> {
-    if world.config.architectures.len() > 1 {
+pub fn run(
+    world: &World<'_>,
+    (images, named): (&[&OneImage], bool),
+    options: &Options,
+) -> Result<Done, Error> {
+    let several = |image: &&OneImage| image.config.architectures.len() > 1;
+    if images.iter().any(several) {
         return Err(Error::Usage(
             "image.yaml lists several architectures, and this is one machine: `night` publishes \
              images of one; a forge's CI joins several"
@@ -44,7 +50,7 @@ pub fn run(world: &World<'_>, options: &Options) -> Result<Done, Error> {
         ));
     }
     if options.dry_run {
-        return show(world, options);
+        return show(world, images, options);
     }
     let folder = folder::of(world)?;
     let Some(_lock) = state::lock(&folder)? else {
@@ -59,8 +65,8 @@ pub fn run(world: &World<'_>, options: &Options) -> Result<Done, Error> {
             "the night before was ended at `{stage}`; this one goes on from there where it can"
         ));
     }
-    let night = Night::new(world, options, &folder, state.run)?;
-    let result = whole(world, &night, &mut state);
+    let night = Night::new(world, options, &folder, (state.run, named))?;
+    let result = whole(world, images, &night, &mut state);
     let ended = match &result {
         Ok(ended) => ended.clone(),
         Err(error) => Ended::Failed {
@@ -86,24 +92,31 @@ pub fn run(world: &World<'_>, options: &Options) -> Result<Done, Error> {
 }
 
 /// What would be typed; a value that only a night knows is shown by its name.
-fn show(world: &World<'_>, options: &Options) -> Result<Done, Error> {
+fn show(world: &World<'_>, images: &[&OneImage], options: &Options) -> Result<Done, Error> {
     let force = options.force.as_deref().unwrap_or("no");
     let mut all = Vec::new();
-    for name in ["kmods", "resolve", "build", "cleanup"] {
-        if name == "kmods" && world.config.own_kmods().is_none() {
-            continue;
-        }
-        let Some(job) = lines::job(name) else {
-            continue;
-        };
+    let typed = |all: &mut Vec<String>, name: &str, image: &str| {
+        let Some(job) = lines::job(name) else { return };
         let typed = job.lines.iter().filter(|line| steps::is_nights(line));
         for line in typed.copied().chain(job.alarm) {
             let line = line
                 .replace("\"$FORCE\"", force)
+                .replace("\"$NAME\"", image)
                 .replace("\"$MODE\"", "execute");
             all.push(format!("cargo xtask {line}"));
         }
+    };
+    if images
+        .iter()
+        .any(|image| image.config.own_kmods().is_some())
+    {
+        typed(&mut all, "kmods", "");
     }
+    typed(&mut all, "resolve", "");
+    for image in images {
+        typed(&mut all, "build", &image.name);
+    }
+    typed(&mut all, "cleanup", "");
     for line in &all {
         world.report.answer(line);
     }
@@ -118,11 +131,19 @@ fn now(world: &World<'_>) -> jiff::Timestamp {
     now.unwrap_or(world.env.now)
 }
 
-fn whole(world: &World<'_>, night: &Night<'_>, state: &mut State) -> Result<Ended, Error> {
-    if world.config.own_kmods().is_some() {
+fn whole(
+    world: &World<'_>,
+    images: &[&OneImage],
+    night: &Night<'_>,
+    state: &mut State,
+) -> Result<Ended, Error> {
+    if images
+        .iter()
+        .any(|image| image.config.own_kmods().is_some())
+    {
         kmods(night, state)?;
     }
-    let image = image(night, state)?;
+    let image = publications(images, night, state)?;
     let cleaned = clean(world, night, state)?;
     // What became of the image comes first.
     Ok(match (image, cleaned) {
@@ -137,25 +158,56 @@ fn whole(world: &World<'_>, night: &Night<'_>, state: &mut State) -> Result<Ende
 fn kmods(night: &Night<'_>, state: &mut State) -> Result<(), Error> {
     state.at(night.folder, "kmods")?;
     let told = night.line("kmods", lines::KMODS, &[])?;
-    night.alarm(&format!("kmods-{}", night.arch), &told)
+    night.alarm(&format!("kmods-{}", night.arch), None, &told)
 }
 
-/// Resolve, build, publish.
-fn image(night: &Night<'_>, state: &mut State) -> Result<Ended, Error> {
+/// Resolve; then build and publish each image that is to be built. One that fails leaves
+/// the others.
+fn publications(
+    images: &[&OneImage],
+    night: &Night<'_>,
+    state: &mut State,
+) -> Result<Ended, Error> {
     state.at(night.folder, "resolve")?;
     let told = night.line("resolve", lines::RESOLVE, &[("FORCE", night.force())])?;
-    night.alarm("resolve", &told)?;
-    if told.code != 0 {
-        return Ok(night.failed("resolve", &told));
-    }
+    night.alarm("resolve", None, &told)?;
+    let failed = (told.code != 0).then(|| night.failed("resolve", &told));
     if told.value("build") != Some("true") {
         let verdict = told.value("verdict").unwrap_or("unchanged").to_owned();
-        return Ok(Ended::Nothing { verdict });
+        return Ok(failed.unwrap_or(Ended::Nothing { verdict }));
     }
+    #[derive(serde::Deserialize)]
+    struct Built {
+        image: String,
+    }
+    let built = told.value("images").unwrap_or_default();
+    let built: Vec<Built> = serde_json::from_str(built).unwrap_or_default();
+    let mut all = Vec::from_iter(failed);
+    for image in images {
+        if built.iter().any(|built| built.image == image.name) {
+            all.push(publication(night, state, &image.name)?);
+        }
+    }
+    let published = |ended: &Ended| match ended {
+        Ended::Published { image } => Some(image.clone()),
+        Ended::Nothing { .. } | Ended::Failed { .. } => None,
+    };
+    let names: Vec<String> = all.iter().filter_map(published).collect();
+    let failed = all
+        .into_iter()
+        .find(|ended| matches!(ended, Ended::Failed { .. }));
+    Ok(failed.unwrap_or_else(|| Ended::Published {
+        image: names.join(" "),
+    }))
+}
+
+/// Build and publish one image.
+fn publication(night: &Night<'_>, state: &mut State, image: &str) -> Result<Ended, Error> {
     let job = format!("build-{}", night.arch);
-    let told = push_and_publish(night, state)?;
-    night.alarm(&job, &told)?;
+    let told = push_and_publish(night, state, image)?;
+    night.alarm(&job, Some(image), &told)?;
     state.pushed = None;
+    state.pushed_images.remove(image);
     if told.code != 0 {
         return Ok(night.failed(&state.stage, &told));
     }
@@ -165,10 +217,18 @@ fn image(night: &Night<'_>, state: &mut State) -> Result<Ended, Error> {
     })
 }
 
-fn push_and_publish(night: &Night<'_>, state: &mut State) -> Result<Told, Error> {
-    let lock = std::fs::read_to_string(night.lock()).unwrap_or_default();
-    let fingerprint = Lock::parse(&lock, "lock.json")?.fingerprint()?.to_string();
-    let known = state.pushed.take();
+fn push_and_publish(night: &Night<'_>, state: &mut State, name: &str) -> Result<Told, Error> {
+    let named = night.named;
+    let lock = read_lock(&night.lock(), named.then_some(name))?;
+    let fingerprint = lock.fingerprint()?.to_string();
+    let known = match named {
+        true => state.pushed_images.remove(name),
+        false => state.pushed.take(),
+    };
+    let stage = |stage: &str| match named {
+        true => format!("{stage} of {name}"),
+        false => stage.to_owned(),
+    };
     let known = known.filter(|pushed| pushed.is_of(&fingerprint, now(night.world)));
     let pushed = match known {
         Some(pushed) => {
@@ -180,8 +240,8 @@ fn push_and_publish(night: &Night<'_>, state: &mut State) -> Result<Told, Error>
             pushed
         }
         None => {
-            state.at(night.folder, "build")?;
-            let told = night.line("build", lines::PUSH, &[])?;
+            state.at(night.folder, &stage("build"))?;
+            let told = night.line("build", lines::PUSH, &[("NAME", name)])?;
             if told.code != 0 {
                 return Ok(told);
             }
@@ -193,13 +253,16 @@ fn push_and_publish(night: &Night<'_>, state: &mut State) -> Result<Told, Error>
             }
         }
     };
-    state.pushed = Some(pushed.clone());
-    state.at(night.folder, "publish")?;
+    match named {
+        true => drop(state.pushed_images.insert(name.to_owned(), pushed.clone())),
+        false => state.pushed = Some(pushed.clone()),
+    }
+    state.at(night.folder, &stage("publish"))?;
     let (image, digest) = pushed.image.split_once('@').unwrap_or((&pushed.image, ""));
     night.line(
         "build",
         lines::PUBLISH,
-        &[("IMAGE", image), ("DIGEST", digest)],
+        &[("IMAGE", image), ("DIGEST", digest), ("NAME", name)],
     )
 }
 
@@ -211,7 +274,7 @@ fn clean(world: &World<'_>, night: &Night<'_>, state: &mut State) -> Result<Opti
     }
     state.at(night.folder, "cleanup")?;
     let told = night.line("cleanup", lines::CLEANUP, &[("MODE", "execute")])?;
-    night.alarm("cleanup", &told)?;
+    night.alarm("cleanup", None, &told)?;
     if told.code != 0 {
         return Ok(Some(night.failed("cleanup", &told)));
     }

@@ -7,6 +7,7 @@ use forge::{Access, Dispatched, Run, RunFilter};
 use host::process::interrupted;
 use host::{Done, env};
 use image_build::gather::World;
+use image_config::Images;
 use remote::{Pace, Polls, Project};
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -77,15 +78,20 @@ pub enum Request {
 ///
 /// # Errors
 /// What could not be found out, or was asked for wrongly.
-pub fn run(world: &World<'_>, request: &Request) -> Result<Done, Error> {
-    run_at(world, request, Tempo::default())
+pub fn run(world: &World<'_>, images: &Images, request: &Request) -> Result<Done, Error> {
+    run_at(world, images, request, Tempo::default())
 }
 
 /// The same with another pace of requests, for tests.
 ///
 /// # Errors
 /// As [`run`].
-pub fn run_at(world: &World<'_>, request: &Request, tempo: Tempo) -> Result<Done, Error> {
+pub fn run_at(
+    world: &World<'_>,
+    images: &Images,
+    request: &Request,
+    tempo: Tempo,
+) -> Result<Done, Error> {
     match request {
         Request::Run {
             start: wanted,
@@ -95,7 +101,7 @@ pub fn run_at(world: &World<'_>, request: &Request, tempo: Tempo) -> Result<Done
         Request::Status { file, watch } => status(world, file, *watch, tempo),
         Request::All => all(world, tempo),
         Request::File => {
-            let text = crate::gitlab_ci::text(world.config);
+            let text = crate::gitlab_ci::text(images);
             world.report.answer(text.trim_end());
             world.report.document(&text)?;
             Ok(Done::Success)

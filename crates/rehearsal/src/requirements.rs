@@ -12,8 +12,9 @@ use host::process::{Capture, Invocation};
 use host::report::Report;
 use image_build::engine::Engine;
 use image_build::gather::{World, auth_files};
-use image_config::Config;
+use image_config::Images;
 use manual::book;
+use registry_compat::Repository;
 use tool::Purpose::{Build, Rehearse, Tests};
 pub use tool::{Line, Purpose};
 use tool::{Tool, free_space, installed, line_of, tool};
@@ -405,8 +406,8 @@ fn policy(env: &Env, report: &Report, path: &Path) -> Vec<Line> {
         let (found, mend) = outcome.map_or_else(|wrong| wrong, |found| (found, String::new()));
         Line::new(ok, &Purpose::ALL, name).found(found).mend(mend)
     };
-    let config = match Config::load(path) {
-        Ok(config) => config,
+    let images = match Images::load(path) {
+        Ok(images) => images,
         Err(error) => {
             return vec![line(
                 "image.yaml",
@@ -415,7 +416,11 @@ fn policy(env: &Env, report: &Report, path: &Path) -> Vec<Line> {
         }
     };
     // Valid all the same: doubts are advice.
-    let doubts = config.doubts(env.now);
+    let mut doubts: Vec<String> = Vec::new();
+    for image in images.iter() {
+        doubts.extend(image.config.doubts(env.now));
+    }
+    doubts.dedup();
     let mut lines = match doubts.len() {
         0 => vec![line("image.yaml", Ok("valid".to_owned()))],
         _ => Vec::new(),
@@ -426,29 +431,35 @@ fn policy(env: &Env, report: &Report, path: &Path) -> Vec<Line> {
             .found(format!("valid; but see {key}"))
             .mend(format!("{key}: {why}"))
     }));
-    let world = World::new(env, &config, report);
-    let place = world.registries().and_then(|registries| {
-        let repository = config.repository()?;
-        let tag = repository.tagged(config.image.candidate.clone());
-        Ok(registries.home_of(&tag)?.image.repository().clone())
-    });
-    match place {
-        Err(error) => lines.push(line(
-            "registries.conf",
-            Err((error.to_string(), "mend it".into())),
-        )),
-        Ok(repository) => {
-            let name = format!("credentials for {repository}");
-            let login = format!("podman login {} (only to publish)", repository.registry());
-            lines.push(
-                match auth_files(env).find(&repository, &process::credential_helper) {
-                    Ok(Some(found)) => line(&name, Ok(format!("user {}", found.user))),
-                    // Without them one can build, test and rehearse.
-                    Ok(None) => Line::new(false, &[], &name).found("none").mend(login),
-                    Err(error) => line(&name, Err((error.to_string(), login))),
-                },
-            );
+    let mut places: Vec<Repository> = Vec::new();
+    for image in images.iter() {
+        let config = &image.config;
+        let world = World::new(env, config, report);
+        let place = world.registries().and_then(|registries| {
+            let repository = config.repository()?;
+            let tag = repository.tagged(config.image.candidate.clone());
+            Ok(registries.home_of(&tag)?.image.repository().clone())
+        });
+        match place {
+            Err(error) => {
+                let wrong = Err((error.to_string(), "mend it".into()));
+                lines.push(line("registries.conf", wrong));
+                break;
+            }
+            Ok(repository) => places.push(repository),
         }
+    }
+    for repository in places {
+        let name = format!("credentials for {repository}");
+        let login = format!("podman login {} (only to publish)", repository.registry());
+        lines.push(
+            match auth_files(env).find(&repository, &process::credential_helper) {
+                Ok(Some(found)) => line(&name, Ok(format!("user {}", found.user))),
+                // Without them one can build, test and rehearse.
+                Ok(None) => Line::new(false, &[], &name).found("none").mend(login),
+                Err(error) => line(&name, Err((error.to_string(), login))),
+            },
+        );
     }
     let token = Line::new(env.github_token.is_some(), &[], "GitHub token");
     lines.push(match env.github_token {

@@ -63,7 +63,7 @@ impl Paths {
 /// demand the old key would refuse what the new one signs.
 pub fn create(
     paths: &Paths,
-    repository: &Repository,
+    repositories: &[Repository],
     password: Option<&Secret>,
     replace: bool,
 ) -> Result<(), Error> {
@@ -79,8 +79,17 @@ pub fn create(
     let (text, key) = PrivateKey::generate(password)?;
     private_file(&paths.private_key, text.expose())?;
     write(&paths.public_key, key.public().pem().as_bytes())?;
-    write(&paths.policy, policy_json(repository).as_bytes())?;
-    write(&paths.registries, registries_yaml(repository).as_bytes())
+    demand(paths, repositories)
+}
+
+/// Writes what makes hosts demand the signature of the pair's public half, of these
+/// repositories.
+///
+/// # Errors
+/// If a file cannot be written.
+pub fn demand(paths: &Paths, repositories: &[Repository]) -> Result<(), Error> {
+    write(&paths.policy, policy_json(repositories).as_bytes())?;
+    write(&paths.registries, registries_yaml(repositories).as_bytes())
 }
 
 /// Writes what only its owner may read: never readable for others, not even for a moment.
@@ -106,11 +115,11 @@ pub fn private_file(path: &Path, text: &str) -> Result<(), Error> {
         .map_err(failed)?)
 }
 
-/// Our repository, and it alone, by signature; an unknown transport not at all;
+/// Our repositories, and they alone, by signature; an unknown transport not at all;
 /// everything else as Fedora CoreOS has it. Not the whole namespace: other
 /// images of the account may have other keys, or none.
 /// Source: `containers/image/docs/containers-policy.json.5.md`.
-fn policy_json(repository: &Repository) -> String {
+fn policy_json(repositories: &[Repository]) -> String {
     let anything = json!([{"type": "insecureAcceptAnything"}]);
     let mut transports = serde_json::Map::new();
     for transport in [
@@ -130,7 +139,10 @@ fn policy_json(repository: &Repository) -> String {
         "keyPath": PUBLIC,
         "signedIdentity": {"type": "matchRepository"},
     }]);
-    let docker = json!({"": anything, repository.to_string(): ours});
+    let mut docker = json!({"": anything});
+    for repository in repositories {
+        docker[repository.to_string()] = ours.clone();
+    }
     transports.insert("docker".to_owned(), docker);
     let policy = json!({"default": [{"type": "reject"}], "transports": transports});
     format!("{policy:#}\n")
@@ -138,11 +150,11 @@ fn policy_json(repository: &Repository) -> String {
 
 /// Without it `podman`, `skopeo` and `bootc` look for no signature at all.
 /// Source: `containers/image/docs/containers-registries.d.5.md`.
-fn registries_yaml(repository: &Repository) -> String {
-    format!(
-        "# Signatures of our image lie beside it, under the tag sha256-….sig.\n\
-         docker:\n  {repository}:\n    use-sigstore-attachments: true\n"
-    )
+fn registries_yaml(repositories: &[Repository]) -> String {
+    let of =
+        |repository: &Repository| format!("  {repository}:\n    use-sigstore-attachments: true\n");
+    let all: String = repositories.iter().map(of).collect();
+    format!("# Signatures of our image lie beside it, under the tag sha256-….sig.\ndocker:\n{all}")
 }
 
 #[cfg(test)]
@@ -153,8 +165,12 @@ mod tests {
     use crate::trust::Trust;
 
     fn trust(repository: &Repository, key: &str, more: &[(&str, &str)]) -> Trust {
-        let policy = policy_json(repository);
-        let registries = registries_yaml(repository);
+        let all = [
+            repository.clone(),
+            "ghcr.io/someone/beside".parse().unwrap(),
+        ];
+        let policy = policy_json(&all);
+        let registries = registries_yaml(&all);
         let path = format!("{REGISTRIES_D}custom-coreos.yaml");
         let mut files = vec![
             (POLICY, policy.as_str()),
@@ -177,6 +193,8 @@ mod tests {
         let (_, other) = PrivateKey::generate(None).unwrap();
         let files = trust(&repository, &key.public().pem(), &[]);
         files.requires(&repository, &key.public()).unwrap();
+        let beside = "ghcr.io/someone/beside".parse().unwrap();
+        files.requires(&beside, &key.public()).unwrap();
         let refused = |trust: &Trust, of: &str, key: &PrivateKey| {
             let error = trust.requires(&of.parse().unwrap(), &key.public());
             error.unwrap_err().to_string()

@@ -9,6 +9,7 @@ use image_config::Reason;
 use image_publish::build_inputs::BuildOptions;
 use image_publish::plan::Goal;
 use registry_compat::ImageRef;
+use version_discovery::Arch;
 
 use super::facts::FactsArgs;
 
@@ -24,6 +25,9 @@ pub struct Inputs {
     /// Use this engine instead of the first that is installed
     #[arg(long, value_name = "ENGINE")]
     pub engine: Option<Engine>,
+    /// Build for this architecture, which the machine has to emulate (qemu-user)
+    #[arg(long, value_name = "ARCH")]
+    pub arch: Option<Arch>,
     /// Facts.
     #[command(flatten)]
     pub facts: FactsArgs,
@@ -39,6 +43,7 @@ impl Inputs {
             locked: self.locked.as_deref(),
             like: None,
             force: None,
+            pushed: None,
             dry_run: self.dry_run,
         }
     }
@@ -53,6 +58,9 @@ pub struct BuildArgs {
     /// Push the image under the candidate tag, for `publish` to go on
     #[arg(long, conflicts_with = "publish")]
     pub push: bool,
+    /// Note what was pushed in a file of this folder, for `publish --pushed`
+    #[arg(long, value_name = "DIR", requires = "push")]
+    pub pushed: Option<PathBuf>,
     /// Build of the very inputs of this image, NAME@DIGEST
     #[arg(
         long,
@@ -96,8 +104,14 @@ impl std::str::FromStr for Images {
 #[derive(Debug, Clone, Args)]
 pub struct PublishArgs {
     /// What `build --push` pushed, NAME@DIGEST, one for each architecture
-    #[arg(value_name = "IMAGE", required = true)]
+    #[arg(value_name = "IMAGE", required_unless_present = "pushed")]
     pub images: Vec<Images>,
+    /// Take what `build --push --pushed` has noted in this folder
+    #[arg(long, value_name = "DIR", conflicts_with = "images")]
+    pub pushed: Option<PathBuf>,
+    /// That an architecture was not pushed is no failure: its build says why
+    #[arg(long, requires = "pushed")]
+    pub if_complete: bool,
     /// The lock that they were built from
     #[arg(long, value_name = "FILE")]
     pub locked: PathBuf,
@@ -189,6 +203,13 @@ pub enum KeysTask {
     ///
     /// Example: cargo xtask keys new
     New(NewKeyArgs),
+    /// Have hosts demand the pair's signature of every image of image.yaml
+    ///
+    /// After an image was added to `images`, or renamed: writes policy.json and
+    /// registries.d into rootfs/ anew, for the key that is there.
+    ///
+    /// Example: cargo xtask keys policy
+    Policy,
 }
 
 /// `keys new`.

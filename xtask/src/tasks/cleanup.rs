@@ -1,29 +1,32 @@
 //! `cleanup`: which versions of the packages go, and with `--execute` letting
 //! them go; `cleanup --audit`; `cleanup restore`.
 
+use ::kmods::retention::named_by;
 use cleanup::restore_log::restore_log;
 use cleanup::run::{Context, Options, Paces, run as clean_up};
 use cleanup::source::Tools;
 use host::Done;
-use image_build::gather::World;
+use image_config::Config;
 use remote::{Agent, Limits};
 
 use crate::cli::{CleanupArgs, CleanupCommand};
 use crate::error::Error;
+use crate::selected::Selected;
 
 /// `cleanup`.
 ///
 /// # Errors
 /// As [`clean_up`] and [`restore_log`].
-pub fn run(world: &World<'_>, args: &CleanupArgs) -> Result<Done, Error> {
-    run_at(world, args, Paces::default())
+pub fn run(on: &Selected<'_>, args: &CleanupArgs) -> Result<Done, Error> {
+    run_at(on, args, Paces::default())
 }
 
 /// The same, at another pace.
 ///
 /// # Errors
 /// As [`run`].
-pub fn run_at(world: &World<'_>, args: &CleanupArgs, paces: Paces) -> Result<Done, Error> {
+pub fn run_at(on: &Selected<'_>, args: &CleanupArgs, paces: Paces) -> Result<Done, Error> {
+    let world = &on.shared();
     let token = world.github_token();
     let tools = Tools {
         agent: Agent::new(Limits::default()),
@@ -37,11 +40,13 @@ pub fn run_at(world: &World<'_>, args: &CleanupArgs, paces: Paces) -> Result<Don
     if let Some(CleanupCommand::Restore(args)) = &args.command {
         return Ok(restore_log(world.report, &tools, &args.log)?);
     }
-    let named =
-        |repository: &_, images: &[_]| Ok(::kmods::retention::named_by(world, repository, images)?);
+    let named = |source: &_, image: &_, images: &[_]| Ok(named_by(world, source, image, images)?);
+    let all: Vec<&Config> = on.images.iter().map(|image| &image.config).collect();
+    let images: Vec<&Config> = on.wanted().iter().map(|image| &image.config).collect();
     let context = Context {
         own_kmods: &named,
-        config: world.config,
+        images: &images,
+        all: &all,
         report: world.report,
         root: &world.env.root,
         cache: world.env.cache.as_deref(),

@@ -1,10 +1,10 @@
 //! `config`: image.yaml as understood.
 
 use host::Done;
-use image_build::gather::World;
 
 use crate::cli::ConfigArgs;
 use crate::error::Error;
+use crate::selected::Selected;
 
 /// Prints the policy with every default filled in; as YAML, which could be
 /// used as `image.yaml` again (but for the address of a webhook, which is a secret), or
@@ -13,19 +13,19 @@ use crate::error::Error;
 ///
 /// # Errors
 /// Never for a config that was parsed.
-pub fn run(world: &World<'_>, args: &ConfigArgs) -> Result<Done, Error> {
-    let (config, report) = (world.config, world.report);
+pub fn run(on: &Selected<'_>, args: &ConfigArgs) -> Result<Done, Error> {
+    let report = on.report;
     if args.schema {
         report.answer(image_config::schema().trim_end());
         return Ok(Done::Success);
     }
-    for doubt in config.doubts(world.env.now) {
-        report.warning(&doubt);
+    for image in on.images.iter() {
+        for doubt in image.config.doubts(on.env.now) {
+            report.warning(&doubt);
+        }
     }
-    let shown = config.shown();
-    let text = shown.and_then(|shown| Ok((serde_yaml::to_string(&shown)?, shown)));
-    let (text, shown) = text.map_err(|error| Error::Usage(error.to_string()))?;
+    let text = serde_yaml::to_string(on.images).map_err(|error| Error::Usage(error.to_string()))?;
     report.answer(text.trim_end());
-    report.document(&shown)?;
+    report.document(on.images)?;
     Ok(Done::Success)
 }

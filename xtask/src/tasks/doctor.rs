@@ -5,23 +5,30 @@ use std::path::Path;
 use host::Done;
 use host::env::Env;
 use host::report::Report;
-use image_build::gather::World;
-use image_config::Config;
+use image_config::Images;
 use night::online;
 use rehearsal::{doctor, requirements};
 
 use crate::cli::DoctorArgs;
 use crate::error::Error;
+use crate::selected::Selected;
 
 /// Looks at everything and stops at nothing; with `--install`, it runs the
 /// package command first.
 ///
 /// # Errors
 /// If the package command fails.
-pub fn run(env: &Env, report: &Report, config: &Path, args: &DoctorArgs) -> Result<Done, Error> {
+pub fn run(
+    env: &Env,
+    report: &Report,
+    config: &Path,
+    names: &[String],
+    args: &DoctorArgs,
+) -> Result<Done, Error> {
     if args.online {
-        let config = Config::load(config)?;
-        return Ok(online::run(&World::new(env, &config, report))?);
+        let images = Images::load(config)?;
+        let selected = Selected::new(env, report, &images, names)?;
+        return selected.each(|world| Ok(online::run(world)?));
     }
     if args.install {
         requirements::install(env, report, &args.purposes(), args.vm)?;

@@ -7,6 +7,19 @@ use night::status;
 
 use crate::cli::ExplainArgs;
 use crate::error::Error;
+use crate::selected::Selected;
+use crate::tasks::facts;
+
+/// `explain` for each image; with a page or a file of facts, for one.
+///
+/// # Errors
+/// As [`run`].
+pub fn each(on: &Selected<'_>, args: &ExplainArgs) -> Result<Done, Error> {
+    match args.graph {
+        Some(_) => on.one(|world| run(world, args)),
+        None => facts::each(on, &args.facts, |world| run(world, args)),
+    }
+}
 
 /// `explain`; with `--graph` the same as a page, too.
 ///

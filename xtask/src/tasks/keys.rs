@@ -1,23 +1,43 @@
 //! `keys new`: a key pair, and what makes hosts demand its signature.
 
+use std::path::PathBuf;
+
 use host::Done;
 use image_build::gather::World;
 use image_build::policy_key::rootfs;
 use image_config::SecretSource;
 use image_publish::secret;
-use signatures::new_pair::{Paths, create};
+use registry_compat::Repository;
+use signatures::new_pair::{Paths, create, demand};
 
 use crate::cli::{KeysArgs, KeysTask, NewKeyArgs};
 use crate::error::Error;
+use crate::selected::Selected;
 
 /// `keys`.
 ///
 /// # Errors
 /// As the task below it.
-pub fn run(world: &World<'_>, args: &KeysArgs) -> Result<Done, Error> {
+pub fn run(on: &Selected<'_>, args: &KeysArgs) -> Result<Done, Error> {
+    let world = &on.shared();
     match &args.task {
         KeysTask::New(args) if args.modules => modules(world, args),
-        KeysTask::New(args) => new(world, args),
+        KeysTask::New(args) => new(world, &repositories(on)?, args),
+        KeysTask::Policy => policy(world, &repositories(on)?),
+    }
+}
+
+/// What one pair signs: every image of the repository, whichever is asked for.
+fn repositories(on: &Selected<'_>) -> Result<Vec<Repository>, Error> {
+    let all = on.images.iter().map(|image| image.config.repository());
+    Ok(all.collect::<Result<_, _>>()?)
+}
+
+/// Where the private half is.
+fn private_half(world: &World<'_>) -> PathBuf {
+    match &world.config.signing.private_key {
+        SecretSource::File(path) => world.env.root.join(path),
+        SecretSource::Env(_) => world.env.root.join("cosign.key"),
     }
 }
 
@@ -26,7 +46,7 @@ pub fn run(world: &World<'_>, args: &KeysArgs) -> Result<Done, Error> {
 ///
 /// # Errors
 /// If there is no password, and as [`create`].
-fn new(world: &World<'_>, args: &NewKeyArgs) -> Result<Done, Error> {
+fn new(world: &World<'_>, of: &[Repository], args: &NewKeyArgs) -> Result<Done, Error> {
     let root = &world.env.root;
     let signing = &world.config.signing;
     let password = secret(root, &signing.password)?;
@@ -36,15 +56,11 @@ fn new(world: &World<'_>, args: &NewKeyArgs) -> Result<Done, Error> {
             signing.password
         )));
     }
-    let private = match (&args.private_key, &signing.private_key) {
-        (Some(path), _) => path.clone(),
-        (None, SecretSource::File(path)) => root.join(path),
-        (None, SecretSource::Env(_)) => root.join("cosign.key"),
-    };
+    let private = args.private_key.clone();
+    let private = private.unwrap_or_else(|| private_half(world));
     let paths = Paths::new(private, &root.join(rootfs()));
     let password = password.filter(|_| !args.no_password);
-    let repository = world.config.repository()?;
-    create(&paths, &repository, password.as_ref(), args.replace)?;
+    create(&paths, of, password.as_ref(), args.replace)?;
     for path in paths.all() {
         world.report.status("Wrote", &path.display().to_string());
     }
@@ -57,6 +73,29 @@ fn new(world: &World<'_>, args: &NewKeyArgs) -> Result<Done, Error> {
         signing.private_key,
         signing.password
     ));
+    Ok(Done::Success)
+}
+
+/// Makes hosts demand the signature of the pair that is there, of every image.
+///
+/// # Errors
+/// If there is no public half.
+fn policy(world: &World<'_>, of: &[Repository]) -> Result<Done, Error> {
+    let paths = Paths::new(private_half(world), &world.env.root.join(rootfs()));
+    if !paths.public_key.is_file() {
+        return Err(Error::Usage(format!(
+            "{} is not there; make a pair with `cargo xtask keys new`",
+            paths.public_key.display()
+        )));
+    }
+    demand(&paths, of)?;
+    for path in [&paths.policy, &paths.registries] {
+        world.report.status("Wrote", &path.display().to_string());
+    }
+    world.report.document(&paths)?;
+    for repository in of {
+        world.report.answer(&repository.to_string());
+    }
     Ok(Done::Success)
 }
 

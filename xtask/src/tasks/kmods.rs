@@ -1,37 +1,72 @@
 //! `kmods`: build, publish, verify, status.
 
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+
 use ::kmods::plan::{Goal, Inputs, Plan, plan};
 use ::kmods::run::{Made, perform};
 use ::kmods::wanted::{Found, find, matrix, ready};
 use ::kmods::{published, wanted};
 use host::Done;
+use host::report::Report;
 use image_build::gather::World;
 use image_build::verdict::sentence;
 use image_publish::build_inputs::check_owner;
 use image_publish::run::Run;
 use registry_compat::KmodTag;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::cli::{KmodsArgs, KmodsBuildArgs, KmodsStatusArgs, KmodsTask, KmodsVerifyArgs};
 use crate::error::Error;
+use crate::selected::Selected;
 
 /// `kmods`.
 ///
 /// # Errors
 /// As the task below it.
-pub fn run(world: &World<'_>, args: &KmodsArgs) -> Result<Done, Error> {
+pub fn run(on: &Selected<'_>, args: &KmodsArgs) -> Result<Done, Error> {
+    // Those that are built with modules of this project; if none is, that is told.
+    let on = &on.those(|image| image.config.own_kmods().is_some());
+    let built = RefCell::new(BTreeSet::new());
     match &args.task {
-        KmodsTask::Build(args) => build(world, args, Goal::Build),
-        KmodsTask::Publish(args) => {
+        KmodsTask::Build(args) => on.each(|world| build(world, args, Goal::Build, &built)),
+        KmodsTask::Publish(args) => on.each(|world| {
             check_owner(world)?;
-            build(world, args, Goal::Publish)
+            build(world, args, Goal::Publish, &built)
+        }),
+        KmodsTask::Verify(args) => on.one(|world| verify(world, args)),
+        KmodsTask::Status(args) => {
+            let (jobs, ended) = on.each_with(|world| status(world, args));
+            if on.images.are_named() {
+                let mut all: Vec<Value> = Vec::new();
+                for job in jobs.into_iter().flat_map(|(_, jobs)| jobs) {
+                    if !all.contains(&job) {
+                        all.push(job);
+                    }
+                }
+                outputs(on.report, &all)?;
+            }
+            ended
         }
-        KmodsTask::Verify(args) => verify(world, args),
-        KmodsTask::Status(args) => status(world, args),
     }
 }
 
-fn build(world: &World<'_>, args: &KmodsBuildArgs, goal: Goal) -> Result<Done, Error> {
+/// Whether modules are to be built, and the jobs that do.
+fn outputs(report: &Report, jobs: &[Value]) -> Result<(), Error> {
+    let text = serde_json::to_string(jobs).map_err(|error| Error::Usage(error.to_string()))?;
+    Ok(report.outputs(&[
+        ("kmods", (!jobs.is_empty()).to_string()),
+        ("kmods-matrix", text),
+    ])?)
+}
+
+/// `built` are those that another image of this run has had built already.
+fn build(
+    world: &World<'_>,
+    args: &KmodsBuildArgs,
+    goal: Goal,
+    built: &RefCell<BTreeSet<String>>,
+) -> Result<Done, Error> {
     let arch = std::env::consts::ARCH;
     let pairs: Vec<KmodTag> = match args.pair.pair() {
         Some(pair) => vec![pair],
@@ -59,6 +94,9 @@ fn build(world: &World<'_>, args: &KmodsBuildArgs, goal: Goal) -> Result<Done, E
             local: &ready.local,
         };
         let plan = plan(world.config, inputs, goal)?;
+        if !built.borrow_mut().insert(plan.image.to_string()) {
+            continue;
+        }
         let fingerprint = ready.recipe.fingerprint()?;
         world.report.status(
             "Planned",
@@ -80,7 +118,7 @@ fn build(world: &World<'_>, args: &KmodsBuildArgs, goal: Goal) -> Result<Done, E
     Ok(Done::Success)
 }
 
-fn document(plan: &Plan, made: Option<&Made>) -> serde_json::Value {
+fn document(plan: &Plan, made: Option<&Made>) -> Value {
     json!({
         "image": plan.image,
         "recipe": plan.recipe,
@@ -119,16 +157,13 @@ fn verify(world: &World<'_>, args: &KmodsVerifyArgs) -> Result<Done, Error> {
     })
 }
 
-fn status(world: &World<'_>, args: &KmodsStatusArgs) -> Result<Done, Error> {
+fn status(world: &World<'_>, args: &KmodsStatusArgs) -> Result<(Done, Vec<Value>), Error> {
     if args.decide && world.config.own_kmods().is_none() {
         world
             .report
             .answer("image.yaml builds no kernel modules: nothing to build");
-        world.report.outputs(&[
-            ("kmods", "false".to_owned()),
-            ("kmods-matrix", "[]".to_owned()),
-        ])?;
-        return Ok(Done::Success);
+        outputs(world.report, &[])?;
+        return Ok((Done::Success, Vec::new()));
     }
     let found = find(world)?;
     world.report.answer(&sentence(&found.choice.outcome));
@@ -137,18 +172,18 @@ fn status(world: &World<'_>, args: &KmodsStatusArgs) -> Result<Done, Error> {
         world.report.table(&rows);
     }
     let jobs = matrix(world.config, &found.wanted);
-    let text = serde_json::to_string(&jobs).map_err(|error| Error::Usage(error.to_string()))?;
-    world.report.outputs(&[
-        ("kmods", (!jobs.is_empty()).to_string()),
-        ("kmods-matrix", text),
-    ])?;
+    let matrix: Vec<Value> = jobs
+        .iter()
+        .map(|job| json!({"arch": job.arch, "runner": job.runner}))
+        .collect();
+    outputs(world.report, &matrix)?;
     world.report.document(&json!({
         "kmods": found.wanted,
         "matrix": jobs,
         "builder": found.upstream.discovery.builder,
         "verdict": sentence(&found.choice.outcome),
     }))?;
-    Ok(Done::Success)
+    Ok((Done::Success, matrix))
 }
 
 /// What is to be built, and what failed before.

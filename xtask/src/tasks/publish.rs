@@ -1,5 +1,7 @@
 //! `publish`: the second half of a publication.
 
+use std::path::Path;
+
 use host::Done;
 use image_build::gather::World;
 use image_build::inputs::read_lock;
@@ -10,28 +12,54 @@ use image_publish::attestation;
 use image_publish::build::same_files;
 use image_publish::build_inputs::check_owner;
 use image_publish::given_images::given_parts;
+use image_publish::notes::read_notes;
 use image_publish::plan::Outcome;
 use image_publish::publication::publication;
 use image_publish::run::{Run, show};
 use registry_compat::ImageRef;
+use serde_json::json;
 
 use crate::cli::PublishArgs;
 use crate::error::Error;
+use crate::selected::Selected;
 
 /// Reads what was pushed, and goes on from there.
 ///
 /// # Errors
 /// The first thing that does not hold.
-pub fn run(world: &World<'_>, args: &PublishArgs) -> Result<Done, Error> {
+pub fn run(on: &Selected<'_>, args: &PublishArgs) -> Result<Done, Error> {
+    let given: Vec<&ImageRef> = args.images.iter().flat_map(|images| &images.0).collect();
+    match (&args.pushed, given.first()) {
+        (Some(folder), _) => on.each(|world| noted(world, args, folder)),
+        (None, Some(image)) => on.of(image, |world| publish(world, args, &given)),
+        (None, None) => on.one(|world| publish(world, args, &given)),
+    }
+}
+
+/// Of the notes that the first half has left.
+fn noted(world: &World<'_>, args: &PublishArgs, folder: &Path) -> Result<Done, Error> {
+    let lock = read_lock(&args.locked, world.image)?;
+    let notes = read_notes(world, folder, &lock)?;
+    if let (Some(missing), true) = (notes.missing(), args.if_complete) {
+        world.report.answer(&missing);
+        world
+            .report
+            .summary(&format!("### Not published\n\n{missing}\n\n"))?;
+        world.report.document(&json!({ "missing": missing }))?;
+        return Ok(Done::Success);
+    }
+    publish(world, args, &notes.complete()?)
+}
+
+fn publish(world: &World<'_>, args: &PublishArgs, images: &[&ImageRef]) -> Result<Done, Error> {
     check_owner(world)?;
-    let given = read_lock(&args.locked)?;
+    let given = read_lock(&args.locked, world.image)?;
     let local = world.local(args.engine)?;
     // Before anything is asked.
     given.target(local.arch)?;
     same_files(&given, &local)?;
-    let images: Vec<&ImageRef> = args.images.iter().flat_map(|images| &images.0).collect();
-    let (lock, parts) = given_parts(world, &given, &images)?;
-    attestation::look(world, &images)?;
+    let (lock, parts) = given_parts(world, &given, images)?;
+    attestation::look(world, images)?;
     let plan = publication(world.config, &lock, &local, &parts)?;
     let (version, fingerprint) = (image_version(&lock), lock.fingerprint()?);
     let planned = format!("{version} from lock {}", fingerprint.short());

@@ -55,7 +55,7 @@ fn actions(fixture: &Fixture) -> Vec<(&'static str, &'static str, String)> {
         ),
         (
             "actions/upload-artifact",
-            "name path if-no-files-found retention-days",
+            "name path if-no-files-found retention-days overwrite",
             format!(
                 "files=($PATH_)\n\
                  [[ -f ${{files[0]}} ]] || {{ [[ $IF_NO_FILES_FOUND == ignore ]]; exit; }}\n\
@@ -78,8 +78,13 @@ fn actions(fixture: &Fixture) -> Vec<(&'static str, &'static str, String)> {
         ),
         (
             "actions/download-artifact",
-            "name",
-            format!("cp {artifacts}/$NAME/* ."),
+            "name pattern path merge-multiple",
+            format!(
+                "[[ -n $NAME || $MERGE_MULTIPLE == true ]]\n\
+                 shopt -s nullglob\n\
+                 mkdir -p \"${{PATH_:-.}}\"\n\
+                 for file in {artifacts}/${{NAME:-$PATTERN}}/*; do cp \"$file\" \"${{PATH_:-.}}/\"; done"
+            ),
         ),
         // Only an image that is there is attested, by the very digest, and before
         // anybody follows it.

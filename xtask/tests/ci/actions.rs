@@ -3,7 +3,8 @@
 
 use std::path::Path;
 
-use registry_compat::Digest;
+use image_config::Images;
+use registry_compat::{Digest, Repository};
 use serde_json::Value;
 use xshell::{Shell, cmd};
 
@@ -62,10 +63,22 @@ pub fn run(job: &mut Job<'_>, action: &str, with: &Value) -> bool {
             there || given("if-no-files-found") != "error"
         }
         "actions/download-artifact" => {
-            let from = job.fixture.path("artifacts").join(given("name"));
-            for entry in std::fs::read_dir(from).unwrap() {
-                let path = entry.unwrap().path();
-                std::fs::copy(&path, job.folder.join(path.file_name().unwrap())).unwrap();
+            let (name, pattern) = (given("name"), given("pattern"));
+            assert!(!name.is_empty() || given("merge-multiple") == "true");
+            let wanted = |found: &str| match pattern.split_once('*') {
+                Some((before, after)) => found.starts_with(before) && found.ends_with(after),
+                None => found == name,
+            };
+            let to = job.folder.join(given("path"));
+            std::fs::create_dir_all(&to).unwrap();
+            let all = std::fs::read_dir(job.fixture.path("artifacts"))
+                .unwrap()
+                .flatten();
+            for artifact in all.filter(|it| wanted(&it.file_name().to_string_lossy())) {
+                for entry in std::fs::read_dir(artifact.path()).unwrap() {
+                    let path = entry.unwrap().path();
+                    std::fs::copy(&path, to.join(path.file_name().unwrap())).unwrap();
+                }
             }
             true
         }
@@ -92,14 +105,17 @@ fn checkout(job: &Job<'_>) {
 fn attest(job: &mut Job<'_>, with: &Value) -> bool {
     let name = job.text(&with["subject-name"]);
     let digest: Digest = job.text(&with["subject-digest"]).parse().unwrap();
-    let repository = job.fixture.config.repository().unwrap();
-    assert_eq!(name, repository.to_string());
+    // One of image.yaml, as it is in the clone.
+    let images = Images::load(&job.folder.join("image.yaml")).unwrap();
+    let repository: Repository = name.parse().unwrap();
+    assert!(images.of_repository(&repository).is_some(), "{name}");
     assert_eq!(
         job.fixture.digest(&repository.at(digest.clone())),
         Some(digest.clone())
     );
-    assert_eq!(job.fixture.published("candidate"), Some(digest.clone()));
-    assert_ne!(job.fixture.stable(), Some(digest.clone()));
+    let tagged = |tag: &str| job.fixture.digest(&repository.tagged(tag.parse().unwrap()));
+    assert_eq!(tagged("candidate"), Some(digest.clone()));
+    assert_ne!(tagged("stable"), Some(digest.clone()));
     assert_eq!(with["push-to-registry"], true);
     assert_eq!(with["create-storage-record"], false);
     job.run.done.push(format!("attested {digest}"));

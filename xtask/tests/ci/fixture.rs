@@ -228,6 +228,16 @@ impl Fixture {
             .unwrap();
     }
 
+    /// Hosts demand the signature of every image of image.yaml: a commit.
+    pub fn keys_policy(&self) {
+        let sh = Shell::new().unwrap();
+        sh.change_dir(&self.origin);
+        let xtask = env!("CARGO_BIN_EXE_xtask");
+        let call = cmd!(sh, "{xtask} keys policy").quiet();
+        call.ignore_stdout().ignore_stderr().run().unwrap();
+        self.commit();
+    }
+
     /// A commit that changes one file.
     pub fn change(&self, name: &str, edit: impl FnOnce(&str) -> String) {
         let path = self.origin.join(name);

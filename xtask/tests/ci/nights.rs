@@ -1,9 +1,10 @@
 //! Nights of the build workflow, one after the other, in one fixture.
 
+use registry_compat::Digest;
 use serde_json::json;
 
 use super::act;
-use super::fixture::{Fixture, compiled};
+use super::fixture::{Fixture, OWNER, compiled};
 use super::other_workflows;
 use super::runner::{Event, Run, by_hand, run, schedule};
 use super::skip::skip;
@@ -154,6 +155,8 @@ fn nights(
     assert!(night.summary.contains(&changes), "{}", night.summary);
     assert!(!fixture.github.state().issue(1).open);
 
+    let second = several_images(fixture, run, &second);
+
     // Fedora has moved to a kernel that nobody has modules for.
     fixture.upstream.fedora(|releases| {
         releases[0].version = "44.20260803.3.1".to_owned();
@@ -189,4 +192,61 @@ fn nights(
     );
     assert_eq!(program(fixture), made);
     assert_eq!(fixture.stable(), Some(second));
+}
+
+/// Two more images in the same repository, of which one cannot be built: the others are
+/// published, and the alarm names the one. What hosts of the first image follow then.
+fn several_images(
+    fixture: &Fixture,
+    run: &dyn Fn(&Fixture, &str, u32, &Event) -> Run,
+    before: &Digest,
+) -> Digest {
+    const SECTION: &str = "images:\n  stock: {}\n  nas: {image: {name: nas, title: A NAS}}\n  desk:\n    \
+                           image: {name: desk}\n    units: {enable: [nobodys.service]}\n";
+    fixture.change("image.yaml", |text| format!("{text}{SECTION}"));
+    fixture.keys_policy();
+    let night = run(fixture, "build.yaml", 8, &schedule());
+    night.expect(&[
+        ("build", "failure"),
+        ("kmods", "skipped"),
+        ("publish", "skipped"),
+        ("resolve", "success"),
+        ("wanted", "success"),
+    ]);
+    let of = |name: &str| {
+        let image = format!("ghcr.io/{OWNER}/{name}:stable").parse().unwrap();
+        fixture.digest(&image)
+    };
+    let stock = fixture.stable().unwrap();
+    assert_ne!(&stock, before, "its policy is another");
+    assert!(of("nas").is_some_and(|nas| nas != stock), "{}", night.log);
+    assert_eq!(of("desk"), None);
+    assert_eq!(
+        night
+            .done
+            .iter()
+            .filter(|it| it.starts_with("attested"))
+            .count(),
+        2
+    );
+    {
+        let mut github = fixture.github.state();
+        let issue = github.issue(1);
+        let arch = std::env::consts::ARCH;
+        assert!(
+            issue.body.contains(&format!("desk/build-{arch}")),
+            "{}",
+            issue.body
+        );
+        let others = ["nas/", "stock/"];
+        assert!(
+            !others.iter().any(|name| issue.body.contains(name)),
+            "{}",
+            issue.body
+        );
+        assert!(issue.open);
+    }
+    // There is one image again, and nothing is said of the others any more.
+    fixture.change("image.yaml", |text| text.replace(SECTION, ""));
+    stock
 }

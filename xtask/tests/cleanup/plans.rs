@@ -291,3 +291,44 @@ fn the_manifests_of_a_private_package_are_read_with_the_same_token() {
         .expect(4)
         .says("manifests could not be read");
 }
+
+/// Two images; the package of `desk` is not there.
+fn two_images(sandbox: &mut Sandbox) {
+    let mut text = serde_yaml::to_string(&sandbox.config).unwrap();
+    let packages = &sandbox.config.retention.packages;
+    let address = packages[0].image.registry().to_owned();
+    text = text.replace("registry: ghcr.io\n", &format!("registry: {address}\n"));
+    text.push_str("images:\n");
+    for (name, image) in [("nas", "nas/bootc"), ("desk", "desk")] {
+        text.push_str(&format!(
+            "  {name}:\n    image: {{owner: someone, name: {image}, tags: [v2]}}\n    retention: \
+             {{keep: 0, most-share: 100, packages: [{{image: '{address}/someone/{image}', \
+             back-end: github}}]}}\n"
+        ));
+    }
+    let images = image_config::Images::parse(&text, "image.yaml".as_ref());
+    sandbox.images = Some(images.unwrap_or_else(|error| panic!("{error}\n{text}")));
+}
+
+#[test]
+fn each_image_has_its_own_package_and_rules() {
+    let mut sandbox = Sandbox::new();
+    sandbox.furnish();
+    two_images(&mut sandbox);
+    // One whose package cannot be read: nothing goes anywhere.
+    let all = sandbox.run(&["--execute"]);
+    assert!(all.code != 0, "{}", all.stdout);
+    assert_eq!(sandbox.github.count("DELETE", ""), 0);
+    // The package of an image that is not there any more is not looked at.
+    let gone = sandbox.run(&["--execute", "--image", "desk"]);
+    assert!(gone.code != 0, "{}", gone.stdout);
+    assert_eq!(sandbox.github.there().len(), 6);
+    // Its own rules: the tag that its hosts follow stays, and `stable` is none of its.
+    let nas = sandbox.run(&["--image", "nas"]).expect(0);
+    assert!(nas.stdout.contains("someone/nas/bootc"), "{}", nas.stdout);
+    assert!(
+        nas.stdout.contains("tag `v2` is protected"),
+        "{}",
+        nas.stdout
+    );
+}

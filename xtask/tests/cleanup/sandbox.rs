@@ -7,13 +7,13 @@ use std::time::Duration;
 use clap::Parser;
 use cleanup::log::Log;
 use cleanup::run::Paces;
+use custom_coreos::Selected;
 use custom_coreos::cli::{Cli, Task};
 use custom_coreos::tasks::cleanup::run_at;
 use host::Secret;
 use host::env::Env;
 use host::report::Report;
-use image_build::gather::World;
-use image_config::Config;
+use image_config::{Config, Images};
 use remote::Pace;
 use xshell::{Shell, TempDir};
 
@@ -29,6 +29,8 @@ pub const BUDGET: u64 = 2;
 pub struct Sandbox {
     pub github: Github,
     pub config: Config,
+    /// In the place of `config`, where there are several.
+    pub images: Option<Images>,
     pub env: Env,
     dir: TempDir,
 }
@@ -59,6 +61,7 @@ impl Sandbox {
         Self {
             github,
             config,
+            images: None,
             env,
             dir,
         }
@@ -76,7 +79,11 @@ impl Sandbox {
             panic!("not the clean-up");
         };
         let report = Report::capturing(cli.global.json);
-        let world = World::new(&self.env, &self.config, &report);
+        let images = match &self.images {
+            Some(images) => images.clone(),
+            None => Images::from(self.config.clone()),
+        };
+        let on = Selected::new(&self.env, &report, &images, &cli.global.images).unwrap();
         let pace = Pace {
             between: Duration::ZERO,
             unsaid: Duration::from_millis(1),
@@ -88,7 +95,7 @@ impl Sandbox {
             github: pace,
             registry: pace,
         };
-        Ran::of(&report, run_at(&world, args, paces))
+        Ran::of(&report, run_at(&on, args, paces))
     }
 
     /// `cleanup --execute`, with its log in `log.json`.

@@ -12,6 +12,7 @@ mod decide;
 mod explain;
 mod halves;
 mod hold;
+mod images;
 mod inputs;
 mod kmods;
 mod output;

@@ -6,13 +6,13 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Parser;
+use custom_coreos::Selected;
 use custom_coreos::cli::{Cli, Task};
 use custom_coreos::tasks::status;
 use host::Secret;
 use host::env::Env;
 use host::report::Report;
-use image_build::gather::World;
-use image_config::Config;
+use image_config::{Config, Images};
 use night::alarm::classify::Cause;
 use night::outcome::{Mark, Outcome, keep};
 use remote::{Pace, Polls};
@@ -85,7 +85,9 @@ impl Sandbox {
         let words = ["xtask"].into_iter().chain(line.split(' '));
         let cli = Cli::try_parse_from(words).unwrap();
         let report = Report::capturing(cli.global.json);
-        let world = World::new(&self.env, &self.config, &report);
+        let images = Images::from(self.config.clone());
+        let on = Selected::new(&self.env, &report, &images, &cli.global.images).unwrap();
+        let world = on.shared();
         let pace = Pace {
             between: Duration::ZERO,
             unsaid: Duration::from_millis(1),
@@ -105,11 +107,16 @@ impl Sandbox {
         };
         let done = match &cli.task {
             Some(Task::Alarm(args)) => {
-                night::alarm::keep::run_at(&world, args.call(), pace).map_err(Into::into)
+                let about = night::alarm::keep::About {
+                    images: &images,
+                    wanted: on.wanted(),
+                    only: on.chosen_one(),
+                };
+                night::alarm::keep::run_at(&world, &about, args.call(), pace).map_err(Into::into)
             }
-            Some(Task::Status(args)) => status::run(&world, args),
+            Some(Task::Status(args)) => status::run(&on, args),
             Some(Task::Workflow(args)) => {
-                workflow_runs::run_at(&world, &args.request(), tempo).map_err(Into::into)
+                workflow_runs::run_at(&world, &images, &args.request(), tempo).map_err(Into::into)
             }
             other => panic!("{other:?}"),
         };

@@ -90,7 +90,7 @@ fn the_workflows_type_the_lines_that_all_forges_share() {
 
 #[test]
 fn gitlabs_file_is_made_of_image_yaml() {
-    let config = image_config::Config::load(&root().join("image.yaml")).unwrap();
+    let config = image_config::Images::load(&root().join("image.yaml")).unwrap();
     let text = night::gitlab_ci::text(&config);
     assert_eq!(
         read(".gitlab-ci.yml"),

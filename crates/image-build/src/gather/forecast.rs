@@ -129,16 +129,20 @@ impl World<'_> {
         if let Some(range) = self.cache.get("linux-range", &of) {
             return Ok(range);
         }
-        self.report
-            .status("Reading", &format!("META of {}", version.tag()));
-        let token = self.env.github_token.as_ref();
-        let api = urls.github_api.as_str();
-        match remote::github::linux_range(&self.agent, api, repository, version, token) {
+        let asked = self.memory.once("META", &of, || {
+            self.report
+                .status("Reading", &format!("META of {}", version.tag()));
+            let token = self.env.github_token.as_ref();
+            let api = urls.github_api.as_str();
+            let found = remote::github::linux_range(&self.agent, api, repository, version, token);
+            Ok(found.map_err(|error| error.to_string()))
+        });
+        match asked.unwrap_or_else(|error| Err(error.to_string())) {
             Ok(range) => {
                 self.cache.put("linux-range", &of, &range);
                 Ok(range)
             }
-            Err(error) => Err(error.to_string()),
+            Err(error) => Err(error),
         }
     }
 }

@@ -51,8 +51,10 @@ impl World<'_> {
         {
             return known(kernel, source);
         }
-        let found = self.ask_for_kernel(stream, release, arch, pull);
-        match found {
+        let asked = self.memory.once("kernel", &format!("{of} {pull}"), || {
+            Ok(self.ask_for_kernel(stream, release, arch, pull))
+        });
+        match asked.unwrap_or_else(|error| Err(error.to_string())) {
             Ok((kernel, source)) => {
                 self.cache.put(
                     "kernel",

@@ -31,9 +31,11 @@ impl World<'_> {
 
     /// Everything that a source has.
     pub(super) fn kmods_list(&self, source: &Kmods) -> Result<KmodsSource, Error> {
-        self.report
-            .status("Reading", &format!("tags of {}", source.image));
-        let tags = self.registries()?.tags(&source.image);
+        let tags = self.memory.once("tags", &source.image.to_string(), || {
+            self.report
+                .status("Reading", &format!("tags of {}", source.image));
+            Ok(self.registries()?.tags(&source.image))
+        })?;
         let tags = tags.map(|tags| tags.into_iter().collect::<Vec<_>>());
         let name = source.image.to_string();
         Ok(match &source.naming {
@@ -177,12 +179,15 @@ impl World<'_> {
     /// One image of a source.
     pub(super) fn kmods_image(&self, source: &Kmods, wanted: KmodTag) -> Result<KmodsImage, Error> {
         let image = source.image.tagged(source.tag(&wanted)?);
-        self.report.status("Reading", &image.to_string());
         let arch = wanted.kernel.arch();
+        let answer = self.memory.once("kmods", &format!("{image} {arch}"), || {
+            self.report.status("Reading", &image.to_string());
+            self.inspect(&image, arch)
+        })?;
         Ok(KmodsImage {
             source: source.image.to_string(),
             arch,
-            answer: self.inspect(&image, arch)?,
+            answer,
             wanted,
             image,
         })

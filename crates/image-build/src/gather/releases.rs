@@ -20,6 +20,17 @@ impl World<'_> {
         stream: &Stream,
         fresh: bool,
     ) -> Result<Fact<Vec<FcosRelease>>, Error> {
+        let of = format!("{stream} {fresh}");
+        self.memory.once("releases of Fedora CoreOS", &of, || {
+            self.ask_for_releases(stream, fresh)
+        })
+    }
+
+    fn ask_for_releases(
+        &self,
+        stream: &Stream,
+        fresh: bool,
+    ) -> Result<Fact<Vec<FcosRelease>>, Error> {
         let root = self.config.urls.fcos_builds.as_str();
         let of = format!("{root} {stream}");
         self.report

@@ -376,8 +376,12 @@ impl World<'_> {
             if target.image.is_none() {
                 let tag = pick.base.to_string().parse()?;
                 let image = self.config.base.image.tagged(tag);
-                self.report.status("Reading", &image.to_string());
-                return match self.inspect(&image, *arch)? {
+                let of = format!("{image} {arch}");
+                let answer = self.memory.once("base", &of, || {
+                    self.report.status("Reading", &image.to_string());
+                    self.inspect(&image, *arch)
+                })?;
+                return match answer {
                     Answer::Present(found) => {
                         let at = self.config.base.image.at(found.manifest);
                         gathering.base_image(pick, *arch, &at.to_string())?;

@@ -31,6 +31,13 @@ fn wrong(root: &Value, schema: &Value, found: &Value, place: &str) -> Vec<String
     if schema.get("const").is_some_and(|only| only != found) {
         all.push(format!("{place}: {found}"));
     }
+    if !schema["if"].is_null() {
+        let branch = match wrong(root, &schema["if"], found, place).is_empty() {
+            true => &schema["then"],
+            false => &schema["else"],
+        };
+        all.extend(wrong(root, branch, found, place));
+    }
     let kind = match found {
         Value::Null => "null",
         Value::Bool(_) => "boolean",
@@ -62,7 +69,8 @@ fn wrong(root: &Value, schema: &Value, found: &Value, place: &str) -> Vec<String
             &format!("{place}[{at}]"),
         ));
     }
-    let keys = schema["properties"].as_object();
+    let none = serde_json::Map::new();
+    let keys = schema["properties"].as_object().or(Some(&none));
     if let (Some(keys), Some(entries)) = (keys, found.as_object()) {
         for name in schema["required"].as_array().into_iter().flatten() {
             if !entries.contains_key(name.as_str().unwrap_or_default()) {
@@ -74,6 +82,10 @@ fn wrong(root: &Value, schema: &Value, found: &Value, place: &str) -> Vec<String
                 Some(schema) => all.extend(wrong(root, schema, value, &format!("{place}.{key}"))),
                 None if schema["additionalProperties"] == false => {
                     all.push(format!("{place}: unknown {key}"));
+                }
+                None if schema["additionalProperties"].is_object() => {
+                    let of = &schema["additionalProperties"];
+                    all.extend(wrong(root, of, value, &format!("{place}.{key}")));
                 }
                 None => {}
             }
@@ -144,6 +156,25 @@ fn an_editor_sees_what_the_parser_refuses() {
         assert_ne!(bad, good, "{from}");
         assert!(Config::parse(&bad, Path::new("x")).is_err(), "{to}");
         assert!(!judged(&bad).is_empty(), "{to}");
+    }
+}
+
+#[test]
+fn several_images_are_judged_each() {
+    let good = at_the_root("image.yaml").replace("  name: custom-coreos\n", "");
+    let section =
+        "images:\n  nas: {packages: {install: [htop]}, policy: {pin: {zfs: 2.4.3}}}\n  desk:\n";
+    assert_eq!(judged(&format!("{good}{section}")), Vec::<String>::new());
+    // Without images, all must be there.
+    assert_eq!(judged(&good), [".image: \"name\" is missing"]);
+    for bad in [
+        "images: {nas: {pakages: {}}}\n",
+        "images: {nas: {signing: {}}}\n",
+        "images: {nas: {boot: {gate: nevr}}}\n",
+        "images: {nas: {heal: {minutes: 0}}}\n",
+        "images: [nas]\n",
+    ] {
+        assert!(!judged(&format!("{good}{bad}")).is_empty(), "{bad}");
     }
 }
 

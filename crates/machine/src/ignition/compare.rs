@@ -6,7 +6,7 @@ use image_config::Url;
 use remote::{Agent, Limits};
 use serde::Serialize;
 
-use super::site_folder::site;
+use super::site_folder::{first, site};
 use crate::error::Error;
 use crate::ignition::{
     diff::differences,
@@ -43,12 +43,13 @@ enum Verdict {
 ///
 /// # Errors
 /// [`image_build::Error::Unknown`] if the server could not be asked.
-pub fn run(world: &World<'_>, url: Option<&Url>) -> Result<Done, Error> {
+pub fn run(worlds: &[World<'_>], url: Option<&Url>) -> Result<Done, Error> {
+    let world = first(worlds)?;
     let url = match url {
         Some(url) => url.to_string(),
         None => home(world.config, world.forge()),
     };
-    let Some(site) = site(world, &url)? else {
+    let Some(site) = site(worlds, &url)? else {
         return Ok(Done::CheckFailed);
     };
     let agent = Agent::new(Limits::default());

@@ -11,7 +11,7 @@ use qrcode::render::unicode::Dense1x2;
 use remote::serve::{Bound, Page, Served};
 use sha2::{Digest as _, Sha256};
 
-use super::site_folder::site;
+use super::site_folder::{first, site};
 use crate::error::Error;
 use crate::ignition::page::install;
 
@@ -22,11 +22,12 @@ const PORT: u16 = 8000;
 ///
 /// # Errors
 /// If the address is none, or cannot be listened on.
-pub fn run(world: &World<'_>, listen: &str) -> Result<Done, Error> {
+pub fn run(worlds: &[World<'_>], listen: &str) -> Result<Done, Error> {
+    let world = first(worlds)?;
     let address = address(listen)?;
     let bound = Bound::to(address)?;
     let url = bound.url();
-    let Some(site) = site(world, &url)? else {
+    let Some(site) = site(worlds, &url)? else {
         return Ok(Done::CheckFailed);
     };
     let pages = crate::ignition::page::files(&site)

@@ -13,13 +13,25 @@ use crate::ignition::{
     sources::translate_all,
 };
 
-/// Translates, and makes the site; `None` if a config is not well, which is
+/// Translates the sources of each image, and makes one site of them; `None` if a config is not well, which is
 /// told.
 ///
 /// # Errors
 /// If files cannot be read, or there is nothing to publish.
-pub fn site(world: &World<'_>, url: &str) -> Result<Option<Site>, Error> {
-    let machines = translate_all(&world.env.root, world.config, &[])?;
+pub fn site(worlds: &[World<'_>], url: &str) -> Result<Option<Site>, Error> {
+    let world = first(worlds)?;
+    let mut machines = Vec::new();
+    for world in worlds {
+        machines.extend(translate_all(&world.env.root, world.config, &[])?);
+    }
+    for (at, machine) in machines.iter().enumerate() {
+        let file = machine.file();
+        if machines[..at].iter().any(|before| before.file() == file) {
+            return Err(Error::Usage(format!(
+                "{file} would be made of two sources; rename one of them"
+            )));
+        }
+    }
     let mut well = true;
     for machine in machines.iter().filter(|machine| !machine.is_example()) {
         super::findings::tell(world.report, machine);
@@ -28,16 +40,28 @@ pub fn site(world: &World<'_>, url: &str) -> Result<Option<Site>, Error> {
     if !well {
         return Ok(None);
     }
-    let commit = commit(world);
+    let commit = commit(worlds);
     Site::new(world.config, &machines, url, commit).map(Some)
 }
 
+/// The image whose repository the site is of.
+///
+/// # Errors
+/// If there is none.
+pub(super) fn first<'a, 'b>(worlds: &'a [World<'b>]) -> Result<&'a World<'b>, Error> {
+    let none = || Error::Usage("image.yaml has no image".to_owned());
+    worlds.first().ok_or_else(none)
+}
+
 /// The last commit of what the configs are made of.
-fn commit(world: &World<'_>) -> Option<Commit> {
-    let sh = shell(&world.env.root).ok()?;
-    let sources = world.config.ignition.sources.as_str();
+fn commit(worlds: &[World<'_>]) -> Option<Commit> {
+    let sh = shell(&worlds.first()?.env.root).ok()?;
+    let sources = worlds
+        .iter()
+        .map(|world| world.config.ignition.sources.as_str());
+    let sources: Vec<&str> = sources.collect();
     let git = |args: &[&str]| {
-        let args = [args, &["--", sources, "image.yaml"]].concat();
+        let args = [args, &["--"], &sources, &["image.yaml"]].concat();
         read(&sh, &Invocation::new("git", args)).ok()
     };
     let line = git(&["log", "--max-count=1", "--format=%H %cI"])?;
@@ -53,8 +77,9 @@ fn commit(world: &World<'_>) -> Option<Commit> {
 ///
 /// # Errors
 /// [`Error::Refused`] if the folder holds anything else.
-pub fn run(world: &World<'_>, output: &Path) -> Result<Done, Error> {
-    let Some(site) = site(world, &home(world.config, world.forge()))? else {
+pub fn run(worlds: &[World<'_>], output: &Path) -> Result<Done, Error> {
+    let world = first(worlds)?;
+    let Some(site) = site(worlds, &home(world.config, world.forge()))? else {
         return Ok(Done::CheckFailed);
     };
     let folder = world.env.root.join(output);

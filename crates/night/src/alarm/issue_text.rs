@@ -1,7 +1,7 @@
 //! What the alarm says: Markdown for people.
 
 use super::classify::Cause;
-use super::state_marker::{IMAGE, State, Trouble};
+use super::state_marker::{State, Trouble, is_image};
 
 /// What the cause means, and what to do about it.
 fn meaning(cause: Cause) -> (&'static str, &'static str) {
@@ -104,7 +104,7 @@ pub fn table(state: &State) -> String {
             run,
         } = trouble;
         let place = match place.as_str() {
-            IMAGE => IMAGE.to_owned(),
+            image if is_image(image) => image.to_owned(),
             job => code(job),
         };
         let place = match run {
@@ -143,7 +143,7 @@ pub fn body(state: &State) -> String {
 /// The comment on a recovery.
 pub fn recovered(place: &str, run: Option<&str>) -> String {
     let place = match place {
-        IMAGE => "the published image is young".to_owned(),
+        image if is_image(image) => format!("the {image} is young"),
         job => format!("{} succeeded", code(job)),
     };
     match run {

@@ -5,6 +5,7 @@ use forge::Issue;
 use host::process::interrupted;
 use host::{Done, env};
 use image_build::gather::World;
+use image_config::{Images, OneImage};
 use registry_compat::Answer;
 use remote::Pace;
 use remote::webhook::Message;
@@ -14,6 +15,7 @@ use crate::alarm::{
     board::Board,
     classify::{Cause, of_foreign_step},
     plan::{Age, Effect, Ended, Facts, Verdict, plan},
+    state_marker,
     state_marker::State,
     tell,
 };
@@ -46,26 +48,69 @@ pub struct Call<'a> {
     pub dry_run: bool,
 }
 
+/// The images that a job is about.
+#[derive(Clone, Copy)]
+pub struct About<'a> {
+    /// All that there are.
+    pub images: &'a Images,
+    /// Those that the job is about.
+    pub wanted: &'a [&'a OneImage],
+    /// The job is about one of several only: its name.
+    pub only: Option<&'a str>,
+}
+
+impl About<'_> {
+    /// The place of a job's trouble.
+    fn job(&self, name: &str) -> String {
+        state_marker::job(name, self.only)
+    }
+
+    /// The names of all images, where they have any.
+    fn names(&self) -> Vec<String> {
+        let all = self.images.iter().filter(|_| self.images.are_named());
+        all.map(|image| image.name.clone()).collect()
+    }
+
+    /// How old each published image is.
+    fn ages(&self, world: &World<'_>) -> Result<Vec<(String, Age)>, Error> {
+        let named = self.images.are_named();
+        let age_of = |image: &&OneImage| {
+            let name = named.then_some(image.name.as_str());
+            Ok((
+                state_marker::image(name),
+                age(&world.beside(image, world.report))?,
+            ))
+        };
+        self.wanted.iter().map(age_of).collect()
+    }
+}
+
 /// `alarm`. Whatever is wrong with the image, this task has done its own: the
 /// exit code says only if the alarm could be kept.
 ///
 /// # Errors
 /// If the forge could not be asked or does not let it.
-pub fn run(world: &World<'_>, args: Call<'_>) -> Result<Done, Error> {
-    run_at(world, args, Pace::github(env::epoch_seconds, interrupted))
+pub fn run(world: &World<'_>, of: &About<'_>, args: Call<'_>) -> Result<Done, Error> {
+    let pace = Pace::github(env::epoch_seconds, interrupted);
+    run_at(world, of, args, pace)
 }
 
 /// The same, at another pace.
 ///
 /// # Errors
 /// As [`run`].
-pub fn run_at(world: &World<'_>, args: Call<'_>, pace: Pace) -> Result<Done, Error> {
+pub fn run_at(
+    world: &World<'_>,
+    of: &About<'_>,
+    args: Call<'_>,
+    pace: Pace,
+) -> Result<Done, Error> {
     let opened = Board::open(world, pace);
-    let gathered = opened.and_then(|board| Ok((gather(world, args, &board)?, board)));
+    let gathered = opened.and_then(|board| Ok((gather(world, of, args, &board)?, board)));
     let (mut facts, board) = match gathered {
         Ok(both) => both,
         Err(error) => {
-            without_board(world, args, &error);
+            without_board(world, of, args, &error);
             return Err(error);
         }
     };
@@ -152,7 +197,7 @@ fn say(world: &World<'_>, verdict: Verdict, issue: Option<u64>) -> Result<(), Er
 }
 
 /// People are told all the same where there is no issue to keep.
-fn without_board(world: &World<'_>, args: Call<'_>, error: &Error) {
+fn without_board(world: &World<'_>, of: &About<'_>, args: Call<'_>, error: &Error) {
     if args.dry_run || args.status != JobStatus::Failure || !tell::anybody(world) {
         return;
     }
@@ -162,7 +207,7 @@ fn without_board(world: &World<'_>, args: Call<'_>, error: &Error) {
     tell::everybody(
         world,
         &Message {
-            title: format!("Alarm: {} failed", host::one_line(args.job)),
+            title: format!("Alarm: {} failed", host::one_line(&of.job(args.job))),
             text: format!("{said}. The alarm's issue could not be kept: {error}"),
             priority: 4,
             tag: "warning",
@@ -171,7 +216,12 @@ fn without_board(world: &World<'_>, args: Call<'_>, error: &Error) {
     );
 }
 
-fn gather(world: &World<'_>, args: Call<'_>, board: &Board) -> Result<Facts, Error> {
+fn gather(
+    world: &World<'_>,
+    of: &About<'_>,
+    args: Call<'_>,
+    board: &Board,
+) -> Result<Facts, Error> {
     let env = world.env;
     let left = outcome::read(&env.root, env.run.job_key().as_deref());
     let ended = match (args.status, &left) {
@@ -189,10 +239,11 @@ fn gather(world: &World<'_>, args: Call<'_>, board: &Board) -> Result<Facts, Err
         .report
         .status("Reading", &format!("issues of {}", board.name()));
     Ok(Facts {
-        job: args.job.to_owned(),
+        job: of.job(args.job),
         ended,
         not_yet: left.is_some_and(|left| left.is_not_yet()),
-        age: age(world)?,
+        ages: of.ages(world)?,
+        images: of.names(),
         most_days: alarm.image_age_days,
         issues: board.issues(alarm.label.as_str())?,
         label: alarm.label.as_str().to_owned(),

@@ -8,7 +8,7 @@ use remote::webhook::Message;
 use serde::Serialize;
 
 use super::classify::Cause;
-use super::state_marker::{IMAGE, State, Trouble};
+use super::state_marker::{IMAGE, State, Trouble, is_image};
 use super::{issue_text, state_marker};
 
 /// How the job ended that calls the alarm.
@@ -40,8 +40,11 @@ pub struct Facts {
     pub ended: Ended,
     /// The job found that nothing can be built yet.
     pub not_yet: bool,
-    /// The published image.
-    pub age: Age,
+    /// The published image, or of several those that the job is about; each by the place
+    /// that its trouble has ([`state_marker::image`]).
+    pub ages: Vec<(String, Age)>,
+    /// What `image.yaml` calls its images; empty where it has one.
+    pub images: Vec<String>,
     /// Days that the published image may be old; 0 turns this check off.
     pub most_days: u32,
     /// Issues with the label, open and closed.
@@ -306,19 +309,25 @@ fn after(mut state: State, facts: &Facts) -> State {
         Ended::Otherwise => {}
     }
     let most = facts.most_days;
-    match facts.age {
-        Age::Days(days) if most > 0 && days > most => {
-            let known = state.troubles.get(IMAGE).map(|known| known.cause);
-            let cause = match facts.not_yet {
-                true => Cause::Skew,
-                false => known.unwrap_or(Cause::Stale),
-            };
-            let said = format!("it is {days} days old, and may be {most}");
-            note(&mut state, IMAGE, cause, &said, facts);
+    for (place, age) in &facts.ages {
+        match *age {
+            Age::Days(days) if most > 0 && days > most => {
+                let known = state.troubles.get(place).map(|known| known.cause);
+                let cause = match facts.not_yet {
+                    true => Cause::Skew,
+                    false => known.unwrap_or(Cause::Stale),
+                };
+                let said = format!("it is {days} days old, and may be {most}");
+                note(&mut state, place, cause, &said, facts);
+            }
+            Age::Days(_) => drop(state.troubles.remove(place)),
+            Age::Unknown => {}
         }
-        Age::Days(_) => drop(state.troubles.remove(IMAGE)),
-        Age::Unknown => {}
     }
+    // Nobody would ever say that an image is well which is not there any more.
+    state
+        .troubles
+        .retain(|place, _| state_marker::is_of(place, &facts.images));
     state
 }
 
@@ -351,10 +360,11 @@ fn same(issue: &Issue, first: u64) -> Effect {
 }
 
 /// Whose recovery it was.
-fn place<'a>(before: &State, facts: &'a Facts) -> &'a str {
+fn place<'a>(before: &'a State, facts: &'a Facts) -> &'a str {
+    let mut images = before.troubles.keys().filter(|place| is_image(place));
     match before.troubles.contains_key(&facts.job) {
         true => &facts.job,
-        false => IMAGE,
+        false => images.next().map_or(IMAGE, String::as_str),
     }
 }
 

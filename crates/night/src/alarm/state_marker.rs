@@ -35,6 +35,39 @@ pub struct Trouble {
     pub run: Option<String>,
 }
 
+/// The place of the trouble of a published image; of one of several by its name.
+pub fn image(name: Option<&str>) -> String {
+    match name {
+        None => IMAGE.to_owned(),
+        Some(name) => format!("{IMAGE} {name}"),
+    }
+}
+
+/// Whether a trouble is that of a published image.
+pub fn is_image(place: &str) -> bool {
+    place.starts_with(IMAGE)
+}
+
+/// The place of the trouble of a job; of one that is about one of several images, `nas/build`.
+/// No job has a slash in its name.
+pub fn job(name: &str, image: Option<&str>) -> String {
+    match image {
+        None => name.to_owned(),
+        Some(image) => format!("{image}/{name}"),
+    }
+}
+
+/// Whether a place is of one of these images, or of none; without any, of the only image.
+pub fn is_of(place: &str, images: &[String]) -> bool {
+    let known = |name: &str| images.iter().any(|image| image == name);
+    match (place.strip_prefix(IMAGE), place.split_once('/')) {
+        (Some(""), _) => images.is_empty(),
+        (Some(name), _) => known(name.trim_start()),
+        (None, Some((name, _))) => known(name),
+        (None, None) => true,
+    }
+}
+
 impl State {
     /// All kinds of trouble.
     pub fn causes(&self) -> BTreeSet<Cause> {
@@ -45,7 +78,7 @@ impl State {
     /// The jobs in trouble.
     pub fn jobs(&self) -> impl Iterator<Item = &str> {
         let places = self.troubles.keys().map(String::as_str);
-        places.filter(|place| *place != IMAGE)
+        places.filter(|place| !is_image(place))
     }
 
     /// The troubles of both; where both have one for a job, that of `self`.
@@ -79,6 +112,23 @@ pub fn find(body: &str) -> Option<State> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_trouble_is_of_an_image_that_is_there() {
+        let two = ["nas".to_owned(), "desk".to_owned()];
+        for (place, one, several) in [
+            (image(None), true, false),
+            (image(Some("nas")), false, true),
+            (image(Some("gone")), false, false),
+            (job("build-x86_64", None), true, true),
+            (job("build-x86_64", Some("desk")), false, true),
+            (job("publish", Some("gone")), false, false),
+        ] {
+            assert_eq!(is_of(&place, &[]), one, "{place}");
+            assert_eq!(is_of(&place, &two), several, "{place}");
+        }
+        assert!(is_image(&image(Some("nas"))) && !is_image(&job("a", Some("nas"))));
+    }
     use crate::alarm::issue_text;
 
     fn state() -> State {

@@ -1,5 +1,6 @@
 //! What a night remembers, and that there is one at a time.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -100,6 +101,9 @@ pub struct State {
     pub outcome: Option<Ended>,
     /// What waits for its second half.
     pub pushed: Option<Pushed>,
+    /// The same of several images, by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub pushed_images: BTreeMap<String, Pushed>,
     /// The last clean-up that went well.
     pub cleaned: Option<Timestamp>,
 }
@@ -125,6 +129,7 @@ impl State {
             ended: None,
             outcome: None,
             pushed: None,
+            pushed_images: BTreeMap::new(),
             cleaned: None,
         };
         let bytes = match std::fs::read(&path) {

@@ -13,7 +13,7 @@ use crate::lines;
 use crate::nightly::state::Ended;
 
 /// Options of a line that a night takes over from its own.
-const KEPT: [&str; 1] = ["--config"];
+const KEPT: [&str; 2] = ["--config", "--image"];
 
 /// How a night is run.
 #[derive(Debug, Clone, Default)]
@@ -34,9 +34,12 @@ pub struct Night<'a> {
     pub folder: &'a Path,
     /// Of the image.
     pub arch: Arch,
+    /// `image.yaml` has several images.
+    pub named: bool,
     options: &'a Options,
     run: u64,
-    kept: Vec<String>,
+    /// By the name of the option.
+    kept: Vec<(&'static str, Vec<String>)>,
 }
 
 /// What a line came to.
@@ -69,13 +72,14 @@ impl<'a> Night<'a> {
         world: &'a World<'a>,
         options: &'a Options,
         folder: &'a Path,
-        run: u64,
+        (run, named): (u64, bool),
     ) -> Result<Self, Error> {
         Ok(Self {
             world,
             folder,
             arch: world.first_arch()?,
             options,
+            named,
             run,
             kept: kept(&env::arguments()),
         })
@@ -108,8 +112,10 @@ impl<'a> Night<'a> {
         let mut words = lines::words(line, values).map_err(missing)?;
         let lock = self.lock().display().to_string();
         for word in &mut words {
-            if word == "lock.json" {
-                word.clone_from(&lock);
+            match word.as_str() {
+                "lock.json" => word.clone_from(&lock),
+                "pushed" => *word = self.folder.join("pushed").display().to_string(),
+                _ => {}
             }
         }
         if let Some(engine) = self.options.engine
@@ -117,7 +123,9 @@ impl<'a> Night<'a> {
         {
             words.push(format!("--engine={engine}"));
         }
-        words.extend(self.kept.iter().cloned());
+        // A line that is about one image has its own.
+        let one = words.iter().any(|word| word == "--image");
+        words.extend(self.kept(one));
         self.typed(job, &words)
     }
 
@@ -125,14 +133,17 @@ impl<'a> Night<'a> {
     ///
     /// # Errors
     /// As [`Night::line`]; that the alarm could not be kept is a warning.
-    pub fn alarm(&self, job: &str, told: &Told) -> Result<(), Error> {
+    pub fn alarm(&self, job: &str, image: Option<&str>, told: &Told) -> Result<(), Error> {
         let status = match told.code {
             0 => "success",
             _ if interrupted() => "cancelled",
             _ => "failure",
         };
         let words = ["alarm", "--job", job, "--status", status].map(str::to_owned);
-        let words: Vec<String> = words.into_iter().chain(self.kept.iter().cloned()).collect();
+        let of_image = image.map(|image| ["--image".to_owned(), image.to_owned()]);
+        let mut words: Vec<String> = words.into_iter().collect();
+        words.extend(of_image.into_iter().flatten());
+        words.extend(self.kept(image.is_some()));
         let told = self.typed(job, &words)?;
         if told.code != 0 {
             self.world.report.warning(&format!(
@@ -141,6 +152,15 @@ impl<'a> Night<'a> {
             ));
         }
         Ok(())
+    }
+
+    /// What is handed on to a line; without the images, where it is about one.
+    fn kept(&self, one: bool) -> Vec<String> {
+        let of = |(name, words): &(&str, Vec<String>)| match one && *name == "--image" {
+            true => Vec::new(),
+            false => words.clone(),
+        };
+        self.kept.iter().flat_map(of).collect()
     }
 
     fn typed(&self, job: &str, words: &[String]) -> Result<Told, Error> {
@@ -185,18 +205,19 @@ fn job_of(name: &str) -> &str {
 }
 
 /// What a night's own command line says that its lines must know.
-fn kept(words: &[String]) -> Vec<String> {
+fn kept(words: &[String]) -> Vec<(&'static str, Vec<String>)> {
     let mut all = Vec::new();
     let mut words = words.iter();
     while let Some(word) = words.next() {
-        if KEPT.contains(&word.as_str()) {
-            all.push(word.clone());
-            all.extend(words.next().cloned());
-        } else if KEPT
-            .iter()
-            .any(|name| word.starts_with(&format!("{name}=")))
-        {
-            all.push(word.clone());
+        for name in KEPT {
+            if word == name {
+                let value = words.next().cloned();
+                all.push((name, [word.clone()].into_iter().chain(value).collect()));
+                break;
+            }
+            if word.starts_with(&format!("{name}=")) {
+                all.push((name, vec![word.clone()]));
+            }
         }
     }
     all
@@ -209,8 +230,15 @@ mod tests {
     #[test]
     fn the_config_is_handed_on() {
         let words = ["night", "--config", "a.yaml", "--engine=podman"].map(str::to_owned);
-        assert_eq!(kept(&words), ["--config", "a.yaml"]);
+        let config = |words: &[&str]| {
+            let words = words.iter().map(ToString::to_string);
+            ("--config", words.collect::<Vec<_>>())
+        };
+        assert_eq!(kept(&words), [config(&["--config", "a.yaml"])]);
         let words = ["--config=b", "night"].map(str::to_owned);
-        assert_eq!(kept(&words), ["--config=b"]);
+        assert_eq!(kept(&words), [config(&["--config=b"])]);
+        let words = ["night", "--image=a", "--image", "b"].map(str::to_owned);
+        let names: Vec<&str> = kept(&words).iter().map(|(name, _)| *name).collect();
+        assert_eq!(names, ["--image", "--image"]);
     }
 }

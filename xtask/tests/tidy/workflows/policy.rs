@@ -100,13 +100,17 @@ fn each_job_ends_with_the_alarm() {
                 continue;
             }
             // Each job of a matrix has its own.
-            let own = match settings["strategy"]["matrix"].is_null() {
+            let own = match settings["strategy"]["matrix"].is_null() || job == "publish" {
                 true => job.clone(),
                 false => format!("\"{job}-$ARCH\""),
             };
+            let image = match job.as_str() {
+                "build" | "publish" => "--image \"$NAME\" ",
+                _ => "",
+            };
             assert_eq!(
                 run,
-                format!("cargo xtask alarm --job {own} --status \"$STATUS\""),
+                format!("cargo xtask alarm {image}--job {own} --status \"$STATUS\""),
                 "{path}: {job}"
             );
             assert_eq!(last["continue-on-error"], true, "{path}: {job}");
@@ -244,7 +248,12 @@ fn with_one_architecture_there_is_no_extra_job() {
             &one,
             format!("{upload}, Machine, Publish"),
         ),
-        ("schedule", false, &two, format!("{upload}, publish")),
+        (
+            "schedule",
+            false,
+            &two,
+            format!("{upload}, actions/upload-artifact, publish"),
+        ),
         (
             "schedule",
             false,
@@ -255,7 +264,7 @@ fn with_one_architecture_there_is_no_extra_job() {
             "workflow_dispatch",
             false,
             &two,
-            format!("{upload}, publish"),
+            format!("{upload}, actions/upload-artifact, publish"),
         ),
         (
             "workflow_dispatch",
