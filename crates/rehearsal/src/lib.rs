@@ -21,6 +21,7 @@ pub mod playground;
 pub mod rehearsal;
 pub mod requirements;
 mod scenarios;
+mod several;
 pub mod standins;
 mod testbed;
 

@@ -30,6 +30,8 @@ pub struct Published {
     pub arch: Arch,
     /// Other files of the web, by their path below a world.
     pub files: BTreeMap<String, Vec<u8>>,
+    /// Bases of other architectures in the registry.
+    pub others: Vec<(Arch, Digest)>,
     /// The time of the rehearsal: rollouts are counted back from it.
     pub now: Timestamp,
 }
@@ -103,15 +105,23 @@ pub fn server(config: &Config, what: Published, github: Option<Github>) -> Resul
                 ])
             }
             (Some((stream, "releases.json")), _) if !versions(stream).is_empty() => {
+                let all = || {
+                    let own = std::iter::once((what.arch, &what.base));
+                    own.chain(what.others.iter().map(|(arch, base)| (*arch, base)))
+                };
+                let commit = |(arch, base): (Arch, &Digest)| json!({"architecture": arch.rpm(), "checksum": base.hex()});
+                let image = |(arch, base): (Arch, &Digest)| {
+                    json!({
+                        "architecture": arch.rpm(),
+                        "image": format!("{repository}:{stream}"),
+                        "digest-ref": format!("{repository}@{base}"),
+                    })
+                };
                 let release = |version: &str| {
                     json!({
                         "version": version,
-                        "commits": [{"architecture": what.arch.rpm(), "checksum": what.base.hex()}],
-                        "oci-images": [{
-                            "architecture": what.arch.rpm(),
-                            "image": format!("{repository}:{stream}"),
-                            "digest-ref": format!("{repository}@{}", what.base),
-                        }],
+                        "commits": all().map(commit).collect::<Vec<_>>(),
+                        "oci-images": all().map(image).collect::<Vec<_>>(),
                     })
                 };
                 let list: Vec<_> = versions(stream).into_iter().map(release).collect();
@@ -137,6 +147,12 @@ pub fn server(config: &Config, what: Published, github: Option<Github>) -> Resul
                 let kernel = match newer {
                     Some(kernel) => format!("{kernel}.{}", what.arch),
                     None => what.kmods.kernel.to_string(),
+                };
+                // Each architecture has its own document.
+                let mut others = what.others.iter().map(|(arch, _)| *arch);
+                let kernel = match others.find(|arch| rest.contains(arch.rpm())) {
+                    Some(arch) => kernel.replace(what.arch.rpm(), arch.rpm()),
+                    None => kernel,
                 };
                 let (version, rest) = kernel.split_once('-').unwrap_or_default();
                 let (release, arch) = rest.rsplit_once('.').unwrap_or_default();

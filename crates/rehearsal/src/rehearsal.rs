@@ -30,7 +30,9 @@ use crate::standins::StandIn;
 use crate::standins::bootable::Bootable;
 use crate::standins::kmods_builder::KmodsBuilder;
 use crate::testbed::{FCOS, Testbed};
-use crate::{boot_nights, checkout, heal, own_kmods, requirements, scenarios, standins};
+use crate::{
+    boot_nights, checkout, heal, own_kmods, requirements, scenarios, several, standins,
+};
 
 /// What the stand-ins claim to be. The numbers have no meaning beyond being
 /// well-formed; the architecture is this machine's.
@@ -57,6 +59,10 @@ pub struct Options {
     /// an image with them boot. They take ten minutes more, once
     #[arg(long)]
     pub kmods: bool,
+    /// Play three images of two architectures in one repository, of which one part is
+    /// broken. Those of the other architecture are of its real programs, emulated
+    #[arg(long)]
+    pub images: bool,
     /// Leave the world up, and open a shell in it: registry, Fedora, GitHub, and a
     /// checkout that points to them. Leaving the shell takes all of it away
     #[arg(long)]
@@ -195,23 +201,30 @@ pub fn run(world: &World<'_>, args: &Options) -> Result<Done, Error> {
         Some(bootable) => bootable.versions.kernel.to_string().replacen('2', "3", 1),
         None => format!("{WRONG_KERNEL}.{arch}"),
     };
-    let images = standins::make(
-        &sh,
-        &scratch.path,
-        &StandIn {
-            engine: args.engine.program().to_owned(),
-            kernel: wanted.kernel.to_string(),
-            zfs: wanted.zfs.to_string(),
-            fcos: FCOS.to_owned(),
-            stream: world.config.base.stream.to_string(),
-            skopeo: skopeo.clone(),
-            bootable,
-            packages: others_packages(world.config),
-            units: others_units(world),
-            selinux: !world.config.content.selinux.is_empty(),
-            wrong_kernel,
-        },
-    )?;
+    let spec = StandIn {
+        sysroot: None,
+        engine: args.engine.program().to_owned(),
+        kernel: wanted.kernel.to_string(),
+        zfs: wanted.zfs.to_string(),
+        fcos: FCOS.to_owned(),
+        stream: world.config.base.stream.to_string(),
+        skopeo: skopeo.clone(),
+        bootable,
+        packages: others_packages(world.config),
+        units: others_units(world),
+        selinux: !world.config.content.selinux.is_empty(),
+        wrong_kernel,
+    };
+    let others = match args.images {
+        true => vec![several::other_architecture(
+            world,
+            &sh,
+            &scratch.path,
+            &spec,
+        )?],
+        false => Vec::new(),
+    };
+    let images = standins::make(&sh, &scratch.path, &spec)?;
     checkout::make(world, &sh, &scratch.path)?;
     let testbed = Testbed {
         world,
@@ -221,6 +234,7 @@ pub fn run(world: &World<'_>, args: &Options) -> Result<Done, Error> {
         registry,
         engine: args.engine,
         images,
+        others,
         wanted,
         skopeo,
     };
@@ -233,6 +247,9 @@ pub fn run(world: &World<'_>, args: &Options) -> Result<Done, Error> {
     }
     if let Some(own) = own {
         all.push(own_kmods::rehearse(&testbed, &own, &watch)?);
+    }
+    if args.images {
+        all.push(several::rehearse(&testbed, &watch)?);
     }
     if let Some(scenario) = args.playground() {
         all.push(playground::rehearse(&testbed, scenario)?);

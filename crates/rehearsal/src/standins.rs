@@ -13,6 +13,7 @@ pub mod bootable;
 pub mod kmods_builder;
 mod rpms;
 mod scratch;
+mod sysroot;
 
 use std::path::Path;
 
@@ -21,6 +22,7 @@ use xshell::Shell;
 pub(crate) use rpms::libraries;
 pub use scratch::{Error, Images, StandIn};
 use scratch::{copy, run, text, write};
+pub use sysroot::arm64;
 
 /// Makes all three images under `scratch`, which must exist and be absolute;
 /// what is in it afterwards is of no use to anybody.
@@ -49,34 +51,18 @@ pub fn make(sh: &Shell, scratch: &Path, spec: &StandIn) -> Result<Images, Error>
             )
         }
     };
-    let base = image(sh, &spec.engine, scratch, &root, "base", &steps, &labels)?;
+    let base = image(sh, spec, scratch, &root, "base", &steps, &labels)?;
 
     let good = rpms::kmods(sh, scratch, spec, &spec.kernel, "kmods")?;
-    let kmods = image(sh, &spec.engine, scratch, &good, "kmods", "COPY . /\n", &[])?;
+    let kmods = image(sh, spec, scratch, &good, "kmods", "COPY . /\n", &[])?;
     let broken = rpms::kmods(sh, scratch, spec, &spec.wrong_kernel, "broken-kmods")?;
     let steps = "COPY . /\n";
-    let broken_kmods = image(
-        sh,
-        &spec.engine,
-        scratch,
-        &broken,
-        "broken-kmods",
-        steps,
-        &[],
-    )?;
+    let broken_kmods = image(sh, spec, scratch, &broken, "broken-kmods", steps, &[])?;
     let older_kmods = match &spec.bootable {
         None => None,
         Some(_) => {
             let root = rpms::older_kmods(sh, scratch, spec)?;
-            Some(image(
-                sh,
-                &spec.engine,
-                scratch,
-                &root,
-                "older-kmods",
-                steps,
-                &[],
-            )?)
+            Some(image(sh, spec, scratch, &root, "older-kmods", steps, &[])?)
         }
     };
     Ok(Images {
@@ -121,7 +107,7 @@ pub fn remove(sh: &Shell, engine: &str, images: &Images) -> Result<(), Error> {
 /// An image that these steps make of the directory `root`.
 fn image(
     sh: &Shell,
-    engine: &str,
+    spec: &StandIn,
     scratch: &Path,
     root: &Path,
     name: &str,
@@ -131,13 +117,17 @@ fn image(
     let containerfile = scratch.join(format!("{name}.Containerfile"));
     let steps = format!("FROM scratch\n{steps}");
     write(&containerfile, steps.as_bytes())?;
-    let tag = format!("localhost/custom-coreos-rehearsal/{name}:latest");
+    let arch = if spec.sysroot.is_some() { "-arm64" } else { "" };
+    let tag = format!("localhost/custom-coreos-rehearsal/{name}{arch}:latest");
     // `docker` and `podman` spell these alike; `buildah` has both verbs too.
     let mut arguments = vec!["build", "--quiet", "--no-cache", "--tag", &tag];
+    if spec.sysroot.is_some() {
+        arguments.push("--platform=linux/arm64");
+    }
     for label in labels {
         arguments.extend(["--label", label]);
     }
     arguments.extend(["--file", text(&containerfile)?, text(root)?]);
-    run(sh, engine, &arguments)?;
+    run(sh, &spec.engine, &arguments)?;
     Ok(tag)
 }

@@ -38,6 +38,8 @@ pub(crate) struct Testbed<'a> {
     pub(crate) engine: Engine,
     pub(crate) images: Images,
     pub(crate) wanted: KmodTag,
+    /// The stand-ins of another architecture, where it is rehearsed, too.
+    pub(crate) others: Vec<(Arch, Images)>,
     /// `skopeo` for the stand-in of the base image, which judges signatures with it;
     /// `None` where this machine has none that can.
     pub(crate) skopeo: Option<PathBuf>,
@@ -102,13 +104,23 @@ impl Testbed<'_> {
     ) -> Result<Services, Error> {
         let config = self.world.config;
         let base = config.base_tag()?;
+        let mut others = Vec::new();
+        for (arch, images) in &self.others {
+            let source = Self::played(config)?;
+            let kernel = self.wanted.kernel.to_string();
+            let wanted = KmodTag {
+                kernel: kernel.replace(self.arch.rpm(), arch.rpm()).parse()?,
+                zfs: self.wanted.zfs,
+            };
+            self.push(&images.base, &base)?;
+            self.push(&images.kmods, &source.image.tagged(source.tag(&wanted)?))?;
+            others.push((*arch, self.pushed_digest(&base)?));
+        }
         self.push(&self.images.base, &base)?;
         let what = metadata::Published {
             fcos: FCOS,
-            base: self.digest_now(&base)?.ok_or_else(|| Error::Step {
-                step: "stand-ins".to_owned(),
-                detail: format!("{base} is not there after the push"),
-            })?,
+            base: self.pushed_digest(&base)?,
+            others,
             kmods: self.wanted.clone(),
             arch: self.arch,
             now: self.world.env.now,
@@ -354,6 +366,13 @@ impl Testbed<'_> {
         }
     }
 
+    fn pushed_digest(&self, image: &ImageRef) -> Result<Digest, Error> {
+        self.digest_now(image)?.ok_or_else(|| Error::Step {
+            step: "stand-ins".to_owned(),
+            detail: format!("{image} is not there after the push"),
+        })
+    }
+
     /// What a name that `registries.conf` maps names now.
     pub(crate) fn digest_now(&self, image: &ImageRef) -> Result<Option<Digest>, Error> {
         let conf = self.scratch.join("testbed.conf");
@@ -365,8 +384,8 @@ impl Testbed<'_> {
             Box::new(|_, _| Ok(None)),
             Limits::default(),
         )?;
-        match registries.inspect(image, self.arch) {
-            Answer::Present(found) => Ok(Some(found.digest)),
+        match registries.digest(image) {
+            Answer::Present(digest) => Ok(Some(digest)),
             Answer::Absent => Ok(None),
             Answer::Unknown(why) => Err(image_build::Error::Unknown(why).into()),
         }

@@ -157,6 +157,7 @@ impl Fixture {
                 fcos: FCOS.to_owned(),
                 stream: "stable".to_owned(),
                 skopeo,
+                sysroot: None,
                 bootable: None,
                 packages: Vec::new(),
                 units: Vec::new(),

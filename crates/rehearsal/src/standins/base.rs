@@ -6,7 +6,10 @@ use std::path::{Path, PathBuf};
 use xshell::Shell;
 
 use super::rpms::BaseRpms;
-use super::scratch::{Error, StandIn, copy, file_error, link, list, make_dir, run, text, write};
+use super::scratch::{
+    Error, StandIn, copy, copy_tree, file_error, libraries, link, make_dir, run, text, write,
+};
+use super::sysroot;
 
 /// What `install.sh`, `contract.sh`, scriptlets and the two stand-in scripts
 /// call, and a little for whoever looks around in the image.
@@ -99,8 +102,14 @@ pub(super) fn make_root(
         write(&root.join("etc/rpm/macros"), rpm_macros().as_bytes())?;
     } else {
         make_skeleton(&root, spec)?;
-        copy_programs(sh, &root, spec.skopeo.as_deref())?;
-        copy_rpm_configuration(sh, &root)?;
+        match &spec.sysroot {
+            Some(sysroot) => sysroot::copy_programs(sh, sysroot, &root, PROGRAMS)?,
+            None => {
+                copy_programs(sh, &root, spec.skopeo.as_deref())?;
+                copy_rpm_configuration(sh, &root)?;
+            }
+        }
+        write(&root.join("etc/rpm/macros"), rpm_macros().as_bytes())?;
     }
     for (paths, directory) in [
         (&rpms.installed, INSTALL_FROM),
@@ -159,7 +168,14 @@ fn selinux(root: &Path) -> Result<(), Error> {
 }
 
 fn make_skeleton(root: &Path, spec: &StandIn) -> Result<(), Error> {
-    for name in MAYBE_LINKS {
+    // Of the other system the links are those of a merged `/usr`.
+    if spec.sysroot.is_some() {
+        for name in ["bin", "sbin", "lib"] {
+            make_dir(&root.join("usr").join(name))?;
+            link(&format!("usr/{name}"), &root.join(name))?;
+        }
+    }
+    for name in MAYBE_LINKS.into_iter().filter(|_| spec.sysroot.is_none()) {
         let here = Path::new("/").join(name);
         match std::fs::read_link(&here) {
             Ok(target) => {
@@ -273,26 +289,12 @@ fn interpreter(path: &Path) -> Result<Option<PathBuf>, Error> {
         .map(PathBuf::from))
 }
 
-/// The files in the output of `ldd`: `name => /path (0x…)`, or for the loader
-/// itself `/path (0x…)`.
-fn libraries(ldd: &str) -> BTreeSet<&str> {
-    ldd.lines()
-        .filter(|line| line.starts_with(char::is_whitespace))
-        .filter_map(|line| {
-            let found = line.split_once("=>").map_or(line, |(_, found)| found);
-            let path = found.split_whitespace().next()?;
-            path.starts_with('/').then_some(path)
-        })
-        .collect()
-}
-
 /// What rpm reads at its start, and where its database is: Debian's default is
 /// in the home directory.
 fn copy_rpm_configuration(sh: &Shell, root: &Path) -> Result<(), Error> {
     let directory = run(sh, "rpm", &["--eval", "%{_rpmconfigdir}"])?;
     let directory = Path::new(directory.trim());
-    copy_tree(directory, &inside(root, directory)?)?;
-    write(&root.join("etc/rpm/macros"), rpm_macros().as_bytes())
+    copy_tree(directory, &inside(root, directory)?)
 }
 
 fn rpm_macros() -> String {
@@ -301,20 +303,6 @@ fn rpm_macros() -> String {
          # The stand-ins' packages are not signed.\n%_pkgverify_level none\n\
          # A container may not always make name spaces of its own.\n%__transaction_unshare %{{nil}}\n"
     )
-}
-
-fn copy_tree(from: &Path, to: &Path) -> Result<(), Error> {
-    make_dir(to)?;
-    for path in list(from)? {
-        let target = to.join(path.file_name().unwrap_or_default());
-        // Through symbolic links, but not those that lead nowhere.
-        if path.is_dir() {
-            copy_tree(&path, &target)?;
-        } else if path.is_file() {
-            copy(&path, &target)?;
-        }
-    }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -108,7 +108,7 @@ fn packages(
     let kernel = Kernel::parse(&spec.kernel)?;
     let top = scratch.join(format!("{name}-rpms"));
     let (module, more) = match &spec.bootable {
-        None => (compile(sh, &top, vermagic)?, Vec::new()),
+        None => (compile(sh, &top, vermagic, kernel.arch)?, Vec::new()),
         Some(bootable) => {
             let [zfs, spl] = bootable.modules();
             let mut zfs = patched(&zfs, [&spec.kernel, vermagic], &top.join("kernel/zfs.ko"))?;
@@ -239,7 +239,7 @@ fn patched(module: &Path, [old, new]: [&str; 2], path: &Path) -> Result<PathBuf,
 }
 
 /// A module whose `.modinfo` is for the kernel `vermagic`.
-fn compile(sh: &Shell, top: &Path, vermagic: &str) -> Result<PathBuf, Error> {
+fn compile(sh: &Shell, top: &Path, vermagic: &str, arch: &str) -> Result<PathBuf, Error> {
     let source = top.join("module.c");
     write(&source, MODULE_SOURCE.as_bytes())?;
     let module = top.join("zfs.ko");
@@ -252,7 +252,13 @@ fn compile(sh: &Shell, top: &Path, vermagic: &str) -> Result<PathBuf, Error> {
         text(&module)?,
         text(&source)?,
     ];
-    run(sh, "cc", &arguments)?;
+    let cross = format!("{arch}-linux-gnu-gcc");
+    let compiler = if arch == std::env::consts::ARCH {
+        "cc"
+    } else {
+        &cross
+    };
+    run(sh, compiler, &arguments)?;
     Ok(module)
 }
 

@@ -1,6 +1,7 @@
 //! What the stand-ins claim to be, their error, and the programs and files of the
 //! scratch folder in which they are made.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use xshell::{Shell, cmd};
@@ -13,8 +14,11 @@ pub struct StandIn {
     /// The engine that builds and pushes: `podman`, `buildah` or `docker`.
     pub engine: String,
     /// The kernel of base and kmods, `VERSION-RELEASE.ARCH`. The architecture
-    /// must be this machine's, since its programs are in the image.
+    /// is this machine's, since its programs are in the image, or that of `sysroot`.
     pub kernel: String,
+    /// The root of a system of another architecture, whose programs are in the image;
+    /// this machine runs them emulated.
+    pub sysroot: Option<PathBuf>,
     /// The release of ZFS, `X.Y.Z`.
     pub zfs: String,
     /// The release of Fedora CoreOS, `44.20260720.3.1`.
@@ -150,4 +154,32 @@ pub(super) fn list(directory: &Path) -> Result<Vec<PathBuf>, Error> {
     }
     paths.sort();
     Ok(paths)
+}
+
+/// Copies a folder with all that is in it.
+pub(super) fn copy_tree(from: &Path, to: &Path) -> Result<(), Error> {
+    make_dir(to)?;
+    for path in list(from)? {
+        let target = to.join(path.file_name().unwrap_or_default());
+        // Through symbolic links, but not those that lead nowhere.
+        if path.is_dir() {
+            copy_tree(&path, &target)?;
+        } else if path.is_file() {
+            copy(&path, &target)?;
+        }
+    }
+    Ok(())
+}
+
+/// The files in the output of `ldd`: `name => /path (0x…)`, or for the loader
+/// itself `/path (0x…)`.
+pub(super) fn libraries(ldd: &str) -> BTreeSet<&str> {
+    ldd.lines()
+        .filter(|line| line.starts_with(char::is_whitespace))
+        .filter_map(|line| {
+            let found = line.split_once("=>").map_or(line, |(_, found)| found);
+            let path = found.split_whitespace().next()?;
+            path.starts_with('/').then_some(path)
+        })
+        .collect()
 }
