@@ -9,6 +9,7 @@
 //!
 //! May import: `image-publish`, `machine` and all below them.
 
+mod absent_parts;
 mod boot_nights;
 pub mod checkout;
 pub mod doctor;

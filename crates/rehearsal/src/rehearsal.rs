@@ -17,8 +17,6 @@ use host::{Done, process};
 use image_build::engine::Engine;
 use image_build::gather::World;
 use image_build::inputs::write;
-use image_build::policy_key::rootfs;
-use image_config::Config;
 use registry_compat::{Digest, KmodTag};
 use remote::loopback::nobody;
 use version_discovery::Arch;
@@ -31,7 +29,8 @@ use crate::standins::bootable::Bootable;
 use crate::standins::kmods_builder::KmodsBuilder;
 use crate::testbed::{FCOS, Testbed};
 use crate::{
-    boot_nights, checkout, heal, own_kmods, requirements, scenarios, several, standins,
+    absent_parts, boot_nights, checkout, heal, own_kmods, requirements, scenarios, several,
+    standins,
 };
 
 /// What the stand-ins claim to be. The numbers have no meaning beyond being
@@ -210,8 +209,8 @@ pub fn run(world: &World<'_>, args: &Options) -> Result<Done, Error> {
         stream: world.config.base.stream.to_string(),
         skopeo: skopeo.clone(),
         bootable,
-        packages: others_packages(world.config),
-        units: others_units(world),
+        packages: absent_parts::packages(world.config),
+        units: absent_parts::units(world),
         selinux: !world.config.content.selinux.is_empty(),
         wrong_kernel,
     };
@@ -266,54 +265,6 @@ pub fn run(world: &World<'_>, args: &Options) -> Result<Done, Error> {
             .status("Kept", &testbed.scratch.display().to_string());
     }
     Ok(done)
-}
-
-/// The packages of `image.yaml` that no stand-in has a part for.
-fn others_packages(config: &Config) -> Vec<String> {
-    let install = config.packages.install.iter().map(ToString::to_string);
-    install.filter(|name| name != "tailscale").collect()
-}
-
-/// The units of `image.yaml` that neither a stand-in nor the checkout has: those of
-/// packages, or of Fedora CoreOS itself.
-fn others_units(world: &World<'_>) -> Vec<String> {
-    let config = world.config;
-    let root = &world.env.root;
-    let mut folders = vec![rootfs()];
-    folders.extend(
-        config
-            .content
-            .overlays
-            .iter()
-            .map(|name| name.as_str().into()),
-    );
-    let has = |unit: &str| {
-        let played = ["zfs-", "tailscaled.", "bootc-", "zincati."];
-        played.iter().any(|begin| unit.starts_with(begin))
-            || folders.iter().any(|folder| {
-                let file = root.join(folder).join("usr/lib/systemd/system").join(unit);
-                file.is_file()
-            })
-    };
-    let units = config.units_of_image();
-    let mut names: Vec<String> = units
-        .enable
-        .iter()
-        .chain(units.disable.iter())
-        .map(|unit| template(unit.as_str()))
-        .filter(|unit| !has(unit))
-        .collect();
-    names.sort_unstable();
-    names.dedup();
-    names
-}
-
-/// The file of a unit: an instance has that of its template.
-fn template(unit: &str) -> String {
-    match (unit.split_once('@'), unit.rsplit_once('.')) {
-        (Some((name, _)), Some((_, kind))) => format!("{name}@.{kind}"),
-        _ => unit.to_owned(),
-    }
 }
 
 /// What takes everything away after a `kill -9`, too.

@@ -160,6 +160,7 @@ impl Testbed<'_> {
                 ..self.images.clone()
             },
             wanted,
+            others: self.others.clone(),
             skopeo: self.skopeo.clone(),
         }
     }
