@@ -246,6 +246,7 @@ mod tests {
                 &[
                     "'cargo xtask keys' needs one of its tasks:",
                     "  new        Make a pair; write its public half and the policy into rootfs/",
+                    "  policy     Have hosts demand the pair's signature of every image of image.yaml",
                 ],
             ),
             (
