@@ -43,8 +43,8 @@ mod tests {
         let memory = Memory::default();
         let failed = || -> Result<u32, Error> { Err(Error::Usage("no".to_owned())) };
         assert!(memory.once("number", "a", failed).is_err());
-        assert_eq!(memory.once("number", "a", || Ok(1)).unwrap(), 1);
+        assert_eq!(memory.once("number", "a", || Ok(1_u32)).unwrap(), 1);
         assert_eq!(memory.once("number", "a", failed).unwrap(), 1);
-        assert_eq!(memory.once("number", "b", || Ok(2)).unwrap(), 2);
+        assert_eq!(memory.once("number", "b", || Ok(2_u32)).unwrap(), 2);
     }
 }
