@@ -88,14 +88,7 @@ pub(crate) fn large<'a>(packages: &[Package<'a>], previous: &[String]) -> HashSe
         let own = |part: &String| part.strip_prefix(PACKAGE) == Some(name);
         previous.iter().any(own)
     };
-    let mut wanted: Vec<(bool, u64, &str)> = sizes
-        .into_iter()
-        .map(|(name, size)| (had(name), size, name))
-        .filter(|(had, size, _)| *size >= if *had { LARGE / 2 } else { LARGE })
-        .collect();
-    wanted.sort_by(|a, b| (b.0, b.1, a.2).cmp(&(a.0, a.1, b.2)));
-    let names = wanted.into_iter().map(|(_, _, name)| name);
-    names.take(MOST_PACKAGES).collect()
+    large_enough(sizes, had, LARGE, MOST_PACKAGES)
 }
 
 /// The vendors whose small packages are many.
@@ -115,14 +108,25 @@ pub(crate) fn grouped<'a>(
         let begin = format!("{}, ", vendor_part(vendor));
         previous.iter().any(|part| part.starts_with(&begin))
     };
+    large_enough(sizes, had, MANY, MOST_GROUPED)
+}
+
+/// The names of `least` bytes or more; those that `had` layers before stay until they
+/// have half of it, and come first. The rest by size, `most` in all.
+fn large_enough(
+    sizes: BTreeMap<&str, u64>,
+    had: impl Fn(&str) -> bool,
+    least: u64,
+    most: usize,
+) -> HashSet<&str> {
     let mut wanted: Vec<(bool, u64, &str)> = sizes
         .into_iter()
-        .map(|(vendor, size)| (had(vendor), size, vendor))
-        .filter(|(had, size, _)| *size >= if *had { MANY / 2 } else { MANY })
+        .map(|(name, size)| (had(name), size, name))
+        .filter(|(had, size, _)| *size >= if *had { least / 2 } else { least })
         .collect();
     wanted.sort_by(|a, b| (b.0, b.1, a.2).cmp(&(a.0, a.1, b.2)));
-    let vendors = wanted.into_iter().map(|(_, _, vendor)| vendor);
-    vendors.take(MOST_GROUPED).collect()
+    let names = wanted.into_iter().map(|(_, _, name)| name);
+    names.take(most).collect()
 }
 
 /// Which of its vendor's layers a package is in: always the same, whatever else there is.

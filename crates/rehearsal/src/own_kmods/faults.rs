@@ -169,7 +169,6 @@ impl Bench<'_> {
     /// An image with modules that somebody else has signed must fail.
     pub(super) fn signed_by_another(&mut self, kept: &Kept) -> Result<(), Error> {
         let testbed = self.testbed.copy();
-        let words = ["build", "--force=rehearsal"];
         let signer = "00ff Somebody else".to_owned();
         let image = testbed.derived(
             "own-kmods-of-another",
@@ -178,18 +177,7 @@ impl Bench<'_> {
         )?;
         testbed.push(&image, &self.services.kmods)?;
         let why = "module-signer:spl.ko: expected Somebody else";
-        let ends = Ends {
-            code: 1,
-            said: &[why],
-        };
-        self.types(
-            "modules that somebody else has signed",
-            &GOOD,
-            &words,
-            &ends,
-            |_| {},
-        )?;
-        Ok(())
+        self.build_fails("modules that somebody else has signed", why)
     }
 
     /// Modules that nobody has signed, where the image of the modules says who has.
@@ -202,18 +190,17 @@ impl Bench<'_> {
         let image = testbed.derived("unsigned-kmods", from, &context)?;
         testbed.push(&image, &self.services.kmods)?;
         let why = format!("module-signer:spl.ko: expected {}", kept.certificate.name());
+        self.build_fails("modules that nobody has signed", &why)
+    }
+
+    /// A build with what lies where the kmods are must fail, and say why.
+    fn build_fails(&mut self, what: &str, why: &str) -> Result<(), Error> {
         let ends = Ends {
             code: 1,
-            said: &[&why],
+            said: &[why],
         };
         let words = ["build", "--force=rehearsal"];
-        self.types(
-            "modules that nobody has signed",
-            &GOOD,
-            &words,
-            &ends,
-            |_| {},
-        )?;
+        self.types(what, &GOOD, &words, &ends, |_| {})?;
         Ok(())
     }
 }
