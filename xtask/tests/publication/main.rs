@@ -7,6 +7,8 @@
     reason = "tests; they start the real binary, and say what they skip"
 )]
 
+#[path = "../skip/mod.rs"]
+mod skip;
 #[path = "../support/mod.rs"]
 mod support;
 
@@ -17,6 +19,7 @@ mod kills;
 mod layers;
 mod litter;
 mod look;
+mod machine;
 mod night;
 mod packages;
 mod proxy;
@@ -28,3 +31,4 @@ mod scripts;
 mod several;
 mod signals;
 mod tags;
+mod timer;

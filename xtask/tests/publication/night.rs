@@ -10,7 +10,7 @@ use super::sandbox::Sandbox;
 
 /// An image.yaml for a machine of its own: no forge, and a registry that is cleaned
 /// up by its own API.
-fn alone(sandbox: &Sandbox) {
+pub fn alone(sandbox: &Sandbox) {
     let text = sandbox.read("image.yaml");
     let own = "packages:\n  - image: ghcr.io/someone/custom-coreos\n    back-end: registry\n";
     let text = text.replace(

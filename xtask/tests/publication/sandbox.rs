@@ -395,6 +395,11 @@ impl Sandbox {
         self.write("containerfiles/custom-coreos/contract.sh", script);
     }
 
+    /// Of the key that signs.
+    pub fn password(&self) -> &'static str {
+        PASSWORD
+    }
+
     pub fn good_contract(&self) {
         self.contract(CONTRACT);
     }

@@ -118,7 +118,7 @@ pub fn service(facts: &Facts) -> String {
                 "StateDirectory=custom-coreos\nCacheDirectory=custom-coreos\n\
                  Environment=XDG_CACHE_HOME=/var/cache\nPrivateTmp=yes\nProtectSystem=full\n\
                  ProtectHome=read-only\nReadWritePaths={}\nProtectClock=yes\n\
-                 ProtectHostname=yes\nProtectKernelLogs=yes\nProtectKernelModules=yes\n\
+                 ProtectKernelLogs=yes\nProtectKernelModules=yes\n\
                  LockPersonality=yes\nRestrictRealtime=yes\nSystemCallArchitectures=native\n",
                 word(&facts.root.display().to_string())
             ));
