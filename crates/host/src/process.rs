@@ -28,7 +28,7 @@ use xshell::Shell;
 use crate::env::Stopwatch;
 use crate::error::Error;
 
-pub use background::{Background, poll_for};
+pub use background::{Background, lock_when_free, poll_for};
 pub use interactive::{Guard, interactive};
 pub use signals::{catch_signals, interrupted, minding, tidying};
 pub use terminal::{Heard, on_terminal};

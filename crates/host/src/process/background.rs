@@ -137,6 +137,27 @@ pub fn poll_for(limit: Duration, mut done: impl FnMut() -> bool) -> bool {
     }
 }
 
+/// The lock of this name, as [`crate::files::lock`] gives it: waits for the process that
+/// holds it, and calls `busy` once before it does.
+///
+/// # Errors
+/// [`Error::Interrupted`] after SIGINT or SIGTERM; of the system.
+pub fn lock_when_free(path: &Path, busy: impl FnOnce()) -> Result<std::fs::File, Error> {
+    let mut busy = Some(busy);
+    loop {
+        if let Some(lock) = crate::files::lock(path).map_err(Error::write(path))? {
+            return Ok(lock);
+        }
+        if let Some(busy) = busy.take() {
+            busy();
+        }
+        if interrupted() {
+            return Err(Error::Interrupted);
+        }
+        thread::sleep(PAUSE);
+    }
+}
+
 fn command<'sh>(sh: &'sh Shell, invocation: &Invocation) -> xshell::Cmd<'sh> {
     sh.cmd(&invocation.program).args(&invocation.args)
 }
@@ -174,6 +195,25 @@ mod tests {
     use rustix::process::{Pid, Signal, kill_process};
 
     use super::*;
+
+    #[test]
+    fn a_lock_is_waited_for_and_that_is_said_once() {
+        let dir = Shell::new().unwrap().create_temp_dir().unwrap();
+        let path = dir.path().join("lock");
+        let held = crate::files::lock(&path).unwrap();
+        assert!(held.is_some());
+        let mut held = Some(held);
+        let mut said = 0;
+        // It is let go only when the other one has said that it waits.
+        let lock = lock_when_free(&path, || {
+            said += 1;
+            held.take();
+        });
+        lock.unwrap();
+        assert_eq!(said, 1);
+        lock_when_free(&path, || said += 1).unwrap();
+        assert_eq!(said, 1);
+    }
 
     #[test]
     fn it_ends_with_its_value_unless_it_is_left() {

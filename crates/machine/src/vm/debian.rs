@@ -90,11 +90,27 @@ impl Recipe<'_> {
         let name = self.name();
         let folder = cache.join(&name);
         let (title, shown) = (self.title, folder.display());
-        if self.is_whole(&folder) {
-            world.report.status("Found", &format!("{title} in {shown}"));
+        let found = || {
+            let found = self.is_whole(&folder);
+            if found {
+                world.report.status("Found", &format!("{title} in {shown}"));
+            }
+            found
+        };
+        if found() {
             return Ok(folder);
         }
         able(world)?;
+        // Two checkouts on one machine share the cache, and making it twice at a time
+        // takes twice as long.
+        make_dir(cache)?;
+        let _lock = process::lock_when_free(&cache.join(format!(".{name}.lock")), || {
+            let text = format!("for another run, which is making {title}");
+            world.report.status("Waiting", &text);
+        })?;
+        if found() {
+            return Ok(folder);
+        }
         world
             .report
             .status("Making", &format!("{title}, in {shown}; once"));
