@@ -86,15 +86,17 @@ impl BuildSteps {
         let programs =
             |step: &Step| run.step(step, None, |effect| Err(misplaced(step.name, effect)));
         programs(&self.fetch)?;
-        if let Some(step) = &self.packages {
-            packages::perform(run, step)?;
-        }
-        let built = self
-            .content
-            .perform(run)
-            .and_then(|()| run.clean_up(self.content.at_end(), None, programs(&self.build)));
+        let fetched = match &self.packages {
+            Some(step) => packages::perform(run, step).map(drop),
+            None => Ok(()),
+        };
+        let built = fetched
+            .and_then(|()| self.content.perform(run))
+            .and_then(|()| programs(&self.build));
+        // Whatever failed: that packages are gone is said by an image that is there.
+        let content = self.content.at_end();
         let packages = self.packages.iter().flat_map(|step| &step.at_end);
-        run.clean_up(packages, None, built)?;
+        run.clean_up(content.chain(packages), None, built)?;
         Ok(Built(hold(run, &self.contract, None)?))
     }
 }

@@ -61,7 +61,7 @@ impl ContentSteps {
         let build = engine.build_part(&image, content::CONTAINERFILE, ".");
         let mut step = Step::new("content", [write, Effect::Run(build)]);
         // The built image has it all by then.
-        step.at_end = vec![Effect::Remove(engine.remove(&image.to_string()))];
+        step.at_end = vec![Effect::remove(engine, &image.to_string())];
         steps.push(step);
         Ok(Self {
             steps,

@@ -76,9 +76,15 @@ pub enum Effect {
         /// When the wanted ones were there.
         seen: Option<Timestamp>,
     },
-    /// Run a program that removes something that is no longer needed. A failure is only
-    /// a warning, because the steps before it succeeded.
-    Remove(Invocation),
+    /// Remove a local image that is no longer needed, if it is there: a step that failed
+    /// may not have made it. A failure is only a warning, because what was wanted of the
+    /// image is done.
+    Remove {
+        /// Succeeds if the image is there.
+        there: Invocation,
+        /// Removes it.
+        remove: Invocation,
+    },
     /// Read what a tag names now, which becomes `PUSHED`; its image must be the
     /// one built here.
     ReadBack {
@@ -349,4 +355,14 @@ pub enum Effect {
         /// The image by digest.
         image: ImageRef,
     },
+}
+
+impl Effect {
+    /// Removes a local image that is no longer needed.
+    pub(crate) fn remove(engine: Engine, image: &str) -> Self {
+        Self::Remove {
+            there: engine.image_id(image),
+            remove: engine.remove(image),
+        }
+    }
 }

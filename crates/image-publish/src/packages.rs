@@ -73,7 +73,7 @@ pub(crate) fn step(
             content::CONTAINERFILE,
             ".",
         )));
-        cleanup.push(Effect::Remove(engine.remove(&image.to_string())));
+        cleanup.push(Effect::remove(engine, &image.to_string()));
         brought = Some(image.to_string());
     }
     let arguments = arguments(&before, target, brought, &from);
@@ -87,7 +87,7 @@ pub(crate) fn step(
     effects.extend(calls.into_iter().map(Effect::Run).chain(list));
     let mut step = Step::new("packages", effects).cleaned(engine.contract_cleanup());
     step.cleanup.extend(cleanup);
-    step.at_end = vec![Effect::Remove(engine.remove(&image.to_string()))];
+    step.at_end = vec![Effect::remove(engine, &image.to_string())];
     Ok(step)
 }
 

@@ -116,7 +116,7 @@ pub fn publication(
         "pull",
         [Effect::Transfer(local.engine.pull(&there, local.insecure))],
     );
-    pull.at_end = vec![Effect::Remove(local.engine.remove(&there))];
+    pull.at_end = vec![Effect::remove(local.engine, &there)];
     let (mut sign, mut host) = (None, None);
     if config.signing.unsigned.is_none() {
         let images = match parts {

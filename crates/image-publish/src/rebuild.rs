@@ -46,11 +46,11 @@ pub fn rebuild(
     let config = world.config;
     let local = world.local(engine)?;
     let name: ImageRef = format!("localhost/{}:rebuild", config.image.name).parse()?;
-    let remove = local.engine.remove(&name.to_string());
+    let remove = Effect::remove(local.engine, &name.to_string());
     Ok(RebuildSteps {
         build: BuildSteps::new(config, lock, &local, &name)?,
         split: compare_step(lock, &local, &name, image)?,
-        remove: vec![Effect::Remove(remove), Effect::ClearLayers],
+        remove: vec![remove, Effect::ClearLayers],
         image: image.clone(),
     })
 }

@@ -219,8 +219,10 @@ impl<'a> Run<'a> {
         match effect {
             Effect::Run(call) => self.output(call, pushed, Capture::Show).map(drop),
             Effect::Transfer(call) => self.transfer(&self.filled(call, pushed)),
-            Effect::Remove(call) => {
-                if let Err(error) = self.output(call, pushed, Capture::Show) {
+            Effect::Remove { there, remove } => {
+                if self.asks(&self.filled(there, pushed))?
+                    && let Err(error) = self.output(remove, pushed, Capture::Show)
+                {
                     self.report.warning(&format!("it stays behind: {error}"));
                 }
                 Ok(())

@@ -17,8 +17,7 @@ pub struct Step {
     pub effects: Vec<Effect>,
     /// Performed after them, whether they succeeded or not.
     pub cleanup: Vec<Effect>,
-    /// Performed at the end of the plan, even if a later step failed; but not if this
-    /// step itself failed.
+    /// Performed at the end of the plan, whether this step or a later one failed or not.
     pub at_end: Vec<Effect>,
 }
 

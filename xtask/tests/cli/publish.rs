@@ -12,7 +12,9 @@ fn all_is_well() {
     let stdout = outcome.expect(0);
     assert_eq!(
         sandbox.engine_verbs(),
-        ["build", "run", "push", "image", "pull", "run", "run", "rmi"]
+        [
+            "build", "run", "push", "image", "pull", "run", "run", "image", "rmi"
+        ]
     );
     let new = sandbox.pushed();
     assert_eq!(sandbox.published("stable").as_deref(), Some(new.as_str()));

@@ -34,7 +34,7 @@ fn repository(sandbox: &Sandbox, version: usize) {
 }
 
 /// The lock of the published image.
-fn lock(sandbox: &Sandbox) -> Lock {
+pub fn lock(sandbox: &Sandbox) -> Lock {
     let inspected = sandbox.registries().inspect(
         &sandbox.image("stable"),
         std::env::consts::ARCH.parse().unwrap(),
@@ -45,7 +45,7 @@ fn lock(sandbox: &Sandbox) -> Lock {
     Lock::parse(&found.labels["custom-coreos.lock"], "label").unwrap()
 }
 
-fn packages(lock: &Lock) -> Vec<String> {
+pub fn packages(lock: &Lock) -> Vec<String> {
     let found = lock.targets[0].packages.iter().flatten();
     found.map(ToString::to_string).collect()
 }
@@ -96,8 +96,11 @@ fn packages_are_inputs() {
     );
     let how = how.quiet().read().unwrap();
     assert_eq!(how, format!("lock tool-0:1-1.noarch|{}", SUMS[0]));
-    let images = cmd!(sh, "podman images --quiet localhost/custom-coreos/packages");
-    assert_eq!(images.quiet().read().unwrap(), "");
+    let kept = || {
+        let images = cmd!(sh, "podman images --quiet localhost/custom-coreos/packages");
+        images.quiet().read().unwrap()
+    };
+    assert_eq!(kept(), "");
 
     // Others in the repositories: not before it is time to ask.
     repository(&sandbox, 2);
@@ -129,6 +132,7 @@ fn packages_are_inputs() {
     sandbox.write("repository", "gone\ttool-0:2-1.noarch\nend\t0 files\n");
     let locked = ["build", "--publish", "--locked", "lock.json"];
     let story = sandbox.run(&locked).expect(1);
+    assert_eq!(kept(), "", "{story}");
     let gone = "no longer in the repositories of packages: tool-0:2-1.noarch of updates \
                 (they were there on ";
     assert!(story.contains(gone), "{story}");
@@ -152,6 +156,15 @@ fn packages_are_inputs() {
         story.contains("fetched.sh did not come to its end"),
         "{story}"
     );
+    assert_eq!(kept(), "", "{story}");
+    // What was not made is not missed.
+    sandbox.write(
+        "hook",
+        "case \"$*\" in *PACKAGES_FROM=asked*) exit 9;; esac\n",
+    );
+    let story = sandbox.run(&PUBLISH).expect(1);
+    assert!(!story.contains("stays behind"), "{story}");
+    sandbox.unhook();
 
     // Not asked for: a build asks itself, as before.
     sandbox.write("image.yaml", &before);

@@ -34,7 +34,7 @@ impl fmt::Display for Effect {
                 ),
                 None => write!(f, "packages {list}; they become the lock's"),
             },
-            Self::Remove(invocation) => write!(f, "remove   {invocation}"),
+            Self::Remove { remove, .. } => write!(f, "remove   {remove}"),
             Self::ReadBack {
                 candidate, local, ..
             } => {
