@@ -144,6 +144,17 @@ check_autoload() {
     fi
 }
 
+# As dnf takes a name: a package, what one provides, or what one has replaced.
+installed_as() { # NAME
+    local complaint
+    ask rpm --query -- "$1" && return
+    complaint=${answer}
+    ask rpm --query --whatprovides -- "$1" && return
+    ask rpm --query --whatobsoletes -- "$1" && return
+    answer=${complaint}
+    return 1
+}
+
 check_packages() {
     local name version count=0 found='no package kmod-zfs-…'
     ask rpm --query --queryformat '%{VERSION} ' zfs
@@ -160,7 +171,7 @@ check_packages() {
     fi
     same package-version:kmod-zfs "${zfs}" "${found}"
     for name in ${PACKAGES-}; do
-        if ask rpm --query -- "${name}"; then
+        if installed_as "${name}"; then
             report ok "package:${name}" installed "${answer}"
         else
             report FAIL "package:${name}" installed "${answer}"

@@ -313,6 +313,13 @@ impl Content {
         if let Some(path) = twice(copied.map(|file| file.to.as_str())) {
             all.push((path.to_owned(), format!("`{path}` comes from two images")));
         }
+        // Source: dnf.conf(5): "[main]" is dnf's own section, and no repository.
+        let names = self.repositories.iter().map(|one| one.name.as_str());
+        all.extend(names.filter(|name| *name == "main").map(|name| {
+            let detail = "a repository cannot be called `main`: that is the section of dnf's own \
+                          options, and the repository would not be asked; give it another name";
+            (name.to_owned(), detail.to_owned())
+        }));
         let lists = [
             &self.selinux.modules,
             &self.sysusers,
