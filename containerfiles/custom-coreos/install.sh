@@ -250,14 +250,16 @@ done
 # --- steps -------------------------------------------------------------------
 
 run_steps() { # POINT
-    local word name
+    local word name interfaces=(/sys/class/net/*) hint=''
+    [[ ${interfaces[*]} != /sys/class/net/lo ]] ||
+        hint='; this build has no network, which `network: true` at the step in image.yaml gives it'
     for word in "${steps[@]}"; do
         [[ ${word%%|*} == "$1" ]] || continue
         name=${word#*|}
         begin "step ${name#*-}"
         # A script of its own: what it sets or leaves does not reach this one.
         (cd / && bash -euo pipefail "${content}/steps/${name}") ||
-            fail "expected it to succeed, found exit status $?"
+            fail "expected it to succeed, found exit status $?${hint}"
     done
 }
 
@@ -370,8 +372,15 @@ elif command -v rpm-ostree >/dev/null; then
 else
     fail 'expected dnf or rpm-ostree in the base image, found neither'
 fi
-for name in zfs zfs-dracut "${packages[@]}"; do
+# As dnf takes a name: a package, what one provides, or what one has replaced.
+installed_as() { # NAME
+    rpm --query "$1" || rpm --query --whatprovides "$1" || rpm --query --whatobsoletes "$1"
+}
+for name in zfs zfs-dracut; do
     rpm --query "${name}" || fail "expected the package ${name} to be installed, found that it is not"
+done
+for name in "${packages[@]}"; do
+    installed_as "${name}" || fail "expected the package ${name} to be installed, found that it is not"
 done
 if ((${#present[@]})); then
     missing=$(comm -13 <(printf '%s\n' "${unsatisfied_before}") <(unsatisfied))

@@ -184,6 +184,10 @@ pub struct Script {
     /// When.
     #[serde(default)]
     pub at: Point,
+    /// Whether the build has the network because of it. Without, a build of locked
+    /// packages reaches nobody. What a step fetches is no part of the lock.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub network: bool,
 }
 
 impl fmt::Display for Script {
@@ -269,6 +273,11 @@ impl Content {
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
+    }
+
+    /// Whether a build needs the network for a step.
+    pub fn reaches_out(&self) -> bool {
+        self.steps.iter().any(|step| step.network)
     }
 
     /// The folder of a stage.

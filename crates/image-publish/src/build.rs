@@ -63,8 +63,7 @@ impl BuildSteps {
             &arguments(lock, target, content.image(), &from),
             &labels(lock, target, local)?,
         );
-        // A step of `content` may need it, whatever it does there.
-        if packages.is_some() && lock.policy.content.steps.is_empty() {
+        if packages.is_some() && !lock.policy.content.reaches_out() {
             build = local.engine.without_network(build);
         }
         Ok(Self {

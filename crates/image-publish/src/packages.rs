@@ -226,15 +226,15 @@ mod tests {
             build.contains("--build-arg=PACKAGES_IMAGE=localhost/"),
             "{build}"
         );
-        // A step of a person's may need it.
-        lock.policy.content =
-            serde_yaml::from_str("{steps: [{run: steps/a.sh, at: after-packages}]}").unwrap();
-        let lines = plan(Goal::Build, &config, &lock, &local).unwrap().lines();
-        assert!(
-            !lines
-                .iter()
-                .any(|line| { line.contains("build") && line.contains("--network=none") })
-        );
+        // A step of a person's has no network, unless it says that it needs one.
+        for (network, off) in [("", true), (", network: true", false)] {
+            let steps = format!("{{steps: [{{run: steps/a.sh, at: last{network}}}]}}");
+            lock.policy.content = serde_yaml::from_str(&steps).unwrap();
+            let lines = plan(Goal::Build, &config, &lock, &local).unwrap().lines();
+            let mut builds = lines.iter().filter(|line| line.contains("FROM=lock"));
+            let build = builds.next().unwrap();
+            assert_eq!(build.contains("--network=none"), off, "{build}");
+        }
     }
 
     #[test]
