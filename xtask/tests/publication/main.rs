@@ -13,6 +13,7 @@ mod skip;
 mod support;
 
 mod attested;
+mod dnf;
 mod faults;
 mod full;
 mod kills;

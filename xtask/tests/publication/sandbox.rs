@@ -229,15 +229,7 @@ impl Sandbox {
             more: RefCell::default(),
         };
         sandbox.start_registry("");
-        let base = "quay.io/fedora/fedora-coreos:stable";
-        sandbox.push(base);
-        // Fedora names it by its digest.
-        let Answer::Present(digest) = sandbox.registries().digest(&base.parse().unwrap()) else {
-            panic!("no base");
-        };
-        sandbox
-            .upstream
-            .fedora(|releases| releases[0].digest = digest);
+        sandbox.follow("localhost/base");
         sandbox.push(&sandbox.kmods().to_string());
         sandbox.checkout();
         sandbox.run(&["keys", "new"]).expect(0);
@@ -336,18 +328,33 @@ impl Sandbox {
         format!("kill -9 $(<{})", self.path("registry.pid").display())
     }
 
+    /// Fedora's newest release is this image.
+    pub fn follow(&self, image: &str) {
+        let base = "quay.io/fedora/fedora-coreos:stable";
+        self.push_image(image, base);
+        // Fedora names it by its digest.
+        let Answer::Present(digest) = self.registries().digest(&base.parse().unwrap()) else {
+            panic!("no base");
+        };
+        self.upstream.fedora(|releases| releases[0].digest = digest);
+        // The list of releases is kept for a while.
+        let _ = std::fs::remove_dir_all(self.path(".cache"));
+    }
+
     /// The base image under another name.
     pub fn push(&self, name: &str) {
+        self.push_image("localhost/base", name);
+    }
+
+    /// Any image under another name.
+    pub fn push_image(&self, image: &str, name: &str) {
         let to = format!("{}/{name}", self.address);
         let sh = self.sh();
-        cmd!(
-            sh,
-            "podman push --quiet --tls-verify=false localhost/base {to}"
-        )
-        .quiet()
-        .ignore_stderr()
-        .run()
-        .unwrap();
+        cmd!(sh, "podman push --quiet --tls-verify=false {image} {to}")
+            .quiet()
+            .ignore_stderr()
+            .run()
+            .unwrap();
     }
 
     fn checkout(&self) {

@@ -55,6 +55,11 @@ impl Signer {
         }
     }
 
+    /// Where it is kept.
+    pub fn home(&self) -> &std::path::Path {
+        self.home.path()
+    }
+
     /// The public half; with the armour of a text file, or without.
     pub fn keyring(&self, armour: bool) -> Vec<u8> {
         self.gpg(

@@ -4,7 +4,7 @@ use super::tool::Purpose::{Build, Rehearse, Tests};
 use super::tool::{Tool, tool};
 
 /// In the order in which `doctor` tells them.
-pub(super) const TOOLS: [Tool; 16] = [
+pub(super) const TOOLS: [Tool; 18] = [
     tool(
         &[Build],
         "git",
@@ -109,6 +109,21 @@ pub(super) const TOOLS: [Tool; 16] = [
         "stand-ins of the rehearsal",
         "gcc",
         "gcc",
+    ),
+    // That of a base image of the tests: Fedora's own is another one, and no test takes it.
+    tool(
+        &[Tests],
+        "dnf",
+        "a real package manager, in the tests",
+        "dnf",
+        "dnf5",
+    ),
+    tool(
+        &[Tests],
+        "createrepo_c",
+        "package repositories, in the tests",
+        "createrepo-c",
+        "createrepo_c",
     ),
     // Debian has `venv` in a package of its own, which brings the program.
     tool(
