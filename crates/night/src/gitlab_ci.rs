@@ -165,7 +165,7 @@ const SHAPES: [Shape; 12] = [
         more: "",
     },
     Shape {
-        name: "image",
+        name: "test-build",
         task: "check",
         matrix: Matrix::One,
         needs: &[],
@@ -366,6 +366,32 @@ mod tests {
             text.contains("- {ARCH: x86_64, RUNNER: ubuntu-24.04}"),
             "{text}"
         );
+    }
+
+    /// Source: GitLab, "CI/CD YAML syntax reference", global keywords and "Unavailable
+    /// names for jobs".
+    #[test]
+    fn no_job_has_a_name_that_gitlab_takes_for_something_else() {
+        const TAKEN: [&str; 15] = [
+            "image",
+            "services",
+            "stages",
+            "types",
+            "before_script",
+            "after_script",
+            "variables",
+            "cache",
+            "include",
+            "workflow",
+            "default",
+            "spec",
+            "true",
+            "false",
+            "nil",
+        ];
+        for shape in &SHAPES {
+            assert!(!TAKEN.contains(&shape.name), "{}", shape.name);
+        }
     }
 
     #[test]

@@ -135,8 +135,8 @@ fn check(fixture: &Fixture) {
         [
             ("boot", machines),
             ("check", "success"),
-            ("image", "success"),
             ("rehearsal", "success"),
+            ("test-build", "success"),
             ("vm", machines),
         ]
     };

@@ -47,7 +47,7 @@ const PERMISSIONS: [(&str, &str, &str); 12] = [
     ("check.yaml", "boot", "contents: read"),
     ("check.yaml", "check", "contents: read"),
     ("check.yaml", "rehearsal", "contents: read"),
-    ("check.yaml", "image", "contents: read"),
+    ("check.yaml", "test-build", "contents: read"),
     ("check.yaml", "vm", "contents: read"),
     (
         "cleanup.yaml",
