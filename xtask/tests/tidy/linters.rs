@@ -42,13 +42,28 @@ fn zizmor_is_content() {
 }
 
 #[test]
-fn what_comes_from_pypi_is_one_and_the_same() {
-    for (_, package, _) in rehearsal::requirements::FROM_PYPI {
+fn what_comes_from_elsewhere_is_one_and_the_same() {
+    use rehearsal::requirements::foreign::{FROM_NPM, FROM_PYPI};
+    let run = crate::read(".ci/run");
+    for (_, package, _) in FROM_PYPI {
         assert!(
-            crate::read(".ci/run").contains(&format!(" {package}")),
+            run.contains(&format!(" {package}")),
             "let .ci/run install {package}, as `cargo xtask doctor --install` does"
         );
     }
+    let folder = "crates/rehearsal/src/requirements/npm";
+    assert!(run.contains(&format!("{folder}/*.json")), "{run}");
+    // The lock is of this package, and of nobody's mirror.
+    let lock = crate::read(&format!("{folder}/package-lock.json"));
+    assert!(!lock.contains("\"resolved\""), "{lock}");
+    let lock: serde_json::Value = serde_json::from_str(&lock).unwrap();
+    let package = crate::read(&format!("{folder}/package.json"));
+    let package: serde_json::Value = serde_json::from_str(&package).unwrap();
+    assert_eq!(
+        lock["packages"][""]["dependencies"],
+        package["dependencies"]
+    );
+    assert!(package["dependencies"][FROM_NPM.0].is_string());
 }
 
 /// None of its packages that an ordinary installation has carries the program,

@@ -12,9 +12,8 @@ use std::process::Command;
 pub fn program(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let ours = root.join(rehearsal::requirements::LINTERS).join("bin");
     std::env::split_paths(&path)
-        .chain([ours])
+        .chain(rehearsal::requirements::foreign::places(&root))
         .map(|folder| folder.join(name))
         .find(|file| file.is_file())
 }

@@ -4,7 +4,7 @@ use super::tool::Purpose::{Build, Rehearse, Tests};
 use super::tool::{Tool, tool};
 
 /// In the order in which `doctor` tells them.
-pub(super) const TOOLS: [Tool; 18] = [
+pub(super) const TOOLS: [Tool; 19] = [
     tool(
         &[Build],
         "git",
@@ -129,8 +129,15 @@ pub(super) const TOOLS: [Tool; 18] = [
     tool(
         &[Tests],
         "python3",
-        "brings zizmor and act, for the tests",
+        "brings zizmor, act and npm, for the tests",
         "python3-venv",
         "python3",
+    ),
+    tool(
+        &[Tests],
+        "rsync",
+        "copies for gitlab-ci-local, in the tests",
+        "rsync",
+        "rsync",
     ),
 ];
