@@ -13,7 +13,8 @@ use std::process::{Command, Stdio};
 use serde_json::Value;
 use xshell::{Shell, cmd};
 
-use super::fixture::{Fixture, OWNER, PASSWORD, TOKEN, login};
+use super::around::{OWNER, PASSWORD, TOKEN, login};
+use super::fixture::Fixture;
 use super::github::PROJECT;
 use super::runner::{Event, Run};
 

@@ -8,7 +8,7 @@ use registry_compat::{Digest, Repository};
 use serde_json::Value;
 use xshell::{Shell, cmd};
 
-use super::fixture::{OWNER, TOKEN, login};
+use super::around::{OWNER, TOKEN, login};
 use super::runner::Job;
 
 /// Does what an action is used for; whether it could.

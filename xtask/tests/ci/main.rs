@@ -9,6 +9,7 @@
 
 mod act;
 mod actions;
+mod around;
 mod cache;
 #[path = "../support/contract.rs"]
 mod contract;

@@ -4,7 +4,8 @@ use registry_compat::Digest;
 use serde_json::json;
 
 use super::act;
-use super::fixture::{Fixture, OWNER, compiled};
+use super::around::OWNER;
+use super::fixture::{Fixture, compiled};
 use super::other_workflows;
 use super::runner::{Event, Run, by_hand, run, schedule};
 use super::skip::skip;

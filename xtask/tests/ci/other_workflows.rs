@@ -53,7 +53,7 @@ fn old_image(fixture: &Fixture) -> Digest {
     .unwrap();
     let tag = "20231114".parse().unwrap();
     let name = fixture.config.repository().unwrap().tagged(tag);
-    let place = format!("{}/{name}", fixture.registry);
+    let place = fixture.located(&name);
     standins::push(&sh, "podman", "localhost/old", &place).unwrap();
     fixture.digest(&name).unwrap()
 }

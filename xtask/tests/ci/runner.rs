@@ -11,8 +11,9 @@ use serde_json::{Map, Value, json};
 use xshell::{Shell, cmd};
 
 use super::actions;
+use super::around::{OWNER, PASSWORD, TOKEN};
 use super::expressions::{Scope, condition, filled, string};
-use super::fixture::{Fixture, OWNER, PASSWORD, TOKEN};
+use super::fixture::Fixture;
 use super::github::PROJECT;
 
 /// What started a run.

@@ -1,12 +1,8 @@
 //! The alarm, `workflow` and the rights at GitLab and at Forgejo: the same life as at
 //! GitHub.
 
-mod documented;
-mod fake;
-
 use std::time::Duration;
 
-use fake::{Fake, Issue, OWN};
 use forge::{Access, Forge};
 use host::Secret;
 use host::report::Report;
@@ -15,6 +11,7 @@ use image_config::Config;
 use night::alarm::classify::Cause;
 use remote::{ForgePackages, Pace};
 
+use super::fake::{Fake, Issue, OWN};
 use super::sandbox::{Sandbox, TOKEN};
 
 const BOTH: [Forge; 2] = [Forge::Gitlab, Forge::Forgejo];

@@ -4,6 +4,8 @@
 
 #[path = "../support/contract.rs"]
 mod contract;
+#[path = "../support/forges/mod.rs"]
+mod fake;
 #[path = "../support/github/mod.rs"]
 mod github;
 #[path = "../support/ran.rs"]

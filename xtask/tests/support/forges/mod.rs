@@ -1,6 +1,9 @@
 //! A small Forgejo and a small GitLab that remember issues, labels and runs, on
 //! loopback. Forgejo's is held against its own description; GitLab's against the
 //! fields that its documentation names.
+#![allow(dead_code, reason = "test support: each test program uses a part")]
+
+mod documented;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -10,7 +13,6 @@ use forge::Forge;
 use remote::loopback::{Loopback, Reply, Request};
 use serde_json::{Value, json};
 
-use super::documented;
 use crate::contract::Contract;
 
 /// Whose the token is.
