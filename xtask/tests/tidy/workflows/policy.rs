@@ -403,3 +403,19 @@ fn pages_are_made_anew_when_anything_changes_that_makes_them() {
         );
     }
 }
+
+/// A job of CI builds in a checkout that has what the job before it handed on: an image of
+/// it has the label of its commit all the same, which only one of a clean tree has.
+#[test]
+fn what_a_job_finds_in_its_checkout_is_ignored() {
+    let sh = xshell::Shell::new().unwrap();
+    sh.change_dir(root());
+    for name in ["lock.json", "outputs.env", "pushed/nas-x86_64", "target/x"] {
+        let ignored = xshell::cmd!(sh, "git check-ignore --quiet {name}")
+            .quiet()
+            .ignore_status()
+            .output()
+            .unwrap();
+        assert!(ignored.status.success(), "{name}");
+    }
+}
