@@ -288,13 +288,13 @@ fn write_job(text: &mut String, (shape, needs): (&Shape, &[&str]), job: &Job, im
     for line in shape.before {
         let _ = writeln!(text, "    - {line}");
     }
+    let is_built = if of_image { IS_BUILT } else { "" };
     for (line, only) in job.lines.iter().zip(shape.only) {
         // The machine is help, and no condition.
         let alone = match *line == crate::lines::MACHINE && shape.name == "publish" {
             true => " || true",
             false => "",
         };
-        let is_built = if of_image { IS_BUILT } else { "" };
         let _ = match only {
             Some(only) => writeln!(
                 text,
@@ -304,10 +304,14 @@ fn write_job(text: &mut String, (shape, needs): (&Shape, &[&str]), job: &Job, im
         };
     }
     if let Some(alarm) = job.alarm {
-        let _ = writeln!(
-            text,
-            "  after_script:\n    - export STATUS=\"$CI_JOB_STATUS\"\n    - cargo xtask {alarm}"
-        );
+        text.push_str("  after_script:\n    - export STATUS=\"$CI_JOB_STATUS\"\n");
+        let typed = match shape.only.first().copied().flatten() {
+            // A job in which nothing was done says nothing: its success would be that of
+            // a build, and close what the last one has opened.
+            Some(only) => format!("if {only}{is_built}; then cargo xtask {alarm}; fi"),
+            None => format!("cargo xtask {alarm}"),
+        };
+        let _ = writeln!(text, "    - {typed}");
     }
     if shape.more != MANUAL {
         text.push_str(shape.more);
@@ -366,6 +370,27 @@ mod tests {
             text.contains("- {ARCH: x86_64, RUNNER: ubuntu-24.04}"),
             "{text}"
         );
+    }
+
+    #[test]
+    fn a_job_in_which_nothing_is_done_says_nothing_to_the_alarm() {
+        let path = std::path::Path::new("image.yaml");
+        let yaml = include_str!("../../image-build/src/testing/image.yaml");
+        let own = "  - build: containerfiles/zfs-kmods\n    image: ghcr.io/someone/zfs-kmods\n";
+        let yaml = yaml.replace("architectures:", &format!("{own}architectures:"));
+        let text = text(&Images::parse(&yaml, path).unwrap());
+        let mut spoken = 0;
+        for shape in &SHAPES {
+            let part = text.split(&format!("\n{}:\n", shape.name)).nth(1).unwrap();
+            let part = part.split("\n\n").next().unwrap();
+            let says = part.lines().filter(|line| line.contains("xtask alarm "));
+            for line in says {
+                spoken += 1;
+                let always = shape.only.first() == Some(&None);
+                assert_eq!(line.contains("if ["), !always, "{part}");
+            }
+        }
+        assert!(spoken > 4, "{text}");
     }
 
     /// Source: GitLab, "CI/CD YAML syntax reference", global keywords and "Unavailable
