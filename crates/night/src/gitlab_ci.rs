@@ -92,7 +92,7 @@ const SHOWS: &str = "[ \"$DRY_RUN\" = true ] && grep -qx build=true outputs.env"
 /// The names of what was pushed, for the job that joins them.
 const PUSHED: &str = "  artifacts:\n    paths: [pushed/]\n";
 
-const SHAPES: [Shape; 12] = [
+const SHAPES: [Shape; 13] = [
     Shape {
         name: "wanted",
         task: "build",
@@ -163,6 +163,17 @@ const SHAPES: [Shape; 12] = [
         before: &[],
         only: &[None, None],
         more: "",
+    },
+    Shape {
+        name: "images",
+        task: "check",
+        matrix: Matrix::One,
+        needs: &[],
+        minutes: 30,
+        before: &[],
+        only: &[None, None],
+        // A runner that is a container may not tell the kernel of other architectures.
+        more: MANUAL,
     },
     Shape {
         name: "test-build",

@@ -35,7 +35,7 @@ pub const CLEANUP: &str = "cleanup --mode \"$MODE\"";
 pub const SITE: &str = "ignition site --output target/site";
 
 /// All jobs of the four workflows, in their order.
-pub const JOBS: [Job; 12] = [
+pub const JOBS: [Job; 13] = [
     Job {
         name: "wanted",
         lines: &[WANTED],
@@ -69,6 +69,11 @@ pub const JOBS: [Job; 12] = [
     Job {
         name: "rehearsal",
         lines: &["doctor --install", "rehearse"],
+        alarm: None,
+    },
+    Job {
+        name: "images",
+        lines: &["doctor images --install", "rehearse --images"],
         alarm: None,
     },
     Job {

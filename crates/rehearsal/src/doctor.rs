@@ -10,18 +10,12 @@ use crate::error::Error;
 use crate::requirements;
 use crate::requirements::Purpose;
 
-/// Looks at everything that the purposes need, stops at nothing, and prints it. `vm`
-/// says whether the package command brings what only `vm` takes, too.
+/// Looks at everything that the purposes need, stops at nothing, and prints it, with the
+/// package command that brings what is missing for them.
 ///
 /// # Errors
 /// If the answer cannot be written.
-pub fn run(
-    env: &Env,
-    report: &Report,
-    config: &Path,
-    purposes: &[Purpose],
-    vm: bool,
-) -> Result<Done, Error> {
+pub fn run(env: &Env, report: &Report, config: &Path, purposes: &[Purpose]) -> Result<Done, Error> {
     let lines = requirements::look(env, report, config, purposes);
     let mut rows = vec![
         ["STATUS", "WHAT", "FOR", "FOUND"]
@@ -70,11 +64,12 @@ pub fn run(
             report.answer(command);
         }
     }
-    if let Some(command) = requirements::command(env, vm) {
-        let option = if vm { " --vm" } else { "" };
+    if let Some(command) = requirements::command(env, purposes) {
+        let words = purposes.iter().map(|purpose| format!("{purpose} "));
+        let words: String = words.collect();
         report.answer("");
         report.answer(&format!(
-            "One command brings what is missing (`doctor --install{option}` runs it):"
+            "One command brings what is missing (`doctor {words}--install` runs it):"
         ));
         report.answer(&format!("  {command}"));
     }

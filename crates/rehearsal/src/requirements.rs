@@ -2,6 +2,7 @@
 //! it.
 
 pub mod foreign;
+pub(crate) mod images;
 mod tool;
 mod tools;
 mod vm;
@@ -57,6 +58,7 @@ pub fn look(env: &Env, report: &Report, config: &Path, purposes: &[Purpose]) -> 
     lines.push(systemd(env));
     lines.push(space(env));
     lines.extend(vm::lines(env));
+    lines.extend(images::lines(env));
     lines.extend(policy(env, report, config));
     let purposes = match purposes {
         [] => USUAL.as_slice(),
@@ -73,15 +75,19 @@ fn tools(env: &Env) -> Vec<Line> {
 /// The one package command, for the family of this machine; `None` if nothing
 /// is missing.
 pub fn install_command(env: &Env) -> Option<Invocation> {
-    command(env, false)
+    command(env, &[])
 }
 
-/// The same; with what only `vm` takes, if asked.
-pub fn command(env: &Env, vm: bool) -> Option<Invocation> {
-    let also = if vm { vm::TOOLS.as_slice() } else { &[] };
+/// The same; with what only machines or emulation take, where one of the purposes does.
+pub fn command(env: &Env, purposes: &[Purpose]) -> Option<Invocation> {
+    let of = |purpose: Purpose, tools: &'static [Tool]| {
+        let wanted = purposes.contains(&purpose);
+        if wanted { tools } else { &[] }
+    };
     let missing: Vec<&Tool> = TOOLS
         .iter()
-        .chain(also)
+        .chain(of(Purpose::Vm, &vm::TOOLS))
+        .chain(of(Purpose::Images, &images::TOOLS))
         .filter(|tool| installed(env, tool).is_none())
         .collect();
     if missing.is_empty() {
@@ -128,12 +134,15 @@ fn open_kvm(env: &Env, report: &Report) -> Result<(), Error> {
 ///
 /// # Errors
 /// If one of them fails.
-pub fn install(env: &Env, report: &Report, purposes: &[Purpose], vm: bool) -> Result<(), Error> {
+pub fn install(env: &Env, report: &Report, purposes: &[Purpose]) -> Result<(), Error> {
     let mut commands = Vec::new();
     if purposes != [Purpose::Docs] {
-        install_packages(env, report, vm)?;
-        if vm {
+        install_packages(env, report, purposes)?;
+        if purposes.contains(&Purpose::Vm) {
             open_kvm(env, report)?;
+        }
+        if purposes.contains(&Purpose::Images) {
+            images::register(env, report)?;
         }
         commands.extend(foreign::commands(env)?);
     }
@@ -167,8 +176,8 @@ fn book_maker(env: &Env) -> Line {
     }
 }
 
-fn install_packages(env: &Env, report: &Report, vm: bool) -> Result<(), Error> {
-    let Some(command) = command(env, vm) else {
+fn install_packages(env: &Env, report: &Report, purposes: &[Purpose]) -> Result<(), Error> {
+    let Some(command) = command(env, purposes) else {
         return Ok(());
     };
     let sh = process::shell(&env.root)?;

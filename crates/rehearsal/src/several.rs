@@ -21,6 +21,7 @@ use version_discovery::Arch;
 use xshell::Shell;
 
 use crate::error::Error;
+use crate::requirements::images;
 use crate::scenarios::GOOD;
 use crate::standins;
 use crate::standins::StandIn;
@@ -36,17 +37,6 @@ const IMAGES: [(&str, &str); 3] = [
 
 /// Where the planted failure is.
 const BROKEN: (&str, Arch) = ("lab", Arch::Aarch64);
-
-/// What the stand-ins of the other architecture take, and Debian's package of each.
-const TOOLS: [(&str, &str); 3] = [
-    ("qemu-aarch64-static", "qemu-user-static"),
-    ("aarch64-linux-gnu-gcc", "gcc-aarch64-linux-gnu"),
-    ("mmdebstrap", "mmdebstrap"),
-];
-
-/// By which the kernel runs programs of aarch64.
-/// Source: Linux, Documentation/admin-guide/binfmt-misc.rst.
-const BINFMT: &str = "/proc/sys/fs/binfmt_misc/qemu-aarch64";
 
 /// The check of `lab`: it holds on one architecture only.
 const CHECK: &str = "[ \"$(uname -m)\" = x86_64 ]\n";
@@ -141,27 +131,7 @@ pub(crate) fn other_architecture(
     scratch: &Path,
     spec: &StandIn,
 ) -> Result<(Arch, standins::Images), Error> {
-    let missing = TOOLS
-        .iter()
-        .find(|(program, _)| world.env.program(program).is_none());
-    if let Some((program, package)) = missing {
-        return Err(host::Error::Program {
-            program: (*program).to_owned(),
-            detail: format!("it is not installed; in Debian it is in {package}"),
-        }
-        .into());
-    }
-    if !Path::new(BINFMT).exists() {
-        let detail = format!(
-            "the kernel does not know how to run them: no {BINFMT}; as root: mount -t \
-             binfmt_misc binfmt_misc /proc/sys/fs/binfmt_misc; cat \
-             /usr/lib/binfmt.d/qemu-aarch64.conf >/proc/sys/fs/binfmt_misc/register"
-        );
-        return Err(Error::Step {
-            step: "programs of aarch64".to_owned(),
-            detail,
-        });
-    }
+    images::check(world.env)?;
     let cache = world.env.cache.clone();
     let sysroot = standins::arm64(sh, &cache.unwrap_or_else(|| scratch.to_owned()))?;
     let folder = scratch.join("arm64");

@@ -56,6 +56,8 @@ pub enum For {
     Vm,
     /// Boot an image.
     Boot,
+    /// Rehearse several images of two architectures.
+    Images,
     /// Make the book.
     Docs,
 }
@@ -72,6 +74,7 @@ impl DoctorArgs {
                 For::Tests => Purpose::Tests,
                 For::Vm => Purpose::Vm,
                 For::Boot => Purpose::Boot,
+                For::Images => Purpose::Images,
                 For::Docs => Purpose::Docs,
             })
             .collect();

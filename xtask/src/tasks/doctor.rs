@@ -30,8 +30,9 @@ pub fn run(
         let selected = Selected::new(env, report, &images, names)?;
         return selected.each(|world| Ok(online::run(world)?));
     }
+    let purposes = args.purposes();
     if args.install {
-        requirements::install(env, report, &args.purposes(), args.vm)?;
+        requirements::install(env, report, &purposes)?;
     }
-    Ok(doctor::run(env, report, config, &args.purposes(), args.vm)?)
+    Ok(doctor::run(env, report, config, &purposes)?)
 }

@@ -135,6 +135,7 @@ fn check(fixture: &Fixture) {
         [
             ("boot", machines),
             ("check", "success"),
+            ("images", "success"),
             ("rehearsal", "success"),
             ("test-build", "success"),
             ("vm", machines),
@@ -151,7 +152,9 @@ fn check(fixture: &Fixture) {
             "cargo xtask doctor --install",
             "cargo xtask doctor --install",
             "cargo xtask doctor docs --install",
+            "cargo xtask doctor images --install",
             "cargo xtask rehearse",
+            "cargo xtask rehearse --images",
             "cargo xtask test-build --if-possible"
         ]
     );

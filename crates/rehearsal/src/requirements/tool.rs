@@ -19,18 +19,21 @@ pub enum Purpose {
     Vm,
     /// Boot an image.
     Boot,
+    /// Rehearse several images of two architectures.
+    Images,
     /// Make the book.
     Docs,
 }
 
 impl Purpose {
     /// All of them.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Build,
         Self::Rehearse,
         Self::Tests,
         Self::Vm,
         Self::Boot,
+        Self::Images,
         Self::Docs,
     ];
 }
@@ -43,6 +46,7 @@ impl std::fmt::Display for Purpose {
             Self::Tests => "tests",
             Self::Vm => "vm",
             Self::Boot => "boot",
+            Self::Images => "images",
             Self::Docs => "docs",
         })
     }

@@ -28,8 +28,11 @@ pub fn arm64(sh: &Shell, cache: &Path) -> Result<PathBuf, Error> {
     }
     let making = cache.join("arm64-root.new");
     super::scratch::make_dir(cache)?;
-    let script = r#"rm -rf "$1" && mmdebstrap --quiet --architectures=arm64 --variant=extract \
-        --include="$2" "$(. /etc/os-release; echo "${VERSION_CODENAME:-stable}")" "$1" &&
+    // Ubuntu has rpm among what it does not keep itself.
+    let script = r#". /etc/os-release; components=main
+        [ "$ID" != ubuntu ] || components=main,universe
+        rm -rf "$1" && mmdebstrap --quiet --architectures=arm64 --variant=extract \
+        --components="$components" --include="$2" "${VERSION_CODENAME:-stable}" "$1" &&
         rm -rf "$3" && mv "$1" "$3""#;
     let words = ["-c", script, "sh", text(&making)?, PACKAGES, text(&root)?];
     run(sh, "sh", &words)?;
