@@ -1,7 +1,7 @@
 //! What ends a task of this crate without its answer.
 
 use host::failure::{Failure, Kind};
-use registry_compat::Unknown;
+use registry_compat::{Repository, Unknown};
 
 /// What keeps a clean-up from its plan, or from its end.
 #[derive(Debug, thiserror::Error)]
@@ -24,6 +24,15 @@ pub enum Error {
     /// Nothing could be found out. Exit code 3.
     #[error("could not find out: {0}")]
     Unknown(Unknown),
+    /// The registry says itself that it has no such repository. What that means is for
+    /// the one who asked to say.
+    #[error("{said}")]
+    NoRepository {
+        /// Which one.
+        repository: Repository,
+        /// In whose words.
+        said: String,
+    },
     /// A step of a plan did not hold.
     #[error("{step}: {detail}")]
     Step {
@@ -42,7 +51,7 @@ impl Failure for Error {
             Self::Remote(error) => error.exit_code(),
             Self::Usage(_) => 2,
             Self::Unknown(_) => 3,
-            Self::Malformed(_) | Self::Step { .. } => 1,
+            Self::Malformed(_) | Self::NoRepository { .. } | Self::Step { .. } => 1,
         }
     }
 
@@ -54,6 +63,7 @@ impl Failure for Error {
             Self::Usage(_) => Kind::Configuration,
             Self::Unknown(why) => Kind::Unanswered(why),
             Self::Step { step, .. } => Kind::Step(step),
+            Self::NoRepository { .. } => Kind::Registry,
             Self::Malformed(_) => Kind::Other,
         }
     }

@@ -29,7 +29,8 @@ pub struct Inventory {
 /// of how many known by now.
 ///
 /// # Errors
-/// If the list could not be read to its end. A manifest that could not be read
+/// [`Error::NoRepository`] if there is none; else if the list could not be read to its
+/// end. A manifest that could not be read
 /// is no error here: the plan refuses.
 pub fn gather(
     source: &Source<'_>,
@@ -105,10 +106,12 @@ impl Reader<'_> {
         tick: &(impl Fn(usize, usize) + Sync),
     ) -> Result<Inventory, Error> {
         let client = &self.source.client;
-        let tags = client.tags()?.ok_or_else(|| Error::Step {
-            step: self.source.repository.to_string(),
-            detail: "the registry has no such repository".to_owned(),
-        })?;
+        let repository = &self.source.repository;
+        let absent = || Error::NoRepository {
+            repository: repository.clone(),
+            said: format!("{repository}: the registry has no such repository"),
+        };
+        let tags = client.tags()?.ok_or_else(absent)?;
         let named = parallel(&tags, |tag| client.digest(tag.as_str()), |_| ());
         let mut inventory = Inventory {
             versions: Vec::new(),

@@ -46,20 +46,32 @@ pub struct Context<'a> {
 }
 
 impl Context<'_> {
-    /// The policy for a package: that of the image that is published there, or that lists
-    /// it; else that of the first.
+    /// The policy for a package: that of the image that is published there, whichever are
+    /// asked for; else of one that lists it, or whose kmods it has; else of the first.
     fn of(&self, package: &Repository) -> &Config {
-        let published = |config: &&&Config| config.repository().is_ok_and(|it| it == *package);
         let lists = |config: &&&Config| {
             let mut packages = config.retention.packages.iter();
             packages.any(|listed| listed.image == *package)
         };
         let mut images = self.images.iter();
-        let of = images
-            .clone()
-            .find(published)
-            .or_else(|| images.find(lists));
-        of.unwrap_or(&self.images[0])
+        let of = self
+            .publisher(package)
+            .or_else(|| images.clone().find(lists).copied())
+            .or_else(|| images.find(|config| has_own(config, package)).copied());
+        of.unwrap_or(self.images[0])
+    }
+
+    /// The image of `image.yaml` that is published as this package.
+    fn publisher(&self, package: &Repository) -> Option<&Config> {
+        let published = |config: &&&Config| config.repository().is_ok_and(|it| it == *package);
+        self.all.iter().find(published).copied()
+    }
+
+    /// Whether this repository publishes the package, so that it may be that it has not
+    /// done so yet.
+    fn is_ours(&self, package: &Repository) -> bool {
+        let kmods = |config: &&Config| has_own(config, package);
+        self.publisher(package).is_some() || self.all.iter().any(kmods)
     }
 }
 
@@ -122,7 +134,9 @@ pub fn run(context: &Context<'_>, tools: &Tools<'_>, options: &Options<'_>) -> R
         true => Cache::default(),
         false => Cache::load(context.cache),
     };
-    let gathered = read_all(context, tools, &packages, &cache);
+    // Who names a package wants to hear that it is not there.
+    let may_be_absent = options.package.is_none();
+    let gathered = read_all(context, tools, &packages, &cache, may_be_absent);
     if let Err(error) = cache.save() {
         context
             .report
@@ -130,7 +144,7 @@ pub fn run(context: &Context<'_>, tools: &Tools<'_>, options: &Options<'_>) -> R
     }
     let gathered = gathered?;
     if options.audit {
-        return audit(context.report, &gathered);
+        return audit(context.report, &gathered.there);
     }
     let all = plan_all(context, options, gathered)?;
     warn_of_absent_pins(context, &all);
@@ -158,11 +172,11 @@ pub fn run(context: &Context<'_>, tools: &Tools<'_>, options: &Options<'_>) -> R
 fn plan_all<'a>(
     context: &Context<'_>,
     options: &Options<'_>,
-    gathered: Vec<(Source<'a>, Inventory)>,
+    gathered: Gathered<'a>,
 ) -> Result<Vec<(Source<'a>, Planned)>, Error> {
     let now = clock::now()?;
     let mut all: Vec<(Source<'a>, Planned)> = Vec::new();
-    for (source, inventory) in gathered {
+    for (source, inventory) in gathered.there {
         let configured = &context.of(&source.repository).retention;
         let rules = Retention {
             days: options.days.unwrap_or(configured.days),
@@ -171,9 +185,12 @@ fn plan_all<'a>(
             ..configured.clone()
         };
         let mut policy = policy(context, &rules, &source)?;
-        policy
-            .pinned
-            .extend(own_kmods(context, &source.repository, &all)?);
+        policy.pinned.extend(own_kmods(
+            context,
+            &source.repository,
+            &all,
+            &gathered.absent,
+        )?);
         let planned = Planned::new(source.repository.clone(), inventory, policy, now);
         print_plan(context, &planned)?;
         all.push((source, planned));
@@ -186,11 +203,16 @@ fn own_kmods(
     context: &Context<'_>,
     package: &Repository,
     before: &[(Source<'_>, Planned)],
+    absent: &[Repository],
 ) -> Result<BTreeSet<Digest>, Error> {
     let mut named = BTreeSet::new();
     // Of each image that is built with them, whether it is asked for or not.
     for config in context.all.iter().filter(|config| has_own(config, package)) {
         let image = config.repository()?;
+        // An image that nobody has published names nothing.
+        if absent.contains(&image) {
+            continue;
+        }
         let mut plans = before.iter().map(|(_, planned)| planned);
         let planned = plans
             .find(|planned| planned.repository == image)
@@ -222,31 +244,62 @@ fn default_log(context: &Context<'_>) -> Result<PathBuf, Error> {
     Ok(path)
 }
 
+/// What there is of the packages.
+#[derive(Default)]
+struct Gathered<'a> {
+    there: Vec<(Source<'a>, Inventory)>,
+    /// Those that were never published.
+    absent: Vec<Repository>,
+}
+
+/// All that there is. What this repository publishes and the registry does not know was
+/// never published: the other packages are cleaned up all the same.
 fn read_all<'a>(
     context: &Context<'_>,
     tools: &Tools<'a>,
     packages: &[Package],
     cache: &Cache,
-) -> Result<Vec<(Source<'a>, Inventory)>, Error> {
-    let mut all = Vec::new();
+    may_be_absent: bool,
+) -> Result<Gathered<'a>, Error> {
+    let mut all = Gathered::default();
     for package in packages {
-        let back_end = package.back_end();
-        context
-            .report
-            .status("Reading", &format!("{package} ({back_end})"));
-        let source = Source::open(tools, package)?;
-        let progress = Progress::new(context.report, "Reading", 0);
-        let pinned = &context.of(&package.image).retention.pinned;
-        let tick = |done, total| progress.at(done, total);
-        let inventory = gather(&source, cache, pinned, tick)?;
-        drop(progress);
-        let count = inventory.versions.len();
-        context
-            .report
-            .status("Read", &format!("{count} versions of {package}"));
-        all.push((source, inventory));
+        match read(context, tools, package, cache) {
+            Ok(read) => all.there.push(read),
+            Err(Error::NoRepository { repository, .. })
+                if may_be_absent && context.is_ours(&repository) =>
+            {
+                let warning =
+                    format!("{repository} was never published: there is nothing to clean up");
+                context.report.warning(&warning);
+                all.absent.push(repository);
+            }
+            Err(error) => return Err(error),
+        }
     }
     Ok(all)
+}
+
+fn read<'a>(
+    context: &Context<'_>,
+    tools: &Tools<'a>,
+    package: &Package,
+    cache: &Cache,
+) -> Result<(Source<'a>, Inventory), Error> {
+    let back_end = package.back_end();
+    context
+        .report
+        .status("Reading", &format!("{package} ({back_end})"));
+    let source = Source::open(tools, package)?;
+    let progress = Progress::new(context.report, "Reading", 0);
+    let pinned = &context.of(&package.image).retention.pinned;
+    let tick = |done, total| progress.at(done, total);
+    let inventory = gather(&source, cache, pinned, tick)?;
+    drop(progress);
+    let count = inventory.versions.len();
+    context
+        .report
+        .status("Read", &format!("{count} versions of {package}"));
+    Ok((source, inventory))
 }
 
 /// The tags that a publication moves, and the history, are protected wherever they are published.

@@ -48,7 +48,8 @@ impl<'a> Source<'a> {
     /// Finds the package at its back end.
     ///
     /// # Errors
-    /// If it is not there, or could not be asked for.
+    /// [`Error::NoRepository`] if GitHub and its registry say that it is not there; else
+    /// if it could not be asked for.
     pub fn open(tools: &Tools<'a>, package: &Package) -> Result<Self, Error> {
         let deleter = match package.back_end() {
             BackEnd::Github | BackEnd::Registry => None,
@@ -78,14 +79,22 @@ impl<'a> Source<'a> {
                     let registry = package.image.registry();
                     tools.registries.add_credential(registry, credential);
                 }
-                Some(Packages::open(
+                let opened = Packages::open(
                     &tools.agent,
                     tools.github_api,
                     owner,
                     name,
                     tools.token,
                     tools.github,
-                )?)
+                );
+                match opened {
+                    // It says the same of what the token may not see.
+                    Err(remote::Error::NotFound(said)) if is_absent(tools, package) => {
+                        let repository = package.image.clone();
+                        return Err(Error::NoRepository { repository, said });
+                    }
+                    opened => Some(opened?),
+                }
             }
         };
         let client = tools
@@ -162,4 +171,10 @@ impl<'a> Source<'a> {
             _ => Ok(Deletion::Never("its name is no digest".to_owned())),
         }
     }
+}
+
+/// Whether the registry says that it has no such repository.
+fn is_absent(tools: &Tools<'_>, package: &Package) -> bool {
+    let client = tools.registries.repository(&package.image, tools.registry);
+    client.is_ok_and(|client| matches!(client.tags(), Ok(None)))
 }

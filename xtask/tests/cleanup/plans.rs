@@ -315,14 +315,26 @@ fn each_image_has_its_own_package_and_rules() {
     let mut sandbox = Sandbox::new();
     sandbox.furnish();
     two_images(&mut sandbox);
-    // One whose package cannot be read: nothing goes anywhere.
+    // One whose package cannot be read, as its registry does not say either that it is
+    // not there: nothing goes anywhere.
+    sandbox.github.state().locked = Some("Basic x");
     let all = sandbox.run(&["--execute"]);
     assert!(all.code != 0, "{}", all.stdout);
     assert_eq!(sandbox.github.count("DELETE", ""), 0);
-    // The package of an image that is not there any more is not looked at.
-    let gone = sandbox.run(&["--execute", "--image", "desk"]);
-    assert!(gone.code != 0, "{}", gone.stdout);
+    sandbox.github.state().locked = None;
+    // One that was never published has nothing, unless it is asked for by its name.
+    let named = sandbox.run(&["--execute", "--package", "desk"]).expect(1);
+    named.says("no container package `desk`");
+    let none = sandbox.run(&["--execute", "--image", "desk"]).expect(0);
+    none.says("someone/desk was never published");
     assert_eq!(sandbox.github.there().len(), 6);
+    let both = sandbox.run(&[]).expect(0);
+    assert!(both.stdout.contains("someone/nas/bootc"), "{}", both.stdout);
+    // Its own rules, whichever image is asked for.
+    let other = sandbox
+        .run(&["--image", "desk", "--package", "nas/bootc"])
+        .expect(2);
+    other.says("no package");
     // Its own rules: the tag that its hosts follow stays, and `stable` is none of its.
     let nas = sandbox.run(&["--image", "nas"]).expect(0);
     assert!(nas.stdout.contains("someone/nas/bootc"), "{}", nas.stdout);

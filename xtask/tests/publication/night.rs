@@ -22,7 +22,12 @@ pub fn alone(sandbox: &Sandbox) {
 }
 
 fn state(sandbox: &Sandbox, name: &str) -> String {
-    let folder = ".local/state/custom-coreos/ghcr.io-someone-custom-coreos";
+    state_of(sandbox, "custom-coreos", name)
+}
+
+/// What lies in the folder of an image, which is the first one's where there are several.
+fn state_of(sandbox: &Sandbox, image: &str, name: &str) -> String {
+    let folder = format!(".local/state/custom-coreos/ghcr.io-someone-{image}");
     let path = sandbox.path(&format!("{folder}/{name}"));
     std::fs::read_to_string(path).unwrap_or_default()
 }
@@ -114,6 +119,60 @@ fn one_night_at_a_time_and_a_pushed_image_is_taken_up() {
     assert!(story.contains(&format!("goes on with {pushed}")), "{story}");
     let now = sandbox.digest("stable").unwrap();
     assert!(pushed.ends_with(&now.to_string()), "{pushed} {now}");
+}
+
+/// The first has never been published, and does not hold.
+#[test]
+fn a_night_of_two_images_is_one_of_each() {
+    let Some(sandbox) = Sandbox::new() else {
+        return;
+    };
+    let package = |name: &str| {
+        format!("{{packages: [{{image: ghcr.io/someone/{name}, back-end: registry}}]}}")
+    };
+    let (check, name) = ("contract.d/10-lab.sh", "custom-coreos");
+    let text = format!(
+        "{}\nforge: none\nimages:\n  lab:\n    image: {{name: lab}}\n    content: {{checks: \
+         [{check}]}}\n    retention: {}\n  main:\n    image: {{name: {name}}}\n    \
+         retention: {}\n",
+        sandbox.read("image.yaml"),
+        package("lab"),
+        package(name)
+    );
+    sandbox.write("image.yaml", &text);
+    let check_is = |script: &str| sandbox.write(check, script);
+    check_is("echo 'a lab is wanted'\nfalse\n");
+    sandbox.run(&["keys", "policy"]).expect(0);
+    let before = sandbox.digest("stable").unwrap();
+    let story = sandbox.run(&NIGHT);
+    assert!(matches!(story.code, Some(1)), "{}", story.text);
+    let now = sandbox.digest("stable").unwrap();
+    assert_ne!(now, before, "{}", story.text);
+    let alarm = state_of(&sandbox, "lab", "alarm.md");
+    assert!(alarm.contains("lab/build-"), "{alarm}");
+    assert!(!alarm.contains("main/"), "{alarm}");
+    // There is nothing of the first to clean up, and the second is.
+    let nothing = "someone/lab was never published";
+    assert!(story.text.contains(nothing), "{}", story.text);
+    let remembered =
+        || -> Value { serde_json::from_str(&state_of(&sandbox, "lab", "night.json")).unwrap() };
+    assert!(!remembered()["cleaned"].is_null(), "{}", remembered());
+
+    // Killed between the halves of the second: the next night goes on with it.
+    check_is("true\n");
+    let second = format!("*pull*ghcr.io/someone/{name}@*");
+    sandbox.hook(&second, "kill -9 0");
+    sandbox.start(&NIGHT).wait().unwrap();
+    assert_eq!(sandbox.digest("stable").unwrap(), now);
+    let kept = remembered();
+    assert_eq!(kept["stage"], "publish of main", "{kept}");
+    let pushed = kept["pushed-images"]["main"]["image"].as_str().unwrap();
+    sandbox.renew_engine();
+    let story = sandbox.run(&NIGHT).expect(0);
+    assert!(story.contains(&format!("goes on with {pushed}")), "{story}");
+    let after = sandbox.digest("stable").unwrap();
+    assert!(pushed.ends_with(&after.to_string()), "{pushed} {after}");
+    assert_eq!(state_of(&sandbox, "lab", "alarm.md"), "");
 }
 
 /// Three rounds; `KILL_ROUNDS=30` makes it thirty.
