@@ -1,8 +1,8 @@
 //! The good night, and `promote`, `rollback`, `retract` and `verify`.
 
 use host::Secret;
-use registry_compat::{Answer, Digest};
-use signatures::signing::MANIFEST;
+use registry_compat::{Answer, Digest, ImageRef};
+use signatures::signing::{MANIFEST, PrivateKey};
 
 use super::faults::a_wrong_password_is_told_before_the_build;
 use super::sandbox::{PUBLISH, REPOSITORY, Sandbox};
@@ -17,6 +17,7 @@ fn nights_on_one_bench() {
     a_wrong_password_is_told_before_the_build(&sandbox);
     a_bundle_without_a_legacy_signature_is_no_signature(&sandbox);
     kmods_are_signed_by_their_makers(&sandbox);
+    a_copied_file_is_of_a_signed_image(&sandbox);
     a_key_is_not_written_over(&sandbox);
 }
 
@@ -26,23 +27,59 @@ fn kmods_are_signed_by_their_makers(sandbox: &Sandbox) {
         "image.yaml",
         &yaml.replace("kmods:\n- image:", "kmods:\n- key: kmods.pub\n  image:"),
     );
-    let (_, key) = signatures::signing::PrivateKey::generate(None::<&Secret>).unwrap();
+    let (_, key) = PrivateKey::generate(None::<&Secret>).unwrap();
     sandbox.write("kmods.pub", &key.public().pem());
     let story = sandbox.run(&["build", "--force", "a test"]).expect(1);
     assert!(story.contains("has no signature of kmods.pub"), "{story}");
     assert!(!story.contains("podman build"), "{story}");
-    let registries = sandbox.registries();
     let image = sandbox.kmods();
-    let Answer::Present(digest) = registries.digest(&image) else {
+    sign(sandbox, &image, &digest_of(sandbox, &image), &key);
+    sandbox.run(&["build", "--force", "a test"]).expect(0);
+    sandbox.write("image.yaml", &yaml);
+}
+
+fn digest_of(sandbox: &Sandbox, image: &ImageRef) -> Digest {
+    let Answer::Present(digest) = sandbox.registries().digest(image) else {
         panic!("no {image}");
     };
+    digest
+}
+
+/// As its makers do, with this key alone.
+fn sign(sandbox: &Sandbox, image: &ImageRef, digest: &Digest, key: &PrivateKey) {
     let repository = image.repository();
-    let signed = signatures::signing::sign(&key, repository, &digest, None).unwrap();
-    let tag = repository.tagged(signatures::signing::signature_tag(&digest).unwrap());
+    let signed = signatures::signing::sign(key, repository, digest, None).unwrap();
+    let tag = repository.tagged(signatures::signing::signature_tag(digest).unwrap());
+    let registries = sandbox.registries();
     registries
         .put(&tag, MANIFEST, &signed.manifest, &signed.blobs)
         .unwrap();
-    sandbox.run(&["build", "--force", "a test"]).expect(0);
+}
+
+fn a_copied_file_is_of_a_signed_image(sandbox: &Sandbox) {
+    let yaml = sandbox.read("image.yaml");
+    sandbox.push("ghcr.io/makers/tool:1");
+    let image: ImageRef = "ghcr.io/makers/tool:1".parse().unwrap();
+    let digest = digest_of(sandbox, &image);
+    let copy = format!(
+        "content:\n  copy:\n  - image: {image}@{digest}\n    key: tool.pub\n    files: [{{from: \
+         /usr/bin/bash, to: /usr/bin/tool}}]\n"
+    );
+    sandbox.write("image.yaml", &format!("{yaml}{copy}"));
+    let [tool, other] = [(); 2].map(|()| PrivateKey::generate(None::<&Secret>).unwrap().1);
+    sandbox.write("tool.pub", &tool.public().pem());
+    let refused = || {
+        let story = sandbox.run(&["build", "--force", "a test"]).expect(1);
+        assert!(story.contains("has no signature of tool.pub"), "{story}");
+        assert!(!story.contains("podman build"), "{story}");
+    };
+    refused();
+    sign(sandbox, &image, &digest, &other);
+    refused();
+    sign(sandbox, &image, &digest, &tool);
+    let story = sandbox.run(&["build", "--force", "a test"]).expect(0);
+    let verified = format!("Verified ghcr.io/makers/tool@{digest}");
+    assert!(story.contains(&verified), "{story}");
     sandbox.write("image.yaml", &yaml);
 }
 
@@ -285,7 +322,7 @@ fn back_to_the_image_before_and_never_to_a_bad_one() {
     // What nobody signed is not gone back to.
     let key =
         sandbox.path("containerfiles/custom-coreos/rootfs/etc/pki/containers/custom-coreos.pub");
-    let (_, other) = signatures::signing::PrivateKey::generate(None::<&Secret>).unwrap();
+    let (_, other) = PrivateKey::generate(None::<&Secret>).unwrap();
     std::fs::write(key, other.public().pem()).unwrap();
     let story = sandbox.run(&["rollback", "--to", first.as_str()]).expect(1);
     assert!(story.contains("has no signature"), "{story}");
