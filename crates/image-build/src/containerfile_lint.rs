@@ -4,18 +4,18 @@
 //! script does that the Containerfile calls; `install.sh`, for instance, has to remove
 //! the caches that it created itself.
 
-mod parse;
 mod rule;
 mod rules;
 mod shell;
 #[cfg(test)]
 mod tests;
 
+use image_config::containerfile;
 pub use rule::{Rule, Violation};
 
 /// Every violation, in the order of the lines.
 pub fn lint(text: &str) -> Vec<Violation> {
-    let mut violations = rules::violations(&parse::parse(text));
+    let mut violations = rules::violations(&containerfile::parse(text));
     violations.sort_by_key(|violation| (violation.line, violation.rule));
     violations.dedup();
     violations

@@ -161,12 +161,12 @@ pub struct Stage {
     pub inputs: Digest,
 }
 
-/// Stages and content of a build.
+/// The stages of a build. The images of a repository share those of one name.
 ///
 /// # Errors
 /// [`Error::Usage`] if the lock has no digest for a stage's folder, as none that was
 /// read from an image of ours.
-pub fn stages(lock: &Lock, target: &Target, name: &str) -> Result<Vec<Stage>, Error> {
+pub fn stages(lock: &Lock, target: &Target) -> Result<Vec<Stage>, Error> {
     let mut all = Vec::new();
     for stage in lock.policy.content.stages.iter() {
         let folder = Content::stage_folder(stage);
@@ -175,7 +175,7 @@ pub fn stages(lock: &Lock, target: &Target, name: &str) -> Result<Vec<Stage>, Er
         })?;
         // The images that it builds on stand in its Containerfile by digest.
         let inputs = Digest::of(format!("{files} {}", target.arch).as_bytes());
-        let image = format!("localhost/{name}/stage-{stage}:{}", inputs.short());
+        let image = format!("localhost/stages/{stage}:{}", inputs.short());
         all.push(Stage {
             name: stage.to_string(),
             folder,

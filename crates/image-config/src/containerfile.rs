@@ -49,6 +49,25 @@ impl Instruction {
         serde_json::from_str(self.rest().trim()).ok()
     }
 
+    /// What `COPY --from=` and `RUN --mount=…,from=` name, each with its line.
+    pub fn copied_from(&self) -> Vec<(usize, &str)> {
+        let of = |option: &str| option.as_ptr() as usize - self.text.as_ptr() as usize;
+        let mut all = Vec::new();
+        for option in self.options().0 {
+            let line = self.line_at(of(option));
+            match (self.keyword.as_str(), option.split_once('=')) {
+                ("COPY", Some(("--from", stage))) => all.push((line, stage)),
+                ("RUN", Some(("--mount", mount))) => all.extend(
+                    mount
+                        .split(',')
+                        .filter_map(|part| Some((line, part.strip_prefix("from=")?))),
+                ),
+                _ => {}
+            }
+        }
+        all
+    }
+
     /// `NAME=VALUE` pairs of `ARG`, `ENV` and `LABEL`, quotes removed; the
     /// value is `None` without `=`. The old form `ENV NAME VALUE` too.
     pub fn pairs(&self) -> Vec<(String, Option<String>)> {

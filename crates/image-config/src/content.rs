@@ -129,6 +129,9 @@ impl Copied {
             )),
             (Some(_), Some(_)) => Some(format!("`{image}` has both `key` and `unsigned`")),
             _ if self.files.is_empty() => Some(format!("`{image}`: `files` names none")),
+            _ if self.files.iter().any(|file| file.from.is_root()) => Some(format!(
+                "`{image}`: `from: /` is the whole image; name the files that are wanted"
+            )),
             _ => None,
         }
     }
@@ -318,6 +321,18 @@ impl Content {
             let files = copy.files.iter().map(|file| file.to.as_str());
             all.extend(files.filter_map(|to| Some((to.to_owned(), self.lost(to)?))));
         }
+        for stage in self.stages.iter() {
+            // What `Word` takes and an image's name does not: two separators, or one at
+            // the end.
+            let image = format!("localhost/stages/{stage}");
+            if image.parse::<ImageRef>().is_err() {
+                let detail = format!(
+                    "`{stage}` cannot be the name of an image, which a stage becomes; write \
+                     lower-case letters and digits, with one `.`, `_` or `-` between them"
+                );
+                all.push((stage.to_string(), detail));
+            }
+        }
         let copied = self.copy.iter().flat_map(|copy| copy.files.iter());
         if let Some(path) = twice(copied.map(|file| file.to.as_str())) {
             all.push((path.to_owned(), format!("`{path}` comes from two images")));
@@ -341,6 +356,12 @@ impl Content {
             let detail = format!("two files are called `{name}`, and go to one folder");
             Some((first.to_string(), detail))
         }));
+        let checks = || self.checks.iter().map(|path| path.as_str());
+        if let Some(name) = twice(checks().map(stem)) {
+            let first = checks().find(|path| stem(path) == name);
+            let detail = format!("two checks are called `{name}`, which is how they are told");
+            all.extend(first.map(|first| (first.to_owned(), detail)));
+        }
         all
     }
 
@@ -361,10 +382,20 @@ impl Content {
         let state = [
             "/var", "/home", "/root", "/mnt", "/media", "/srv", "/run", "/tmp",
         ];
-        let folder = state.into_iter().find(|folder| below(folder))?;
+        if let Some(folder) = state.into_iter().find(|folder| below(folder)) {
+            return Some(format!(
+                "`{path}` would be lost: {folder} is the host's, which no update changes; \
+                 make it at boot with `content.tmpfiles`"
+            ));
+        }
+        // Source: bootc, "Filesystem": the kernel lies in /usr/lib/modules, and bootc
+        // writes /boot itself; the others are mounted over.
+        let not_files = [
+            "/boot", "/efi", "/proc", "/sys", "/dev", "/sysroot", "/ostree",
+        ];
+        let folder = not_files.into_iter().find(|folder| below(folder))?;
         Some(format!(
-            "`{path}` would be lost: {folder} is the host's, which no update changes; \
-             make it at boot with `content.tmpfiles`"
+            "`{path}` would never be seen: {folder} of an image is no folder of its hosts"
         ))
     }
 }

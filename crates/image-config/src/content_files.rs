@@ -5,6 +5,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::containerfile_images::images_of;
 use crate::content::{Content, Source, file_name, stem};
 use crate::excerpt::{Problem, Shown};
 use crate::problems::Problems;
@@ -57,6 +58,17 @@ fn judge(content: &Content, kind: Source, name: &str, root: &Path) -> Result<(),
         std::io::ErrorKind::NotFound => format!("`{name}` is not in the checkout"),
         _ => format!("`{name}` cannot be read: {error}"),
     })?;
+    // A link may lead anywhere: what is not of the commit is no input of a build.
+    let inside = || {
+        Some(
+            fs::canonicalize(&path)
+                .ok()?
+                .starts_with(fs::canonicalize(root).ok()?),
+        )
+    };
+    if inside() != Some(true) {
+        return Err(format!("`{name}` leads out of the checkout"));
+    }
     let folder = matches!(kind, Source::Overlay | Source::Stage);
     match (folder, meta.is_dir()) {
         (true, false) => return Err(format!("`{name}` is a file; a folder is wanted here")),
@@ -149,85 +161,6 @@ fn stage(name: &str, folder: &Path) -> Result<(), String> {
     images_of(&text)
         .map(drop)
         .map_err(|(line, detail)| format!("{file}:{line}: {detail}"))
-}
-
-/// The images that a Containerfile builds on: those of `FROM` and `COPY --from=` that
-/// are neither `scratch` nor a stage of the same file. Each must be named in whole and
-/// by digest; otherwise the line, and what is wrong there.
-///
-/// # Errors
-/// The first line that is wrong.
-pub fn images_of(text: &str) -> Result<Vec<String>, (usize, String)> {
-    let mut stages: Vec<String> = Vec::new();
-    let mut images: Vec<String> = Vec::new();
-    let mut froms = 0;
-    let mut continued = false;
-    for (at, line) in text.lines().enumerate() {
-        let begins = !std::mem::replace(&mut continued, line.trim_end().ends_with('\\'));
-        if !begins {
-            continue;
-        }
-        let words: Vec<&str> = line.split_whitespace().collect();
-        let Some(keyword) = words.first().map(|word| word.to_ascii_uppercase()) else {
-            continue;
-        };
-        let named: Vec<&str> = match keyword.as_str() {
-            "FROM" => {
-                let rest: Vec<&str> = words[1..]
-                    .iter()
-                    .copied()
-                    .filter(|word| !word.starts_with("--"))
-                    .collect();
-                froms += 1;
-                let name = rest.first().copied().unwrap_or_default();
-                let found = stages.contains(&name.to_ascii_lowercase());
-                if let [_, word, stage, ..] = rest.as_slice()
-                    && word.eq_ignore_ascii_case("as")
-                {
-                    stages.push(stage.to_ascii_lowercase());
-                }
-                if found { Vec::new() } else { vec![name] }
-            }
-            "COPY" | "RUN" | "ADD" => words
-                .iter()
-                .filter(|word| word.starts_with("--"))
-                .flat_map(|word| {
-                    word.split(['=', ','])
-                        .collect::<Vec<_>>()
-                        .windows(2)
-                        .filter(|pair| pair[0] == "--from" || pair[0] == "from")
-                        .map(|pair| pair[1])
-                        .collect::<Vec<_>>()
-                })
-                .filter(|name| {
-                    let number = name.parse::<usize>().is_ok_and(|number| number < froms);
-                    !number && !stages.contains(&name.to_ascii_lowercase())
-                })
-                .collect(),
-            _ => continue,
-        };
-        for name in named.into_iter().filter(|name| *name != "scratch") {
-            let good = name
-                .parse::<registry_compat::ImageRef>()
-                .is_ok_and(|image| image.digest().is_some());
-            if !good {
-                return Err((
-                    at + 1,
-                    format!(
-                        "`{name}` is no image by digest; write REGISTRY/NAME:TAG@sha256:…, so that \
-                         the lock can name it"
-                    ),
-                ));
-            }
-            if !images.iter().any(|image| image == name) {
-                images.push(name.to_owned());
-            }
-        }
-    }
-    match froms {
-        0 => Err((1, "there is no FROM".to_owned())),
-        _ => Ok(images),
-    }
 }
 
 /// A policy module has to have as many closing parentheses as opening ones; the line

@@ -193,7 +193,7 @@ pub(crate) fn clipped(text: &str) -> String {
 }
 
 /// Whether a text is a private key, or a part of one.
-pub(crate) fn is_private_key(text: &str) -> bool {
+pub fn is_private_key(text: &str) -> bool {
     // The beginning of OpenSSH's private keys. Source: PROTOCOL.key of OpenSSH.
     text.contains("PRIVATE KEY") || text.contains("b3BlbnNzaC1rZXktdjE")
 }

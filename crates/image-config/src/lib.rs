@@ -16,6 +16,8 @@ mod boot;
 mod calendar;
 mod ci;
 mod config;
+pub mod containerfile;
+mod containerfile_images;
 mod content;
 mod content_files;
 mod content_place;
@@ -55,14 +57,14 @@ pub use alarm::{Alarm, Github, Mail, Webhook};
 pub use boot::{AllowedFailure, Boot, Gate};
 pub use ci::{Ci, Runners};
 pub use config::{Base, Config, HISTORY_TAG, Image, LOOKED_ANNOTATION, Layers, LintSkip, Units};
+pub use containerfile_images::images_of;
 pub use content::{
     Content, Copied, CopiedFile, FileContext, Owned, PackageRepository, Point, Script, Selinux,
     Source, file_name, stem,
 };
-pub use content_files::images_of;
 pub use defaults::root;
 pub use error::Error;
-pub use excerpt::Problem;
+pub use excerpt::{Problem, is_private_key};
 pub use heal::{Heal, Minutes};
 pub use home::{Attestation, Forge};
 pub use ignition::{Allow, Ignition};

@@ -39,7 +39,7 @@ impl ContentSteps {
                 image: None,
             });
         }
-        let stages = content::stages(lock, target, name)?;
+        let stages = content::stages(lock, target)?;
         let mut steps = Vec::new();
         if !stages.is_empty() {
             let build = |stage: &Stage| Effect::Stage {

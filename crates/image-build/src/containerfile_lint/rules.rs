@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::parse::{Instruction, words};
 use super::rule::{Rule, Violation};
 use super::shell::{Command, INTERPRETERS, Script, expansions, script};
+use image_config::containerfile::{Instruction, words};
 
 /// Instructions of the Dockerfile reference. `MAINTAINER` is gone from it.
 const KNOWN: [&str; 17] = [
@@ -247,7 +247,7 @@ fn images(globals: &[&Instruction], stages: &[Stage<'_>], found: &mut Found) {
             let default = format!("`{name}` has the default `{value}`");
             found.at(*line, Rule::BaseIsArgument, default);
         }
-        for (line, from) in stage.body.iter().flat_map(|i| copied_from(i)) {
+        for (line, from) in stage.body.iter().flat_map(|i| i.copied_from()) {
             let number = from.parse::<usize>().is_ok_and(|n| n < names.len());
             if !number && !names.contains(&from.to_ascii_lowercase()) {
                 found.at(
@@ -281,26 +281,6 @@ fn required_argument(image: &str) -> Option<&str> {
     (is_name(name) && default.is_none_or(|text| text == required)).then_some(name)
 }
 
-fn copied_from(instruction: &Instruction) -> Vec<(usize, &str)> {
-    let options = instruction.options().0;
-    let of = |option: &&'_ str| option.as_ptr() as usize - instruction.text.as_ptr() as usize;
-    let mut all = Vec::new();
-    for option in options {
-        let line = instruction.line_at(of(&option));
-        match (instruction.keyword.as_str(), option.split_once('=')) {
-            ("COPY", Some(("--from", stage))) => all.push((line, stage)),
-            ("RUN", Some(("--mount", mount))) => all.extend(
-                mount
-                    .split(',')
-                    .filter_map(|part| Some((line, part.strip_prefix("from=")?))),
-            ),
-            _ => {}
-        }
-    }
-    all
-}
-
-/// Variables that are read must be declared above, in the same stage.
 fn declarations(globals: &[&Instruction], stages: &[Stage<'_>], found: &mut Found) {
     let names = |instruction: &Instruction| instruction.pairs().into_iter().map(|(name, _)| name);
     let global: BTreeSet<String> = globals.iter().flat_map(|arg| names(arg)).collect();

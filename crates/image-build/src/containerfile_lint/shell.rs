@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 
-use super::parse::Instruction;
+use image_config::containerfile::Instruction;
 
 /// Programs that run the command in their arguments.
 pub const INTERPRETERS: [&str; 9] = [
@@ -343,8 +343,8 @@ fn finish(
 
 #[cfg(test)]
 mod tests {
-    use super::super::parse::parse;
     use super::*;
+    use image_config::containerfile::parse;
 
     fn of(text: &str) -> Script {
         script(&parse(text)[0])

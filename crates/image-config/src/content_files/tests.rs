@@ -46,7 +46,13 @@ fn every_kind_of_bad_input_has_its_place() {
         (&format!("  copy:\n    - image: {image}\n      unsigned: a\n      files: [{{from: /a, to: /usr/local/bin/a}}]\n"), "8:30", "list /usr/local under `content.owned`"),
         (&format!("  copy:\n    - image: {image}\n      unsigned: a\n      files: [{{from: /a, to: /var/a}}]\n"), "8:30", "content.tmpfiles"),
         (&format!("  copy:\n    - image: {image}\n      unsigned: a\n      files: [{{from: /a, to: relative}}]\n"), "8:30", "a file of an image"),
+        (&format!("  copy:\n    - image: {image}\n      unsigned: a\n      files: [{{from: /a, to: /boot/a}}]\n"), "8:30", "never be seen: /boot"),
+        (&format!("  copy:\n    - image: {image}\n      unsigned: a\n      files: [{{from: /a, to: /proc/a}}]\n"), "8:30", "never be seen: /proc"),
+        (&format!("  copy:\n    - image: {image}\n      unsigned: a\n      files: [{{from: /, to: /usr/a}}]\n"), "6:14", "the whole image"),
         ("  sysusers: [a/x.conf, b/x.conf]\n", "5:", "two files are called `x.conf`"),
+        ("  checks: [a/x.sh, b/x.sh]\n", "5:12", "two checks are called `x`"),
+        ("  stages: [a, crun-]\n", "5:15", "cannot be the name of an image"),
+        ("  stages: [a._b]\n", "5:12", "cannot be the name of an image"),
     ]
     .map(|(content, place, told)| (content, (place, told)))
     {
@@ -109,10 +115,24 @@ fn files_that_are_named_are_what_they_are_declared_as() {
     put("empty.sh", "\n");
     put("a.sh", "true\n");
     put("a.pub", "not a key\n");
+    let elsewhere = sh.create_temp_dir().unwrap();
+    for (at, link) in ["out", "out.sh"].iter().enumerate() {
+        let to = [elsewhere.path().to_owned(), "/etc/passwd".into()][at].clone();
+        std::os::unix::fs::symlink(to, root.join(link)).unwrap();
+    }
+    std::os::unix::fs::symlink("overlay", root.join("inside")).unwrap();
     let good = "  overlays: [overlay, local]\n  owned: [/usr/local]\n  stages: [good]\n  \
                 selinux: {modules: [good.cil]}\n  sysusers: [a.conf]\n  tmpfiles: [a.conf]\n  \
                 quadlets: [a.container]\n  steps: [{run: a.sh}]\n  checks: [a.sh]\n";
     assert_eq!(judged(good), Vec::<String>::new());
+    assert_eq!(judged("  overlays: [inside]\n"), Vec::<String>::new());
+    let out = judged("  overlays: [out]\n  checks: [out.sh]\n");
+    assert!(
+        out[0].contains("`out` leads out of the checkout"),
+        "{out:?}"
+    );
+    assert!(out[1].contains("`out.sh` leads out of"), "{out:?}");
+    assert_eq!(out.len(), 2, "{out:?}");
     let all = "  overlays: [gone, a.conf, local]\n  stages:\n    - bad\n    - copies\n  \
                selinux: {modules: [bad.cil]}\n  sysusers: [a.sh]\n  quadlets: [bad.container]\n  \
                steps: [{run: empty.sh}]\n  checks: [overlay]\n  \
