@@ -212,6 +212,7 @@ lay() { # FOLDER checkout|image
             /usr/local/*) is_owned /usr/local || lost "${path}" ;;
             /opt/*) is_owned /opt || lost "${path}" ;;
             /var/* | /home/* | /root/* | /mnt/* | /media/* | /srv/* | /run/* | /tmp/*) lost "${path}" ;;
+            /boot/* | /efi/* | /proc/* | /sys/* | /dev/* | /sysroot/* | /ostree/*) lost "${path}" ;;
         esac
         parent=${path%/*}
         mkdir -p -- "${parent:-/}"
@@ -388,6 +389,13 @@ if ((${#present[@]})); then
         fail "expected nothing to need ${present[*]} any more, found: ${missing}"
 fi
 
+# --- overlay, again ------------------------------------------------------------
+
+# One of the packages may have a file of it: OpenZFS's own has modules-load.d/zfs.conf,
+# in which it loads nothing. Before the content, so that a person's own file counts.
+begin 'overlay'
+lay "${overlay}" checkout
+
 # --- content -------------------------------------------------------------------
 
 # After the packages, so that none of them replaces a file of it.
@@ -444,11 +452,6 @@ fi
 run_steps after-packages
 
 # --- kernel modules ------------------------------------------------------------
-
-# Again, now that all packages are there: one of them may have a file of the overlay.
-# OpenZFS's own has modules-load.d/zfs.conf, in which it loads nothing.
-begin 'overlay'
-lay "${overlay}" checkout
 
 begin 'kernel modules'
 # Again: a package may have pulled in another kernel.
