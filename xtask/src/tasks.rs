@@ -257,7 +257,7 @@ pub enum Task {
     /// Asks at a terminal for what no option says, and overwrites nothing.
     ///
     /// Example: cargo xtask init ../nas --owner me --host nas --key me.pub
-    Init(scaffold::init::InitArgs),
+    Init(scaffold::answers::InitArgs),
     /// Take over what changed in the templates of init
     ///
     /// A file that was edited stays as it is; ours is put below target/update.

@@ -96,6 +96,12 @@ fn deepest<'a>(command: &'a Command, words: &[String]) -> &'a Command {
 
 /// The message, what one could have meant, and the form of the command line.
 fn said(task: &Command, error: &clap::Error) -> Vec<String> {
+    // Whoever looks on may not see it.
+    if image_config::is_private_key(&error.render().to_string()) {
+        let said = "one of the words is a private key, which is not shown; a task takes its file, \
+                    or the .pub file beside it";
+        return vec![said.to_owned()];
+    }
     match error.kind() {
         ErrorKind::InvalidSubcommand => no_such_task(task, error),
         ErrorKind::MissingSubcommand | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {

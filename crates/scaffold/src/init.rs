@@ -1,126 +1,17 @@
 //! `init`: a new repository, whole or not at all.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use clap::Args;
-use host::report::Report;
-use image_config::{Config, Label, Name, Owner, SshKey};
+use image_config::Config;
 
+use crate::answers::Answers;
 use crate::error::Error;
 use crate::record::{NAME, Record};
 use crate::templates::{Template, templates};
 
 /// Where this project lies, for the manifest of whoever depends on it.
 pub const HOME: &str = "https://github.com/samhclark/custom-coreos";
-
-/// `init`.
-#[derive(Debug, Clone, Args)]
-pub struct InitArgs {
-    /// The folder of the new repository; it may be there
-    pub dir: PathBuf,
-    /// The account or organisation that the image is published under
-    #[arg(long, value_name = "ACCOUNT")]
-    pub owner: Option<Owner>,
-    /// The image's name below it; slashes are allowed (nas/bootc)
-    #[arg(long, value_name = "NAME")]
-    pub name: Option<Name>,
-    /// The machine's host name
-    #[arg(long, value_name = "NAME")]
-    pub host: Option<Label>,
-    /// Who may log in: a public SSH key, or the .pub file that has it
-    #[arg(long, value_name = "KEY")]
-    pub key: Option<String>,
-    /// Depend on a checkout of custom-coreos, not on its repository
-    #[arg(long, value_name = "DIR")]
-    pub path: Option<PathBuf>,
-}
-
-/// What a repository needs to be told.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Answers {
-    /// Account or organisation.
-    pub owner: Owner,
-    /// The image's name.
-    pub name: Name,
-    /// Host name.
-    pub host: Label,
-    /// Who may log in.
-    pub key: SshKey,
-    /// The checkout that it depends on; without it [`HOME`].
-    pub path: Option<PathBuf>,
-}
-
-impl InitArgs {
-    /// The answers: those of the command line; a person at a terminal is asked for the
-    /// others.
-    ///
-    /// # Errors
-    /// [`Error::Usage`] with the flags that are missing, or a value that is invalid.
-    pub fn answers(&self, report: &Report) -> Result<Answers, Error> {
-        let mut missing = Vec::new();
-        let mut ask = |given: Option<String>, flag: &'static str, question: &str| {
-            if given.is_some() {
-                return Ok(given);
-            }
-            let line = host::env::line(|| report.note(question))?;
-            let line = line.map(|line| line.trim().to_owned());
-            let line = line.filter(|line| !line.is_empty());
-            if line.is_none() {
-                missing.push(flag);
-            }
-            Ok::<_, Error>(line)
-        };
-        let owner = ask(
-            self.owner.as_ref().map(ToString::to_string),
-            "--owner",
-            "The account or organisation at ghcr.io:",
-        )?;
-        let host = ask(
-            self.host.as_ref().map(ToString::to_string),
-            "--host",
-            "The machine's host name:",
-        )?;
-        let key = ask(
-            self.key.clone(),
-            "--key",
-            "Your public SSH key, or the file that has it (~ is not expanded):",
-        )?;
-        let (Some(owner), Some(host), Some(key)) = (owner, host, key) else {
-            return Err(Error::Usage(format!("say {}", missing.join(", "))));
-        };
-        let host: Label = parsed(&host)?;
-        Ok(Answers {
-            owner: parsed(&owner)?,
-            name: match &self.name {
-                Some(name) => name.clone(),
-                None => parsed(host.as_str())?,
-            },
-            host,
-            key: key_of(&key)?,
-            path: self.path.clone(),
-        })
-    }
-}
-
-fn parsed<T: std::str::FromStr>(text: &str) -> Result<T, Error>
-where
-    T::Err: std::fmt::Display,
-{
-    text.parse()
-        .map_err(|error: T::Err| Error::Usage(error.to_string()))
-}
-
-/// A key as it is, or the one in a file.
-fn key_of(text: &str) -> Result<SshKey, Error> {
-    if text.contains(' ') {
-        return parsed(text);
-    }
-    let path = Path::new(text);
-    let line = std::fs::read_to_string(path)
-        .map_err(|error| Error::NoKey(host::Error::read(path)(error)))?;
-    parsed(line.trim())
-}
 
 /// A file of the new repository.
 struct New {
@@ -147,16 +38,28 @@ pub fn write(dir: &Path, answers: &Answers) -> Result<Vec<String>, Error> {
         text: record(&templates).text()?,
     });
     files.sort_by(|one, other| one.path.cmp(&other.path));
-    let there: Vec<&str> = files
+    if let Some(link) = files
+        .iter()
+        .find_map(|file| link_on_the_way(dir, &file.path))
+    {
+        return Err(Error::Refused(format!(
+            "{} is a link, so that files would be written elsewhere; nothing was written. \
+             Choose another folder, or move it away",
+            link.display()
+        )));
+    }
+    // The top of each: a folder may have dozens.
+    let there = files
         .iter()
         .filter(|file| std::fs::symlink_metadata(dir.join(&file.path)).is_ok())
-        .map(|file| file.path.as_str())
-        .collect();
+        .map(|file| file.path.split('/').next().unwrap_or_default());
+    let there: BTreeSet<&str> = there.collect();
     if !there.is_empty() {
         return Err(Error::Refused(format!(
-            "{} has {} already; nothing was written. Choose another folder, or move them away",
+            "{} has files already that would be written over, in {}; nothing was written. \
+             Choose another folder, or move them away",
             dir.display(),
-            there.join(", ")
+            Vec::from_iter(there).join(", ")
         )));
     }
     for file in &files {
@@ -170,6 +73,16 @@ fn record(templates: &[Template]) -> Record {
     Record {
         templates: templates.iter().map(entry).collect::<BTreeMap<_, _>>(),
     }
+}
+
+/// What on the way from a folder to a file below it is a link, the file included: who
+/// writes there writes elsewhere.
+pub(crate) fn link_on_the_way(dir: &Path, path: &str) -> Option<PathBuf> {
+    let mut place = dir.to_owned();
+    path.split('/').find_map(|part| {
+        place.push(part);
+        place.is_symlink().then(|| place.clone())
+    })
 }
 
 /// Writes one file, with the folders above it.
@@ -231,11 +144,12 @@ fn image_yaml(answers: &Answers) -> Result<String, Error> {
     for line in IMAGE.lines() {
         let key = line.trim_start();
         let line = match key.split_once(':').map_or("", |(key, _)| key) {
-            "owner" => format!("  owner: {}", answers.owner),
-            "name" => format!("  name: {}", answers.name),
-            "title" => format!("  title: {}", answers.host),
+            "owner" => format!("  owner: {}", scalar(answers.owner.as_str())),
+            "name" => format!("  name: {}", scalar(answers.name.as_str())),
+            "title" => format!("  title: {}", scalar(answers.host.as_str())),
             _ if key.starts_with("- ssh-") => format!("    - {}", answers.key),
-            _ => line.to_owned(),
+            // Our book is not in the new repository.
+            _ => line.replace("docs/", &format!("{HOME}/blob/main/docs/")),
         };
         // What is said of our own placeholder.
         if key.starts_with("# Who may log in") {
@@ -246,6 +160,7 @@ fn image_yaml(answers: &Answers) -> Result<String, Error> {
         }
     }
     let config = Config::parse(&text, Path::new("image.yaml"))?;
+    config.repository()?;
     let taken = config.image.owner == answers.owner && config.image.name == answers.name;
     let key = config.ignition.ssh_keys.contains(&answers.key);
     match taken && key {
@@ -253,6 +168,14 @@ fn image_yaml(answers: &Answers) -> Result<String, Error> {
         false => Err(Error::Usage(
             "the template of image.yaml has no place for an answer; tell the makers".to_owned(),
         )),
+    }
+}
+
+/// A text as YAML reads it again: `null`, `true` or `12` would be none without quotes.
+fn scalar(text: &str) -> String {
+    match serde_yaml::from_str(text) {
+        Ok(serde_yaml::Value::String(same)) if same == text => text.to_owned(),
+        _ => format!("\"{text}\""),
     }
 }
 
@@ -265,8 +188,10 @@ fn manifest(answers: &Answers) -> String {
             .and_then(|(name, rest)| Some((name, rest.strip_suffix("\" }")?)));
         match (ours, &answers.path) {
             (Some((name, folder)), Some(path)) => {
-                let place = path.join(folder);
-                text.push_str(&format!("{name} = {{ path = \"{}\" }}\n", place.display()));
+                let place = path.join(folder).display().to_string();
+                // A text of JSON is one of TOML.
+                let place = serde_json::Value::from(place);
+                text.push_str(&format!("{name} = {{ path = {place} }}\n"));
             }
             (Some((name, _)), None) => {
                 text.push_str(&format!("{name} = {{ git = \"{HOME}\" }}\n"));
@@ -275,7 +200,12 @@ fn manifest(answers: &Answers) -> String {
             (None, _) if line.starts_with('#') => {}
             (None, _) if line.starts_with("name = \"nas-xtask\"") => {
                 let host = answers.host.as_str().replace('.', "-");
-                text.push_str(&format!("name = \"{host}-xtask\"\n"));
+                // Cargo takes no package whose name begins with a digit.
+                let begin = match host.starts_with(|c: char| c.is_ascii_digit()) {
+                    true => "host-",
+                    false => "",
+                };
+                text.push_str(&format!("name = \"{begin}{host}-xtask\"\n"));
             }
             (None, _) => {
                 text.push_str(line);
@@ -338,24 +268,44 @@ mod tests {
     }
 
     #[test]
-    fn what_is_missing_is_named() {
-        let args = InitArgs {
-            dir: "x".into(),
-            owner: Some("somebody".parse().unwrap()),
-            name: None,
-            host: None,
-            key: Some("/no/such/key.pub".to_owned()),
-            path: None,
+    fn a_name_that_yaml_reads_otherwise_and_a_link_are_seen() {
+        let sh = Shell::new().unwrap();
+        let temp = sh.create_temp_dir().unwrap();
+        let dir = temp.path().join("new");
+        let odd = Answers {
+            owner: "null".parse().unwrap(),
+            name: "12".parse().unwrap(),
+            host: "3nas".parse().unwrap(),
+            path: Some("/a \"b\"".into()),
+            ..answers()
         };
-        let error = args.answers(&Report::capturing(false)).unwrap_err();
-        assert_eq!(error.to_string(), "say --host");
-        let args = InitArgs {
-            host: Some("store".parse().unwrap()),
-            ..args
+        write(&dir, &odd).unwrap();
+        let config = Config::load_in(&dir.join("image.yaml"), &dir).unwrap();
+        let repository = config.repository().unwrap().to_string();
+        assert_eq!(repository, "ghcr.io/null/12");
+        let manifest = sh.read_file(dir.join("xtask/Cargo.toml")).unwrap();
+        assert!(manifest.contains("\nname = \"host-3nas-xtask\"\n"));
+        assert!(
+            manifest.contains(r#"{ path = "/a \"b\"/xtask" }"#),
+            "{manifest}"
+        );
+        let yaml = sh.read_file(dir.join("image.yaml")).unwrap();
+        let docs = yaml.matches("docs/").count();
+        assert_eq!(yaml.matches("/blob/main/docs/").count(), docs);
+        let upper = Answers {
+            name: "Nas".parse().unwrap(),
+            ..answers()
         };
-        let error = args.answers(&Report::capturing(false)).unwrap_err();
-        assert!(error.to_string().contains("/no/such/key.pub"), "{error}");
-        assert!(error.to_string().contains("ssh-keygen"), "{error}");
+        assert!(write(&temp.path().join("upper"), &upper).is_err());
+
+        // Through a link, nothing is written.
+        let elsewhere = sh.create_dir(temp.path().join("elsewhere")).unwrap();
+        let dir = sh.create_dir(temp.path().join("linked")).unwrap();
+        std::os::unix::fs::symlink(&elsewhere, dir.join(".github")).unwrap();
+        let error = write(&dir, &answers()).unwrap_err().to_string();
+        assert!(error.contains(".github is a link"), "{error}");
+        assert_eq!(std::fs::read_dir(&elsewhere).unwrap().count(), 0);
+        assert_eq!(std::fs::read_dir(&dir).unwrap().count(), 1);
     }
 
     /// Cargo takes profiles from the workspace that is built: without them, layers and

@@ -9,7 +9,7 @@ use registry_compat::Digest;
 use serde::Serialize;
 
 use crate::error::Error;
-use crate::init::put;
+use crate::init::{link_on_the_way, put};
 use crate::record::{NAME, Record};
 use crate::templates::{Template, templates};
 
@@ -76,7 +76,11 @@ pub fn plan(root: &Path) -> Result<Update, Error> {
     let templates = templates();
     let mut changes = Vec::new();
     for template in &templates {
-        let there = digest_of(&root.join(template.path))?;
+        // Through a link, another's file would be written.
+        let there = match link_on_the_way(root, template.path) {
+            Some(_) => Some(Digest::of(b"a link")),
+            None => digest_of(&root.join(template.path))?,
+        };
         let written = record.templates.get(template.path);
         if let Some(verdict) = judge(&template.digest(), written, there.as_ref()) {
             changes.push(Change {
@@ -218,5 +222,19 @@ mod tests {
         assert_eq!(text("gone.txt"), old);
         // It is told once.
         assert_eq!(plan(root).unwrap().changes, []);
+
+        // A folder that became a link is somebody's own: ours is put beside.
+        let elsewhere = sh.create_temp_dir().unwrap();
+        std::fs::rename(root.join(".github"), root.join("away")).unwrap();
+        std::os::unix::fs::symlink(elsewhere.path(), root.join(".github")).unwrap();
+        let mut record = Record::read(root).unwrap();
+        record
+            .templates
+            .insert(edited.to_owned(), Digest::of(old.as_bytes()));
+        put(&root.join(NAME), &record.text().unwrap(), false).unwrap();
+        let update = plan(root).unwrap();
+        assert_eq!(verdict(&update, edited), Some(Verdict::Conflict));
+        update.apply().unwrap();
+        assert_eq!(std::fs::read_dir(elsewhere.path()).unwrap().count(), 0);
     }
 }

@@ -2,7 +2,8 @@
 
 use host::Done;
 use image_build::gather::World;
-use scaffold::init::{InitArgs, write};
+use scaffold::answers::InitArgs;
+use scaffold::init::write;
 use scaffold::update::{BESIDE, Verdict, plan};
 use serde_json::json;
 
