@@ -79,6 +79,7 @@ impl<'a> Graph<'a> {
         for node in graph.in_given_order() {
             let version = graph.version(node);
             graph.dates[node] = version.dates.latest();
+            graph.named(node);
             for tag in version.known_tags() {
                 match artefact_of(tag) {
                     Some(image) => _ = graph.attach(node, &image, &mut artefacts),
@@ -115,6 +116,8 @@ impl<'a> Graph<'a> {
         graph.artefacts = Edges::new(count, artefacts);
         graph.images = graph.artefacts.backwards();
         graph.infer_dates();
+        // Those of the indexes, which have dates only now.
+        (0..count).for_each(|node| graph.named(node));
         graph
     }
 
@@ -132,6 +135,12 @@ impl<'a> Graph<'a> {
         let image = self.find(image)?;
         artefacts.push((small(image), small(node)));
         Some(image)
+    }
+
+    /// Makes a node with a date as young as the day that a tag of it names.
+    fn named(&mut self, node: usize) {
+        let day = self.version(node).named_day();
+        self.dates[node] = self.dates[node].map(|date| day.map_or(date, |day| date.max(day)));
     }
 
     /// Gives an index without a date of its own the latest date among what it

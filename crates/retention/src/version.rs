@@ -142,6 +142,17 @@ impl Version {
         self.id == read_again.id && self.name == read_again.name && same_tags
     }
 
+    /// The first second of the latest day that a tag of it names (`20260721`, and
+    /// `20260721-1` where that was taken): it was published on that day, though the image
+    /// may have been built again from an old lock and say the time of that. `None` where
+    /// the registry has dates of its own.
+    pub(crate) fn named_day(&self) -> Option<Timestamp> {
+        if matches!(self.dates, Dates::Recorded { .. }) {
+            return None;
+        }
+        self.known_tags().iter().filter_map(day).max()
+    }
+
     /// The tags, none where they are unknown.
     pub fn known_tags(&self) -> &[Tag] {
         self.tags.as_deref().unwrap_or_default()
@@ -155,6 +166,18 @@ pub fn merged(mut versions: Vec<Version>) -> Vec<Version> {
     versions.sort_by(|a, b| (&a.name, a.id, &a.tags).cmp(&(&b.name, b.id, &b.tags)));
     versions.dedup();
     versions
+}
+
+/// The first second of the day that a tag names.
+fn day(tag: &Tag) -> Option<Timestamp> {
+    let text = tag.as_str();
+    let (day, count) = text.split_once('-').unwrap_or((text, "0"));
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    if day.len() != 8 || !digits(day) || !digits(count) {
+        return None;
+    }
+    let [year, month, day] = [&day[..4], &day[4..6], &day[6..]];
+    format!("{year}-{month}-{day}T00:00:00Z").parse().ok()
 }
 
 fn sorted(mut tags: Vec<Tag>) -> Vec<Tag> {
@@ -192,6 +215,24 @@ mod tests {
             assert!(dates(Some(no_date)).unusable());
         }
         assert!(!dates(None).unusable() && dates(None).latest().is_none());
+    }
+
+    #[test]
+    fn a_tag_names_a_day() {
+        let digest: Digest = NAME.parse().unwrap();
+        let named = |tags: &[&str]| {
+            let tags = tags.iter().map(|tag| tag.parse().unwrap()).collect();
+            Version::from_oci(&digest, Some(EARLY), tags).named_day()
+        };
+        let end = "2026-02-28T00:00:00Z".parse().ok();
+        assert_eq!(named(&["stable", "20260228", "20260101-3"]), end);
+        assert_eq!(named(&["20260228-12"]), end);
+        for none in ["20260230", "20260228-", "20260228-a", "202602280", "stable"] {
+            assert_eq!(named(&[none]), None, "{none}");
+        }
+        // A registry that has dates knows better.
+        let known = Version::from_github(1, NAME, Some(EARLY), Some(LATE), Some(&["20260228"]));
+        assert_eq!(known.named_day(), None);
     }
 
     #[test]

@@ -7,8 +7,8 @@
 
 mod common;
 
-use common::{Registry, bare};
-use retention::Policy;
+use common::{DAY, NOW, Registry, at, bare};
+use retention::{Dates, Policy};
 
 const OLD: i64 = 200;
 
@@ -55,4 +55,30 @@ fn a_published_index_is_one_group() {
     assert_eq!(planned.order()[0], old[8]);
     let planned = registry.plan(&bare());
     planned.goes(&stable.iter().collect::<Vec<_>>());
+}
+
+/// An image says when its lock was made. Built again of an old one, it is as young as the
+/// day on which it was published, where the registry tells no date itself.
+#[test]
+fn an_image_of_an_old_lock_is_as_young_as_its_day() {
+    let mut registry = Registry::default();
+    let mut publish = |tags: &[&str]| {
+        let images = [registry.image(OLD, &[]), registry.image(OLD, &[])];
+        let index = registry.index(0, tags, &[&images[0], &images[1]]);
+        for image in &images {
+            registry.version(image).dates = Dates::Created(at(NOW - OLD * DAY));
+        }
+        registry.version(&index).dates = Dates::Unrecorded;
+        images.into_iter().chain([index]).collect::<Vec<_>>()
+    };
+    let old = publish(&["20251113"]);
+    let again = publish(&["44.20251112.3.0-zfs2.4.4-1", "20260531-1"]);
+    let alone = registry.image(OLD, &["20260531"]);
+    registry.version(&alone).dates = Dates::Created(at(NOW - OLD * DAY));
+    let planned = registry.plan(&bare());
+    planned
+        .stays(&again.iter().chain([&alone]).collect::<Vec<_>>())
+        .goes(&old.iter().collect::<Vec<_>>());
+    let place = planned.registry.place(&again[2]);
+    assert_eq!(planned.plan.date(place), Some(at(NOW - DAY)));
 }
