@@ -10,6 +10,7 @@
 //! May import: `registry-compat`, for [`registry_compat::Unknown`] alone. It
 //! knows nothing of images: every crate above it may use it.
 
+pub mod binfmt;
 mod done;
 pub mod env;
 mod error;

@@ -8,6 +8,7 @@
 use jiff::Timestamp;
 use registry_compat::Answer;
 use remote::Inspected;
+use version_discovery::Arch;
 
 use crate::error::Error;
 use crate::facts::{AskedPackages, Local};
@@ -24,6 +25,37 @@ pub struct Asking<'a> {
     pub asker: Option<&'a Asker<'a>>,
     /// Also if the published image is young: a person wants a new build.
     pub forced: bool,
+}
+
+/// Asks for each architecture of a lock whose programs run here. The second half of the
+/// answer are the architectures that nobody could ask for.
+///
+/// # Errors
+/// The first of [`Asker`]; as [`Lock::question`].
+pub fn ask(
+    lock: &Lock,
+    local: &Local,
+    asker: &Asker<'_>,
+) -> Result<(Vec<AskedPackages>, Vec<Arch>), Error> {
+    let question = lock.question()?;
+    let (mut asked, mut others) = (Vec::new(), Vec::new());
+    for arch in lock.targets.iter().map(|target| target.arch) {
+        if arch != local.arch && !local.emulated.contains(&arch) {
+            others.push(arch);
+            continue;
+        }
+        // Emulated, this machine is one of that architecture.
+        let there = Local {
+            arch,
+            ..local.clone()
+        };
+        asked.push(AskedPackages {
+            arch,
+            question: question.clone(),
+            packages: asker(lock, &there)?,
+        });
+    }
+    Ok((asked, others))
 }
 
 /// Puts the packages into a lock that were asked for its very inputs.
@@ -151,6 +183,39 @@ mod tests {
         other.zfs = "2.4.3".parse().unwrap();
         assert!(taken(&lock, &image(&other, 6)).is_none());
         assert!(taken(&lock, &Answer::Absent).is_none());
+    }
+
+    #[test]
+    fn every_architecture_is_asked_for_that_runs_here() {
+        let (_, mut lock, mut local) = testing::locked();
+        let mut other = lock.targets[0].clone();
+        other.arch = Arch::Aarch64;
+        lock.targets.push(other);
+        let asker = |_: &Lock, there: &Local| match there.arch {
+            Arch::X86_64 => Ok(vec![package(1)]),
+            Arch::Aarch64 => Ok(vec![package(2)]),
+        };
+        local.arch = Arch::X86_64;
+        let (asked, others) = ask(&lock, &local, &asker).unwrap();
+        let named = |asked: &[AskedPackages]| {
+            let mut lock = lock.clone();
+            take(&mut lock, asked).unwrap();
+            let packages = lock.targets.into_iter().map(|target| target.packages);
+            packages.collect::<Vec<_>>()
+        };
+        assert_eq!(named(&asked), [Some(vec![package(1)]), None]);
+        assert_eq!(others, [Arch::Aarch64]);
+        local.emulated = vec![Arch::Aarch64];
+        let (asked, others) = ask(&lock, &local, &asker).unwrap();
+        let both = [Some(vec![package(1)]), Some(vec![package(2)])];
+        assert_eq!(named(&asked), both);
+        assert_eq!(others, []);
+        // One that cannot be asked is no empty list.
+        let fails = |_: &Lock, there: &Local| match there.arch {
+            Arch::X86_64 => Ok(Vec::new()),
+            Arch::Aarch64 => Err(Error::Usage("no".to_owned())),
+        };
+        assert!(ask(&lock, &local, &fails).is_err());
     }
 
     #[test]

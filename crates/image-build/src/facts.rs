@@ -88,6 +88,9 @@ pub struct Local {
     /// is usable.
     #[serde(default)]
     pub no_kvm: Option<String>,
+    /// The other architectures whose programs the kernel runs, emulated.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub emulated: Vec<Arch>,
     /// The day in UTC, `20260721`, for the name of a published image.
     #[serde(default)]
     pub today: Option<String>,

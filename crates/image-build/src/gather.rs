@@ -219,11 +219,13 @@ impl<'a> World<'a> {
         let home = self.registries()?.home_of(&published)?;
         let folder = |path: &str| tree(&self.env.root.join(path));
         let sh = process::shell(&self.env.root)?;
+        let arch = match self.arch {
+            Some(arch) => arch,
+            None => std::env::consts::ARCH.parse()?,
+        };
+        let emulated = |other: &Arch| *other != arch && host::binfmt::runs(other.elf_machine());
         Ok(Local {
-            arch: match self.arch {
-                Some(arch) => arch,
-                None => std::env::consts::ARCH.parse()?,
-            },
+            arch,
             commit: commit(&sh),
             containerfiles: Digest::of(&folder(crate::engine::CONTEXT)?),
             ignition: Digest::of(&folder(self.config.ignition.sources.as_str())?),
@@ -234,6 +236,7 @@ impl<'a> World<'a> {
             destination: home.image,
             insecure: home.insecure,
             no_kvm: self.no_kvm(),
+            emulated: Arch::ALL.into_iter().filter(emulated).collect(),
             today: Some(host::env::today()),
         })
     }

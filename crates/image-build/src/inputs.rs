@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use version_discovery::Choice;
 
+use crate::asking;
 use crate::asking::{Asking, of_published};
 use crate::engine::Engine;
 use crate::error::Error;
@@ -149,21 +150,16 @@ fn packages(
     let Some(ask) = asking.asker else {
         return Ok(None);
     };
-    for target in lock.targets.iter().filter(|one| one.arch != local.arch) {
+    let (asked, others) = asking::ask(lock, local, ask)?;
+    for arch in others {
         world.report.warning(&format!(
-            "which packages there are for {} was not asked: this machine is {}; \
-             the build there takes what there is",
-            target.arch, local.arch
+            "which packages there are for {arch} was not asked: this machine is {}, and its \
+             kernel does not run programs of {arch} (qemu-user-static brings that); the build \
+             there takes what there is, and the lock does not name it",
+            local.arch
         ));
     }
-    if lock.target(local.arch).is_err() {
-        return Ok(None);
-    }
-    Ok(Some(vec![AskedPackages {
-        arch: local.arch,
-        question: lock.question()?,
-        packages: ask(lock, local)?,
-    }]))
+    Ok((!asked.is_empty()).then_some(asked))
 }
 
 /// Reads a file that a person named.

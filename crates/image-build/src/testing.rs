@@ -114,6 +114,7 @@ pub fn facts() -> (Config, Upstream, Local) {
         destination: repository.tagged(config.image.candidate.clone()),
         insecure: false,
         no_kvm: None,
+        emulated: Vec::new(),
         today: Some("20260721".to_owned()),
     };
     (config, upstream, local)

@@ -25,6 +25,17 @@ impl Arch {
         }
     }
 
+    /// All of them.
+    pub const ALL: [Self; 2] = [Self::X86_64, Self::Aarch64];
+
+    /// The `e_machine` of its programs. Source: `elf.h`.
+    pub fn elf_machine(self) -> u16 {
+        match self {
+            Self::X86_64 => 62,
+            Self::Aarch64 => 183,
+        }
+    }
+
     /// The `platform.architecture` of the OCI image index (Go's `GOARCH`).
     pub fn oci(self) -> &'static str {
         match self {
