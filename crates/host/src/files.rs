@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 ///
 /// A link stays a link, and what is no regular file (`/dev/stdout`, a pipe) is
 /// written to, as there is nothing to rename over. The mode of an old file is
-/// kept.
+/// kept. The new contents are on the disk before they have the name: a machine that goes
+/// down leaves the old file or the new one, too.
 ///
 /// # Errors
 /// Of the system, with nothing left behind.
@@ -38,12 +39,26 @@ pub fn write(path: &Path, contents: &[u8]) -> Result<()> {
             Some(old) => file.set_permissions(old.permissions()),
             None => Ok(()),
         })
+        .and_then(|()| file.sync_all())
         .and_then(|()| std::fs::rename(&beside, &place));
-    if done.is_err() {
+    match (&done, place.parent()) {
         // The first error is the one to tell.
-        let _ = std::fs::remove_file(&beside);
+        (Err(_), _) => {
+            let _ = std::fs::remove_file(&beside);
+        }
+        // So that the name is, too; not every file system syncs a folder.
+        (Ok(()), Some(folder)) => {
+            let _ = std::fs::File::open(folder).and_then(|folder| folder.sync_all());
+        }
+        (Ok(()), None) => {}
     }
     done
+}
+
+/// Waits until all that programs have written so far is on the disks.
+/// Source: sync(2), which waits on Linux.
+pub fn settle() {
+    rustix::fs::sync();
 }
 
 /// Makes a folder and those above it.
