@@ -50,6 +50,9 @@ pub struct Env {
     /// The state folder: `STATE_DIRECTORY`, which systemd sets, else our folder in
     /// `XDG_STATE_HOME`, else in `~/.local/state`.
     pub state_dir: Option<PathBuf>,
+    /// Names this boot of the machine: another one, another name.
+    /// Source: random(4), `/proc/sys/kernel/random/boot_id`.
+    pub boot: Option<String>,
     /// What a person sees the answer on.
     pub terminal: Terminal,
     /// Characters beyond ASCII are shown as what they are: the locale says UTF-8.
@@ -169,6 +172,9 @@ impl Env {
                 .filter_map(|forge| Some((forge, token(forge, &run)?)))
                 .collect(),
             run,
+            boot: std::fs::read_to_string("/proc/sys/kernel/random/boot_id")
+                .ok()
+                .map(|text| text.trim().to_owned()),
             terminal: Terminal::read(),
             unicode: unicode(),
             root_user: uid() == Some(0),

@@ -404,6 +404,24 @@ impl Engine {
         }
     }
 
+    /// Removes a local image by its id, with its names, and with the containers of it
+    /// that were cut off.
+    pub fn remove_with_containers(self, id: &str) -> Invocation {
+        match self {
+            Self::Podman | Self::Buildah => self.call(["rmi", "--force", id]),
+            Self::Docker => self.call(["image", "rm", "--force", id]),
+        }
+    }
+
+    /// Asks for all local images: id and name without tag, a line for each name.
+    pub fn images(self) -> Invocation {
+        let name = match self {
+            Self::Buildah => "{{.Name}}",
+            Self::Podman | Self::Docker => "{{.Repository}}",
+        };
+        self.call(["images".to_owned(), format!("--format={{{{.ID}}}} {name}")])
+    }
+
     /// Asks for the engine's own version.
     pub fn version(self) -> Invocation {
         self.call(["--version"])

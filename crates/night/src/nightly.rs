@@ -6,6 +6,7 @@
 //! taken up by the next, where it is still of the same inputs.
 
 pub mod install;
+mod power;
 mod state;
 pub mod steps;
 mod units;
@@ -60,13 +61,17 @@ pub fn run(
         return Ok(Done::NotYet);
     };
     let mut state = State::read(&folder)?;
-    if let Some(stage) = state.begin(&folder, world.env.now)? {
+    if let Some(stage) = state.begin(&folder, world.env.now, world.env.boot.as_deref())? {
         world.report.warning(&format!(
             "the night before was ended at `{stage}`; this one goes on from there where it can"
         ));
     }
     let night = Night::new(world, options, &folder, (state.run, named))?;
-    let result = whole(world, images, &night, &mut state);
+    let result = match state.unsure {
+        true => power::forget(world, images, &night, &mut state),
+        false => Ok(()),
+    };
+    let result = result.and_then(|()| whole(world, images, &night, &mut state));
     let ended = match &result {
         Ok(ended) => ended.clone(),
         Err(error) => Ended::Failed {
@@ -74,6 +79,8 @@ pub fn run(
             exit_code: host::failure::Failure::exit_code(error),
         },
     };
+    // An engine does not wait for the disk; a night that is over has.
+    host::files::settle();
     let finished = state.end(&folder, &ended, now(world));
     result?;
     finished?;

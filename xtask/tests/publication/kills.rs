@@ -22,6 +22,16 @@ impl Random {
     }
 }
 
+/// Of `KILL_SEED`, else of the clock; said, so that it can be given again.
+pub fn seed() -> u64 {
+    let given = std::env::var("KILL_SEED").ok().and_then(|s| s.parse().ok());
+    let now = std::time::SystemTime::now();
+    let since = now.duration_since(std::time::UNIX_EPOCH).unwrap();
+    let seed = given.unwrap_or(u64::from(since.subsec_nanos()) | 1);
+    println!("KILL_SEED={seed}");
+    seed
+}
+
 /// What a run prints before it does it; findings of the contract are others.
 fn is_effect(line: &str) -> bool {
     let verbs = [
@@ -36,11 +46,7 @@ fn killed_at_a_random_moment() {
     let Some(sandbox) = Sandbox::new() else {
         return;
     };
-    let seed = std::env::var("KILL_SEED").ok().and_then(|s| s.parse().ok());
-    let now = std::time::SystemTime::now();
-    let since = now.duration_since(std::time::UNIX_EPOCH).unwrap();
-    let seed: u64 = seed.unwrap_or(u64::from(since.subsec_nanos()) | 1);
-    println!("KILL_SEED={seed}");
+    let seed = seed();
     let mut random = Random(seed);
     // How long a whole run takes here, and how many lines it prints.
     sandbox.renew_engine();

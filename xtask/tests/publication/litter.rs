@@ -77,7 +77,7 @@ pub fn clear(sh: &Shell, folder: &Path, number: u32) {
 
 /// Ends the monitors of containers in a storage below this folder, and the
 /// processes that wait in them to be started.
-fn end_monitors(folder: &Path) {
+pub fn end_monitors(folder: &Path) {
     for monitor in monitors(folder) {
         for waiting in processes(|parent, _| parent == monitor) {
             end(waiting);

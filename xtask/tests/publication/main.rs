@@ -23,6 +23,7 @@ mod look;
 mod machine;
 mod night;
 mod packages;
+mod power;
 mod proxy;
 mod races;
 mod rebuild;

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
-use super::kills::Random;
+use super::kills::{Random, seed};
 use super::sandbox::Sandbox;
 
 /// An image.yaml for a machine of its own: no forge, and a registry that is cleaned
@@ -32,11 +32,11 @@ fn state_of(sandbox: &Sandbox, image: &str, name: &str) -> String {
     std::fs::read_to_string(path).unwrap_or_default()
 }
 
-fn remembered(sandbox: &Sandbox) -> Value {
+pub fn remembered(sandbox: &Sandbox) -> Value {
     serde_json::from_str(&state(sandbox, "night.json")).unwrap()
 }
 
-const NIGHT: [&str; 3] = ["night", "--force", "a test"];
+pub const NIGHT: [&str; 3] = ["night", "--force", "a test"];
 
 #[test]
 fn a_night_with_no_forge_is_published_unchanged_raised_and_recovered() {
@@ -184,10 +184,7 @@ fn killed_at_a_random_moment_the_next_night_ends_well() {
     alone(&sandbox);
     let given = |name: &str| std::env::var(name).ok().and_then(|s| s.parse().ok());
     let rounds: u64 = given("KILL_ROUNDS").unwrap_or(3);
-    let now = std::time::SystemTime::now();
-    let since = now.duration_since(std::time::UNIX_EPOCH).unwrap();
-    let seed: u64 = given("KILL_SEED").unwrap_or(u64::from(since.subsec_nanos()) | 1);
-    println!("KILL_SEED={seed}");
+    let seed = seed();
     let mut random = Random(seed);
     sandbox.renew_engine();
     let watch = Instant::now();

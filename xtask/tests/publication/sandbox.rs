@@ -70,6 +70,8 @@ pub struct Sandbox {
     storage: Cell<u32>,
     /// What else the program finds in its environment.
     more: RefCell<Vec<(&'static str, PathBuf)>>,
+    /// What starts the program.
+    before: RefCell<Vec<String>>,
 }
 
 #[derive(Debug)]
@@ -227,6 +229,7 @@ impl Sandbox {
             address: String::new(),
             storage: Cell::new(0),
             more: RefCell::default(),
+            before: RefCell::default(),
         };
         sandbox.start_registry("");
         sandbox.follow("localhost/base");
@@ -424,7 +427,14 @@ impl Sandbox {
 
     fn command(&self, args: &[&str], password: &str) -> Command {
         let path = std::env::var("PATH").unwrap();
-        let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
+        let mut command = match self.before.borrow().split_first() {
+            None => Command::new(env!("CARGO_BIN_EXE_xtask")),
+            Some((program, more)) => {
+                let mut command = Command::new(program);
+                command.args(more).arg(env!("CARGO_BIN_EXE_xtask"));
+                command
+            }
+        };
         command
             .args(args)
             .current_dir(self.dir.path())
@@ -444,6 +454,11 @@ impl Sandbox {
         }
         command.envs(self.more.borrow().iter().cloned());
         command
+    }
+
+    /// The program is started by these words from now on.
+    pub fn started_by(&self, before: Vec<String>) {
+        *self.before.borrow_mut() = before;
     }
 
     /// The program finds these in its environment from now on, and no others.

@@ -106,6 +106,13 @@ pub struct State {
     pub pushed_images: BTreeMap<String, Pushed>,
     /// The last clean-up that went well.
     pub cleaned: Option<Timestamp>,
+    /// In which boot of the machine the night began.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub boot: Option<String>,
+    /// The machine went down in the midst of a night, and the engine has not forgotten
+    /// yet what that one may have written.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unsure: bool,
 }
 
 impl State {
@@ -131,6 +138,8 @@ impl State {
             pushed: None,
             pushed_images: BTreeMap::new(),
             cleaned: None,
+            boot: None,
+            unsure: false,
         };
         let bytes = match std::fs::read(&path) {
             Ok(bytes) => bytes,
@@ -148,12 +157,21 @@ impl State {
         }
     }
 
-    /// A new night; the stage at which the one before was ended in the midst.
+    /// A new night, in this boot of the machine; the stage at which the one before was
+    /// ended in the midst.
     ///
     /// # Errors
     /// If the file cannot be written.
-    pub fn begin(&mut self, folder: &Path, now: Timestamp) -> Result<Option<String>, Error> {
+    pub fn begin(
+        &mut self,
+        folder: &Path,
+        now: Timestamp,
+        boot: Option<&str>,
+    ) -> Result<Option<String>, Error> {
         let cut = self.began.is_some() && self.ended.is_none();
+        let other = self.boot.is_some() && boot.is_some() && self.boot.as_deref() != boot;
+        self.unsure |= cut && other;
+        self.boot = boot.map(str::to_owned);
         let stage = cut.then(|| self.stage.clone());
         self.run += 1;
         (self.began, self.ended) = (Some(now), None);
@@ -224,11 +242,11 @@ mod tests {
         let dir = xshell::Shell::new().unwrap().create_temp_dir().unwrap();
         let folder = dir.path();
         let mut state = State::read(folder).unwrap();
-        assert_eq!(state.begin(folder, at(1)).unwrap(), None);
+        assert_eq!(state.begin(folder, at(1), Some("a")).unwrap(), None);
         state.at(folder, "publish").unwrap();
         let mut next = State::read(folder).unwrap();
         assert_eq!(
-            next.begin(folder, at(2)).unwrap().as_deref(),
+            next.begin(folder, at(2), Some("a")).unwrap().as_deref(),
             Some("publish")
         );
         let ended = Ended::Nothing {
@@ -237,8 +255,14 @@ mod tests {
         next.end(folder, &ended, at(3)).unwrap();
         let mut last = State::read(folder).unwrap();
         assert_eq!(last.outcome, Some(ended));
-        assert_eq!(last.begin(folder, at(4)).unwrap(), None);
+        assert_eq!(last.begin(folder, at(4), Some("b")).unwrap(), None);
         assert_eq!(last.run, 3);
+        // Nobody was in the midst of anything, though the machine has started again.
+        assert!(!last.unsure);
+        last.begin(folder, at(5), Some("b")).unwrap();
+        assert!(!last.unsure, "killed, and the machine went on");
+        last.begin(folder, at(6), Some("c")).unwrap();
+        assert!(State::read(folder).unwrap().unsure);
         std::fs::write(State::path(folder), "{").unwrap();
         assert_eq!(State::read(folder).unwrap().run, 0);
         assert!(folder.join("night.json.unreadable").exists());

@@ -95,6 +95,11 @@ impl<'a> Night<'a> {
         self.options.force.as_deref().unwrap_or("no")
     }
 
+    /// The engine that was asked for.
+    pub fn engine(&self) -> Option<Engine> {
+        self.options.engine
+    }
+
     /// How a line ended that failed.
     pub fn failed(&self, stage: &str, told: &Told) -> Ended {
         Ended::Failed {
