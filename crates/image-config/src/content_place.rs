@@ -9,7 +9,7 @@ pub(crate) fn place(
     let (first, last) = match lines {
         Some((first, last)) => (first.saturating_sub(1), last),
         None => {
-            let first = text.lines().position(|line| line.starts_with("content:"))?;
+            let first = text.lines().position(is_section)?;
             (first, usize::MAX)
         }
     };
@@ -24,4 +24,12 @@ pub(crate) fn place(
         })?;
         Some((at + 1, code[..start].chars().count() + 1))
     })
+}
+
+/// Whether a line begins the section; its key may have quotes.
+fn is_section(line: &str) -> bool {
+    let quotes = ['"', '\''];
+    let rest = line.trim_start_matches(quotes).strip_prefix("content");
+    let rest = rest.map(|rest| rest.trim_start_matches(quotes).trim_start());
+    rest.is_some_and(|rest| rest.starts_with(':'))
 }

@@ -36,7 +36,10 @@ fn of_item(keys: &[&'static str], item: &dyn ToString, detail: String) -> Contra
 pub(crate) fn add(config: &Config, text: &str, problems: &mut Problems<'_>) {
     for found in all(config) {
         if !found.keys.iter().any(|key| problems.is_changed(key)) {
-            problems.add_at(found.keys[0], found.item.as_deref(), &found.detail);
+            // Of an image that says a part of it otherwise, that part.
+            let own = found.keys.iter().find(|key| problems.is_own(key));
+            let key = own.unwrap_or(&found.keys[0]);
+            problems.add_at(key, found.item.as_deref(), &found.detail);
         }
     }
     if problems.is_changed("content") {

@@ -15,7 +15,7 @@ use serde::{Serialize, Serializer};
 use crate::config::Config;
 use crate::error::Error;
 use crate::excerpt::{Problem, Shown};
-use crate::load::{judge, text_of};
+use crate::load::{judge, text_of, without_mark};
 use crate::problems;
 use crate::section::{SECTION, SHARED, section};
 use crate::tree::{Entry, Kind, Node, Span, Step};
@@ -67,6 +67,7 @@ impl Images {
     }
 
     fn judged(text: &str, path: &Path, root: Option<&Path>) -> Result<Self, Error> {
+        let text = without_mark(text);
         match section(text) {
             None => Ok(Self::from(judge(text, path, root)?)),
             Some(tree) => several(text, tree, root).map_err(|problems| Error::Invalid {

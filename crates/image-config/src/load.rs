@@ -38,6 +38,7 @@ impl Config {
 
 /// Reads and validates the text of a file with one image.
 pub(crate) fn judge(text: &str, path: &Path, root: Option<&Path>) -> Result<Config, Error> {
+    let text = without_mark(text);
     let wrong = |problems| Error::Invalid {
         path: path.to_owned(),
         problems,
@@ -84,6 +85,12 @@ pub(crate) fn text_of(path: &Path) -> Result<String, Error> {
         wrong(Problem::new("", None, Shown::Nothing, &detail))
     })?;
     String::from_utf8(bytes).map_err(|error| wrong(not_utf8(&error)))
+}
+
+/// A text without the mark that some editors begin one with, which is no part of it.
+/// Source: YAML 1.2.2, section 5.2.
+pub(crate) fn without_mark(text: &str) -> &str {
+    text.strip_prefix('\u{feff}').unwrap_or(text)
 }
 
 /// Where a text stops being UTF-8.

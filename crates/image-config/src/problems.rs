@@ -17,11 +17,12 @@ use crate::tree::{Entry, Kind, Node, Span, Step, written};
 use crate::tree_reader::Wrong;
 use crate::words::{meant, missing_key, plain, suggestion, unknown_key};
 
+mod paths;
+
+use paths::{SECRET, is_secret, kind_of, last_key, steps, told};
+
 /// The largest number of errors that are reported: more than anybody corrects at once.
 pub(crate) const MOST: usize = 50;
-
-/// Sections and keys whose values are not shown: secrets are written there by mistake.
-const SECRET: [&str; 2] = ["signing", "webhook"];
 
 /// The problems of a document, as far as they are known.
 pub(crate) struct Problems<'a> {
@@ -122,6 +123,18 @@ impl<'a> Problems<'a> {
         let of_image = |lines| place(self.text, value, Some(lines));
         let own = self.lines.and_then(of_image);
         own.or_else(|| place(self.text, value, None))
+    }
+
+    /// Whether the key of a path is written in an image's own part.
+    pub fn is_own(&self, path: &str) -> bool {
+        let span = self
+            .tree
+            .as_ref()
+            .and_then(|tree| tree.key_at(&steps(path)));
+        match (span, self.lines) {
+            (Some(span), Some((first, last))) => (first..=last).contains(&span.line),
+            _ => false,
+        }
     }
 
     /// All, in the order of the document; those without a place are the last.
@@ -250,7 +263,12 @@ impl<'a> Problems<'a> {
             self.changed.push(path.clone());
             return tree.take(&path);
         }
-        if let Some(problem) = self.of_value(tree, &path, &wrong.message) {
+        // What two items are without their mistakes is not what was written.
+        let twice = wrong.message.ends_with("is listed twice");
+        let below = |changed: &Vec<Step>| changed.len() > path.len() && changed.starts_with(&path);
+        if !(twice && self.changed.iter().any(below))
+            && let Some(problem) = self.of_value(tree, &path, &wrong.message)
+        {
             self.all.push(problem);
         }
         self.changed.push(path.clone());
@@ -424,38 +442,6 @@ impl<'a> Problems<'a> {
         self.all
             .push(Problem::new(self.text, span, Shown::Key, &detail));
     }
-}
-
-/// The message with the path before it.
-fn told(path: &[Step], words: &str) -> String {
-    match written(path).as_str() {
-        "" => words.to_owned(),
-        path => format!("{}: {words}", crate::excerpt::clipped(path)),
-    }
-}
-
-/// A path without the numbers of items.
-fn kind_of(path: &[Step]) -> String {
-    let keys = path.iter().filter(|step| matches!(step, Step::Key(_)));
-    written(&keys.cloned().collect::<Vec<_>>())
-}
-
-fn is_secret(path: &[Step]) -> bool {
-    path.iter()
-        .any(|step| matches!(step, Step::Key(key) if SECRET.contains(&key.as_str())))
-}
-
-/// The place of the last key of a path.
-fn last_key(tree: &Node, path: &[Step]) -> Option<Span> {
-    let length = path.iter().rposition(|step| matches!(step, Step::Key(_)))?;
-    tree.key_at(&path[..=length])
-}
-
-/// The steps of a path of keys.
-fn steps(path: &str) -> Vec<Step> {
-    path.split('.')
-        .map(|key| Step::Key(key.to_owned()))
-        .collect()
 }
 
 /// Adds a missing entry to a mapping; `false` if no value is known for it.

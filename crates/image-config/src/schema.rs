@@ -29,9 +29,41 @@ pub const SCHEMA_FILE: &str = "image.schema.json";
 pub fn schema() -> String {
     let schema = SchemaGenerator::default().into_root_schema_for::<Config>();
     let mut schema = several::with_images(schema.to_value());
+    may_be_empty(&mut schema, true);
     schema["title"] = "image.yaml".into();
     // `to_string` of the alternate form is JSON with line breaks.
     format!("{schema:#}\n")
+}
+
+/// A key with nothing behind it is an empty list, or a section of which nothing must be
+/// said: so the parser takes it. `is_one_form`: this one is written in another way, too,
+/// and a key of several forms needs one of them.
+fn may_be_empty(schema: &mut serde_json::Value, is_one_form: bool) {
+    use serde_json::Value;
+    match schema {
+        Value::Object(keys) => {
+            let kind = keys.get("type").and_then(Value::as_str).map(str::to_owned);
+            let empty = match kind.as_deref() {
+                Some("array") => true,
+                Some("object") => keys.contains_key("properties") && !keys.contains_key("required"),
+                _ => false,
+            };
+            if let (Some(kind), true, false) = (kind, empty, is_one_form) {
+                keys.insert("type".to_owned(), serde_json::json!([kind, "null"]));
+            }
+            for (key, value) in keys.iter_mut() {
+                let forms = ["anyOf", "oneOf"].contains(&key.as_str());
+                match value {
+                    Value::Array(all) if forms => {
+                        all.iter_mut().for_each(|form| may_be_empty(form, true));
+                    }
+                    value => may_be_empty(value, false),
+                }
+            }
+        }
+        Value::Array(all) => all.iter_mut().for_each(|item| may_be_empty(item, false)),
+        _ => {}
+    }
 }
 
 /// Types whose schema is written where they are used.

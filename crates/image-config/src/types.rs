@@ -120,10 +120,13 @@ text!(
     /// What one of several images is called: a part of a job's name and of its address.
     ImageName,
     "an image's name",
-    "lower-case letters, digits and `-` between them, 40 at most",
+    "lower-case letters, digits and `-` between them, 40 at most; no word that YAML reads \
+     otherwise, as `null`, `yes` or `12`",
     |text| {
         let good = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-        all(text, 40, "-") && text.chars().all(good) && !text.ends_with('-')
+        let words = ["null", "true", "false", "yes", "no", "on", "off", "y", "n"];
+        let otherwise = words.contains(&text) || text.parse::<f64>().is_ok();
+        all(text, 40, "-") && text.chars().all(good) && !text.ends_with('-') && !otherwise
     }
 );
 

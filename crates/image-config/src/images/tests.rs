@@ -192,3 +192,26 @@ fn bad_sections_are_told() {
         );
     }
 }
+
+#[test]
+fn two_values_that_contradict_are_told_where_the_image_says_one() {
+    let pin = "policy:\n  rule: pin\n  pin: {zfs: 2.4.3, reason: a, expires: 2027-08-31}\n";
+    let text = format!(
+        "{pin}images:\n  one: {{image: {{name: one}}}}\n  nas:\n    policy:\n      rule: hold\n"
+    );
+    let line = GOOD.lines().count() + 8;
+    let found = told(&text);
+    let wanted = format!("image.yaml:{line}:7: images.nas: policy.pin has no effect");
+    assert!(found.starts_with(&wanted), "{found}");
+}
+
+#[test]
+fn no_name_is_another_thing_to_yaml() {
+    for name in ["null", "yes", "12", "1e3"] {
+        let found = told(&format!("images:\n  {name}: {{}}\n  nas: {{}}\n"));
+        assert!(
+            found.contains("no word that YAML reads otherwise"),
+            "{found}"
+        );
+    }
+}

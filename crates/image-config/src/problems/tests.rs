@@ -338,3 +338,26 @@ fn long_and_hostile_texts_are_cut_and_escaped() {
         assert!(excerpt.all(|line| line.chars().count() <= 80), "{told}");
     }
 }
+
+#[test]
+fn a_mark_quotes_and_repeated_mistakes_move_no_place() {
+    let marked = format!("\u{feff}{GOOD}pakages: 1\n");
+    let last = GOOD.lines().count() + 1;
+    let wanted = format!("image.yaml:{last}:1: unknown key `pakages`");
+    assert!(places(&marked)[0].starts_with(&wanted), "{}", told(&marked));
+    assert!(Config::parse(&format!("\u{feff}{GOOD}"), Path::new("x")).is_ok());
+    // A section whose key has quotes.
+    for key in ["\"content\"", "'content'", "content"] {
+        let text = format!("{GOOD}{key}:\n  checks: [a/x.sh, b/x.sh]\n");
+        let wanted = format!("image.yaml:{}:12: two checks", last + 1);
+        assert!(places(&text)[0].starts_with(&wanted), "{}", told(&text));
+    }
+    // Without their mistakes the two would be the same.
+    let text = format!("{GOOD}content:\n  steps: [{{run: a.sh, at: a}}, {{run: a.sh, at: b}}]\n");
+    let found = places(&text);
+    assert_eq!(found.len(), 2, "{found:?}");
+    assert!(
+        found.iter().all(|one| one.contains("is not one of")),
+        "{found:?}"
+    );
+}

@@ -141,6 +141,26 @@ fn what_the_parser_takes_fits_the_schema() {
 }
 
 #[test]
+fn a_key_with_nothing_behind_it_is_empty() {
+    let start = "image: {owner: a, name: a, title: a, description: a}\nzfs: {series: \"2.4\"}\n\
+                 kmods: [{image: localhost/a, project: \"https://localhost/a\"}]\n\
+                 signing: {unsigned: a test}\n";
+    for (empty, good) in [
+        ("content:\n", true),
+        ("content:\n  overlays:\n", true),
+        ("packages:\n", true),
+        ("retention:\n  packages:\n", true),
+        ("boot:\n", false),
+        ("policy: {pin: }\n", true),
+    ] {
+        let text = format!("{start}{empty}");
+        let parsed = Config::parse(&text, Path::new("x"));
+        assert_eq!(parsed.is_ok(), good, "{empty}: {parsed:?}");
+        assert_eq!(judged(&text).is_empty(), good, "{empty}");
+    }
+}
+
+#[test]
 fn an_editor_sees_what_the_parser_refuses() {
     let good = at_the_root("image.yaml");
     for (from, to) in [
