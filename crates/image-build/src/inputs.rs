@@ -55,7 +55,8 @@ pub enum Here {
 /// Gathers facts, or replays saved ones.
 ///
 /// # Errors
-/// If something that has to exist does not.
+/// [`Error::Usage`] if the saved ones are of another stream; else if something that has
+/// to exist does not.
 pub fn gathered(
     world: &World<'_>,
     args: &FactsFiles,
@@ -67,6 +68,14 @@ pub fn gathered(
         Some(path) => {
             let wanted = "the facts that `--save-facts` of this version writes";
             let mut saved: Saved = read_json(path, wanted)?;
+            let (of, stream) = (&saved.upstream.discovery.stream, &world.config.base.stream);
+            if of != stream {
+                return Err(Error::Usage(format!(
+                    "{}: the facts are of the stream `{of}`, and image.yaml follows `{stream}`; \
+                     save them anew with --save-facts",
+                    path.display()
+                )));
+            }
             if here == Here::Now {
                 saved.local = world.local(engine)?;
             }

@@ -102,6 +102,20 @@ fn a_file_that_is_something_else_is_named_with_its_place() {
         other.ends_with(facts) && !other.contains("struct"),
         "{other}"
     );
+    // What was saved for another stream answers another question.
+    let save = ["versions", "--save-facts", "saved"];
+    sandbox.run(&save).expect(0);
+    let again = ["versions", "--facts", "saved"];
+    sandbox.run(&again).expect(0);
+    let text = sandbox.read("image.yaml");
+    let next = text.replace("stream: stable", "stream: next");
+    assert_ne!(next, text);
+    sandbox.write("image.yaml", &next);
+    let of_another = said(&sandbox, &again, 2);
+    assert!(
+        of_another.contains("of the stream `stable`, and image.yaml follows `next`"),
+        "{of_another}"
+    );
 }
 
 #[test]
@@ -210,4 +224,42 @@ fn one_cause_is_told_once() {
     }
     let error = document(&sandbox, &["explain", "--json"], 3);
     assert_eq!(error["exit-code"], 3);
+}
+
+/// Neither is about the file of this checkout.
+#[test]
+fn an_invalid_image_yaml_is_no_trouble_elsewhere() {
+    let sandbox = Sandbox::new();
+    sandbox.write("image.yaml", "image: [\n");
+    sandbox.run(&["config"]).expect(2);
+    let schema = document(&sandbox, &["config", "--schema"], 0);
+    assert!(schema["properties"]["image"].is_object());
+    let key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHUjxtppGBlvQnJrOLiNIxDso7Gi2gqOTVXgWRLIHny2 me";
+    let new = sandbox.path("new").display().to_string();
+    let init = ["init", &new, "--owner=me", "--host=nas", "--key", key];
+    sandbox.run(&init).expect(0);
+    let update = said(&sandbox, &["update"], 2);
+    assert!(
+        update.contains("was not made by `cargo xtask init`"),
+        "{update}"
+    );
+}
+
+#[test]
+fn a_private_key_in_the_line_is_not_shown() {
+    let sandbox = Sandbox::new();
+    let body = "b3BlbnNzaC1rZXktdjEAAAAABG5vbmU";
+    let key =
+        format!("-----BEGIN OPENSSH PRIVATE KEY-----\n{body}\n-----END OPENSSH PRIVATE KEY-----");
+    for words in [
+        vec!["init", "new", "--owner=me", "--host=nas", "--key", &key],
+        vec!["init", "new", "--owner", &key],
+        vec!["promote", &key],
+    ] {
+        let outcome = sandbox.run(&words);
+        assert_eq!(outcome.code, Some(2), "{outcome:?}");
+        let all = format!("{}{}", outcome.stdout, outcome.stderr);
+        assert!(all.contains(".pub file"), "{all}");
+        assert!(!all.contains("BEGIN") && !all.contains(body), "{all}");
+    }
 }
