@@ -214,6 +214,8 @@ lay() { # FOLDER checkout|image
             /var/* | /home/* | /root/* | /mnt/* | /media/* | /srv/* | /run/* | /tmp/*) lost "${path}" ;;
             /boot/* | /efi/* | /proc/* | /sys/* | /dev/* | /sysroot/* | /ostree/*) lost "${path}" ;;
         esac
+        ! is_foreign "${file}" ||
+            fail "expected programs for ${architecture}, found ${path}, which is for another architecture"
         parent=${path%/*}
         mkdir -p -- "${parent:-/}"
         if [[ -L ${file} ]]; then
@@ -226,6 +228,23 @@ lay() { # FOLDER checkout|image
             install -D --mode="${mode}" -- "${file}" "${path}"
         fi
     done < <(find "$1" -mindepth 1 ! -type d -print0)
+}
+
+# A program of the other of our two architectures: an image by digest may be of one
+# only. Firmware and the like, and 32 bits, are nobody's mistake.
+# Source: elf(5), `e_machine`.
+is_foreign() { # FILE
+    local magic machine other
+    [[ -f $1 && ! -L $1 && -x $1 ]] || return 1
+    LC_ALL=C IFS= read -r -N 4 magic <"$1" || return 1
+    [[ ${magic} == $'\x7fELF' ]] || return 1
+    machine=$(od --address-radix=n --format=u1 --skip-bytes=18 --read-bytes=2 -- "$1")
+    case ${architecture} in
+        x86_64) other='183 0' ;;
+        aarch64) other='62 0' ;;
+    esac
+    [[ ${machine} =~ ^[[:space:]]*([0-9]+)[[:space:]]+([0-9]+) ]] || return 1
+    [[ "${BASH_REMATCH[1]} ${BASH_REMATCH[2]}" == "${other}" ]]
 }
 
 lost() { # PATH

@@ -14,6 +14,7 @@ mod halves;
 mod hold;
 mod images;
 mod inputs;
+mod install;
 mod kmods;
 mod output;
 mod publish;

@@ -226,6 +226,11 @@ fn declare(repository: &Repository, others: &Others) {
         writeln!(units, "    - {name}").unwrap();
     }
     put("overlays/local/usr/local/bin/nas-report", "#!/bin/sh\n");
+    // In the place of one of ours.
+    put(
+        "overlays/local/usr/lib/modules-load.d/zfs.conf",
+        "# mine\nzfs\n",
+    );
     put(
         "overlays/local/usr/share/nas/services.toml",
         "[web]\nport = 8080\n",
@@ -270,7 +275,7 @@ fn declare(repository: &Repository, others: &Others) {
     );
     put(
         "contract.d/20-vector.sh",
-        "/usr/bin/vector validate && grep nas:100000 /etc/subuid\n",
+        "/usr/bin/vector validate && grep mine /usr/lib/modules-load.d/zfs.conf && grep nas:100000 /etc/subuid\n",
     );
 
     let yaml = repository.read("image.yaml");

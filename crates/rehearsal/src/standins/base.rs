@@ -40,6 +40,7 @@ const PROGRAMS: &[&str] = &[
     "modinfo",
     "mv",
     "printf",
+    "od",
     "readlink",
     "realpath",
     "rm",
