@@ -32,5 +32,6 @@ mod sandbox;
 mod scripts;
 mod several;
 mod signals;
+mod stage;
 mod tags;
 mod timer;
