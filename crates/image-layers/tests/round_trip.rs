@@ -314,3 +314,48 @@ proptest! {
         prop_assert_eq!(comparable(&tree), comparable(&whole));
     }
 }
+
+/// A layer of two files, of which the first is a hole of so many bytes.
+fn with_hole(path: &Path, size: u64) {
+    use std::os::unix::fs::FileExt as _;
+    let file = File::create(path).unwrap();
+    let header = |name: &str, size: u64| {
+        let mut header = tar::Header::new_ustar();
+        header.set_path(name).unwrap();
+        header.set_size(size);
+        header.set_mode(0o644);
+        header.set_uid(0);
+        header.set_gid(0);
+        header.set_mtime(0);
+        header.set_cksum();
+        header
+    };
+    let small = b"after it";
+    let second = 512 + size.next_multiple_of(512);
+    let at = |bytes: &[u8], place: u64| file.write_all_at(bytes, place).unwrap();
+    at(header("large", size).as_bytes(), 0);
+    at(header("small", small.len() as u64).as_bytes(), second);
+    at(small, second + 512);
+    file.set_len(second + 512 + 512 + 1024).unwrap();
+}
+
+#[test]
+fn a_file_of_more_than_4_gib_is_one_like_any_other() {
+    let folder = Scratch::new("large");
+    let (from, to) = (folder.0.join("from"), folder.0.join("to"));
+    let size = (4 << 30) + 7;
+    with_hole(&from, size);
+    let entries = read(&from).unwrap();
+    let shown: Vec<(&[u8], u64)> = entries.iter().map(|e| (&*e.path, e.size)).collect();
+    assert_eq!(shown, [(&b"large"[..], size), (b"small", 8)]);
+    // What is behind it is found. To write the hole, too, would take a processor half a minute.
+    let name = "configuration".to_owned();
+    let small = Part {
+        name,
+        entries: entries[1..].to_vec(),
+    };
+    layer::write(&small, &from, &to).unwrap();
+    let unpacked = MultiGzDecoder::new(File::open(&to).unwrap());
+    let text = std::io::read_to_string(unpacked.take(520)).unwrap();
+    assert_eq!(&text[512..], "after it");
+}
