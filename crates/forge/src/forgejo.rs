@@ -1,8 +1,10 @@
 //! Forgejo, Gitea and Codeberg, and their Actions.
 //!
 //! Source: Forgejo's own API description (`swagger.v1.json`, version 17; Gitea's
-//! has the same endpoints for issues and packages, and GitHub's answers for runs);
-//! Forgejo, "Actions user documentation", for the variables.
+//! has the same endpoints for issues and packages, and GitHub's answers for runs:
+//! `ActionWorkflowRun` of its `modules/structs/repo_actions.go`, and the parameters of
+//! "Lists all runs for a repository run", docs.gitea.com/api); Forgejo, "Actions user
+//! documentation", for the variables.
 
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -122,8 +124,6 @@ impl WireRun {
             other => (other, None),
         };
         let event = self.trigger_event.filter(|event| !event.is_empty());
-        // A run that has not begun began in 1970.
-        let began = |at: &Timestamp| at.as_second() > 0;
         Run {
             id: self.id,
             run_number: self.index_in_repo,
@@ -133,10 +133,15 @@ impl WireRun {
             head_branch: self.prettyref,
             html_url: self.html_url,
             created_at: self.created,
-            run_started_at: self.started.filter(began),
+            run_started_at: self.started.filter(has_been),
             updated_at: self.updated,
         }
     }
+}
+
+/// What has not been yet was in 1970.
+fn has_been(at: &Timestamp) -> bool {
+    at.as_second() > 0
 }
 
 /// `ActionWorkflowRun` of Gitea, whose fields are GitHub's.
@@ -150,12 +155,17 @@ struct GiteaRun {
     conclusion: Option<String>,
     event: String,
     html_url: String,
+    /// Not of every release.
+    created_at: Option<Timestamp>,
     started_at: Timestamp,
     completed_at: Timestamp,
 }
 
 impl GiteaRun {
     fn run(self) -> Run {
+        let began = Some(self.started_at).filter(has_been);
+        let ended = Some(self.completed_at).filter(has_been);
+        let created = self.created_at.filter(has_been).or(began);
         Run {
             id: self.id,
             run_number: self.run_number,
@@ -164,9 +174,9 @@ impl GiteaRun {
             conclusion: self.conclusion.filter(|word| !word.is_empty()),
             head_branch: self.head_branch,
             html_url: self.html_url,
-            created_at: self.started_at,
-            run_started_at: Some(self.started_at),
-            updated_at: self.completed_at,
+            created_at: created.unwrap_or(self.started_at),
+            run_started_at: began,
+            updated_at: ended.or(began).unwrap_or(self.completed_at),
         }
     }
 }
@@ -312,9 +322,10 @@ impl Api for Forgejo {
         Workflow::fixed(".github/workflows/")
     }
 
-    fn runs(&self, project: &str, file: &str, wanted: &RunFilter<'_>, size: usize) -> String {
-        let size = size.min(PAGE);
-        let path = format!("/repos/{project}/actions/runs?limit={size}&workflow_id={file}");
+    fn runs(&self, project: &str, file: &str, wanted: &RunFilter<'_>, _size: usize) -> String {
+        // A whole page: Gitea passes over the workflow and the branch, and one run alone
+        // would be that of any of them.
+        let path = format!("/repos/{project}/actions/runs?limit={PAGE}&workflow_id={file}");
         let full = wanted.branch.map(|branch| format!("refs/heads/{branch}"));
         with_parameters(path, &[("event", wanted.event), ("ref", full.as_deref())])
     }

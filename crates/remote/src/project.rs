@@ -270,7 +270,12 @@ impl Project {
         let mut all: Vec<Run> = Vec::new();
         let read = |body: &[u8]| self.api.read_runs(body, file);
         self.pages(&first, read, |page| {
-            for run in page {
+            let elsewhere = |run: &Run| {
+                let branch = run.head_branch.as_deref().zip(wanted.branch);
+                branch.is_some_and(|(found, wanted)| found != wanted)
+            };
+            // Not every forge leaves out those of other branches.
+            for run in page.into_iter().filter(|run| !elsewhere(run)) {
                 // A run that begins meanwhile moves others to the next page.
                 if all.iter().all(|known| known.id != run.id) {
                     all.push(run);

@@ -11,14 +11,17 @@ use image_config::Config;
 use night::alarm::classify::Cause;
 use remote::{ForgePackages, Pace};
 
-use super::fake::{Fake, Issue, OWN};
+use super::fake::{Fake, Issue, OWN, Run};
 use super::sandbox::{Sandbox, TOKEN};
 
 const BOTH: [Forge; 2] = [Forge::Gitlab, Forge::Forgejo];
 
 /// The sandbox of GitHub, whose repository is at this forge instead.
 fn at(forge: Forge) -> (Sandbox, Fake) {
-    let fake = Fake::start(forge);
+    beside(Fake::start(forge), forge)
+}
+
+fn beside(fake: Fake, forge: Forge) -> (Sandbox, Fake) {
     let mut sandbox = Sandbox::new();
     let text = format!(
         "{{kind: {}, url: http://{}, repository: g/n}}",
@@ -117,6 +120,37 @@ fn a_workflow_is_started_and_followed() {
             .says("build.yaml")
             .says("no run has ended");
     }
+}
+
+/// Gitea knows no list of one workflow's runs, and tells nothing of what it has started.
+#[test]
+fn a_workflow_of_gitea_is_followed_among_all_others() {
+    let (sandbox, fake) = beside(Fake::gitea(), Forge::Forgejo);
+    let run = |task: &str, id: u64| Run {
+        id,
+        task: task.to_owned(),
+        event: "push",
+        status: "success",
+    };
+    fake.state().runs = vec![run("build", 1), run("check", 2), run("check", 3)];
+    sandbox
+        .run("workflow status build")
+        .expect(0)
+        .says("the last one went well");
+    sandbox
+        .run("workflow run cleanup --execute")
+        .expect(0)
+        .says("/actions/runs/4");
+    assert_eq!(fake.state().dispatched[0]["ref"], "main");
+    sandbox
+        .run("workflow status cleanup")
+        .expect(0)
+        .says("queued");
+    fake.state().runs[3].status = "failure";
+    sandbox
+        .run("workflow status cleanup --watch")
+        .expect(1)
+        .says("✗ failure");
 }
 
 #[test]

@@ -64,6 +64,15 @@ fn reply(status: u16, body: &Value) -> Reply {
 
 impl Fake {
     pub fn start(forge: Forge) -> Self {
+        Self::of(forge, false)
+    }
+
+    /// Gitea, which is Forgejo but for its runs.
+    pub fn gitea() -> Self {
+        Self::of(Forge::Forgejo, true)
+    }
+
+    fn of(forge: Forge, gitea: bool) -> Self {
         let state = Arc::new(Mutex::new(State {
             may_push: true,
             ..State::default()
@@ -85,16 +94,19 @@ impl Fake {
                 ..request.clone()
             };
             let sent = serde_json::from_slice(&request.body).unwrap_or(Value::Null);
+            let of_gitea = gitea && below.path.contains("/actions/");
             let wrong = match forge {
                 Forge::Gitlab => documented::request(&below, &sent),
+                _ if of_gitea => Vec::new(),
                 _ => contract.request(&below),
             };
             state.violations.extend(wrong);
             let answer = match forge {
                 Forge::Gitlab => state.gitlab(&below, &sent),
+                _ if of_gitea => state.gitea_runs(&below, &sent),
                 _ => state.forgejo(&contract, &below, &sent),
             };
-            if forge != Forge::Gitlab {
+            if forge != Forge::Gitlab && !of_gitea {
                 let wrong = contract.reply(&below, answer.status, &answer.body);
                 state.violations.extend(wrong);
             }
@@ -274,6 +286,52 @@ impl State {
                 404,
                 &json!({"message": "not found", "url": "u", "errors": []}),
             ),
+        }
+    }
+
+    /// Gitea's runs: fields of `ActionWorkflowRun`, and the parameters of "Lists all runs
+    /// for a repository run", docs.gitea.com/api: `event`, `branch`, `status`, `actor`,
+    /// `head_sha`, `page`, `limit`. Others are passed over, and a dispatch has no answer.
+    fn gitea_runs(&mut self, request: &Request, sent: &Value) -> Reply {
+        let path = request.path.split('?').next().unwrap_or_default();
+        let asked = query(&request.path);
+        let parts: Vec<&str> = path.trim_start_matches('/').split('/').collect();
+        let run = |run: &Run| {
+            let (status, conclusion, at) = match run.status {
+                "waiting" => ("queued", "", "1970-01-01T00:00:00Z"),
+                ended => ("completed", ended, AT),
+            };
+            json!({
+                "id": run.id, "run_number": run.id, "run_attempt": 1, "status": status,
+                "conclusion": conclusion, "event": run.event, "head_branch": "main",
+                "head_sha": "0", "path": format!("{}.yaml@refs/heads/main", run.task),
+                "display_title": "x", "started_at": at, "completed_at": at,
+                "html_url": format!("https://gitea.example.org/o/n/actions/runs/{}", run.id),
+                "url": "https://gitea.example.org/api/v1/x",
+            })
+        };
+        match (request.method.as_str(), parts.as_slice()) {
+            ("GET", ["repos", _, _, "actions", "runs"]) => {
+                let of = |run: &&Run| asked.get("event").is_none_or(|event| *event == run.event);
+                let most = asked.get("limit").and_then(|size| size.parse().ok());
+                let all: Vec<Value> = self.runs.iter().rev().filter(of).map(run).collect();
+                let page: Vec<&Value> = all.iter().take(most.unwrap_or(30)).collect();
+                reply(
+                    200,
+                    &json!({"total_count": all.len(), "workflow_runs": page}),
+                )
+            }
+            ("GET", ["repos", _, _, "actions", "runs", id]) => {
+                let id: usize = id.parse().unwrap();
+                reply(200, &run(&self.runs[id - 1]))
+            }
+            ("POST", ["repos", _, _, "actions", "workflows", file, "dispatches"]) => {
+                self.dispatched.push(sent.clone());
+                let task = file.trim_end_matches(".yaml").to_owned();
+                self.add_run(&task, "workflow_dispatch", "waiting");
+                Reply::new(204, "application/json", "")
+            }
+            _ => reply(404, &json!({"message": "not found"})),
         }
     }
 
