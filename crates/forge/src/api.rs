@@ -248,6 +248,12 @@ pub trait Api: Sync {
     /// The page of a run, where its CI has not said it.
     fn run_page(&self, web: &str, project: &str, id: u64) -> String;
 
-    /// Where the page of an owner's repository is published.
-    fn pages(&self, owner: &str, name: &str) -> String;
+    /// Where the site of an owner's repository is published; `None` where only the
+    /// server knows.
+    fn pages(&self, web: &str, owner: &str, name: &str) -> Option<String>;
+
+    /// What says where a project's site is published, in its field `url`.
+    fn pages_settings(&self, _project: &str) -> Option<String> {
+        None
+    }
 }

@@ -42,6 +42,8 @@ pub struct Ci {
     pub output: Option<Output>,
     /// The file that takes Markdown for the page of the run.
     pub summary: Option<PathBuf>,
+    /// Where the site of the repository is published, where it is said.
+    pub site: Option<String>,
 }
 
 impl Output {

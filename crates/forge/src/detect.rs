@@ -7,6 +7,7 @@ use crate::forgejo::Forgejo;
 use crate::github::Github;
 use crate::gitlab::Gitlab;
 use crate::kind::Forge;
+use crate::url::host_of;
 use crate::{forgejo, github, gitlab};
 
 /// The API of a forge; `None` where there is no forge.
@@ -197,11 +198,6 @@ fn usual_host(forge: Forge, github_api: &str) -> &str {
         Forge::Forgejo => "codeberg.org",
         Forge::None => "",
     }
-}
-
-fn host_of(url: &str) -> &str {
-    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
-    rest.split(['/', ':']).next().unwrap_or(rest)
 }
 
 /// Safe in an address and in a sentence. Only GitLab has groups in groups.

@@ -413,9 +413,10 @@ impl Api for Forgejo {
         format!("{web}/{project}/actions/runs/{id}")
     }
 
-    fn pages(&self, owner: &str, name: &str) -> String {
-        // Codeberg's; any other server has its own rule, and `ignition.url` says it.
-        format!("https://{owner}.codeberg.page/{name}")
+    fn pages(&self, web: &str, owner: &str, name: &str) -> Option<String> {
+        // Any other server has its own rule, and `ignition.url` says it.
+        let codeberg = crate::url::host_of(web) == "codeberg.org";
+        codeberg.then(|| format!("https://{owner}.codeberg.page/{name}"))
     }
 }
 

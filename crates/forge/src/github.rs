@@ -60,6 +60,7 @@ pub(crate) fn ci(var: &dyn Fn(&str) -> Option<String>) -> Ci {
         page: None,
         output: var(OUTPUT).map(|path| Output::Delimited(path.into())),
         summary: var(SUMMARY).map(Into::into),
+        site: None,
     }
 }
 
@@ -380,7 +381,7 @@ impl Api for Github {
         format!("{web}/{project}/actions/runs/{id}")
     }
 
-    fn pages(&self, owner: &str, name: &str) -> String {
-        format!("https://{owner}.github.io/{name}")
+    fn pages(&self, _web: &str, owner: &str, name: &str) -> Option<String> {
+        Some(format!("https://{owner}.github.io/{name}"))
     }
 }

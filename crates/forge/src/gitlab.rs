@@ -1,8 +1,8 @@
 //! GitLab, and its CI.
 //!
 //! Source: GitLab documentation, "Issues API", "Notes API", "Pipelines API",
-//! "Members API", "Container registry API", "Projects API" (fields as documented
-//! there), "REST API pagination", and "Predefined CI/CD variables reference".
+//! "Members API", "Container registry API", "Projects API", "Pages API" (fields as
+//! documented there), "REST API pagination", and "Predefined CI/CD variables reference".
 //!
 //! A workflow is a pipeline of that name: `.gitlab-ci.yml` has
 //! `workflow: name: $TASK`.
@@ -51,6 +51,7 @@ pub(crate) fn ci(var: &dyn Fn(&str) -> Option<String>) -> Option<Ci> {
         page: var("CI_JOB_URL"),
         output,
         summary: None,
+        site: var("CI_PAGES_URL"),
     })
 }
 
@@ -354,8 +355,14 @@ impl Api for Gitlab {
         format!("{web}/{project}/-/pipelines/{id}")
     }
 
-    fn pages(&self, owner: &str, name: &str) -> String {
-        format!("https://{owner}.gitlab.io/{name}")
+    fn pages(&self, web: &str, owner: &str, name: &str) -> Option<String> {
+        // A server of one's own has a domain for them that only it knows.
+        let own = crate::url::host_of(web) != "gitlab.com";
+        (!own).then(|| format!("https://{owner}.gitlab.io/{name}"))
+    }
+
+    fn pages_settings(&self, project: &str) -> Option<String> {
+        Some(format!("{}/pages", project_path(project)))
     }
 }
 

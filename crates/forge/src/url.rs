@@ -24,6 +24,12 @@ pub(crate) fn with_parameters(path: String, more: &[(&str, Option<&str>)]) -> St
     })
 }
 
+/// The host of an address, without its port.
+pub(crate) fn host_of(url: &str) -> &str {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    rest.split(['/', ':']).next().unwrap_or(rest)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -185,6 +185,39 @@ fn what_a_token_lacks_is_known_before_the_first_night() {
     }
 }
 
+/// A server of one's own publishes sites where it wants.
+#[test]
+fn where_a_site_is_published_the_server_says() {
+    use machine::ignition::site::home;
+    let (mut sandbox, fake) = at(Forge::Gitlab);
+    let report = Report::capturing(false);
+    let where_now = |sandbox: &Sandbox| {
+        let world = World::new(&sandbox.env, &sandbox.config, &report);
+        home(&world).map_err(|error| error.to_string())
+    };
+    let error = where_now(&sandbox).unwrap_err();
+    assert!(error.contains("write `ignition: {url: …}`"), "{error}");
+    fake.state().site = Some("https://n-g-4160ce.pages.example.org/");
+    let asked = "https://n-g-4160ce.pages.example.org";
+    assert_eq!(where_now(&sandbox).as_deref(), Ok(asked));
+    // In CI nobody has to be asked.
+    sandbox.env.run = forge::ci(&|name| match name {
+        "GITLAB_CI" => Some("true".to_owned()),
+        "CI_PAGES_URL" => Some("https://g.pages.example.org/n".to_owned()),
+        _ => None,
+    });
+    let said = "https://g.pages.example.org/n";
+    assert_eq!(where_now(&sandbox).as_deref(), Ok(said));
+    sandbox.env.run = forge::Ci::default();
+    let written = |text: &str| Some(serde_yaml::from_str(text).unwrap());
+    sandbox.config.forge = written("{kind: gitlab, url: 'https://gitlab.com', repository: g/n}");
+    let known = where_now(&sandbox).unwrap();
+    assert!(known.contains(".gitlab.io/"), "{known}");
+    sandbox.config.forge = written("{kind: forgejo, url: 'https://codeberg.org', repository: g/n}");
+    let known = where_now(&sandbox).unwrap();
+    assert!(known.contains(".codeberg.page/"), "{known}");
+}
+
 #[test]
 fn a_version_goes_by_its_tags() {
     let digest = registry_compat::Digest::of(b"x");

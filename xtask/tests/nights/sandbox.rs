@@ -61,6 +61,7 @@ impl Sandbox {
             page: None,
             output: None,
             summary: None,
+            site: None,
             repository: Some("someone/image".to_owned()),
             server: Some("https://github.com".to_owned()),
             id: Some(900),

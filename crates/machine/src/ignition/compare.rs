@@ -47,7 +47,7 @@ pub fn run(worlds: &[World<'_>], url: Option<&Url>) -> Result<Done, Error> {
     let world = first(worlds)?;
     let url = match url {
         Some(url) => url.to_string(),
-        None => home(world.config, world.forge()),
+        None => home(world)?,
     };
     let Some(site) = site(worlds, &url)? else {
         return Ok(Done::CheckFailed);

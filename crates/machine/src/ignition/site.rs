@@ -1,7 +1,9 @@
 //! What is published: the Ignition files and one page about them.
 
-use forge::Forge;
+use forge::{Access, Forge};
+use image_build::gather::World;
 use image_config::Config;
+use remote::Pace;
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
@@ -66,18 +68,45 @@ pub struct Site {
     pub machines: Vec<Published>,
 }
 
-/// Where the page is published: `ignition.url`, or the pages of the owner at the
-/// forge. Where there is none, GitHub's, which nobody has to have published.
-pub fn home(config: &Config, forge: Forge) -> String {
-    let api = forge::api(forge).or(forge::api(Forge::Github));
-    match (&config.ignition.url, api) {
-        (Some(url), _) => url.to_string(),
-        (None, Some(api)) => {
-            let image = &config.image;
-            api.pages(image.owner.as_str(), image.name.as_str())
-        }
-        (None, None) => String::new(),
+/// Where the page is published: `ignition.url`, what CI says, the pages of the owner at
+/// the forge, or what the forge says when it is asked. Where there is no forge, GitHub's,
+/// which nobody has to have published.
+///
+/// # Errors
+/// [`Error::Usage`] if nobody says it.
+pub fn home(world: &World<'_>) -> Result<String, Error> {
+    let (config, image) = (world.config, &world.config.image);
+    if let Some(url) = &config.ignition.url {
+        return Ok(url.to_string());
     }
+    if let Some(url) = &world.env.run.site {
+        return Ok(url.trim_end_matches('/').to_owned());
+    }
+    let home = world.home().ok();
+    let (forge, web) = match &home {
+        Some(home) if home.forge != Forge::None => (home.forge, home.web.as_str()),
+        _ => (Forge::Github, ""),
+    };
+    let known =
+        forge::api(forge).and_then(|api| api.pages(web, image.owner.as_str(), image.name.as_str()));
+    if let Some(url) = known {
+        return Ok(url);
+    }
+    let pace = Pace::github(host::env::epoch_seconds, host::process::interrupted);
+    let asked = world.project(Access::ReadRuns, pace);
+    let asked = asked.and_then(|project| Ok(project.site()?));
+    match asked {
+        Ok(Some(url)) => Ok(url.trim_end_matches('/').to_owned()),
+        Ok(None) => Err(unsaid(web, "it does not say so to this token")),
+        Err(error) => Err(unsaid(web, &error.to_string())),
+    }
+}
+
+fn unsaid(web: &str, why: &str) -> Error {
+    Error::Usage(format!(
+        "where {web} publishes the site of this repository is not known: {why}; write \
+         `ignition: {{url: …}}` into image.yaml"
+    ))
 }
 
 impl Site {

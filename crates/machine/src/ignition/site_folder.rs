@@ -79,7 +79,7 @@ fn commit(worlds: &[World<'_>]) -> Option<Commit> {
 /// [`Error::Refused`] if the folder holds anything else.
 pub fn run(worlds: &[World<'_>], output: &Path) -> Result<Done, Error> {
     let world = first(worlds)?;
-    let Some(site) = site(worlds, &home(world.config, world.forge()))? else {
+    let Some(site) = site(worlds, &home(world)?)? else {
         return Ok(Done::CheckFailed);
     };
     let folder = world.env.root.join(output);

@@ -2,7 +2,7 @@
 //! description, so each endpoint has the fields that its page names.
 //!
 //! Pages of docs.gitlab.com/api: "users", "projects", "issues", "notes", "members",
-//! "pipelines", "container_registry", and "rest" for paging.
+//! "pipelines", "container_registry", "pages", and "rest" for paging.
 
 use remote::loopback::Request;
 use serde_json::Value;
@@ -16,7 +16,8 @@ type Endpoint = (
     &'static [&'static str],
 );
 
-const ENDPOINTS: [Endpoint; 13] = [
+const ENDPOINTS: [Endpoint; 14] = [
+    ("GET", "projects/*/pages", &[], &[]),
     ("GET", "user", &[], &[]),
     (
         "GET",

@@ -47,6 +47,8 @@ pub struct State {
     /// Accounts that may change the repository.
     pub members: Vec<&'static str>,
     pub violations: Vec<String>,
+    /// Where the site is published, in GitLab's words.
+    pub site: Option<&'static str>,
     /// The token may change things.
     pub may_push: bool,
 }
@@ -367,6 +369,13 @@ impl State {
                     &json!({"default_branch": "main", "permissions": access}),
                 )
             }
+            ("GET", ["projects", _, "pages"]) => match self.site {
+                Some(site) => reply(
+                    200,
+                    &json!({"url": site, "is_unique_domain_enabled": true, "force_https": true}),
+                ),
+                None => reply(404, &json!({"message": "404 Not Found"})),
+            },
             ("GET", ["projects", _, "issues"]) => {
                 let found = self.labelled(asked["labels"]).into_iter();
                 let found: Vec<Value> = found.map(|(number, of)| issue(number, of)).collect();
