@@ -6,7 +6,6 @@
 //! Source: <https://nektosact.com/>.
 
 use std::collections::BTreeMap;
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
@@ -16,7 +15,8 @@ use xshell::{Shell, cmd};
 use super::around::{OWNER, PASSWORD, TOKEN, login};
 use super::fixture::Fixture;
 use super::github::PROJECT;
-use super::runner::{Event, Run};
+use super::runner::{Event, Run, assert_no_secret};
+use super::typed;
 
 /// The program, if it is here.
 pub fn program() -> Option<PathBuf> {
@@ -133,42 +133,6 @@ fn stand_ins(fixture: &Fixture, sh: &Shell) -> BTreeMap<&'static str, PathBuf> {
     folders
 }
 
-/// Lines that are typed and not run here: packages are not installed on the machine that
-/// tests, and each of the others is a test or a step of CI of its own.
-const NOT_RUN: [&str; 7] = [
-    "doctor --install",
-    "doctor docs --install",
-    "doctor images --install",
-    "check",
-    "rehearse",
-    "test-build",
-    "vm",
-];
-
-/// A `cargo` that runs the program and notes each line with its exit code.
-fn cargo(fixture: &Fixture, sh: &Shell) -> PathBuf {
-    let folder = fixture.path("bin");
-    let log = fixture.path("typed").display().to_string();
-    let not_run = NOT_RUN.map(|line| format!("'{line}'|'{line} '*")).join("|");
-    let script = format!(
-        "#!/usr/bin/env bash\n\
-         [[ $1 == xtask ]] || {{ echo \"not expected: cargo $*\" >&2; exit 99; }}\n\
-         shift\n\
-         code=0\n\
-         case \"$*\" in\n\
-         {not_run}) ;;\n\
-         *) {program} \"$@\" || code=$? ;;\n\
-         esac\n\
-         printf '%s\\t%s\\n' \"cargo xtask $*\" \"$code\" >>{log}\n\
-         exit $code\n",
-        program = env!("CARGO_BIN_EXE_xtask"),
-    );
-    let file = folder.join("cargo");
-    sh.write_file(&file, script).unwrap();
-    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o755)).unwrap();
-    folder
-}
-
 /// Each `owner/name@commit` that a workflow and the fork's own action use.
 fn used(fixture: &Fixture, sh: &Shell, workflow: &str) -> Vec<String> {
     sh.change_dir(&fixture.origin);
@@ -191,13 +155,21 @@ fn used(fixture: &Fixture, sh: &Shell, workflow: &str) -> Vec<String> {
 
 /// Runs a workflow of the fork.
 pub fn run(fixture: &Fixture, workflow: &str, number: u32, event: &Event) -> Run {
+    run_at(fixture, (workflow, &[]), number, event)
+}
+
+/// The same at another forge, whose runner sets these variables.
+pub fn run_at(
+    fixture: &Fixture,
+    (workflow, forge): (&str, &[(&str, String)]),
+    number: u32,
+    event: &Event,
+) -> Run {
     let sh = Shell::new().unwrap();
     let act = program().unwrap();
     let folders = stand_ins(fixture, &sh);
-    let bin = cargo(fixture, &sh);
-    for (name, text) in [("done", ""), ("typed", "")] {
-        sh.write_file(fixture.path(name), text).unwrap();
-    }
+    let bin = typed::cargo(fixture, forge);
+    sh.write_file(fixture.path("done"), "").unwrap();
     let path = format!(".github/workflows/{workflow}");
     let mut command = Command::new(act);
     command
@@ -227,10 +199,7 @@ pub fn run(fixture: &Fixture, workflow: &str, number: u32, event: &Event) -> Run
     }
     let mut machine: BTreeMap<String, String> = fixture.machine().into_iter().collect();
     let path = machine.remove("PATH").unwrap_or_default();
-    // What `doctor docs --install` would bring.
-    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let book = root.join(manual::book::PLACE).join("bin");
-    let path = format!("{}:{path}:{}", bin.display(), book.display());
+    let path = format!("{bin}:{path}");
     machine.insert("PATH".to_owned(), path);
     machine.insert("GITHUB_RUN_ID".to_owned(), number.to_string());
     for (name, value) in &machine {
@@ -248,9 +217,7 @@ pub fn run(fixture: &Fixture, workflow: &str, number: u32, event: &Event) -> Run
         .output()
         .unwrap();
     let said = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
-    for secret in [fixture.key.as_str(), PASSWORD, TOKEN] {
-        assert!(!said.contains(secret), "a secret in the log");
-    }
+    assert_no_secret(fixture, &said);
     judged(fixture, workflow, &said)
 }
 
@@ -285,22 +252,18 @@ fn judged(fixture: &Fixture, workflow: &str, said: &str) -> Run {
         run.log.push_str(text("msg").trim_end_matches('\n'));
         run.log.push('\n');
     }
-    let read = |name: &str| std::fs::read_to_string(fixture.path(name)).unwrap();
-    run.done = read("done").lines().map(str::to_owned).collect();
-    run.typed = read("typed")
-        .lines()
-        .map(|line| line.rsplit_once('\t').unwrap())
-        .map(|(line, code)| (line.to_owned(), code.parse().unwrap()))
-        .collect();
+    let done = std::fs::read_to_string(fixture.path("done")).unwrap();
+    run.done = done.lines().map(str::to_owned).collect();
+    run.typed = typed::read(fixture);
     run
 }
 
 /// Gives the fork's folder the remote that names its repository.
-pub fn remote(fixture: &Fixture) {
+pub fn remote(fixture: &Fixture, host: &str) {
     let sh = Shell::new().unwrap();
     sh.change_dir(&fixture.origin);
-    let url = format!("https://github.com/{OWNER}/{PROJECT}");
-    cmd!(sh, "git remote add origin {url}")
+    let url = format!("https://{host}/{OWNER}/{PROJECT}.git");
+    cmd!(sh, "git config remote.origin.url {url}")
         .quiet()
         .run()
         .unwrap();

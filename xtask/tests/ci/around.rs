@@ -94,10 +94,12 @@ pub fn fork(config: &Config, origin: &Path) -> String {
         }
     }
     sh.change_dir(origin);
+    let xtask = env!("CARGO_BIN_EXE_xtask");
     let yaml = serde_yaml::to_string(config).unwrap();
     sh.write_file("image.yaml", yaml).unwrap();
+    let file = cmd!(sh, "{xtask} workflow file").quiet().read().unwrap();
+    sh.write_file(".gitlab-ci.yml", file + "\n").unwrap();
     sh.set_var("COSIGN_PASSWORD", PASSWORD);
-    let xtask = env!("CARGO_BIN_EXE_xtask");
     cmd!(sh, "{xtask} keys new")
         .quiet()
         .ignore_stdout()

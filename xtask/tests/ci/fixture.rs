@@ -40,6 +40,8 @@ pub struct Around {
     pub key: String,
     /// `HOST:PORT` of the registry.
     pub registry: String,
+    /// Its folder.
+    store: PathBuf,
     _service: Background,
 }
 
@@ -103,6 +105,7 @@ impl Fixture {
                 config,
                 key,
                 registry,
+                store: folder.join("registry"),
                 _service: service,
             }),
             place: String::new(),
@@ -135,7 +138,14 @@ impl Fixture {
         }
     }
 
-    /// The fork's last commit.
+    /// What is checked out.
+    pub fn commit_now(&self) -> String {
+        let sh = Shell::new().unwrap();
+        sh.change_dir(&self.origin);
+        cmd!(sh, "git rev-parse HEAD").quiet().read().unwrap()
+    }
+
+    /// Takes the last commit of another machine's.
     pub fn follow(&self, first: &Self) {
         let sh = Shell::new().unwrap();
         sh.change_dir(&self.origin);
@@ -209,9 +219,19 @@ impl Fixture {
         registries(&self.folder)
     }
 
+    /// The folder in which the registry keeps all that it has.
+    pub fn store(&self) -> PathBuf {
+        self.around.store.join("docker/registry/v2")
+    }
+
+    /// What the registry calls something that is published here.
+    pub fn placed(&self, name: &str) -> String {
+        format!("{}{name}", self.place)
+    }
+
     /// Where something is in it.
     pub fn located(&self, name: &ImageRef) -> String {
-        format!("{}/{}{name}", self.registry, self.place)
+        format!("{}/{}", self.registry, self.placed(&name.to_string()))
     }
 
     /// What a name stands for now.

@@ -16,8 +16,11 @@ mod contract;
 #[path = "../support/expressions.rs"]
 mod expressions;
 mod fixture;
+#[path = "../support/forges/mod.rs"]
+mod forges;
 #[path = "../support/github/mod.rs"]
 mod github;
+mod gitlab;
 mod nights;
 mod other_workflows;
 mod runner;
@@ -27,3 +30,5 @@ mod skip;
 mod support;
 #[path = "../tools/mod.rs"]
 mod tools;
+mod typed;
+mod ways;

@@ -3,12 +3,9 @@
 use registry_compat::Digest;
 use serde_json::json;
 
-use super::act;
 use super::around::OWNER;
 use super::fixture::{Fixture, compiled};
-use super::other_workflows;
 use super::runner::{Event, Run, by_hand, run, schedule};
-use super::skip::skip;
 use super::support::KERNEL;
 
 const SKIPPED: [(&str, &str); 5] = [
@@ -47,20 +44,6 @@ fn the_build_workflow_publishes_skips_and_explains() {
     };
     compiled(&fixture);
     nights(&fixture, &run, &program);
-}
-
-/// The same with a runner that others wrote.
-#[test]
-fn act_runs_the_same_nights() {
-    if act::program().is_none() {
-        return skip("the workflows in a runner of others need act");
-    }
-    let Some(fixture) = Fixture::new("act") else {
-        return;
-    };
-    act::remote(&fixture);
-    nights(&fixture, &act::run, &|_| std::time::SystemTime::UNIX_EPOCH);
-    other_workflows::run(&fixture);
 }
 
 /// Seven nights; `program` says when the program was last compiled.

@@ -1,9 +1,9 @@
-//! The workflows beside the build, in `act`, in a fork that has published: the clean-up, the
+//! The workflows beside the build in a fork that has published: the clean-up by hand, the
 //! site, and what looks at a change.
 
+use std::net::SocketAddr;
 use std::path::Path;
 
-use image_config::{BackEnd, Config, Package};
 use registry_compat::Digest;
 use rehearsal::standins;
 use serde_json::{Value, json};
@@ -11,11 +11,12 @@ use xshell::{Shell, cmd};
 
 use super::act;
 use super::fixture::Fixture;
-use super::runner::{Event, by_hand, schedule};
+use super::gitlab::{self, Source};
+use super::runner::{Event, by_hand};
 use super::skip::skip;
 use super::tools;
 
-/// After the nights of the build workflow.
+/// At GitHub, in `act`.
 pub fn run(fixture: &Fixture) {
     clean_up(fixture);
     site(fixture);
@@ -31,7 +32,7 @@ fn push() -> Event {
 }
 
 /// An image of long ago, in the repository of the fork; its digest.
-fn old_image(fixture: &Fixture) -> Digest {
+pub fn old_image(fixture: &Fixture) -> Digest {
     let sh = Shell::new().unwrap();
     for (name, value) in fixture.machine() {
         sh.set_var(name, value);
@@ -40,7 +41,7 @@ fn old_image(fixture: &Fixture) -> Digest {
     let file = fixture.path("old.Containerfile");
     sh.write_file(&file, "FROM scratch\nLABEL old=1\n").unwrap();
     let context = fixture.path("old");
-    sh.create_dir(&context).unwrap();
+    let _ = sh.create_dir(&context);
     // The end of 2023.
     let time = "--timestamp=1700000000";
     cmd!(
@@ -58,48 +59,24 @@ fn old_image(fixture: &Fixture) -> Digest {
     fixture.digest(&name).unwrap()
 }
 
-/// By hand it only plans. By the clock it deletes what the policy lets go, and what hosts
-/// follow stays with its signature.
+/// By hand it only plans.
 fn clean_up(fixture: &Fixture) {
-    fixture.change("image.yaml", |text| {
-        let mut config: Config = serde_yaml::from_str(text).unwrap();
-        // GitHub's stand-in knows nothing of what is in the real registry.
-        let package = Package {
-            image: config.repository().unwrap(),
-            back_end: Some(BackEnd::Registry),
-        };
-        config.retention.packages = serde_json::from_value(json!([package])).unwrap();
-        config.retention.keep = 1;
-        config.retention.most_share = "50".parse().unwrap();
-        serde_yaml::to_string(&config).unwrap()
-    });
-    let repository = fixture.config.repository().unwrap();
-    let stable = fixture.stable().unwrap();
-    let signature = signatures::signing::signature_tag(&stable).unwrap();
-    let signed = repository.tagged(signature);
     let old = old_image(fixture);
-    let there = || fixture.digest(&repository.at(old.clone()));
-
     let by_hand = by_hand(json!({"mode": "dry-run"}));
     let run = act::run(fixture, "cleanup.yaml", 8, &by_hand);
     run.expect(&[("cleanup", "success")]);
-    let typed = |mode: &str| {
-        [
-            format!("cargo xtask cleanup --mode {mode}"),
-            "cargo xtask alarm --job cleanup --status success".to_owned(),
-        ]
-        .map(|line| (line, 0))
-    };
-    assert_eq!(run.typed, typed("dry-run"));
-    assert_eq!(there(), Some(old.clone()), "{}", run.log);
+    let typed = [
+        "cargo xtask cleanup --mode dry-run",
+        "cargo xtask alarm --job cleanup --status success",
+    ];
+    assert_eq!(run.typed, typed.map(|line| (line.to_owned(), 0)));
+    let name = fixture.config.repository().unwrap();
+    let there = fixture.digest(&name.at(old.clone()));
+    assert_eq!(there, Some(old), "{}", run.log);
+}
 
-    let run = act::run(fixture, "cleanup.yaml", 9, &schedule());
-    run.expect(&[("cleanup", "success")]);
-    assert_eq!(run.typed, typed("execute"));
-    assert_eq!(there(), None, "{}", run.log);
-    assert_eq!(fixture.stable(), Some(stable));
-    assert!(fixture.digest(&signed).is_some());
-    // The log that undoes it is kept with the run.
+/// The log that undoes a clean-up is kept with its run.
+pub fn assert_log(fixture: &Fixture, old: &Digest) {
     let kept = std::fs::read_dir(fixture.path("artifacts/cleanup-log")).unwrap();
     let logs: Vec<String> = kept
         .map(|file| std::fs::read_to_string(file.unwrap().path()).unwrap())
@@ -110,14 +87,60 @@ fn clean_up(fixture: &Fixture) {
     );
 }
 
-/// The site of the machines, with the book beside it.
-fn site(fixture: &Fixture) {
+/// The same two at GitLab, where a site is a job by hand.
+pub fn at_gitlab(fixture: &Fixture, api: SocketAddr) {
+    let run = gitlab::run(fixture, api, Source::Push);
+    run.expect(&[
+        ("check", "success"),
+        ("rehearsal", "success"),
+        ("test-build", "success"),
+    ]);
+    // Emulation is for machines of one's own: that job is started by hand.
+    let by_itself = LOOKED_AT.iter().filter(|line| !line.contains("images"));
+    let by_itself: Vec<&str> = by_itself.copied().collect();
+    assert_eq!(sorted(&run.typed), by_itself, "{}", run.log);
+    if !makes_books() {
+        return;
+    }
+    let run = gitlab::run(fixture, api, Source::Api("pages"));
+    run.expect(&[("pages", "success")]);
+}
+
+/// What a push has typed, in order.
+const LOOKED_AT: [&str; 8] = [
+    "cargo xtask check",
+    "cargo xtask doctor --install",
+    "cargo xtask doctor --install",
+    "cargo xtask doctor docs --install",
+    "cargo xtask doctor images --install",
+    "cargo xtask rehearse",
+    "cargo xtask rehearse --images",
+    "cargo xtask test-build --if-possible",
+];
+
+fn sorted(typed: &[(String, i32)]) -> Vec<&str> {
+    let mut typed: Vec<&str> = typed.iter().map(|(line, _)| line.as_str()).collect();
+    typed.sort_unstable();
+    typed
+}
+
+/// Whether mdBook is here.
+fn makes_books() -> bool {
     let book = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("..")
         .join(manual::book::PLACE)
         .join("bin/mdbook");
-    if !book.is_file() && tools::program("mdbook").is_none() {
-        return skip("the workflow of the site needs mdbook: cargo xtask doctor docs --install");
+    let there = book.is_file() || tools::program("mdbook").is_some();
+    if !there {
+        skip("the workflow of the site needs mdbook: cargo xtask doctor docs --install");
+    }
+    there
+}
+
+/// The site of the machines, with the book beside it.
+fn site(fixture: &Fixture) {
+    if !makes_books() {
+        return;
     }
     let run = act::run(fixture, "pages.yaml", 10, &push());
     run.expect(&[("pages", "success")]);
@@ -143,21 +166,7 @@ fn check(fixture: &Fixture) {
     };
     let run = act::run(fixture, "check.yaml", 11, &push());
     run.expect(&jobs("skipped"));
-    let mut typed: Vec<&str> = run.typed.iter().map(|(line, _)| line.as_str()).collect();
-    typed.sort_unstable();
-    assert_eq!(
-        typed,
-        [
-            "cargo xtask check",
-            "cargo xtask doctor --install",
-            "cargo xtask doctor --install",
-            "cargo xtask doctor docs --install",
-            "cargo xtask doctor images --install",
-            "cargo xtask rehearse",
-            "cargo xtask rehearse --images",
-            "cargo xtask test-build --if-possible"
-        ]
-    );
+    assert_eq!(sorted(&run.typed), LOOKED_AT);
     let run = act::run(fixture, "check.yaml", 12, &by_hand(json!({})));
     run.expect(&jobs("success"));
 }
