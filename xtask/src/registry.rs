@@ -33,7 +33,7 @@ use crate::cli::{Cli, EXIT_CODES, Global, HelpArgs};
 use crate::error::Error;
 use crate::grammar;
 use crate::selected::Selected;
-use crate::tasks::{GROUPS, Task, butane, doctor, perform};
+use crate::tasks::{GROUPS, Task, butane, config, doctor, init, perform};
 use crate::usage;
 
 /// What a task does, with its arguments still as clap has them.
@@ -179,6 +179,9 @@ impl Tasks {
             Task::Butane(_) if report.json() => return Err(butane::no_json()),
             Task::Butane(args) => return Ok(Done::Code(butane::run(args.words()))),
             Task::Doctor(args) => return doctor::run(env, report, &path, &global.images, args),
+            Task::Config(args) if args.schema => return config::schema(report),
+            Task::Init(args) => return init::init(env, report, &self.command(), args),
+            Task::Update(args) => return init::update(env, report, args),
             Task::Manual(task) => {
                 let grammar = (&self.command(), GROUPS.as_slice());
                 return Ok(manual::run(env, report, &path, grammar, task)?);

@@ -89,6 +89,7 @@ pub const GROUPS: [(&str, &[&str]); 5] = [
             "docs",
             "completions",
             "man",
+            "dist",
             "help",
         ],
     ),
@@ -308,12 +309,15 @@ pub(crate) fn perform(task: &Task, on: &Selected<'_>) -> Result<Done, Error> {
         Task::Alarm(args) => minding(|| alarm::run(on, args)),
         Task::Vm(args) => minding(|| on.one(|world| vm::run(world, args))),
         Task::Boot(args) => minding(|| boot::run(on, args)),
-        Task::Config(args) => config::run(on, args),
+        Task::Config(_) => config::run(on),
         Task::Check => check::run(&on.shared()),
-        Task::Init(args) => init::init(&on.shared(), args),
-        Task::Update(args) => init::update(&on.shared(), args),
         // They have something to say without a valid image.yaml, and were called
         // before it was read.
-        Task::Help(_) | Task::Butane(_) | Task::Doctor(_) | Task::Manual(_) => Ok(Done::Success),
+        Task::Help(_)
+        | Task::Butane(_)
+        | Task::Doctor(_)
+        | Task::Init(_)
+        | Task::Update(_)
+        | Task::Manual(_) => Ok(Done::Success),
     }
 }

@@ -1,4 +1,5 @@
-//! The book, made by the real mdBook, where it is installed.
+//! The book, made by the real mdBook, and what shells and `man` read, by the real ones,
+//! where they are installed.
 #![expect(
     clippy::unwrap_used,
     clippy::disallowed_methods,
@@ -18,8 +19,14 @@ fn root() -> PathBuf {
 }
 
 fn xtask(words: &[&str]) -> (Option<i32>, String, String) {
+    xtask_of(words, &[])
+}
+
+/// The same, with these variables.
+fn xtask_of(words: &[&str], variables: &[(&str, &str)]) -> (Option<i32>, String, String) {
     let output = Command::new(env!("CARGO_BIN_EXE_xtask"))
         .args(words)
+        .envs(variables.iter().copied())
         .current_dir(root())
         .stdin(Stdio::null())
         .output()
@@ -126,4 +133,143 @@ fn completions_know_this_checkout() {
     let (code, script, _) = xtask(&["completions", "bash", "--config", "README.md"]);
     assert_eq!(code, Some(0));
     assert!(script.contains("_custom_coreos_cargo"));
+}
+
+/// A program on `PATH`, or the test is skipped.
+fn is_here(name: &str) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let here = std::env::split_paths(&path).any(|folder| folder.join(name).is_file());
+    if !here {
+        skip::skip(&format!("what is installed for it needs {name}"));
+    }
+    here
+}
+
+/// What a program prints in a home that our files were installed in.
+fn asked(home: &str, words: &[&str]) -> String {
+    let output = Command::new(words[0])
+        .args(&words[1..])
+        .current_dir(home)
+        .env("HOME", home)
+        .env("TERM", "dumb")
+        .env("MANPATH", format!("{home}/.local/share/man"))
+        .env_remove("XDG_CONFIG_HOME")
+        .env_remove("XDG_DATA_HOME")
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    format!("{}{}", text(&output.stdout), text(&output.stderr))
+}
+
+const BASH: &str = "source /usr/share/bash-completion/bash_completion; COMP_WORDS=(cargo xtask \
+    test-bui); COMP_CWORD=2; $(complete -p cargo | sed 's/.*-F \\([^ ]*\\).*/\\1/') cargo test-bui xtask; \
+    echo \"${COMPREPLY[@]}\"";
+
+/// A terminal, in which Tab is typed; reading waits for the text.
+const ZSH: &str = r#"
+zmodload zsh/zpty
+zpty z "zsh -f -i"
+zpty -w z "PS1=; fpath=($HOME/.local/share/zsh/site-functions $0 \$fpath); autoload -Uz compinit; compinit -u -d $HOME/dump; print ready\$((1+1))"
+zpty -r z said '*ready2*'
+zpty -w -n z $'cargo xtask test-bui\t'
+zpty -r z said '*test-build*'
+print -r -- "$said"
+"#;
+
+#[test]
+fn what_is_installed_is_found_by_the_real_shells_and_man() {
+    let sh = xshell::Shell::new().unwrap();
+    let dir = sh.create_temp_dir().unwrap();
+    let home = dir.path().to_str().unwrap();
+    let install = |words: &[&str]| {
+        let empty = ("XDG_DATA_HOME", "");
+        let of = [("HOME", home), empty, ("XDG_CONFIG_HOME", "")];
+        let (code, stdout, stderr) = xtask_of(words, &of);
+        assert_eq!(code, Some(0), "{stderr}");
+        assert!(stdout.contains(home), "{stdout}");
+    };
+    // What a person has there stays.
+    let mine = dir.path().join(".bash_completion");
+    sh.write_file(&mine, "# mine").unwrap();
+    for shell in ["bash", "bash", "zsh", "fish"] {
+        install(&["completions", shell, "--install"]);
+    }
+    install(&["man", "--install"]);
+    let lines = sh.read_file(&mine).unwrap();
+    assert!(lines.starts_with("# mine\nsource /"), "{lines}");
+    assert_eq!(lines.lines().count(), 2, "{lines}");
+
+    if is_here("bash") && Path::new("/usr/share/bash-completion/bash_completion").is_file() {
+        let said = asked(home, &["bash", "--norc", "-c", BASH]);
+        assert_eq!(said.trim(), "test-build");
+    } else {
+        skip::skip("what is installed for it needs bash-completion");
+    }
+    if is_here("fish") {
+        let said = asked(home, &["fish", "-c", "complete -C 'cargo xtask test-bui'"]);
+        assert!(said.starts_with("test-build\t"), "{said}");
+    }
+    if is_here("man") {
+        let said = asked(home, &["man", "-P", "cat", "cargo-xtask-test-build"]);
+        assert!(said.contains("cargo-xtask-test-build"), "{said}");
+        assert!(said.contains("SYNOPSIS"), "{said}");
+    }
+    // Cargo's own functions come with it.
+    let sysroot = Command::new("rustc").args(["--print", "sysroot"]).output();
+    let sysroot = String::from_utf8(sysroot.unwrap().stdout).unwrap();
+    let functions = format!("{}/share/zsh/site-functions", sysroot.trim());
+    if is_here("zsh") && Path::new(&functions).join("_cargo").is_file() {
+        let said = asked(home, &["timeout", "60", "zsh", "-f", "-c", ZSH, &functions]);
+        assert!(said.contains("cargo xtask test-build"), "{said}");
+    }
+}
+
+#[test]
+fn the_archive_of_all_is_the_same_twice() {
+    let folder = root().join("target/tmp/dist");
+    let _ = std::fs::remove_dir_all(&folder);
+    let archives = ["one", "two"].map(|name| {
+        let place = folder.join(name);
+        let (code, _, stderr) = xtask(&["dist", place.to_str().unwrap()]);
+        assert_eq!(code, Some(0), "{stderr}");
+        std::fs::read(place).unwrap()
+    });
+    assert!(archives[0] == archives[1]);
+    let place = folder.join("one");
+    let list = Command::new("tar").arg("-tzf").arg(place).output().unwrap();
+    let list = String::from_utf8(list.stdout).unwrap();
+    for name in [
+        "etc/bash_completion.d/cargo-xtask",
+        "usr/share/fish/vendor_conf.d/xtask.fish",
+        "usr/share/man/man1/cargo-xtask-keys-new.1",
+        "usr/share/zsh/site-functions/_cargo-xtask",
+    ] {
+        assert!(list.lines().any(|line| line == name), "{name}: {list}");
+    }
+}
+
+#[test]
+fn init_installs_for_the_shell_of_a_person() {
+    let sh = xshell::Shell::new().unwrap();
+    let dir = sh.create_temp_dir().unwrap();
+    let home = dir.path().to_str().unwrap();
+    let key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHUjxtppGBlvQnJrOLiNIxDso7Gi2gqOTVXgWRLIHny2";
+    let init = |name: &str, shell: &str| {
+        let place = format!("{home}/{name}");
+        let words = ["init", &place, "--owner=me", "--host=nas", "--completions"];
+        let of = [("HOME", home), ("XDG_CONFIG_HOME", ""), ("SHELL", shell)];
+        xtask_of(&[words.as_slice(), &["--key", key]].concat(), &of)
+    };
+    let (code, _, stderr) = init("new", "/usr/bin/fish");
+    assert_eq!(code, Some(0), "{stderr}");
+    let script = sh.read_file(dir.path().join(".config/fish/conf.d/xtask.fish"));
+    assert!(script.unwrap().contains("ghcr.io/me/nas:stable"));
+    let page = ".local/share/man/man1/cargo-xtask-build.1";
+    assert!(dir.path().join(page).is_file());
+    // It is told before anything is written.
+    let (code, _, stderr) = init("other", "/bin/dash");
+    assert_eq!(code, Some(2), "{stderr}");
+    assert!(stderr.contains("for the shell `dash`"), "{stderr}");
+    assert!(!dir.path().join("other").exists());
 }

@@ -200,3 +200,24 @@ fn a_line_can_be_too_long() {
     assert_eq!(too_long(&lines, WIDTH), [&lines[0]]);
     assert_eq!(plain("\u{1b}[1;32m  ok\u{1b}[0m x"), "  ok x");
 }
+
+/// A person at a terminal who types wrong answers is asked again.
+#[test]
+fn init_asks_again_after_a_wrong_answer() {
+    let sh = xshell::Shell::new().unwrap();
+    let dir = sh.create_temp_dir().unwrap();
+    let (exe, new) = (env!("CARGO_BIN_EXE_xtask"), dir.path().join("new"));
+    sh.change_dir(root());
+    let command = format!("{exe} init {}", new.display());
+    let key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHUjxtppGBlvQnJrOLiNIxDso7Gi2gqOTVXgWRLIHny2 me";
+    let answers = format!("Some One\n\nsomeone\nNAS 1\nstore\n/no/such/key\n{key}\n");
+    let said = xshell::cmd!(sh, "script --quiet --return --command {command} /dev/null")
+        .quiet()
+        .stdin(answers)
+        .read()
+        .unwrap();
+    assert_eq!(said.matches("once more").count(), 4, "{said}");
+    let yaml = sh.read_file(new.join("image.yaml")).unwrap();
+    assert!(yaml.contains("  owner: someone\n") && yaml.contains(key));
+    assert!(new.join("ignition/store.bu").is_file());
+}

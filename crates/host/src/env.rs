@@ -28,6 +28,10 @@ pub struct Env {
     pub path: Vec<PathBuf>,
     /// `HOME`.
     pub home: Option<PathBuf>,
+    /// `XDG_DATA_HOME`, where it is an absolute path.
+    pub data_home: Option<PathBuf>,
+    /// `SHELL`: the shell that this person logs in with.
+    pub shell: Option<PathBuf>,
     /// The cache folder: ours in `XDG_CACHE_HOME`, or in `~/.cache` where
     /// that is not set, empty or relative.
     pub cache: Option<PathBuf>,
@@ -147,6 +151,8 @@ impl Env {
             path: var("PATH")
                 .map(|path| std::env::split_paths(&path).collect())
                 .unwrap_or_default(),
+            data_home: path("XDG_DATA_HOME").filter(|path| path.is_absolute()),
+            shell: path("SHELL"),
             cache: cache(path("XDG_CACHE_HOME"), home.as_deref()),
             now: now()?,
             seed: seed(),

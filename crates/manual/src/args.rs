@@ -16,20 +16,27 @@ pub enum Task {
     ///
     /// Example: cargo xtask docs --serve
     Docs(DocsArgs),
-    /// Print the completions of a shell
+    /// Print or install the completions of a shell
     ///
-    /// For bash: put the line `source <(cargo xtask completions bash)` into
+    /// Images, tags, workflows and machines are those of this checkout now. By
+    /// hand, for bash: put the line `source <(cargo xtask completions bash)` into
     /// ~/.bashrc, behind what completes cargo. For zsh: write them into a file
     /// `_cargo-xtask` of a folder of fpath. For fish: into
-    /// ~/.config/fish/conf.d/xtask.fish. Images, tags, workflows and machines are
-    /// those of this checkout now.
+    /// ~/.config/fish/conf.d/xtask.fish.
     ///
-    /// Example: cargo xtask completions bash
+    /// Example: cargo xtask completions bash --install
     Completions(CompletionsArgs),
-    /// Write the man pages into a folder
+    /// Write the man pages into a folder, or install them
     ///
     /// Example: cargo xtask man target/man && man target/man/cargo-xtask-build.1
     Man(ManArgs),
+    /// Pack completions and man pages for a whole system
+    ///
+    /// An archive by paths from the root, `tar -C / -xf` installs it. The same
+    /// checkout gives the same bytes.
+    ///
+    /// Example: cargo xtask dist
+    Dist(DistArgs),
 }
 
 /// A shell that completions are made for.
@@ -49,6 +56,17 @@ pub struct CompletionsArgs {
     /// The shell that is to complete
     #[arg(value_enum, value_name = "SHELL")]
     pub shell: Shell,
+    /// Put them where the shell finds them, in this account's home
+    #[arg(long)]
+    pub install: bool,
+}
+
+/// `dist`.
+#[derive(Debug, Clone, Args)]
+pub struct DistArgs {
+    /// The archive
+    #[arg(value_name = "FILE", default_value = "target/dist/cargo-xtask.tar.gz")]
+    pub file: PathBuf,
 }
 
 /// `man`.
@@ -57,6 +75,9 @@ pub struct ManArgs {
     /// The folder that the pages are written to
     #[arg(value_name = "DIR", default_value = "target/man")]
     pub folder: PathBuf,
+    /// Put them where `man` finds them, in this account's home
+    #[arg(long, conflicts_with = "folder")]
+    pub install: bool,
 }
 
 /// `docs`.

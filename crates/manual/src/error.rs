@@ -27,6 +27,15 @@ pub enum Error {
         /// The place.
         seen: String,
     },
+    /// This account has no home that something could be installed in. Exit code 2.
+    #[error("there is no home to install it in: set HOME")]
+    NoHome,
+    /// The person's shell is none that completions are made for. Exit code 2.
+    #[error(
+        "there are no completions for the shell `{0}` (of SHELL): `cargo xtask completions \
+         --install` has them for bash, zsh and fish"
+    )]
+    NoShell(String),
     /// A folder that is not ours would be written over. Exit code 4.
     #[error(
         "refused: {} holds what is not of the book; name a new or an empty folder, or remove it",
@@ -41,6 +50,7 @@ impl Failure for Error {
             Self::Host(error) => error.exit_code(),
             Self::Config(error) => error.exit_code(),
             Self::Remote(error) => error.exit_code(),
+            Self::NoHome | Self::NoShell(_) => 2,
             Self::Private { .. } | Self::NotOurs(_) => 4,
         }
     }
@@ -50,7 +60,9 @@ impl Failure for Error {
             Self::Host(error) => error.kind(),
             Self::Config(error) => error.kind(),
             Self::Remote(error) => error.kind(),
-            Self::Private { .. } | Self::NotOurs(_) => Kind::Configuration,
+            Self::NoHome | Self::NoShell(_) | Self::Private { .. } | Self::NotOurs(_) => {
+                Kind::Configuration
+            }
         }
     }
 }

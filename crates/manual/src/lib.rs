@@ -2,7 +2,8 @@
 //! and the book below `docs/`.
 //!
 //! The grammar comes in as a [`clap::Command`], so that nothing here knows a task.
-//! [`completions`] and [`man`] turn it into files; [`pages`] into pages of the book;
+//! [`completions`] and [`man`] turn it into files, [`files`] says where each belongs, and
+//! [`install`] puts them there or packs them; [`pages`] into pages of the book;
 //! [`check`] says which links, command lines and generated pages of the book do not
 //! hold; [`book`] has mdBook make it; [`recording`] makes its moving pictures. [`run`]
 //! does what the tasks ask for.
@@ -15,6 +16,8 @@ pub mod book;
 pub mod check;
 pub mod completions;
 mod error;
+pub mod files;
+pub mod install;
 pub mod man;
 mod markdown;
 pub mod pages;
@@ -22,6 +25,6 @@ pub mod recording;
 mod run;
 mod typed;
 
-pub use args::{CompletionsArgs, DocsArgs, ManArgs, Shell, Task};
+pub use args::{CompletionsArgs, DistArgs, DocsArgs, ManArgs, Shell, Task};
 pub use error::Error;
 pub use run::run;

@@ -14,9 +14,10 @@ use image_config::{Config, Images};
 use remote::serve::{Bound, Page};
 use sha2::{Digest as _, Sha256};
 
-use crate::args::{CompletionsArgs, DocsArgs, DocsTask, ManArgs, Task};
+use crate::args::{CompletionsArgs, DistArgs, DocsArgs, DocsTask, ManArgs, Task};
 use crate::completions::Values;
 use crate::error::Error;
+use crate::install::{self, Installed};
 use crate::pages::Sources;
 use crate::{book, check, completions as shells, man as manual, recording};
 
@@ -38,6 +39,10 @@ pub fn run(
             completions(env, report, images.as_ref(), command, args)
         }
         Task::Man(args) => man(env, report, command, args),
+        Task::Dist(args) => {
+            let images = Images::load(image_yaml).ok();
+            dist(env, report, images.as_ref(), command, args)
+        }
         Task::Docs(args) => {
             let images = Images::load(image_yaml)?;
             let config = &images.first().config;
@@ -61,6 +66,10 @@ fn completions(
     args: &CompletionsArgs,
 ) -> Result<Done, Error> {
     let values = Values::of(&env.root, images);
+    if args.install {
+        let installed = install::completions(env, command, &values, args.shell)?;
+        return told(report, &installed);
+    }
     let script = shells::script(args.shell, command, &values);
     report.answer(script.trim_end());
     report.document(&BTreeMap::from([("script", script)]))?;
@@ -69,6 +78,9 @@ fn completions(
 
 /// `man`: the pages, in a folder.
 fn man(env: &Env, report: &Report, command: &Command, args: &ManArgs) -> Result<Done, Error> {
+    if args.install {
+        return told(report, &install::man_pages(env, command)?);
+    }
     let folder = env.root.join(&args.folder);
     files::make_dir(&folder)?;
     let mut written = Vec::new();
@@ -80,6 +92,40 @@ fn man(env: &Env, report: &Report, command: &Command, args: &ManArgs) -> Result<
     report.status("Wrote", &format!("{} pages", written.len()));
     report.answer(&format!("{}", folder.display()));
     report.document(&BTreeMap::from([("pages", written)]))?;
+    Ok(Done::Success)
+}
+
+/// What was installed, and what is left to do.
+fn told(report: &Report, installed: &Installed) -> Result<Done, Error> {
+    for path in &installed.files {
+        report.answer(&path.display().to_string());
+    }
+    for note in &installed.notes {
+        report.note(note);
+    }
+    report.document(&BTreeMap::from([("installed", &installed.files)]))?;
+    Ok(Done::Success)
+}
+
+/// `dist`: the archive.
+fn dist(
+    env: &Env,
+    report: &Report,
+    images: Option<&Images>,
+    command: &Command,
+    args: &DistArgs,
+) -> Result<Done, Error> {
+    let values = Values::of(&env.root, images);
+    let path = env.root.join(&args.file);
+    let (bytes, count) = install::archive(command, &values).map_err(HostError::write(&path))?;
+    if let Some(folder) = path.parent() {
+        files::make_dir(folder)?;
+    }
+    files::write(&path, &bytes).map_err(HostError::write(&path))?;
+    let size = bytes.len().div_ceil(1000);
+    report.status("Packed", &format!("{count} files, {size} KB"));
+    report.answer(&path.display().to_string());
+    report.document(&BTreeMap::from([("archive", path)]))?;
     Ok(Done::Success)
 }
 

@@ -30,6 +30,9 @@ pub struct InitArgs {
     /// Depend on a checkout of custom-coreos, not on its repository
     #[arg(long, value_name = "DIR")]
     pub path: Option<PathBuf>,
+    /// Install completions of this account's shell and the man pages, in its home
+    #[arg(long)]
+    pub completions: bool,
 }
 
 /// What a repository needs to be told.
@@ -177,6 +180,7 @@ mod tests {
             host: Some("store".parse().unwrap()),
             key: Some(format!("ssh-ed25519 {BLOB} me@laptop")),
             path: None,
+            completions: false,
         }
     }
 

@@ -1,7 +1,9 @@
 //! `init` and `update`: a repository of one's own.
 
+use clap::Command;
 use host::Done;
-use image_build::gather::World;
+use host::env::Env;
+use host::report::Report;
 use scaffold::answers::InitArgs;
 use scaffold::init::write;
 use scaffold::update::{BESIDE, Verdict, plan};
@@ -14,13 +16,29 @@ use crate::error::Error;
 ///
 /// # Errors
 /// If an answer is missing or invalid, or a file is there already.
-pub fn init(world: &World<'_>, args: &InitArgs) -> Result<Done, Error> {
-    let report = world.report;
+pub fn init(env: &Env, report: &Report, command: &Command, args: &InitArgs) -> Result<Done, Error> {
+    // Before anything is written.
+    let shell = args.completions.then(|| manual::install::shell_of(env));
+    let shell = shell.transpose()?;
     let files = write(&args.dir, &args.answers(report)?)?;
     report.answer(&format!("{} files in {}", files.len(), args.dir.display()));
     report.note("next: cd there, `git init`, `cargo xtask rehearse`, `cargo xtask keys new`");
-    report.note("your shell completes its tasks after `cargo xtask help completions`");
-    report.document(&json!({ "dir": args.dir, "files": files }))?;
+    let mut document = json!({ "dir": args.dir, "files": files });
+    if let Some(shell) = shell {
+        let installed = manual::install::of_repository(env, command, &args.dir, shell)?;
+        let count = installed.files.len();
+        report.status(
+            "Installed",
+            &format!("completions and man pages, {count} files"),
+        );
+        for note in &installed.notes {
+            report.note(note);
+        }
+        document["installed"] = json!(installed.files);
+    } else {
+        report.note("your shell completes its tasks after `cargo xtask help completions`");
+    }
+    report.document(&document)?;
     Ok(Done::Success)
 }
 
@@ -28,8 +46,8 @@ pub fn init(world: &World<'_>, args: &InitArgs) -> Result<Done, Error> {
 ///
 /// # Errors
 /// If the repository was not made by `init`, or a file cannot be written.
-pub fn update(world: &World<'_>, args: &UpdateArgs) -> Result<Done, Error> {
-    let (report, update) = (world.report, plan(&world.env.root)?);
+pub fn update(env: &Env, report: &Report, args: &UpdateArgs) -> Result<Done, Error> {
+    let update = plan(&env.root)?;
     let changes = update.changes.clone();
     let beside = |verdict| matches!(verdict, Verdict::Conflict | Verdict::Taken);
     if !args.dry_run {

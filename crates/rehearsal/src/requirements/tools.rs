@@ -4,7 +4,7 @@ use super::tool::Purpose::{Build, Rehearse, Tests};
 use super::tool::{Tool, tool};
 
 /// In the order in which `doctor` tells them.
-pub(super) const TOOLS: [Tool; 19] = [
+pub(super) const TOOLS: [Tool; 22] = [
     tool(
         &[Build],
         "git",
@@ -109,6 +109,27 @@ pub(super) const TOOLS: [Tool; 19] = [
         "stand-ins of the rehearsal",
         "gcc",
         "gcc",
+    ),
+    tool(
+        &[Tests],
+        "zsh",
+        "its completions, in the tests",
+        "zsh bash-completion",
+        "zsh bash-completion",
+    ),
+    tool(
+        &[Tests],
+        "fish",
+        "its completions, in the tests",
+        "fish",
+        "fish",
+    ),
+    tool(
+        &[Tests],
+        "man",
+        "man pages, in the tests",
+        "man-db",
+        "man-db",
     ),
     // That of a base image of the tests: Fedora's own is another one, and no test takes it.
     tool(
