@@ -330,11 +330,6 @@ fn each_image_has_its_own_package_and_rules() {
     assert_eq!(sandbox.github.there().len(), 6);
     let both = sandbox.run(&[]).expect(0);
     assert!(both.stdout.contains("someone/nas/bootc"), "{}", both.stdout);
-    // Its own rules, whichever image is asked for.
-    let other = sandbox
-        .run(&["--image", "desk", "--package", "nas/bootc"])
-        .expect(2);
-    other.says("no package");
     // Its own rules: the tag that its hosts follow stays, and `stable` is none of its.
     let nas = sandbox.run(&["--image", "nas"]).expect(0);
     assert!(nas.stdout.contains("someone/nas/bootc"), "{}", nas.stdout);
@@ -342,5 +337,35 @@ fn each_image_has_its_own_package_and_rules() {
         nas.stdout.contains("tag `v2` is protected"),
         "{}",
         nas.stdout
+    );
+}
+
+/// Another image lists it, and would let more of it go.
+#[test]
+fn a_package_has_the_rules_of_the_image_that_is_published_there() {
+    let mut sandbox = Sandbox::new();
+    sandbox.furnish();
+    let address = sandbox.config.retention.packages[0]
+        .image
+        .registry()
+        .to_owned();
+    let text = serde_yaml::to_string(&sandbox.config).unwrap();
+    let mut text = text.replace("registry: ghcr.io\n", &format!("registry: {address}\n"));
+    text.push_str("images:\n");
+    for (name, image, days) in [("nas", "nas/bootc", 1000), ("desk", "desk", 1)] {
+        text.push_str(&format!(
+            "  {name}:\n    image: {{owner: someone, name: {image}}}\n    retention: {{keep: 0, days: \
+             {days}, packages: [{{image: '{address}/someone/nas/bootc', back-end: github}}]}}\n"
+        ));
+    }
+    let images = image_config::Images::parse(&text, "image.yaml".as_ref());
+    sandbox.images = Some(images.unwrap_or_else(|error| panic!("{error}\n{text}")));
+    let desk = sandbox.run(&["--image", "desk"]).expect(0);
+    assert_eq!(desk.effects(), Vec::<&str>::new());
+    assert!(
+        !sandbox
+            .run(&["--image", "desk", "--days=1"])
+            .effects()
+            .is_empty()
     );
 }
