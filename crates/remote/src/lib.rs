@@ -35,6 +35,7 @@ mod retries;
 mod rights;
 pub mod serve;
 mod session;
+mod site;
 mod tags;
 mod wait;
 pub mod webhook;

@@ -126,31 +126,6 @@ impl Project {
         Ok(wire.default_branch)
     }
 
-    /// Where the forge publishes the site of the repository; `None` where it does not
-    /// say, or has none.
-    ///
-    /// # Errors
-    /// [`Error::Unknown`] if that could not be found out.
-    pub fn site(&self) -> Result<Option<String>, Error> {
-        #[derive(serde::Deserialize)]
-        struct WirePages {
-            url: Option<String>,
-        }
-        let Some(path) = self.api.pages_settings(self.name()) else {
-            return Ok(None);
-        };
-        let url = self.url(&path);
-        let reply = self.send(&Request::get(path), &url)?;
-        match reply.status {
-            200 => {
-                let pages: WirePages = self.decoded(&url, serde_json::from_slice(&reply.body))?;
-                Ok(pages.url.filter(|url| !url.is_empty()))
-            }
-            403 | 404 => Ok(None),
-            _ => Err(told(Trouble::Garbled, &url, &reply)),
-        }
-    }
-
     /// All issues with a label, open and closed, lowest number first; no pull
     /// requests.
     ///

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::around::OWNER;
 use super::fixture::{Fixture, compiled};
-use super::runner::{Event, Run, by_hand, run, schedule};
+use super::runner::{by_hand, run, schedule};
 use super::support::KERNEL;
 
 const SKIPPED: [(&str, &str); 5] = [
@@ -43,15 +43,11 @@ fn the_build_workflow_publishes_skips_and_explains() {
         return;
     };
     compiled(&fixture);
-    nights(&fixture, &run, &program);
+    nights(&fixture);
 }
 
-/// Seven nights; `program` says when the program was last compiled.
-fn nights(
-    fixture: &Fixture,
-    run: &dyn Fn(&Fixture, &str, u32, &Event) -> Run,
-    program: &dyn Fn(&Fixture) -> std::time::SystemTime,
-) {
+/// Seven nights.
+fn nights(fixture: &Fixture) {
     // A dry run by hand: everything is said, nothing is done.
     let dry = run(
         fixture,
@@ -139,7 +135,7 @@ fn nights(
     assert!(night.summary.contains(&changes), "{}", night.summary);
     assert!(!fixture.github.state().issue(1).open);
 
-    let second = several_images(fixture, run, &second);
+    let second = several_images(fixture, &second);
 
     // Fedora has moved to a kernel that nobody has modules for.
     fixture.upstream.fedora(|releases| {
@@ -183,11 +179,7 @@ fn nights(
 
 /// Two more images in the same repository, of which one cannot be built: the others are
 /// published, and the alarm names the one. What hosts of the first image follow then.
-fn several_images(
-    fixture: &Fixture,
-    run: &dyn Fn(&Fixture, &str, u32, &Event) -> Run,
-    before: &Digest,
-) -> Digest {
+fn several_images(fixture: &Fixture, before: &Digest) -> Digest {
     const SECTION: &str = "images:\n  stock: {}\n  nas: {image: {name: nas, title: A NAS}}\n  desk:\n    \
                            image: {name: desk}\n    units: {enable: [nobodys.service]}\n";
     fixture.change("image.yaml", |text| format!("{text}{SECTION}"));

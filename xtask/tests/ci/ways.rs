@@ -219,6 +219,13 @@ fn scenario(ways: &mut [Way]) {
     assert_eq!(alarm, None);
     let commit = ways[0].at.commit_now();
     assert_eq!(first.label("org.opencontainers.image.revision"), commit);
+    for (way, run) in ways.iter().zip(&runs) {
+        if matches!(way.runner, Runner::Github | Runner::Forgejo(_)) {
+            let attested = format!("attested {}", way.at.stable().unwrap());
+            assert!(run.done.contains(&attested), "{:?}", run.done);
+            assert!(run.summary.contains("### Published"), "{}", run.summary);
+        }
+    }
     let kept = [
         "build/pushed/custom-coreos-x86_64".replace("x86_64", std::env::consts::ARCH),
         "resolve/.gitlab-ci-reports/dotenv/outputs.env".to_owned(),

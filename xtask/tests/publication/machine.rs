@@ -8,7 +8,7 @@ use std::time::Duration;
 use host::process::poll_for;
 use xshell::{Shell, cmd};
 
-use super::sandbox::Outcome;
+use super::outcome::Outcome;
 use super::skip;
 
 /// What a person's service finds here, laid over by what the machine is given.

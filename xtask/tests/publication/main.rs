@@ -22,6 +22,7 @@ mod litter;
 mod look;
 mod machine;
 mod night;
+mod outcome;
 mod packages;
 mod power;
 mod proxy;

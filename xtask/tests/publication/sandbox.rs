@@ -14,6 +14,7 @@ use signatures::signing::PrivateKey;
 use xshell::{Shell, TempDir, cmd};
 
 use super::litter::storage_conf;
+use super::outcome::Outcome;
 use super::scripts::{CONTAINERFILE, CONTRACT, WRAPPER};
 pub use super::stage::{FCOS, KERNEL};
 use super::stage::{Stage, shell, stage_of, turn};
@@ -37,20 +38,6 @@ pub struct Sandbox {
     more: RefCell<Vec<(&'static str, PathBuf)>>,
     /// What starts the program.
     before: RefCell<Vec<String>>,
-}
-
-#[derive(Debug)]
-pub struct Outcome {
-    pub code: Option<i32>,
-    pub text: String,
-}
-
-impl Outcome {
-    #[track_caller]
-    pub fn expect(self, code: i32) -> String {
-        assert_eq!(self.code, Some(code), "{}", self.text);
-        self.text
-    }
 }
 
 impl Sandbox {
