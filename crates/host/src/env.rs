@@ -342,6 +342,11 @@ pub fn arguments() -> Vec<String> {
         .collect()
 }
 
+/// The same path, wherever a program is started that gets it.
+pub fn absolute(path: &str) -> String {
+    std::path::absolute(path).map_or_else(|_| path.to_owned(), |path| path.display().to_string())
+}
+
 /// What follows `cargo xtask butane`, if that is the task. clap never sees it:
 /// the grammar is another program's, down to its `--`.
 pub fn butane_arguments() -> Option<Vec<String>> {

@@ -79,7 +79,6 @@ impl InstallArgs {
         InstallOptions {
             system: self.system,
             credentials: self.credentials.clone(),
-            options: Vec::new(),
             dry_run: self.dry_run,
         }
     }

@@ -10,6 +10,7 @@ use host::{Done, process};
 use image_build::gather::World;
 
 use crate::error::Error;
+use crate::nightly::steps::handed_on;
 use crate::nightly::units::{Facts, Scope, service, timer};
 
 /// What is installed, and where.
@@ -19,8 +20,6 @@ pub struct InstallOptions {
     pub system: bool,
     /// `NAME=PATH`: the value of a variable, in a file.
     pub credentials: Vec<(String, PathBuf)>,
-    /// Options of `night` itself.
-    pub options: Vec<String>,
     /// Only print what would be done.
     pub dry_run: bool,
 }
@@ -163,7 +162,7 @@ fn facts(world: &World<'_>, wanted: &InstallOptions) -> Result<(Facts, PathBuf),
         calendar: world.config.night.at.to_string(),
         credentials: wanted.credentials.clone(),
         variables,
-        options: wanted.options.clone(),
+        options: handed_on(),
     };
     Ok((facts, folder))
 }

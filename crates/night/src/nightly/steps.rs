@@ -209,6 +209,24 @@ fn job_of(name: &str) -> &str {
     }
 }
 
+/// The same of this command line, for one that is typed elsewhere.
+pub(super) fn handed_on() -> Vec<String> {
+    elsewhere(kept(&env::arguments()))
+}
+
+fn elsewhere(kept: Vec<(&'static str, Vec<String>)>) -> Vec<String> {
+    let option = |(name, words): (&str, Vec<String>)| {
+        let value = words.last()?;
+        let value = value.strip_prefix(&format!("{name}=")).unwrap_or(value);
+        let value = match name {
+            "--config" => env::absolute(value),
+            _ => value.to_owned(),
+        };
+        Some(format!("{name}={value}"))
+    };
+    kept.into_iter().filter_map(option).collect()
+}
+
 /// What a night's own command line says that its lines must know.
 fn kept(words: &[String]) -> Vec<(&'static str, Vec<String>)> {
     let mut all = Vec::new();
@@ -240,6 +258,12 @@ mod tests {
             ("--config", words.collect::<Vec<_>>())
         };
         assert_eq!(kept(&words), [config(&["--config", "a.yaml"])]);
+        let typed = "night install --config /b/a.yaml --image=nas".split(' ');
+        let typed: Vec<String> = typed.map(str::to_owned).collect();
+        assert_eq!(
+            elsewhere(kept(&typed)),
+            ["--config=/b/a.yaml", "--image=nas"]
+        );
         let words = ["--config=b", "night"].map(str::to_owned);
         assert_eq!(kept(&words), [config(&["--config=b"])]);
         let words = ["night", "--image=a", "--image", "b"].map(str::to_owned);
