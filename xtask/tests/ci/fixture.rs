@@ -138,6 +138,11 @@ impl Fixture {
         }
     }
 
+    /// A shell with this machine's engine.
+    pub fn engine(&self) -> Shell {
+        self.sh.clone()
+    }
+
     /// What is checked out.
     pub fn commit_now(&self) -> String {
         let sh = Shell::new().unwrap();

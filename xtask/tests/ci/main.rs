@@ -21,8 +21,12 @@ mod forges;
 #[path = "../support/github/mod.rs"]
 mod github;
 mod gitlab;
+#[path = "../support/machine.rs"]
+mod machine;
 mod nights;
 mod other_workflows;
+#[path = "../publication/outcome.rs"]
+mod outcome;
 mod runner;
 #[path = "../skip/mod.rs"]
 mod skip;

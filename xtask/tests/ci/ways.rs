@@ -1,10 +1,9 @@
 //! One scenario, four ways: GitHub's workflows and Forgejo's in `act`, GitLab's file in
-//! `gitlab-ci-local`, and `night` typed on a machine of one's own. A forge is a detail: what
+//! `gitlab-ci-local`, and `night`, which a systemd timer starts on a machine of one's own. A forge is a detail: what
 //! is published, what is held back and what the alarm says is the same in all of them.
 
 mod seen;
 
-use std::process::{Command, Stdio};
 use std::time::Instant;
 
 use forge::Forge;
@@ -17,6 +16,7 @@ use super::around::PASSWORD;
 use super::fixture::Fixture;
 use super::forges::Fake;
 use super::gitlab::{self, Source};
+use super::machine::Machine;
 use super::other_workflows;
 use super::runner::{Run, assert_no_secret, schedule};
 use super::skip::skip;
@@ -27,7 +27,7 @@ enum Runner {
     Github,
     Forgejo(Fake),
     Gitlab(Fake),
-    Night,
+    Timer(Machine),
 }
 
 /// A machine, and who runs the lines there.
@@ -56,12 +56,12 @@ impl Way {
                 act::run_at(&self.at, (&workflow, &variables), self.runs, &schedule())
             }
             Runner::Gitlab(fake) => gitlab::run(&self.at, fake.address(), Source::Schedule(task)),
-            Runner::Night => self.night(task),
+            Runner::Timer(machine) => self.night(machine, task),
         }
     }
 
     /// The clean-up comes with a night, when it is due.
-    fn night(&self, task: &str) -> Run {
+    fn night(&self, machine: &Machine, task: &str) -> Run {
         let text = std::fs::read_to_string(self.at.origin.join("image.yaml")).unwrap();
         let mut config: Config = serde_yaml::from_str(&text).unwrap();
         config.forge = Some(serde_yaml::from_str("none").unwrap());
@@ -69,26 +69,15 @@ impl Way {
         // Beside the checkout, which is what it was when it was committed.
         let file = self.at.path("night.yaml");
         std::fs::write(&file, serde_yaml::to_string(&config).unwrap()).unwrap();
-        let output = Command::new(env!("CARGO_BIN_EXE_xtask"))
-            .args(["night", "--config"])
-            .arg(file)
-            .current_dir(&self.at.origin)
-            .env_clear()
-            .envs(self.at.machine())
-            .env("REGISTRY_AUTH_FILE", self.at.path("auth.json"))
-            .env("XDG_STATE_HOME", self.at.path("state-of-nights"))
-            .env("COSIGN_PRIVATE_KEY", &self.at.key)
-            .env("COSIGN_PASSWORD", PASSWORD)
-            .stdin(Stdio::null())
-            .output()
-            .unwrap();
-        let said =
-            String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
+        let unit = format!("{}-night", config.image.name);
+        if machine.property(&format!("{unit}.timer"), "LoadState") != "loaded" {
+            install(machine, &unit);
+        }
+        let (_, code, said) = machine.was_off(&unit);
         assert_no_secret(&self.at, &said);
-        let code = output.status.code().unwrap();
         Run {
-            typed: vec![("night".to_owned(), code)],
-            log: said.into_owned(),
+            typed: vec![("night".to_owned(), code.parse().unwrap())],
+            log: said,
             ..Run::default()
         }
     }
@@ -97,14 +86,53 @@ impl Way {
         match &self.runner {
             Runner::Github => Alarm::of_github(&self.at.github),
             Runner::Forgejo(fake) | Runner::Gitlab(fake) => Alarm::of_fake(fake),
-            Runner::Night => {
+            Runner::Timer(_) => {
                 let repository = self.at.config.repository().unwrap().to_string();
                 let folder = repository.replace(['/', ':'], "-");
-                let state = self.at.path("state-of-nights/custom-coreos");
+                let state = self.at.path("state-of-nights");
                 Alarm::of_file(&state.join(folder).join("alarm.json"))
             }
         }
     }
+}
+
+/// Where a machine of one's own has the folder of its fixture.
+const HOME: &str = "/srv/night";
+
+/// A machine that systemd has booted, and that has what a person brings there.
+fn machine_of(at: &Fixture) -> Option<Machine> {
+    let (state, engine) = (at.path("state-of-nights"), at.path("engine"));
+    for folder in [&state, &engine] {
+        std::fs::create_dir(folder).unwrap();
+    }
+    std::fs::write(at.path("key"), &at.key).unwrap();
+    std::fs::write(at.path("password"), PASSWORD).unwrap();
+    std::fs::copy(env!("CARGO_BIN_EXE_xtask"), at.path("xtask")).unwrap();
+    let volumes = [
+        (at.folder.as_path(), HOME),
+        (&state, "/var/lib/custom-coreos"),
+        (&engine, "/var/lib/containers"),
+    ];
+    let machine = Machine::boot(at.engine(), &volumes)?;
+    let registries = std::fs::read_to_string(at.path("registries.conf")).unwrap();
+    machine.set_up_engine(&registries);
+    Some(machine)
+}
+
+/// What is typed there, once.
+fn install(machine: &Machine, unit: &str) {
+    let (program, file) = (format!("{HOME}/xtask"), format!("{HOME}/night.yaml"));
+    let credentials = [
+        ("REGISTRY_AUTH_FILE", "auth.json"),
+        ("COSIGN_PRIVATE_KEY", "key"),
+        ("COSIGN_PASSWORD", "password"),
+    ];
+    let credentials = credentials.map(|(name, file)| format!("--credential={name}={HOME}/{file}"));
+    let mut line = vec![program.as_str(), "--config", file.as_str()];
+    line.extend(["night", "install", "--system"]);
+    line.extend(credentials.iter().map(String::as_str));
+    machine.run(&format!("{HOME}/origin"), &line).expect(0);
+    machine.be_punctual(unit);
 }
 
 /// What everybody came to in one night.
@@ -164,19 +192,22 @@ fn retained(mut config: Config) -> Config {
 }
 
 /// The four; GitHub's is the last, since the others are below its folder.
-fn ways(fixture: Fixture) -> Vec<Way> {
+fn ways(fixture: Fixture) -> Option<Vec<Way>> {
     let forgejo = Fake::start(Forge::Forgejo);
     let gitlab = Fake::start(Forge::Gitlab);
-    let way = |name, runner| Way {
+    let way = |(name, at), runner| Way {
         name,
         runner,
-        at: fixture.beside(name),
+        at,
         runs: 0,
     };
+    let beside = |name| (name, fixture.beside(name));
+    let night = beside("night");
+    let machine = machine_of(&night.1)?;
     let mut ways = vec![
-        way("night", Runner::Night),
-        way("gitlab", Runner::Gitlab(gitlab)),
-        way("forgejo", Runner::Forgejo(forgejo)),
+        way(night, Runner::Timer(machine)),
+        way(beside("gitlab"), Runner::Gitlab(gitlab)),
+        way(beside("forgejo"), Runner::Forgejo(forgejo)),
     ];
     act::remote(&ways[1].at, "gitlab.com");
     act::remote(&ways[2].at, "github.com");
@@ -187,7 +218,7 @@ fn ways(fixture: Fixture) -> Vec<Way> {
         at: fixture,
         runs: 0,
     });
-    ways
+    Some(ways)
 }
 
 #[test]
@@ -200,7 +231,9 @@ fn one_scenario_is_the_same_four_ways() {
     let Some(fixture) = Fixture::with("ways", retained) else {
         return;
     };
-    let mut ways = ways(fixture);
+    let Some(mut ways) = ways(fixture) else {
+        return;
+    };
     scenario(&mut ways);
     let github = ways.pop().unwrap();
     other_workflows::run(&github.at);

@@ -20,6 +20,7 @@ mod kills;
 mod layers;
 mod litter;
 mod look;
+#[path = "../support/machine.rs"]
 mod machine;
 mod night;
 mod outcome;

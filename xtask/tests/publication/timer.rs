@@ -20,34 +20,19 @@ fn a_timer_that_was_missed_starts_the_night() {
     std::fs::copy(env!("CARGO_BIN_EXE_xtask"), sandbox.path("xtask")).unwrap();
     let (checkout, storage) = (sandbox.path(""), sandbox.path("engine"));
     std::fs::create_dir(&storage).unwrap();
-    let sh = sandbox.sh();
     let volumes = [
         (checkout.as_path(), CHECKOUT),
         (storage.as_path(), "/var/lib/containers"),
     ];
-    let Some(machine) = Machine::boot(&sh, &volumes) else {
+    let Some(machine) = Machine::boot(sandbox.sh(), &volumes) else {
         return;
     };
-    // What a machine of one's own has in its /etc.
-    machine.write(
-        "/etc/containers/registries.conf",
-        &sandbox.read("registries.conf"),
-    );
-    machine.write(
-        "/etc/containers/containers.conf",
-        "[engine]\nruntime = \"runc\"\ncgroup_manager = \"cgroupfs\"\nevents_logger = \"file\"\n\
-         [containers]\ndefault_ulimits = [\"nofile=4096:4096\", \"nproc=4096:4096\"]\n",
-    );
+    machine.set_up_engine(&sandbox.read("registries.conf"));
     let password = format!("--credential=KEY_PASSWORD={CHECKOUT}/password");
     let install = ["./xtask", "night", "install", "--system", &password];
     let story = machine.run(CHECKOUT, &install).expect(0);
     assert!(story.contains(&format!("{NIGHT}.timer")), "{story}");
-    // Nobody waits for a quarter of an hour at most.
-    machine.write(
-        &format!("/etc/systemd/system/{NIGHT}.timer.d/now.conf"),
-        "[Timer]\nRandomizedDelaySec=0\nAccuracySec=1s\n",
-    );
-    machine.run("/", &["systemctl", "daemon-reload"]).expect(0);
+    machine.be_punctual(NIGHT);
 
     let before = sandbox.digest("stable").unwrap();
     let (result, code, journal) = machine.was_off(NIGHT);

@@ -17,15 +17,15 @@ const SYSTEMD: &str = "/lib/systemd/systemd";
 const LIMIT: Duration = Duration::from_secs(300);
 
 /// It is ended and removed when it is dropped.
-pub struct Machine<'a> {
-    sh: &'a Shell,
+pub struct Machine {
+    sh: Shell,
     name: String,
 }
 
-impl<'a> Machine<'a> {
-    /// Boots it. `volumes` are folders of this machine and their places in it; its
-    /// `/tmp` and `/run` are empty. `None` where that cannot be.
-    pub fn boot(sh: &'a Shell, volumes: &[(&Path, &str)]) -> Option<Self> {
+impl Machine {
+    /// Boots it, with `sh` for the engine. `volumes` are folders of this machine and their
+    /// places in it; its `/tmp` and `/run` are empty. `None` where that cannot be.
+    pub fn boot(sh: Shell, volumes: &[(&Path, &str)]) -> Option<Self> {
         if !Path::new(SYSTEMD).is_file() || !rustix::process::geteuid().is_root() {
             skip::skip("a machine with systemd needs root, and systemd");
             return None;
@@ -53,7 +53,7 @@ impl<'a> Machine<'a> {
         let whole = hierarchies.iter();
         let whole = whole.map(|place| format!("--volume={place}:{place}"));
         let machine = Self { sh, name };
-        let name = &machine.name;
+        let (sh, name) = (&machine.sh, &machine.name);
         cmd!(
             sh,
             "podman run --detach --name={name} --privileged --systemd=always --network=host
@@ -78,7 +78,7 @@ impl<'a> Machine<'a> {
 
     /// Runs a program in there, with little in its environment.
     pub fn run(&self, folder: &str, line: &[&str]) -> Outcome {
-        let (sh, name) = (self.sh, &self.name);
+        let (sh, name) = (&self.sh, &self.name);
         let output = cmd!(sh, "podman exec --workdir={folder} {name} {line...}")
             .quiet()
             .ignore_status()
@@ -95,6 +95,24 @@ impl<'a> Machine<'a> {
     pub fn write(&self, path: &str, text: &str) {
         let script = "mkdir -p \"$(dirname \"$0\")\" && printf %s \"$1\" >\"$0\"";
         self.run("/", &["sh", "-c", script, path, text]).expect(0);
+    }
+
+    /// What a machine of one's own has in its `/etc`, for an engine in there.
+    pub fn set_up_engine(&self, registries: &str) {
+        let conf = "[engine]\nruntime = \"runc\"\ncgroup_manager = \"cgroupfs\"\n\
+                    events_logger = \"file\"\n\
+                    [containers]\n\
+                    default_ulimits = [\"nofile=4096:4096\", \"nproc=4096:4096\"]\n";
+        self.write("/etc/containers/containers.conf", conf);
+        self.write("/etc/containers/registries.conf", registries);
+    }
+
+    /// The timer elapses when it should, and not within a quarter of an hour.
+    pub fn be_punctual(&self, name: &str) {
+        let text = "[Timer]\nRandomizedDelaySec=0\nAccuracySec=1s\n";
+        let path = format!("/etc/systemd/system/{name}.timer.d/now.conf");
+        self.write(&path, text);
+        self.run("/", &["systemctl", "daemon-reload"]).expect(0);
     }
 
     /// A property of a unit.
@@ -133,9 +151,9 @@ impl<'a> Machine<'a> {
     }
 }
 
-impl Drop for Machine<'_> {
+impl Drop for Machine {
     fn drop(&mut self) {
-        let (sh, name) = (self.sh, &self.name);
+        let (sh, name) = (&self.sh, &self.name);
         let remove = cmd!(sh, "podman rm --force --time=0 {name}").quiet();
         let _ = remove.ignore_stdout().ignore_stderr().run();
     }
