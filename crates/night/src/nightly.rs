@@ -68,10 +68,9 @@ pub fn run(
     }
     let night = Night::new(world, options, &folder, (state.run, named))?;
     let result = match state.unsure {
-        true => power::forget(world, images, &night, &mut state),
-        false => Ok(()),
+        true => power::after(world, images, &night, &mut state, &whole),
+        false => whole(world, images, &night, &mut state),
     };
-    let result = result.and_then(|()| whole(world, images, &night, &mut state));
     let ended = match &result {
         Ok(ended) => ended.clone(),
         Err(error) => Ended::Failed {

@@ -228,19 +228,23 @@ fn one_scenario_is_the_same_four_ways() {
     if !missing.is_empty() {
         return skip(&format!("the scenario needs {}", missing.join(", ")));
     }
+    let since = Instant::now();
     let Some(fixture) = Fixture::with("ways", retained) else {
         return;
     };
     let Some(mut ways) = ways(fixture) else {
         return;
     };
+    println!("made ready: {} s", since.elapsed().as_secs());
     scenario(&mut ways);
+    println!("four ways: {} s", since.elapsed().as_secs());
     let github = ways.pop().unwrap();
     other_workflows::run(&github.at);
     let Runner::Gitlab(fake) = &ways[1].runner else {
         panic!("GitLab is the second");
     };
     other_workflows::at_gitlab(&ways[1].at, fake.address());
+    println!("and the other workflows: {} s", since.elapsed().as_secs());
 }
 
 fn scenario(ways: &mut [Way]) {

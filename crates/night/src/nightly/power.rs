@@ -19,11 +19,46 @@ use registry_compat::ImageRef;
 
 use crate::error::Error;
 use crate::lines;
-use crate::nightly::state::State;
+use crate::nightly::state::{Ended, State};
 use crate::nightly::steps::Night;
 
 /// Why it is resolved though nothing may have changed: the lock names what is fetched.
 const WHY: &str = "the power failed";
+
+/// A whole night.
+type Whole<'a> =
+    &'a dyn Fn(&World<'_>, &[&OneImage], &Night<'_>, &mut State) -> Result<Ended, Error>;
+
+/// The night after. A layer that was built when the power failed has no name, by which it
+/// could be forgotten, until the same is built again: so a night that fails is tried once
+/// more, and only then it is anybody's alarm.
+///
+/// # Errors
+/// As [`forget`], and those of the night.
+pub fn after(
+    world: &World<'_>,
+    images: &[&OneImage],
+    night: &Night<'_>,
+    state: &mut State,
+    whole: Whole<'_>,
+) -> Result<Ended, Error> {
+    forget(world, images, night, state)?;
+    night.keep_failures(true);
+    let ended = whole(world, images, night, state)?;
+    if !matches!(ended, Ended::Failed { .. }) {
+        return Ok(ended);
+    }
+    world.report.warning(&format!(
+        "{ended}: all is fetched again, and the night tried once more"
+    ));
+    state.unsure = true;
+    forget(world, images, night, state)?;
+    night.keep_failures(false);
+    let ended = whole(world, images, night, state)?;
+    // What is wrong then is another thing, or the next night's.
+    state.unsure |= matches!(ended, Ended::Failed { .. });
+    Ok(ended)
+}
 
 /// Has the engine forget it. Of the base, which the cut night may have fetched before it
 /// had a lock, only a new resolution knows the digest; and where that one meets a base
@@ -33,7 +68,7 @@ const WHY: &str = "the power failed";
 /// # Errors
 /// If there is no engine, or the state cannot be written. What an engine does not forget,
 /// it did not know.
-pub fn forget(
+fn forget(
     world: &World<'_>,
     images: &[&OneImage],
     night: &Night<'_>,

@@ -1,5 +1,6 @@
 //! One line of a night, typed as a program of its own.
 
+use std::cell::Cell;
 use std::path::{Path, PathBuf};
 
 use host::process::{Invocation, interrupted};
@@ -37,6 +38,8 @@ pub struct Night<'a> {
     /// `image.yaml` has several images.
     pub named: bool,
     options: &'a Options,
+    /// Failures are not told to the alarm.
+    kept_failures: Cell<bool>,
     run: u64,
     /// By the name of the option.
     kept: Vec<(&'static str, Vec<String>)>,
@@ -79,6 +82,7 @@ impl<'a> Night<'a> {
             folder,
             arch: world.first_arch()?,
             options,
+            kept_failures: Cell::new(false),
             named,
             run,
             kept: kept(&env::arguments()),
@@ -93,6 +97,11 @@ impl<'a> Night<'a> {
     /// Why it is built though nothing changed.
     pub fn force(&self) -> &str {
         self.options.force.as_deref().unwrap_or("no")
+    }
+
+    /// From now on failures are kept from the alarm, or told.
+    pub fn keep_failures(&self, kept: bool) {
+        self.kept_failures.set(kept);
     }
 
     /// The engine that was asked for.
@@ -139,6 +148,9 @@ impl<'a> Night<'a> {
     /// # Errors
     /// As [`Night::line`]; that the alarm could not be kept is a warning.
     pub fn alarm(&self, job: &str, image: Option<&str>, told: &Told) -> Result<(), Error> {
+        if told.code != 0 && self.kept_failures.get() && !interrupted() {
+            return Ok(());
+        }
         let status = match told.code {
             0 => "success",
             _ if interrupted() => "cancelled",
