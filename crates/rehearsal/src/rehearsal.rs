@@ -59,8 +59,9 @@ pub struct Options {
     #[arg(long)]
     pub kmods: bool,
     /// Play three images of two architectures in one repository, of which one part is
-    /// broken. Those of the other architecture are of its real programs, emulated
-    #[arg(long)]
+    /// broken. Those of the other architecture are of its real programs, emulated; no
+    /// kernel of it is compiled here
+    #[arg(long, conflicts_with_all = ["boot", "heal", "kmods"])]
     pub images: bool,
     /// Leave the world up, and open a shell in it: registry, Fedora, GitHub, and a
     /// checkout that points to them. Leaving the shell takes all of it away
