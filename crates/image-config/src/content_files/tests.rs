@@ -40,7 +40,7 @@ fn every_kind_of_bad_input_has_its_place() {
         ("  steps: [{run: a.sh, at: first}]\n", "5:", "`first` is not one of"),
         ("  repositories: [{name: a, url: \"ftp://a\", key: k}]\n", "5:", "$basearch"),
         ("  repositories: [{name: a, url: \"https://a/b\"}]\n", "5:", "`key` is missing"),
-        ("  repositories: [{name: main, url: \"https://a/b\", key: k}]\n", "5:26", "give it another name"),
+        ("  repositories: [{name: main, url: \"https://a/b\", key: k}]\n", "5:25", "give it another name"),
         ("  copy: [{image: \"ghcr.io/a/sops:v3\", unsigned: a, files: [{from: /a, to: /usr/a}]}]\n", "5:19", "no digest"),
         (&format!("  copy:\n    - image: {image}\n      {files}\n"), "6:14", "`unsigned` with the reason"),
         (&format!("  copy:\n    - image: {image}\n      unsigned: a\n      files: [{{from: /a, to: /usr/local/bin/a}}]\n"), "8:30", "list /usr/local under `content.owned`"),
