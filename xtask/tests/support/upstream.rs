@@ -197,6 +197,11 @@ impl Upstream {
         first.push((path.to_owned(), reply));
     }
 
+    /// As if [`Self::answer`] had never been.
+    pub fn answer_as_ever(&self) {
+        self.state().first.clear();
+    }
+
     /// The registries want a password from now on.
     pub fn lock(&self) {
         self.state().locked = true;
