@@ -90,6 +90,11 @@ pub fn run(fixture: &Fixture, api: SocketAddr, source: Source) -> Run {
         ("GITLAB_CI", "true".to_owned()),
         ("CI_SERVER_URL", format!("http://{api}")),
         ("CI_API_V4_URL", format!("http://{api}/api/v4")),
+        // GitLab's own, which this runner does not know.
+        (
+            "CI_PAGES_URL",
+            format!("https://{OWNER}.pages.example.org/image"),
+        ),
         ("CI_REGISTRY", fixture.registry.clone()),
         ("CI_REGISTRY_USER", OWNER.to_owned()),
     ];
