@@ -132,7 +132,9 @@ fn a_workflow_of_gitea_is_followed_among_all_others() {
         event: "push",
         status: "success",
     };
-    fake.state().runs = vec![run("build", 1), run("check", 2), run("check", 3)];
+    // A page has place for 50.
+    let others = (2..=45).map(|id| run("check", id));
+    fake.state().runs = [run("build", 1)].into_iter().chain(others).collect();
     sandbox
         .run("workflow status build")
         .expect(0)
@@ -140,13 +142,13 @@ fn a_workflow_of_gitea_is_followed_among_all_others() {
     sandbox
         .run("workflow run cleanup --execute")
         .expect(0)
-        .says("/actions/runs/4");
+        .says("/actions/runs/46");
     assert_eq!(fake.state().dispatched[0]["ref"], "main");
     sandbox
         .run("workflow status cleanup")
         .expect(0)
         .says("queued");
-    fake.state().runs[3].status = "failure";
+    fake.state().runs[45].status = "failure";
     sandbox
         .run("workflow status cleanup --watch")
         .expect(1)
