@@ -109,36 +109,29 @@ impl Alarm {
         }
     }
 
+    /// Of the only issue that there is, and of all comments.
+    fn of_issues(
+        (count, issue): (usize, Option<(bool, &str, &str)>),
+        comments: &[(u64, String)],
+    ) -> Option<Self> {
+        assert!(count <= 1, "one alarm");
+        let (open, title, body) = issue?;
+        let comments: Vec<String> = comments.iter().map(|(_, text)| text.clone()).collect();
+        Some(Self::new(open, (title, body), &comments))
+    }
+
     pub fn of_github(github: &Github) -> Option<Self> {
         let state = github.state();
-        assert!(state.issues.len() <= 1, "one alarm");
-        let issue = state.issues.first()?;
-        let comments: Vec<String> = state
-            .comments
-            .iter()
-            .map(|(_, text)| text.clone())
-            .collect();
-        Some(Self::new(
-            issue.open,
-            (&issue.title, &issue.body),
-            &comments,
-        ))
+        let issue = state.issues.first();
+        let issue = issue.map(|it| (it.open, it.title.as_str(), it.body.as_str()));
+        Self::of_issues((state.issues.len(), issue), &state.comments)
     }
 
     pub fn of_fake(fake: &Fake) -> Option<Self> {
         let state = fake.state();
-        assert!(state.issues.len() <= 1, "one alarm");
-        let issue = state.issues.first()?;
-        let comments: Vec<String> = state
-            .comments
-            .iter()
-            .map(|(_, text)| text.clone())
-            .collect();
-        Some(Self::new(
-            issue.open,
-            (&issue.title, &issue.body),
-            &comments,
-        ))
+        let issue = state.issues.first();
+        let issue = issue.map(|it| (it.open, it.title.as_str(), it.body.as_str()));
+        Self::of_issues((state.issues.len(), issue), &state.comments)
     }
 
     pub fn of_file(path: &Path) -> Option<Self> {
