@@ -60,6 +60,8 @@ impl Instruction {
                 ("RUN", Some(("--mount", mount))) => all.extend(
                     mount
                         .split(',')
+                        // Engines read it as CSV, in which a field may stand in quotes.
+                        .map(|part| part.trim_matches('"'))
                         .filter_map(|part| Some((line, part.strip_prefix("from=")?))),
                 ),
                 _ => {}

@@ -7,11 +7,17 @@ use crate::containerfile::{Instruction, parse, words};
 /// must be named in whole and by digest; otherwise the line, and what is wrong there.
 ///
 /// What engines read differently is refused: a here-document is one text for new ones,
-/// and instructions for buildah before 1.33, and `ONBUILD` runs in another stage.
+/// and instructions for buildah before 1.33, and `ONBUILD` runs in another stage. So is
+/// what is fetched by no digest: `ADD` of an address, and `# syntax=`, by which docker
+/// takes the program that builds out of an image.
 ///
 /// # Errors
 /// The first line that is wrong.
 pub fn images_of(text: &str) -> Result<Vec<String>, (usize, String)> {
+    if let Some(line) = syntax(text) {
+        let detail = "`# syntax=` has docker fetch another program to build with; leave it out";
+        return Err((line, detail.to_owned()));
+    }
     let mut stages: Vec<String> = Vec::new();
     let mut images: Vec<String> = Vec::new();
     for instruction in parse(text) {
@@ -41,6 +47,25 @@ pub fn images_of(text: &str) -> Result<Vec<String>, (usize, String)> {
     }
 }
 
+/// The line of the directive `syntax`, which stands above everything else.
+/// Source: Docker's Dockerfile reference, "Parser directives".
+fn syntax(text: &str) -> Option<usize> {
+    let comments = text.lines().map_while(|line| line.trim().strip_prefix('#'));
+    let is_it = |comment: &str| {
+        comment
+            .split_once('=')
+            .is_some_and(|(name, _)| name.trim().eq_ignore_ascii_case("syntax"))
+    };
+    comments.map(is_it).position(|it| it).map(|at| at + 1)
+}
+
+/// Whether an `ADD` fetches something, and no checksum says what.
+fn is_of_an_address(add: &Instruction) -> bool {
+    let checked = |option: &&str| option.starts_with("--checksum=");
+    let fetches = |word: &str| word.contains("://") || word.starts_with("git@");
+    !add.options().0.iter().any(checked) && words(add.rest()).any(|(_, word)| fetches(word))
+}
+
 fn is_by_digest(name: &str) -> bool {
     name.parse::<registry_compat::ImageRef>()
         .is_ok_and(|image| image.digest().is_some())
@@ -67,6 +92,12 @@ fn named(
             Ok(Vec::from_iter(outside.then(|| (line, image.to_owned()))))
         }
         "ONBUILD" => Err((line, "ONBUILD, which runs in another stage".to_owned())),
+        "ADD" if is_of_an_address(instruction) => Err((
+            line,
+            "ADD of an address, whose bytes no lock can name; `ADD --checksum=sha256:… ADDRESS \
+             FILE`, or a file of the stage's folder"
+                .to_owned(),
+        )),
         "COPY" | "RUN" | "ADD" => {
             let all = instruction.copied_from().into_iter();
             let outside = all.filter(|(_, name)| {
@@ -110,6 +141,10 @@ mod tests {
             ("# a comment \\\nFROM fedora:44\n", 3),
             ("RUN cat <<EOF\nFROM fedora:44\nEOF\n", 2),
             ("RUN --mount=from=a,target=/a true\n", 2),
+            ("RUN --mount=type=bind,\"from=a\",target=/a true\n", 2),
+            ("ADD https://example.org/a /out/\n", 2),
+            ("ADD [\"https://example.org/a\", \"/out/\"]\n", 2),
+            ("ADD git@example.org:a/b.git /out/\n", 2),
             ("COPY --from=$A /a /a\n", 2),
             ("COPY --from=2 /a /a\n", 2),
             ("ONBUILD COPY --from=a /a /a\n", 2),
@@ -119,5 +154,12 @@ mod tests {
             assert_eq!(found.map_err(|(line, _)| line), Err(line), "{rest}");
         }
         assert!(images_of("# nothing\n").is_err());
+        let checked = "ADD --checksum=sha256:00 https://example.org/a /out/\n";
+        assert!(images_of(&format!("{from}{checked}")).is_ok());
+        for (top, line) in [("# syntax=a/b\n", 1), ("# escape=\\\n#SYNTAX = a/b:1\n", 2)] {
+            let found = images_of(&format!("{top}{from}"));
+            assert_eq!(found.map_err(|(line, _)| line), Err(line), "{top}");
+        }
+        assert!(images_of(&format!("{from}# syntax=a/b\n")).is_ok());
     }
 }
