@@ -38,6 +38,12 @@ pub fn write(dir: &Path, answers: &Answers) -> Result<Vec<String>, Error> {
         text: record(&templates).text()?,
     });
     files.sort_by(|one, other| one.path.cmp(&other.path));
+    if std::fs::metadata(dir).is_ok_and(|found| !found.is_dir()) {
+        return Err(Error::Refused(format!(
+            "{} is a file, and a folder is wanted; choose another name",
+            dir.display()
+        )));
+    }
     if let Some(link) = files
         .iter()
         .find_map(|file| link_on_the_way(dir, &file.path))
@@ -304,6 +310,11 @@ mod tests {
         std::os::unix::fs::symlink(&elsewhere, dir.join(".github")).unwrap();
         let error = write(&dir, &answers()).unwrap_err().to_string();
         assert!(error.contains(".github is a link"), "{error}");
+        let file = temp.path().join("file");
+        sh.write_file(&file, "mine").unwrap();
+        let error = write(&file, &answers()).unwrap_err().to_string();
+        assert!(error.contains("is a file"), "{error}");
+        assert_eq!(sh.read_file(&file).unwrap(), "mine");
         assert_eq!(std::fs::read_dir(&elsewhere).unwrap().count(), 0);
         assert_eq!(std::fs::read_dir(&dir).unwrap().count(), 1);
     }
