@@ -105,3 +105,16 @@ fn no_secret_is_in_the_command_line_of_a_running_program() {
         assert!(!lines.contains(secret), "{lines}");
     }
 }
+
+/// Whoever forgets the name has typed the value.
+#[test]
+fn a_credential_without_a_name_is_not_shown() {
+    let sandbox = Sandbox::new();
+    for given in ["secret-value", "key=secret-value", "KEY=secret-value"] {
+        let outcome = sandbox.run(&["night", "install", "--dry-run", "--credential", given]);
+        let said = format!("{outcome:?}");
+        outcome.expect(2);
+        assert!(said.contains("NAME=PATH"), "{said}");
+        assert!(!said.contains("secret-value"), "{said}");
+    }
+}

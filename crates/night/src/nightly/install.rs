@@ -2,7 +2,7 @@
 //! removed. What is printed by a dry run is what is done.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use forge::Forge;
 use host::process::Invocation;
@@ -53,10 +53,29 @@ pub fn install(world: &World<'_>, wanted: &InstallOptions) -> Result<Done, Error
     for (name, path) in &wanted.credentials {
         let good = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
         if name.is_empty() || !name.chars().all(good) || !path.is_absolute() {
-            return Err(Error::Usage(format!(
-                "--credential {name}: the name of a variable, and an absolute path"
-            )));
+            return Err(Error::Usage(
+                "--credential wants NAME=PATH: the name of a variable, and the absolute path of \
+                 the file with its value; what was given is not shown, as it may be the value"
+                    .to_owned(),
+            ));
         }
+    }
+    for (name, path) in &wanted.credentials {
+        match others_may_read(path) {
+            Ok(false) => {}
+            Ok(true) => world.report.warning(&format!(
+                "--credential {name}: others can read {0}; `chmod 600 {0}`",
+                path.display()
+            )),
+            Err(source) => return Err(host::Error::read(path)(source).into()),
+        }
+    }
+    if wanted.system && hidden_from_services(&world.env.root) {
+        return Err(Error::Usage(format!(
+            "{}: a service of the machine has a /tmp of its own, and would not find the \
+             checkout; move it, to /srv for example",
+            world.env.root.display()
+        )));
     }
     if !wanted.dry_run && !world.env.systemd {
         return Err(Error::Usage(
@@ -106,6 +125,18 @@ pub fn install(world: &World<'_>, wanted: &InstallOptions) -> Result<Done, Error
         facts.name
     ));
     Ok(Done::Success)
+}
+
+/// Whether anybody but its owner and root can read a secret's file.
+fn others_may_read(path: &Path) -> std::io::Result<bool> {
+    use std::os::unix::fs::PermissionsExt as _;
+    Ok(std::fs::metadata(path)?.permissions().mode() & 0o077 != 0)
+}
+
+/// Whether the unit's `PrivateTmp=` hides the folder.
+/// Source: systemd.exec(5).
+fn hidden_from_services(root: &Path) -> bool {
+    ["/tmp", "/var/tmp"].iter().any(|tmp| root.starts_with(tmp))
 }
 
 /// `night uninstall`. What the nights remember stays.
@@ -158,13 +189,24 @@ fn facts(world: &World<'_>, wanted: &InstallOptions) -> Result<(Facts, PathBuf),
         title: host::one_line(&image.title.to_string()),
         root: env.root.clone(),
         exe: env.exe.clone(),
-        path: env.path.clone(),
+        path: once(&env.path),
         calendar: world.config.night.at.to_string(),
         credentials: wanted.credentials.clone(),
         variables,
         options: handed_on(),
     };
     Ok((facts, folder))
+}
+
+/// Each folder where it is first.
+fn once(path: &[PathBuf]) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for folder in path {
+        if !found.contains(folder) {
+            found.push(folder.clone());
+        }
+    }
+    found
 }
 
 fn systemctl(scope: Scope, words: &[&str], must: bool) -> Effect {
@@ -217,4 +259,27 @@ fn live(world: &World<'_>, effect: &Effect) -> Result<(), Error> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_service_cannot_see_is_known() {
+        for (root, hidden) in [
+            ("/tmp/a", true),
+            ("/var/tmp/a", true),
+            ("/tmpfs/a", false),
+            ("/srv/tmp", false),
+        ] {
+            assert_eq!(hidden_from_services(Path::new(root)), hidden, "{root}");
+        }
+    }
+
+    #[test]
+    fn a_folder_that_is_twice_on_the_path_is_once_in_the_unit() {
+        let path = ["/usr/bin", "/bin", "/usr/bin"].map(PathBuf::from);
+        assert_eq!(once(&path), ["/usr/bin", "/bin"].map(PathBuf::from));
+    }
 }

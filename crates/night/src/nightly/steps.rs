@@ -182,7 +182,8 @@ impl<'a> Night<'a> {
 
     fn typed(&self, job: &str, words: &[String]) -> Result<Told, Error> {
         let report = self.world.report;
-        report.status("Typing", &format!("cargo xtask {}", words.join(" ")));
+        let line = Invocation::new("cargo xtask", words.iter().cloned());
+        report.status("Typing", &line.to_string());
         let outputs = self.folder.join("outputs");
         host::files::write(&outputs, b"").map_err(|source| host::Error::File {
             verb: "write",
