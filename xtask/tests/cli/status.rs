@@ -146,7 +146,9 @@ fn each_publication_is_an_entry_and_is_drawn() {
     let page = sandbox.path("summary").display().to_string();
     let ci = [("GITHUB_STEP_SUMMARY", page.as_str())];
     for count in 1..=2 {
-        let run = sandbox.run_with(&PUBLISH, &ci);
+        // Another reason is another image, in the same second, too.
+        let reason = format!("a test, {count}");
+        let run = sandbox.run_with(&["build", "--publish", "--force", &reason], &ci);
         assert_eq!(run.code, Some(0), "{run:#?}");
         let said = format!("publication {count} of the history");
         assert!(run.stderr.contains(&said), "{run:#?}");
