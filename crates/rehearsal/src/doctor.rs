@@ -67,10 +67,12 @@ pub fn run(env: &Env, report: &Report, config: &Path, purposes: &[Purpose]) -> R
     if let Some(command) = requirements::command(env, purposes) {
         let words = purposes.iter().map(|purpose| format!("{purpose} "));
         let words: String = words.collect();
+        let what = match lines.iter().all(|line| line.ok) {
+            true => "Nothing that is needed is missing. One command brings the rest",
+            false => "One command brings what is missing",
+        };
         report.answer("");
-        report.answer(&format!(
-            "One command brings what is missing (`doctor {words}--install` runs it):"
-        ));
+        report.answer(&format!("{what} (`doctor {words}--install` runs it):"));
         report.answer(&format!("  {command}"));
     }
     report.document(&lines)?;

@@ -36,7 +36,7 @@ pub fn init(env: &Env, report: &Report, command: &Command, args: &InitArgs) -> R
         }
         document["installed"] = json!(installed.files);
     } else {
-        report.note("your shell completes its tasks after `cargo xtask help completions`");
+        report.note("`cargo xtask completions SHELL --install`, once, has bash, zsh or fish complete its tasks");
     }
     report.document(&document)?;
     Ok(Done::Success)
