@@ -8,6 +8,7 @@ use host::env::Env;
 use host::process;
 use host::process::{Capture, Invocation};
 use host::report::Report;
+use version_discovery::Arch;
 
 use super::tool::Purpose::Images;
 use super::tool::{Line, Tool, line_of, tool};
@@ -38,11 +39,9 @@ pub(super) const TOOLS: [Tool; 3] = [
     ),
 ];
 
-/// Where the kernel is told of programs that others run, and the entry by which it runs
-/// those of aarch64.
+/// Where the kernel is told of programs that others run.
 /// Source: Linux, Documentation/admin-guide/binfmt-misc.rst.
 const BINFMT: &str = "/proc/sys/fs/binfmt_misc";
-const ENTRY: &str = "qemu-aarch64";
 
 /// What is written there: the file that comes with the program, by the names of Debian
 /// and Fedora. Where systemd runs, it has done so (systemd-binfmt.service).
@@ -58,8 +57,9 @@ pub(super) fn lines(env: &Env) -> Vec<Line> {
         false => line.mend(INSTALL),
     };
     let mut lines: Vec<Line> = TOOLS.iter().map(|tool| line_of(env, tool)).collect();
-    let line = Line::new(is_registered(), &[Images], "binfmt_misc (runs them)");
-    lines.push(line.found(match is_registered() {
+    let known = is_registered();
+    let line = Line::new(known, &[Images], "binfmt_misc (runs them)");
+    lines.push(line.found(match known {
         true => "knows aarch64",
         false => "no",
     }));
@@ -67,7 +67,7 @@ pub(super) fn lines(env: &Env) -> Vec<Line> {
 }
 
 fn is_registered() -> bool {
-    Path::new(BINFMT).join(ENTRY).exists()
+    host::binfmt::runs(Arch::Aarch64.elf_machine())
 }
 
 /// Has the kernel run programs of aarch64, until the machine starts again: as root, or
