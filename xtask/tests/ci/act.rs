@@ -7,15 +7,15 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use serde_json::Value;
 use xshell::{Shell, cmd};
 
-use super::around::{OWNER, PASSWORD, TOKEN, login};
+use super::around::{OWNER, TOKEN, login};
 use super::fixture::Fixture;
 use super::github::PROJECT;
-use super::runner::{Event, Run, assert_no_secret};
+use super::runner::{Event, Run, said_by};
 use super::typed;
 
 /// The program, if it is here.
@@ -205,19 +205,13 @@ pub fn run_at(
     for (name, value) in &machine {
         command.arg("--env").arg(format!("{name}={value}"));
     }
-    let output = command
+    command
         .current_dir(&fixture.origin)
         .env_clear()
         .envs(&machine)
         .env("XDG_CACHE_HOME", fixture.path("act"))
-        .env("GITHUB_TOKEN", TOKEN)
-        .env("COSIGN_PRIVATE_KEY", &fixture.key)
-        .env("COSIGN_PASSWORD", PASSWORD)
-        .stdin(Stdio::null())
-        .output()
-        .unwrap();
-    let said = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
-    assert_no_secret(fixture, &said);
+        .env("GITHUB_TOKEN", TOKEN);
+    let said = said_by(fixture, &mut command);
     judged(fixture, workflow, &said)
 }
 

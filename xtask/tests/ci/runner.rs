@@ -113,6 +113,19 @@ pub fn run(fixture: &Fixture, workflow: &str, number: u32, event: &Event) -> Run
     run
 }
 
+/// What another's runner says, to which the key is given as a secret and which shows none.
+pub fn said_by(fixture: &Fixture, command: &mut Command) -> String {
+    let output = command
+        .env("COSIGN_PRIVATE_KEY", &fixture.key)
+        .env("COSIGN_PASSWORD", PASSWORD)
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
+    assert_no_secret(fixture, &said);
+    said.into_owned()
+}
+
 /// What a run says has none of the fork's secrets.
 pub fn assert_no_secret(fixture: &Fixture, said: &str) {
     for secret in [fixture.key.as_str(), PASSWORD, TOKEN] {

@@ -167,6 +167,13 @@ impl State {
         id
     }
 
+    /// Somebody starts the workflow in this file.
+    fn dispatch(&mut self, file: &str, sent: &Value) -> u64 {
+        self.dispatched.push(sent.clone());
+        let task = file.trim_end_matches(".yaml");
+        self.add_run(task, "workflow_dispatch", "waiting")
+    }
+
     fn forgejo(&mut self, contract: &Contract, request: &Request, sent: &Value) -> Reply {
         let path = request.path.split('?').next().unwrap_or_default();
         let asked = query(&request.path);
@@ -275,9 +282,7 @@ impl State {
                 reply(200, &run(&self.runs[id - 1]))
             }
             ("POST", ["repos", _, _, "actions", "workflows", file, "dispatches"]) => {
-                self.dispatched.push(sent.clone());
-                let task = file.trim_end_matches(".yaml").to_owned();
-                let id = self.add_run(&task, "workflow_dispatch", "waiting");
+                let id = self.dispatch(file, sent);
                 reply(201, &json!({"id": id, "run_number": id, "jobs": []}))
             }
             ("DELETE", ["packages", ..]) => {
@@ -328,9 +333,7 @@ impl State {
                 reply(200, &run(&self.runs[id - 1]))
             }
             ("POST", ["repos", _, _, "actions", "workflows", file, "dispatches"]) => {
-                self.dispatched.push(sent.clone());
-                let task = file.trim_end_matches(".yaml").to_owned();
-                self.add_run(&task, "workflow_dispatch", "waiting");
+                self.dispatch(file, sent);
                 Reply::new(204, "application/json", "")
             }
             _ => reply(404, &json!({"message": "not found"})),
